@@ -1,0 +1,43 @@
+# Two commands do all set-up on a machine that has only Python 3.11+ and make:
+#   make demo    a measured run: 4 cameras, one server, a WiFi-like network
+#   make test    the tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: help demo test check clean
+help:
+	@echo "make demo    4 emulated cameras against a server on this machine, 20 seconds, results in results/"
+	@echo "make test    run the tests"
+	@echo "make check   ruff, mypy, import contracts, and the tests"
+	@echo "make clean   remove the virtual environment and caches"
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "==> Setting up: a virtual environment in $(VENV), torch and all else (a few minutes, only the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit("Jellyfish needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+	@echo "==> Set up."
+
+demo: $(STAMP)
+	@echo "==> Demo: 4 cameras x 15 fps, 150 ms from capture to answer, WiFi-like uplinks, 20 seconds"
+	@$(BIN)/jellyfish bench --clients 4 --fps 15 --slo-ms 150 --trace wifi --duration 20
+
+test: $(STAMP)
+	@echo "==> Tests"
+	@$(BIN)/python -m pytest
+
+check: $(STAMP)
+	@echo "==> ruff"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "==> mypy --strict"
+	@$(BIN)/mypy
+	@echo "==> import contracts"
+	@$(BIN)/lint-imports
+	@echo "==> tests, warnings as errors"
+	@$(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,244 @@
+"""The command line: parse, make a configuration, call one mode. Exit codes: 0 done, 2 bad input, 1 a failed run."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.markup import escape
+
+from jellyfish.config import BenchConfig, CameraConfig, Limits, ServerConfig
+from jellyfish.errors import InputError, JellyfishError
+
+app = typer.Typer(
+    name="jellyfish",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Inference for live video that answers **in time, end to end**, over networks that change every second.\n\n"
+    "Try `jellyfish bench --clients 4` first: it starts a server and four emulated cameras, and shows what came of "
+    "every frame.",
+)
+video_app = typer.Typer(no_args_is_help=True, help="Make labelled videos of procedural street scenes.")
+app.add_typer(video_app, name="video")
+SWITCH_INTERVAL_S = 0.0005
+"""The event loop gets the interpreter back from worker threads after at most this; Python's default is 5 ms."""
+
+DEFAULT_VIDEO = Path("videos")
+
+Device = Annotated[
+    str, typer.Option(help="Where the network runs: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.", show_default=True)
+]
+Weights = Annotated[Path | None, typer.Option(help="A weights file (.safetensors); the shipped ones by default.")]
+Profile = Annotated[
+    Path | None, typer.Option(help="A latency profile; by default the saved one, or a quick one is made.")
+]
+Planner = Annotated[str, typer.Option(help="Who plans: `exact` or `annealing` (the published algorithm).")]
+Window = Annotated[float, typer.Option(help="Milliseconds between two plans.")]
+FixedVariant = Annotated[
+    str | None, typer.Option("--variant", help="Serve this variant alone, without adaptation, e.g. `w100-448`.")
+]
+MaxBatch = Annotated[int, typer.Option(min=1, max=64, help="Largest batch.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of one forward pass on cpu; by default cores - 1.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8765,
+    device: Device = "cpu",
+    weights: Weights = None,
+    profile: Profile = None,
+    planner: Planner = "exact",
+    window_ms: Window = 500,
+    variant: FixedVariant = None,
+    max_batch: MaxBatch = 8,
+    threads: Threads = None,
+    max_clients: Annotated[int, typer.Option(min=1, help="Further clients are refused.")] = 128,
+    max_message_kb: Annotated[int, typer.Option(min=1, help="Largest message of a client.")] = 4096,
+    max_image_side: Annotated[int, typer.Option(min=32, help="Largest width or height of a frame.")] = 4096,
+    max_in_flight: Annotated[int, typer.Option(min=1, help="Unanswered frames per client.")] = 4,
+    hello_timeout_s: Annotated[float, typer.Option(min=0.1, help="A client must say hello within this.")] = 5.0,
+    silence_timeout_s: Annotated[float, typer.Option(min=1, help="A client silent for so long is cut off.")] = 10.0,
+) -> None:
+    """Serve cameras until stopped. Clients connect to ws://HOST:PORT/v1/stream (see docs/protocol.md)."""
+    from jellyfish.modes.serve import serve as serve_mode
+
+    limits = Limits(
+        max_clients, max_message_kb * 1024, max_image_side, hello_timeout_s, silence_timeout_s, max_in_flight
+    )
+    config = ServerConfig(
+        host, port, _devices(device), weights, profile, planner, _window_s(window_ms), variant, max_batch, threads, limits
+    )
+    _run(serve_mode(config, Console()))
+
+
+@app.command()
+def bench(
+    clients: Annotated[int, typer.Option(min=1, help="How many cameras to emulate.")] = 4,
+    fps: Annotated[str, typer.Option(help="Frames per second; several cycle over clients: `15,25`.")] = "15",
+    slo_ms: Annotated[str, typer.Option(help="Deadline from capture to answer; several cycle: `75,100,150`.")] = "150",
+    video: Annotated[
+        list[Path] | None, typer.Option(help="A video file or a folder of them; repeat to cycle over clients.")
+    ] = None,
+    trace: Annotated[
+        str,
+        typer.Option(help="Uplink: `wifi`, `lte`, `steps`, `10mbps`, `none`, or a CSV `time_s,mbps`; several cycle."),
+    ] = "wifi",
+    delay_ms: Annotated[float, typer.Option(min=0, help="One-way delay of the link.")] = 5.0,
+    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 20.0,
+    seed: Annotated[int, typer.Option(min=0, help="Everything that is drawn at random comes from it.")] = 0,
+    connect: Annotated[
+        str | None, typer.Option(help="Use a running server: ws://HOST:PORT/v1/stream; otherwise one is started.")
+    ] = None,
+    results: Annotated[Path | None, typer.Option(help="Folder for the results; `results/bench-DATE` by default.")] = None,
+    save_detections: Annotated[bool, typer.Option(help="Also write detections.json (COCO results).")] = False,
+    device: Device = "cpu",
+    weights: Weights = None,
+    profile: Profile = None,
+    planner: Planner = "exact",
+    window_ms: Window = 500,
+    variant: FixedVariant = None,
+    max_batch: MaxBatch = 8,
+    threads: Threads = None,
+) -> None:
+    """Emulate cameras against a server and measure what came of every captured frame."""
+    from jellyfish.modes.bench import bench as bench_mode
+
+    videos = _videos(video or [DEFAULT_VIDEO])
+    rates, slos, traces = _numbers("--fps", fps), _numbers("--slo-ms", slo_ms), trace.split(",")
+    cycles = zip(itertools.cycle(rates), itertools.cycle(slos), itertools.cycle(traces), itertools.cycle(videos))
+    cameras = tuple(
+        CameraConfig(f"camera-{number}", path, rate, slo / 1000, name, delay_ms / 1000, seed + number)
+        for number, (rate, slo, name, path) in zip(range(clients), cycles, strict=False)
+    )
+    server = ServerConfig(
+        "127.0.0.1", 0, _devices(device), weights, profile, planner, _window_s(window_ms), variant, max_batch, threads
+    )
+    _run(bench_mode(BenchConfig(cameras, duration, results, seed, connect, save_detections, server), Console()))
+
+
+@app.command()
+def profile(
+    device: Device = "cpu",
+    weights: Weights = None,
+    max_batch: MaxBatch = 8,
+    threads: Threads = None,
+    quick: Annotated[bool, typer.Option(help="About 15 seconds instead of a thorough measurement.")] = False,
+) -> None:
+    """Measure how long a device takes for every variant and batch; saved for `serve` and `bench`."""
+    from jellyfish.modes.profile import profile as profile_mode
+
+    _guard(lambda: profile_mode(_devices(device), weights, max_batch, threads, quick, Console()))
+
+
+@app.command()
+def train(
+    output: Annotated[Path, typer.Option(help="Weights file to write; its card goes beside it.")] = Path(
+        "weights/street.safetensors"
+    ),
+    folder: Annotated[Path, typer.Option(help="Where rendered frames and checkpoints are kept.")] = Path("training"),
+    scenes: Annotated[int, typer.Option(min=1, help="Procedural street scenes to learn from.")] = 1200,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 6000,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    device: Annotated[str, typer.Option(help="`cpu` or `cuda:N`.")] = "cpu",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare batches.")] = 1,
+    resume: Annotated[bool, typer.Option(help="Go on from the folder's last checkpoint.")] = False,
+) -> None:
+    """Train the slimmable detector on procedural street scenes, measure every variant, and write weights and card."""
+    from jellyfish.modes.train import train as train_mode
+    from jellyfish.training.loop import TrainingConfig
+
+    config = TrainingConfig(
+        output=output, folder=folder, scenes=scenes, steps=steps, seed=seed, device=device, workers=workers,
+        resume=resume, command=" ".join(["jellyfish", *sys.argv[1:]]),
+    )  # fmt: skip
+    _guard(lambda: train_mode(config, Console()))
+
+
+@video_app.command("make")
+def video_make(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = DEFAULT_VIDEO,
+    name: Annotated[str | None, typer.Option(help="Only this clip; all that ship by default.")] = None,
+    layout: Annotated[str | None, typer.Option(help="Kind of street for a clip of your own.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of a clip of your own.")] = None,
+    duration: Annotated[float, typer.Option(min=0.5, help="Seconds.")] = 20.0,
+) -> None:
+    """Render street videos with exact labels beside them. Without options: the clips that ship, the same bytes again."""
+    from jellyfish.modes.video import make
+
+    _guard(lambda: make(folder, name, layout, seed, duration, Console()))
+
+
+def _devices(text: str) -> tuple[str, ...]:
+    """`cuda:0,cuda:1` -> its parts."""
+    devices = tuple(part.strip() for part in text.split(","))
+    if not all(devices) or len(set(devices)) != len(devices):
+        raise typer.BadParameter(f"{text!r}: name each device once, e.g. cpu or cuda:0,cuda:1", param_hint="--device")
+    return devices
+
+
+def _window_s(window_ms: float) -> float:
+    if not 50 <= window_ms <= 60_000:
+        raise typer.BadParameter(f"{window_ms:g} ms: between 50 and 60000", param_hint="--window-ms")
+    return window_ms / 1000
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    """`75,100` -> positive numbers."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 < number <= 60_000 for number in numbers):
+        raise typer.BadParameter(f"{text!r} is not a list of positive numbers such as 15,25", param_hint=option)
+    return numbers
+
+
+def _videos(paths: list[Path]) -> list[Path]:
+    """Video files, folders replaced by the videos in them."""
+    videos: list[Path] = []
+    for path in paths:
+        videos += sorted(path.glob("*.mp4")) if path.is_dir() else [path]
+    if not videos:
+        raise typer.BadParameter(
+            f"no .mp4 in {', '.join(map(str, paths))}: give --video FILE, or make some with `jellyfish video make`",
+            param_hint="--video",
+        )
+    return videos
+
+
+def _run(mode: Coroutine[Any, Any, None]) -> None:
+    """Run a mode on uvloop."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(mode)
+
+    _guard(run)
+
+
+def _guard(action: Any) -> None:
+    """Errors meant for a person become one line and an exit code, never a traceback."""
+    try:
+        action()
+    except JellyfishError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    app()

@@ -1,0 +1,240 @@
+"""One emulated camera: frames paced by capture time, sent over a shaped link, answered or accounted for.
+
+Two coroutines: one captures whatever happens, one keeps a stream open and sends the newest frame whenever the
+window allows. All decisions are the ledger's and the sizer's; here is only their order in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import aiohttp
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish import wire
+from jellyfish.client.ledger import Captured, Ledger
+from jellyfish.client.sizing import Sizer
+from jellyfish.core import LabelledObject, Reason, fitted_size
+from jellyfish.errors import ProtocolError
+from jellyfish.link.link import Link
+from jellyfish.link.shaper import Shaper
+from jellyfish.media.jpeg import encode_jpeg
+from jellyfish.media.resize import fit
+
+_ResultT = TypeVar("_ResultT")
+RETRY_S = 0.25
+"""Pause before a lost connection is tried again."""
+GOODBYE_S = 1.0
+"""Longest wait for what is still due when a run ends, beyond the SLO."""
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+class FrameSource(Protocol):
+    """Where frames come from; called from a worker thread, with times that do not fall."""
+
+    @property
+    def labels(self) -> Sequence[Sequence[LabelledObject]] | None:
+        """What is truly in each frame, by frame index; None when nobody knows."""
+        ...
+
+
+    def frame_at(self, time_s: float) -> tuple[int, NDArray[np.uint8]]:
+        """(frame index, RGB image) shown `time_s` after the start."""
+        ...
+
+
+class Offload(Protocol):
+    """Runs a function off the event loop."""
+
+    def __call__(self, function: Callable[..., _ResultT], *arguments: Any) -> Awaitable[_ResultT]:
+        """The function's result."""
+        ...
+
+
+class Camera:
+    """One client. `run` once; afterwards `farewell` holds the server's own account, if it could give one."""
+
+    def __init__(
+        self,
+        hello: wire.Hello,
+        source: FrameSource,
+        ledger: Ledger,
+        uplink: Shaper,
+        downlink: Shaper,
+        offload: Offload,
+    ) -> None:
+        self.hello = hello
+        self.farewell: wire.Farewell | None = None
+        self.refusal: str | None = None
+        """What the server last said when it ended the stream; None when it never did."""
+        self.plan: wire.PlanMessage | None = None
+        self._source, self._ledger, self._offload = source, ledger, offload
+        self._uplink_shaper, self._downlink_shaper = uplink, downlink
+        self._sizer = Sizer(hello.fps, hello.slo_ms / 1000)
+        self._uplink: Link | None = None
+        self._wake = asyncio.Event()
+        self._finished = asyncio.Event()
+        self._said_bye = False
+        self._next_probe_s = float("-inf")
+
+    async def run(self, http: aiohttp.ClientSession, url: str, start_s: float, end_s: float) -> None:
+        """Capture from `start_s` to `end_s` (loop time), then wait for what is open and say goodbye."""
+        streaming = asyncio.create_task(self._keep_streaming(http, url))
+        try:
+            await self._capture(start_s, end_s)
+            await self._say_goodbye()
+        finally:
+            connected = self.plan is not None
+            streaming.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await streaming
+            self._ledger.finish(connected)
+
+    # --- capture -----------------------------------------------------------------------------------------
+
+    async def _capture(self, start_s: float, end_s: float) -> None:
+        """One frame every 1/fps, decoded ahead of its time; a slow decoder does not move the schedule."""
+        loop = asyncio.get_running_loop()
+        for number in itertools.count():
+            elapsed_s = number / self.hello.fps
+            captured_s = start_s + elapsed_s
+            if captured_s >= end_s:
+                return
+            index, image = await self._offload(self._source.frame_at, elapsed_s)
+            await asyncio.sleep(captured_s - loop.time())
+            labels = self._source.labels
+            self._ledger.captured(Captured(number, captured_s, image, None if labels is None else labels[index]))
+            if self.plan is None:
+                self._ledger.take()
+                self._ledger.skip(Reason.DISCONNECTED)
+            self._wake.set()
+
+    async def _say_goodbye(self) -> None:
+        """Wait for the answers that are still due, then close the stream in order."""
+        patience_s = self.hello.slo_ms / 1000 + GOODBYE_S
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while not self._ledger.settled and self.plan is not None:
+                    self._wake.clear()
+                    await self._wake.wait()
+        if self._uplink is not None and self.plan is not None:
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(patience_s):
+                    self._said_bye = True
+                    await self._uplink.send(wire.encode(wire.Bye()))
+                    await self._finished.wait()
+
+    # --- stream ------------------------------------------------------------------------------------------
+
+    async def _keep_streaming(self, http: aiohttp.ClientSession, url: str) -> None:
+        """Hold a stream open until the farewell; a lost one is opened anew."""
+        while not self._finished.is_set():
+            try:
+                await self._stream(http, url)
+            except* (aiohttp.ClientError, ConnectionError, TimeoutError) as errors:
+                _log.info("%s: connection lost: %s", self.hello.client, errors.exceptions[0])
+            except* ProtocolError as errors:
+                self.refusal = str(errors.exceptions[0])
+                _log.warning("%s: %s", self.hello.client, errors.exceptions[0])
+            self.plan, self._uplink = None, None
+            self._ledger.disconnected()
+            self._wake.set()
+            if not self._finished.is_set():
+                await asyncio.sleep(RETRY_S)
+
+    async def _stream(self, http: aiohttp.ClientSession, url: str) -> None:
+        """One connection, from its hello to its end."""
+        async with http.ws_connect(url, max_msg_size=MAX_ANSWER_BYTES, compress=0) as socket:
+            uplink = Link(self._uplink_shaper, socket.send_bytes)
+            downlink = Link(self._downlink_shaper, self._handle)
+            self._uplink = uplink
+            async with asyncio.TaskGroup() as tasks:
+                helpers = [
+                    tasks.create_task(uplink.run()),
+                    tasks.create_task(downlink.run()),
+                    tasks.create_task(self._send_frames(uplink)),
+                ]
+                await uplink.send(wire.encode(self.hello))
+                async for received in socket:
+                    if received.type is not aiohttp.WSMsgType.BINARY:
+                        break
+                    await downlink.send(received.data)
+                if self._said_bye:  # the farewell may still be on the emulated way back
+                    async with asyncio.timeout(GOODBYE_S):
+                        await self._finished.wait()
+                if not self._finished.is_set():
+                    raise ConnectionResetError(f"closed by the server (code {socket.close_code})")
+                for helper in helpers:
+                    helper.cancel()
+
+    async def _handle(self, data: bytes) -> None:
+        """Take in one message of the server's."""
+        now = asyncio.get_running_loop().time()
+        match message := wire.decode(data):
+            case wire.Result():
+                self._answered(message, now)
+            case wire.Ping():
+                if self._uplink is not None:
+                    await self._uplink.send(wire.encode(wire.Pong(message.server_s, now, now)))
+            case wire.PlanMessage():
+                self.plan = message
+            case wire.Welcome():
+                self.plan = message.plan
+            case wire.Farewell():
+                self.farewell = message
+                self._finished.set()
+            case wire.ErrorMessage():
+                raise ProtocolError(message.code, f"refused by the server ({message.code}): {message.message}")
+            case _:
+                raise ProtocolError("unexpected", f"a server does not send {type(message).__name__.lower()}")
+        self._wake.set()
+
+    def _answered(self, result: wire.Result, now: float) -> None:
+        sent = self._ledger.answered(now, result)
+        if sent is not None:
+            rest_s = now - sent.sent_s - result.uplink_ms / 1000
+            self._sizer.answered(result.bandwidth_kbps * 1000, rest_s)
+
+    # --- frames ------------------------------------------------------------------------------------------
+
+    async def _send_frames(self, uplink: Link) -> None:
+        """Send the newest frame whenever the window has room for one."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self.plan is not None and (frame := self._ledger.take()) is not None:
+                await self._send_frame(frame, self.plan, uplink)
+
+    async def _send_frame(self, frame: Captured, plan: wire.PlanMessage, uplink: Link) -> None:
+        """Send the frame taken up, or skip it for a reason."""
+        loop = asyncio.get_running_loop()
+        if not plan.mapped:
+            if loop.time() < self._next_probe_s:
+                self._ledger.skip(Reason.PAUSED)
+                return
+            self._next_probe_s = loop.time() + plan.probe_interval_ms / 1000
+        on_the_way = [(sent.sent_s, sent.size_bytes) for sent in self._ledger.unanswered]
+        resolution = self._sizer.choose(loop.time(), plan.resolution, frame.captured_s, on_the_way)
+        if resolution is None:
+            self._ledger.skip(Reason.STALE)
+            return
+        jpeg = await self._offload(_scaled_jpeg, frame.image, resolution)
+        now = loop.time()
+        message = wire.encode(wire.Frame(frame.frame, resolution, frame.captured_s, now, jpeg))
+        self._ledger.sent(now, resolution, len(message))
+        self._sizer.sent(now, resolution, len(message))
+        await uplink.send(message)
+
+
+def _scaled_jpeg(image: NDArray[np.uint8], resolution: int) -> bytes:
+    """The frame at `resolution` as a JPEG of quality 90."""
+    width, height = fitted_size(image.shape[1], image.shape[0], resolution)
+    return encode_jpeg(fit(image, width, height))

@@ -1,0 +1,74 @@
+"""What can be configured, as frozen values with their defaults. Parsing is the CLI's, use is the modes'."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may ask of the server. Over it, that client gets a clear answer and the others notice nothing."""
+
+    clients: int = 128
+    message_bytes: int = 4 * 1024 * 1024
+    image_side: int = 4096
+    """Largest width or height of a frame, in pixels; checked before the frame is decoded."""
+    hello_timeout_s: float = 5.0
+    silence_timeout_s: float = 10.0
+    """A client that sends nothing at all for so long (pings go out every half second) is taken for gone."""
+    in_flight: int = 4
+    """Unanswered frames per client; one more is dropped at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """One server: where it listens, what it runs on and how it plans."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    devices: tuple[str, ...] = ("cpu",)
+    weights: Path | None = None
+    """A weights file; None takes those that ship."""
+    profile: Path | None = None
+    """A latency profile; None takes the one saved for the device, or makes a quick one."""
+    planner: str = "exact"
+    window_s: float = 0.5
+    """Time between two plans."""
+    variant: str | None = None
+    """Serve with this variant alone (no adaptation), e.g. `w100-448`."""
+    max_batch: int = 8
+    threads: int | None = None
+    """Processor threads of one forward pass on `cpu`; None leaves one core to everything else."""
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraConfig:
+    """One emulated camera."""
+
+    name: str
+    video: Path
+    fps: float
+    slo_s: float
+    trace: str
+    """What `jellyfish.link.synthetic.resolve_trace` understands: `wifi`, `lte`, `steps`, `10mbps`, `none`, a file."""
+    delay_s: float
+    """One-way delay of the link, each way."""
+    seed: int
+    max_in_flight: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BenchConfig:
+    """One measured run: a fleet of cameras against a server in this process or elsewhere."""
+
+    cameras: tuple[CameraConfig, ...]
+    duration_s: float
+    results: Path | None
+    """Folder for the result files; None makes one below `results/`."""
+    seed: int
+    connect: str | None = None
+    """URL of a running server; None starts one in this process."""
+    save_detections: bool = False
+    server: ServerConfig = field(default_factory=ServerConfig)

@@ -1,0 +1,1 @@
+"""The control path: what is observed becomes a problem, a planner answers it with a plan."""

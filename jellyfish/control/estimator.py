@@ -1,0 +1,134 @@
+"""What the server knows of one client: its clock, its uplink, the size of its frames, and so its time budgets.
+
+Pure: times are arguments. Knows nothing of sockets, devices or other clients. Server times unless named `client`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import msgspec
+
+from jellyfish.control.clock import ClockOffset
+from jellyfish.control.filters import ErrorBasedFilter, Ewma, HarmonicWindow
+from jellyfish.control.frame_size import FrameSizeModel
+from jellyfish.control.problem import ClientDemand
+from jellyfish.core import Variant
+
+INITIAL_BANDWIDTH_BPS = 4e6
+"""Taken for a client none of whose frames has arrived: enough to begin small; its first frames correct it."""
+MAX_BANDWIDTH_BPS = 1e9
+"""A transfer too short to be timed (loopback) counts as this, so that no estimate is infinite."""
+MIN_BANDWIDTH_BPS = 1e3
+"""Floor of an estimate: a frame stuck for a minute must not take the harmonic mean to zero."""
+RESPONSE_BITS = 8_000.0
+"""Size of an answer, about 1 kB of detections; it travels at the uplink's rate, as in the paper."""
+MARGIN_S = 0.002
+"""Fixed part of the overhead."""
+
+
+class ClientSnapshot(msgspec.Struct, frozen=True):
+    """One client's estimates at one moment, for the logs."""
+
+    client: str
+    fps: float
+    slo_s: float
+    bandwidth_bps: float
+    round_trip_s: float
+    overhead_s: float
+    size_factor: float
+    """The client's frame sizes, as a multiple of the reference curve."""
+    budget_s: tuple[float, ...]
+    """Per variant, as in `ClientDemand`."""
+
+
+class ClientEstimator:
+    """Estimates for one client, from clock exchanges, arrived frames and the server's own overheads."""
+
+    def __init__(self) -> None:
+        self.clock = ClockOffset()
+        self.sizes = FrameSizeModel()
+        self._pace = ErrorBasedFilter()
+        self._bandwidth = HarmonicWindow()
+        self._overhead = Ewma(keep=0.5)
+        self._previous_arrival_s = float("-inf")
+
+    def exchange(self, t0: float, t1: float, t2: float, t3: float) -> bool:
+        """Take in one clock exchange, see `ClockOffset.exchange`."""
+        return self.clock.exchange(t0, t1, t2, t3)
+
+    def overhead_sample(self, seconds: float) -> None:
+        """Take in what a frame cost outside waiting and running: 2 x dispatch + preprocessing."""
+        self._overhead.add(seconds)
+
+    def frame_arrived(self, sent_client_s: float, arrived_s: float, size_bytes: int, resolution: int) -> None:
+        """Take in one frame: handed to the network at `sent_client_s`, its last byte here at `arrived_s`.
+
+        Its transfer began when it was sent or when the frame before it had left the link, whichever was later: queueing
+        behind one's own frames is not the link being slow. The offset's error and that of the one-way delay come from
+        the same asymmetric exchange and cancel, so what is left is jitter, which makes the estimate too low, never too
+        high. A small frame on a fast link is therefore underestimated, until larger frames follow it.
+        """
+        self.sizes.add(resolution, size_bytes)
+        if self.clock.known:
+            one_way_s = self.clock.round_trip_s / 2.0
+            began_s = max(self.clock.to_server(sent_client_s), self._previous_arrival_s - one_way_s)
+            self._transfer(arrived_s, 8.0 * size_bytes, arrived_s - one_way_s - began_s)
+        self._previous_arrival_s = max(arrived_s, self._previous_arrival_s)
+
+    def _transfer(self, now: float, bits: float, seconds: float) -> None:
+        """The published filter smooths network time; time per bit is that, but comparable between frame sizes."""
+        pace = min(max(seconds / bits, 1.0 / MAX_BANDWIDTH_BPS), 1.0 / MIN_BANDWIDTH_BPS)
+        self._pace.add(pace)
+        self._bandwidth.add(now, 1.0 / pace)
+
+    @property
+    def newest_bandwidth_bps(self) -> float:
+        """The quick estimate, for back-off: the error-based filter's, which follows a change within a few frames."""
+        return INITIAL_BANDWIDTH_BPS if self._pace.value is None else 1.0 / self._pace.value
+
+    def bandwidth_bps(self, now: float) -> float:
+        """The steady estimate, for planning: harmonic mean over the last second."""
+        mean = self._bandwidth.mean(now)
+        return INITIAL_BANDWIDTH_BPS if mean is None else mean
+
+    @property
+    def overhead_s(self) -> float:
+        """Expected time of a frame on the server outside waiting and running."""
+        return MARGIN_S + (0.0 if self._overhead.value is None else self._overhead.value)
+
+    def demand(self, now: float, client: str, fps: float, slo_s: float, variants: Sequence[Variant]) -> ClientDemand:
+        """The client as a planner sees it at `now`: one budget per variant."""
+        bandwidth_bps = self.bandwidth_bps(now)
+        fixed_s = self.clock.round_trip_s + self.overhead_s + RESPONSE_BITS / bandwidth_bps
+
+        @functools.cache
+        def budget(resolution: int) -> float:
+            return budget_s(slo_s, fps, self.sizes.bits(resolution), bandwidth_bps, fixed_s)
+
+        return ClientDemand(client, fps, tuple(budget(variant.resolution) for variant in variants))
+
+    def snapshot(self, now: float, demand: ClientDemand, slo_s: float) -> ClientSnapshot:
+        """The estimates behind `demand`, for the logs."""
+        return ClientSnapshot(
+            client=demand.client,
+            fps=demand.fps,
+            slo_s=slo_s,
+            bandwidth_bps=self.bandwidth_bps(now),
+            round_trip_s=self.clock.round_trip_s,
+            overhead_s=self.overhead_s,
+            size_factor=self.sizes.factor,
+            budget_s=demand.budget_s,
+        )
+
+
+def budget_s(slo_s: float, fps: float, frame_bits: float, bandwidth_bps: float, fixed_s: float = 0.0) -> float:
+    """Time left of `slo_s` for waiting and running on a device, once a frame of `frame_bits` has come over the network.
+
+    `fixed_s` is all that does not depend on the frame: round trip, answer, overheads. 0 where nothing is left, or where
+    the uplink does not sustain `fps` such frames a second (Jellyfish, RTSS 2022).
+    """
+    if not bandwidth_bps / frame_bits > fps:
+        return 0.0
+    return max(0.0, slo_s - frame_bits / bandwidth_bps - fixed_s)

@@ -1,0 +1,134 @@
+"""The control loop: once per window, and at once when asked, observe, plan and apply. The only async module of control.
+
+It knows nothing of servers, sockets or devices: a mode hands it callables. Where the planner runs (a thread in service,
+in place under a virtual clock) is the mode's choice too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from jellyfish.control.capacity import idle_plan, violations
+from jellyfish.control.problem import Plan, Planner, Problem
+
+Offload = Callable[[Callable[[Problem, Plan | None], Plan], Problem, Plan | None], Awaitable[Plan]]
+"""Runs `function(problem, running)` somewhere and returns its result; `asyncio.to_thread` is one."""
+
+
+class WindowRecord(msgspec.Struct, frozen=True):
+    """What happened in one window, for the logs."""
+
+    t_s: float
+    """When the problem was observed, on the event loop's clock."""
+    cause: str
+    """What made it run: `period`, or what `kick` was given first."""
+    problem: Problem
+    plan: Plan | None
+    """The plan in force after the window; None when there has never been one."""
+    solve_s: float
+    error: str | None
+    """Why the plan in force was left as it was; None when a new one was applied."""
+
+
+async def in_place(function: Callable[[Problem, Plan | None], Plan], problem: Problem, running: Plan | None) -> Plan:
+    """The `Offload` that blocks the event loop: for virtual clocks, where a solve takes no time."""
+    return function(problem, running)
+
+
+class ControlLoop:
+    """Plans once per `period_s`, counted from the last window, and as soon as it can after a kick.
+
+    There is one solve at a time; kicks that come meanwhile are answered by one window after it. A planner that raises,
+    whose plan fails the check, or that needs more than `limit_s` leaves the running plan in force. One that needs more
+    is still waited for, its late answer thrown away, for it was given a problem of long ago. `check` says which rules a
+    plan breaks; a policy that means to break them (one variant for everyone) brings a more lenient one.
+    """
+
+    def __init__(
+        self,
+        observe: Callable[[], Problem],
+        apply: Callable[[Plan], None],
+        planner: Planner,
+        log: Callable[[WindowRecord], None],
+        offload: Offload,
+        period_s: float = 0.5,
+        limit_s: float = 2.0,
+        check: Callable[[Problem, Plan], list[str]] = violations,
+    ) -> None:
+        self._observe = observe
+        self._apply = apply
+        self._planner = planner
+        self._log = log
+        self._offload = offload
+        self._period_s = period_s
+        self._limit_s = limit_s
+        self._check = check
+        self._running: Plan | None = None
+        self._cause: str | None = None
+        self._kicked = asyncio.Event()
+
+    @property
+    def running(self) -> Plan | None:
+        """The plan in force; None before the first."""
+        return self._running
+
+    def kick(self, cause: str) -> None:
+        """Ask for a window at once. Of several kicks before it, the first one's `cause` is recorded."""
+        if self._cause is None:
+            self._cause = cause
+        self._kicked.set()
+
+    async def run(self) -> None:
+        """Serve windows until cancelled. The first one is at once. What `observe` and `apply` raise ends the loop."""
+        cause = "period"
+        while True:
+            began_s = asyncio.get_running_loop().time()
+            await self._window(cause, began_s)
+            cause = await self._next_cause(began_s + self._period_s)
+
+    async def _next_cause(self, due_s: float) -> str:
+        try:
+            async with asyncio.timeout_at(due_s):
+                await self._kicked.wait()
+        except TimeoutError:
+            return "period"
+        cause, self._cause = self._cause or "period", None
+        self._kicked.clear()
+        return cause
+
+    async def _window(self, cause: str, began_s: float) -> None:
+        problem = self._observe()
+        if not problem.clients:
+            self._finish(cause, began_s, problem, idle_plan(problem, self._running), None)
+            return
+        solve = asyncio.create_task(self._solve(problem))
+        try:
+            await asyncio.wait({solve}, timeout=self._limit_s)
+            error = self._reason_to_keep(solve, problem)
+            self._finish(cause, began_s, problem, None if error else solve.result(), error)
+            await asyncio.wait({solve})
+        finally:
+            solve.cancel()
+
+    def _finish(self, cause: str, began_s: float, problem: Problem, plan: Plan | None, error: str | None) -> None:
+        solve_s = asyncio.get_running_loop().time() - began_s
+        if plan is not None:
+            self._running = plan
+            self._apply(plan)
+        self._log(WindowRecord(began_s, cause, problem, self._running, solve_s, error))
+
+    async def _solve(self, problem: Problem) -> Plan:
+        return await self._offload(self._planner.plan, problem, self._running)
+
+    def _reason_to_keep(self, solve: asyncio.Task[Plan], problem: Problem) -> str | None:
+        """Why the plan in force must stay, or None when the new one can be used."""
+        if not solve.done():
+            return f"the planner needed more than {self._limit_s:g} s"
+        failure = solve.exception()
+        if failure is not None:
+            return f"the planner raised {type(failure).__name__}: {failure}"
+        broken = self._check(problem, solve.result())
+        return f"the plan is not feasible: {'; '.join(broken)}" if broken else None

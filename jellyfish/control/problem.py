@@ -1,0 +1,72 @@
+"""The planning problem and its answer, as values: what a planner is given and what it returns.
+
+Everything a planner may know is here; it reads no clock, no socket and no device. Source of the model:
+Jellyfish (RTSS 2022), section on client mapping and DNN selection.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from jellyfish.core import Variant
+
+
+class ClientDemand(msgspec.Struct, frozen=True):
+    """One client as a planner sees it."""
+
+    client: str
+    fps: float
+    budget_s: tuple[float, ...]
+    """Per variant (index as in `Problem.variants`): time left for waiting and running on the device, after
+    network and overheads; 0 where the variant's frames are more than the uplink sustains."""
+
+
+class DeviceOption(msgspec.Struct, frozen=True):
+    """One device as a planner sees it: `latency_s[m][b - 1]` is what a batch of b of variant m takes there."""
+
+    device: str
+    latency_s: tuple[tuple[float, ...], ...]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One window's question: which client gets which variant, on which device, in batches of what size?"""
+
+    clients: tuple[ClientDemand, ...]
+    devices: tuple[DeviceOption, ...]
+    variants: tuple[Variant, ...]
+    accuracy: tuple[float, ...]
+    """Expected accuracy (0..1) per variant."""
+
+
+class DevicePlan(msgspec.Struct, frozen=True):
+    """What a device runs until the next plan: one variant, in batches of at most `batch`."""
+
+    variant: Variant
+    batch: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """One window's answer. A client that is not in `clients` is not mapped: it may only probe."""
+
+    devices: dict[str, DevicePlan]
+    clients: dict[str, str]
+    """Client -> device."""
+    mappable: int = 0
+    """Clients that some device could serve at all, each for itself."""
+    accuracy: float = 0.0
+    """Rate-weighted mean accuracy over the mappable clients; an unmapped one counts 0."""
+
+    def variant_of(self, client: str) -> Variant | None:
+        """The variant `client` is served with; None when it is not mapped."""
+        device = self.clients.get(client)
+        return None if device is None else self.devices[device].variant
+
+
+class Planner(Protocol):
+    """A planning policy. Pure but for its own seeded randomness; one file each under `planners/`."""
+
+    def plan(self, problem: Problem, running: Plan | None) -> Plan:
+        """A feasible plan for `problem`. `running` is the plan in force, for keeping what need not change."""
+        ...

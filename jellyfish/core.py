@@ -1,0 +1,124 @@
+"""The nouns that cross borders: frozen values, no behaviour beyond their own arithmetic.
+
+Nothing here may know of sockets, torch, files or clocks. Seconds and bits inside; a name carries its
+unit wherever a reader could doubt it. Coordinates are normalised to the frame: 0..1, origin top left.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+
+import msgspec
+
+CLASSES: tuple[str, ...] = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
+"""Class names by label index. A COCO category id is the index + 1."""
+
+RESOLUTIONS: tuple[int, ...] = (128, 192, 256, 320, 384, 448)
+"""The ladder of frame sizes: longest side in pixels."""
+
+WIDTHS: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+"""The widths of the slimmable network, as a share of the full channel count."""
+
+STRIDE = 32
+"""The detector's coarsest stride: canvas sides are multiples of it."""
+
+
+class Detection(msgspec.Struct, frozen=True, array_like=True):
+    """One detected object. Sides are normalised to the frame (0..1)."""
+
+    label: int
+    score: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class LabelledObject(msgspec.Struct, frozen=True):
+    """One object that is truly there. Sides are normalised to the frame (0..1).
+
+    `ignore` marks objects too small or too hidden to be asked for: finding one is neither right nor wrong.
+    """
+
+    track: int
+    label: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+    visible: float = 1.0
+    ignore: bool = False
+
+
+class Variant(msgspec.Struct, frozen=True, order=True):
+    """A sub-network at a resolution: what a planner chooses and a device runs."""
+
+    resolution: int
+    width: float
+
+    @property
+    def name(self) -> str:
+        """Short name for logs and tables, e.g. `w075-320`."""
+        return f"w{round(self.width * 100):03d}-{self.resolution}"
+
+
+def canvas_size(resolution: int) -> tuple[int, int]:
+    """(height, width) in pixels of the network's input at `resolution`.
+
+    Cameras are mostly 16:9, so the canvas is too, rounded up to the stride: 40 % less work than a square.
+    Frames of another shape are fitted inside and padded.
+    """
+    return STRIDE * math.ceil(resolution * 9 / 16 / STRIDE), resolution
+
+
+def fitted_size(width: int, height: int, resolution: int) -> tuple[int, int]:
+    """(width, height) of a frame scaled to fit the canvas of `resolution`, never enlarged."""
+    canvas_height, canvas_width = canvas_size(resolution)
+    scale = min(canvas_width / width, canvas_height / height, 1.0)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+class Outcome(enum.StrEnum):
+    """How a captured frame ended, on the client's clock. Every captured frame has exactly one."""
+
+    ON_TIME = "on_time"
+    LATE = "late"
+    DROPPED = "dropped"
+    SKIPPED = "skipped"
+    LOST = "lost"
+
+
+class Reason(enum.StrEnum):
+    """Why a frame was not answered on time."""
+
+    EXPIRED = "expired"
+    """Dropped by the server: its deadline could no longer be met when it arrived or was taken up."""
+    OVERLOAD = "overload"
+    """Dropped by the server: keeping it would have cost more frames than it is worth."""
+    QUEUE_FULL = "queue_full"
+    """Dropped by the server: the device's queue was full and this frame was the most urgent to give up."""
+    TOO_MANY_IN_FLIGHT = "too_many_in_flight"
+    """Dropped by the server: the client had sent more unanswered frames than it may."""
+    BAD_IMAGE = "bad_image"
+    """Dropped by the server: the JPEG could not be decoded."""
+    IMAGE_TOO_LARGE = "image_too_large"
+    """Dropped by the server: the JPEG's dimensions are over the limit."""
+    DEVICE_ERROR = "device_error"
+    """Dropped by the server: the device failed while running the batch."""
+    SHUTDOWN = "shutdown"
+    """Dropped by the server: it is draining."""
+    REPLACED = "replaced"
+    """Skipped by the client: a newer frame took its place before it could be sent."""
+    STALE = "stale"
+    """Skipped by the client: too old to be answered in time when its turn to be sent came."""
+    PAUSED = "paused"
+    """Skipped by the client: the plan has no room for it beyond an occasional probe."""
+    DISCONNECTED = "disconnected"
+    """Skipped (not yet sent) or lost (already sent) by the client: the connection was down."""
+    NO_ANSWER = "no_answer"
+    """Lost: sent, and never answered before the run's end."""
+    NETWORK = "network"
+    """Late: the time on the network alone was over the budget."""
+    SERVER = "server"
+    """Late: the time on the server made it so."""

@@ -1,0 +1,189 @@
+"""The async rim of one device: feeds it batches as the batcher decides and answers every request.
+
+The only place of this package that reads the clock (`loop.time()`). Each submitted request's `done` is settled
+exactly once, whatever happens: answered, dropped with a reason, or left alone when the client has cancelled it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from jellyfish.core import Detection, Reason, Variant
+from jellyfish.dispatch.batcher import Batcher
+from jellyfish.dispatch.executor import Executor
+from jellyfish.dispatch.request import Answered, Dropped, Request
+from jellyfish.dispatch.slowdown import SlowDown
+from jellyfish.errors import InputError
+from jellyfish.profile.table import LatencyProfile
+
+logger = logging.getLogger(__name__)
+
+
+class DeviceStatistics(msgspec.Struct, frozen=True):
+    """What one device has done so far. Counts are since the start."""
+
+    device: str
+    variant: Variant
+    batch: int
+    """Largest batch of the plan in force."""
+    busy_s: float
+    batches: int
+    frames: int
+    """Frames run with success."""
+    dropped: dict[Reason, int]
+    queued: int
+    slow_down: float
+
+    @property
+    def mean_batch(self) -> float:
+        """Frames per batch; 0 before the first."""
+        return self.frames / self.batches if self.batches else 0.0
+
+
+class Dispatcher:
+    """One device's queue and the loop that empties it.
+
+    `variant` and `batch` hold from the start, so that frames which arrive before the first plan are served too.
+    """
+
+    def __init__(
+        self, executor: Executor, profile: LatencyProfile, variant: Variant, batch: int, capacity: int = 64
+    ) -> None:
+        self._executor, self._profile = executor, profile
+        self._batcher = Batcher(capacity)
+        self._slow_down = SlowDown()
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining = False
+        self._busy_s, self._batches, self._frames = 0.0, 0, 0
+        self._dropped: Counter[Reason] = Counter()
+        self.apply(variant, batch)
+
+    @property
+    def device(self) -> str:
+        """The device's name."""
+        return self._profile.device
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait."""
+        return len(self._batcher)
+
+    @property
+    def quickest_s(self) -> float:
+        """What the variant in force takes for a batch of one, as things are now."""
+        return self._slow_down.cautious_factor * self._profile.of(self._variant).p50_s[0]
+
+    def latency_table(self, variants: Sequence[Variant]) -> tuple[tuple[float, ...], ...]:
+        """For planning: seconds (p99, slow-down included) of each variant at each batch size."""
+        factor = self._slow_down.factor
+        return tuple(tuple(factor * seconds for seconds in self._profile.of(variant).p99_s) for variant in variants)
+
+    def apply(self, variant: Variant, batch: int) -> None:
+        """Run `variant` in batches of at most `batch` from the next batch on. InputError if it is not profiled."""
+        if variant not in self._profile.variants or not 1 <= batch <= self._profile.max_batch:
+            raise InputError(
+                f"{self._profile.device}: {variant.name} in batches of {batch} is not in its profile; "
+                f"measure one with this variant and batches up to {batch}"
+            )
+        self._variant, self._batch = variant, batch
+
+    def submit(self, request: Request) -> None:
+        """Queue `request`; it and any frame that has to leave for it are answered through their `done`."""
+        if self._draining:
+            self._drop([(request, Reason.SHUTDOWN)])
+            return
+        self._drop(self._batcher.push(request, asyncio.get_running_loop().time()))
+        self._work.set()
+
+    async def run(self) -> None:
+        """Serve until `drain` or cancellation. One batch runs at a time."""
+        while not self._draining:
+            await self._work.wait()
+            self._work.clear()
+            while len(self._batcher):
+                await self._serve_batch()
+
+    async def drain(self) -> None:
+        """Give up everything queued and all that is still submitted; returns when the running batch is answered."""
+        self._draining = True
+        self._drop((request, Reason.SHUTDOWN) for request in self._batcher.clear())
+        self._work.set()
+        await self._idle.wait()
+
+    def statistics(self) -> DeviceStatistics:
+        """A snapshot."""
+        return DeviceStatistics(
+            device=self._profile.device,
+            variant=self._variant,
+            batch=self._batch,
+            busy_s=self._busy_s,
+            batches=self._batches,
+            frames=self._frames,
+            dropped=dict(self._dropped),
+            queued=len(self._batcher),
+            slow_down=self._slow_down.factor,
+        )
+
+    async def _serve_batch(self) -> None:
+        """Take the next batch and run it; on return the queue is shorter.
+
+        A batch is expected to take its profiled median times the cautious slow-down factor: with the median alone,
+        half of the batches that just fit would be late.
+        """
+        latency_s = self._profile.of(self._variant).p50_s
+        cautious = self._slow_down.cautious_factor
+        now = asyncio.get_running_loop().time()
+        decision = self._batcher.take(now, [cautious * seconds for seconds in latency_s], self._batch)
+        self._drop(decision.drop)
+        if not decision.run:
+            return
+        self._idle.clear()
+        try:
+            await self._execute(decision.run, self._variant, now)
+        finally:
+            self._idle.set()
+
+    async def _execute(self, batch: list[Request], variant: Variant, started: float) -> None:
+        """Run `batch` and answer it. A device that fails costs its batch, never the loop."""
+        try:
+            detections = await self._executor.run(variant, [request.image for request in batch])
+            answers = list(zip(batch, detections, strict=True))
+        except asyncio.CancelledError:
+            self._drop((request, Reason.SHUTDOWN) for request in batch)
+            raise
+        except Exception:
+            logger.warning(
+                "%s failed on %d frames of %s", self._profile.device, len(batch), variant.name, exc_info=True
+            )
+            self._drop((request, Reason.DEVICE_ERROR) for request in batch)
+            return
+        finally:
+            execute_s = asyncio.get_running_loop().time() - started
+            self._busy_s += execute_s
+        self._batches += 1
+        self._frames += len(batch)
+        self._slow_down.observe(execute_s, self._profile.of(variant).p50_s[len(batch) - 1])
+        self._answer(answers, variant, started, execute_s)
+
+    def _answer(
+        self, answers: list[tuple[Request, list[Detection]]], variant: Variant, started: float, execute_s: float
+    ) -> None:
+        device, batch = self._profile.device, len(answers)
+        for request, found in answers:
+            if not request.done.done():
+                queue_s = started - request.queued_s
+                request.done.set_result(Answered(found, variant, device, batch, queue_s, execute_s))
+
+    def _drop(self, dropped: Iterable[tuple[Request, Reason]]) -> None:
+        """Tell the clients that still wait."""
+        for request, reason in dropped:
+            if not request.done.done():
+                request.done.set_result(Dropped(reason))
+                self._dropped[reason] += 1

@@ -1,0 +1,103 @@
+"""A device as the dispatcher sees it: a batch of images in, detections out, one batch at a time.
+
+Knows nothing of queues, deadlines or clients. Torch stays behind the `Engine` protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.core import Detection, Variant, canvas_size
+from jellyfish.media.resize import letterbox
+
+Image = NDArray[np.uint8]
+"""RGB [height, width, 3]."""
+Progress = Callable[[int, int], None]
+"""Told (steps done, steps in all)."""
+
+
+class Engine(Protocol):
+    """What runs the network: `jellyfish.model.engine.DetectorEngine`."""
+
+    def detect(self, canvases: NDArray[np.uint8], variant: Variant, /) -> list[list[Detection]]:
+        """Detections of each canvas of [n, canvas height, canvas width, 3], sides normalised to the canvas."""
+        ...
+
+
+class Executor(Protocol):
+    """A device, real or simulated. The seam at which tests and simulations put theirs."""
+
+    async def run(self, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
+        """Detections of each image, sides normalised to the image. May raise anything: the device failed."""
+        ...
+
+    async def warm(self, variants: Sequence[Variant], max_batch: int, progress: Progress | None = None) -> None:
+        """Run every variant at every batch size once, so that no client's frame pays for the first time."""
+        ...
+
+    def close(self) -> None:
+        """Give the device back, after the running batch."""
+        ...
+
+
+def detect_images(engine: Engine, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
+    """Detections of each image, sides normalised to the image (0..1). The code path that serves and is profiled.
+
+    `images`: at least one, each RGB [height, width, 3] of any size; scaled to fit the variant's canvas. What the
+    engine finds in the padding alone is left out.
+    """
+    height, width = canvas_size(variant.resolution)
+    fitted = [letterbox(image, height, width) for image in images]
+    canvases = np.stack([box.canvas for box in fitted])
+    return [
+        [
+            _to_frame(detection, box.x_factor, box.y_factor)
+            for detection in detections
+            if detection.left * box.x_factor < 1 and detection.top * box.y_factor < 1
+        ]
+        for box, detections in zip(fitted, engine.detect(canvases, variant), strict=True)
+    ]
+
+
+def _to_frame(detection: Detection, x_factor: float, y_factor: float) -> Detection:
+    """From shares of the canvas to shares of the image at its top left, cut at the image's border."""
+    return Detection(
+        detection.label,
+        detection.score,
+        min(detection.left * x_factor, 1.0),
+        min(detection.top * y_factor, 1.0),
+        min(detection.right * x_factor, 1.0),
+        min(detection.bottom * y_factor, 1.0),
+    )
+
+
+class TorchExecutor:
+    """An engine on a worker thread of its own, so that the event loop goes on while the device computes."""
+
+    def __init__(self, engine: Engine, device: str) -> None:
+        self._engine = engine
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"device-{device}")
+
+    async def run(self, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
+        """See `Executor.run`."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, detect_images, self._engine, variant, images)
+
+    async def warm(self, variants: Sequence[Variant], max_batch: int, progress: Progress | None = None) -> None:
+        """See `Executor.warm`."""
+        steps = [(variant, batch) for variant in variants for batch in range(1, max_batch + 1)]
+        for done, (variant, batch) in enumerate(steps, start=1):
+            image = np.zeros((*canvas_size(variant.resolution), 3), dtype=np.uint8)
+            await self.run(variant, [image] * batch)
+            if progress is not None:
+                progress(done, len(steps))
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self._worker.shutdown(wait=True, cancel_futures=True)

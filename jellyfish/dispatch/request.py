@@ -1,0 +1,43 @@
+"""A frame on its way through a device's queue, and what comes of it. No I/O."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.core import Detection, Reason, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The device ran the frame. Times are on the server's clock, in seconds."""
+
+    detections: list[Detection]
+    variant: Variant
+    device: str
+    batch: int
+    queue_s: float
+    execute_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The frame was given up before it cost device time (or, with `device_error`, because the device failed)."""
+
+    reason: Reason
+
+
+@dataclass(eq=False, slots=True)
+class Request:
+    """One decoded frame that waits for a device. `deadline_s`: when the batch must be finished (server's clock)."""
+
+    client: str
+    frame: int
+    deadline_s: float
+    queued_s: float
+    image: NDArray[np.uint8]
+    """RGB [height, width, 3], any size up to the largest canvas; scaled to the variant's canvas when it runs."""
+    done: asyncio.Future[Answered | Dropped] = field(repr=False)

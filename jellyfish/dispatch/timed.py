@@ -1,0 +1,37 @@
+"""The simulated device: takes the profiled time and finds nothing. Deterministic; no torch, no threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.core import Detection, Variant
+from jellyfish.profile.table import LatencyProfile
+
+Disturbance = Callable[[Variant, int], float]
+"""(variant, batch) -> factor on the profiled time of this batch; may raise, then the batch fails."""
+
+
+class TimedExecutor:
+    """An `Executor` that sleeps for the median time of its profile, on whatever clock the event loop has."""
+
+    def __init__(self, profile: LatencyProfile, disturbance: Disturbance | None = None) -> None:
+        self._profile, self._disturbance = profile, disturbance
+
+    async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+        """No detections for each image, after the profiled time; raises what the disturbance raises."""
+        batch = len(images)
+        factor = 1.0 if self._disturbance is None else self._disturbance(variant, batch)
+        await asyncio.sleep(factor * self._profile.of(variant).p50_s[batch - 1])
+        return [[] for _ in images]
+
+    async def warm(
+        self, variants: Sequence[Variant], max_batch: int, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Nothing to warm."""
+
+    def close(self) -> None:
+        """Nothing to close."""

@@ -1,0 +1,37 @@
+"""Every error that Jellyfish raises on purpose, in one small tree by whose fault it is.
+
+Late, dropped and skipped frames are *outcomes*, not errors, and never appear here.
+"""
+
+from __future__ import annotations
+
+
+class JellyfishError(Exception):
+    """Base of all errors that carry a message meant for a person."""
+
+
+class InputError(JellyfishError):
+    """The user's input (a file, a flag, a trace, a profile) cannot be used. CLI exit code 2."""
+
+
+class RunError(JellyfishError):
+    """A run that started properly failed. CLI exit code 1."""
+
+
+class ProtocolError(JellyfishError):
+    """The peer broke the stream protocol. `code` is one of the codes in docs/protocol.md."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ImageError(JellyfishError):
+    """One frame's image cannot be decoded or is larger than allowed.
+
+    `reason` is the drop reason the client is told: `bad_image` or `image_too_large`.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,57 @@
+"""JPEG in and out. Knows nothing of the stream that carries it; all functions may run in worker threads.
+
+Pillow decodes: it raises on truncated data and is silent about damaged data, where libjpeg behind other decoders writes
+to standard error for every bad frame a client sends. All of the pixel work runs without the interpreter lock.
+"""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL.JpegImagePlugin import JpegImageFile
+
+from jellyfish.errors import ImageError
+
+
+def encode_jpeg(image: NDArray[np.uint8], quality: int = 90) -> bytes:
+    """An RGB image [height, width, 3] as JPEG, quality 1..100."""
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ImageError("bad_image", f"cannot encode an image of shape {image.shape} as JPEG")
+    return data.tobytes()
+
+
+def read_size(data: bytes) -> tuple[int, int]:
+    """(width, height) from the header, without decoding. Raises ImageError(`bad_image`) if this is no JPEG."""
+    return _open(data).size
+
+
+def decode_jpeg(data: bytes, max_width: int, max_height: int) -> NDArray[np.uint8]:
+    """The RGB image [height, width, 3], read-only.
+
+    The size is read from the header and checked before any pixel is decoded. Raises ImageError with the reason
+    `image_too_large`, or `bad_image` for data that is no JPEG, truncated or broken. A flipped bit within the compressed
+    pixels often still is a valid JPEG, which no decoder can tell.
+    """
+    file = _open(data)
+    width, height = file.size
+    if width > max_width or height > max_height:
+        raise ImageError(
+            "image_too_large", f"the image is {width} x {height} pixels; at most {max_width} x {max_height} are taken"
+        )
+    try:
+        image = file if file.mode == "RGB" else file.convert("RGB")
+        return np.asarray(image, np.uint8)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError("bad_image", f"the JPEG is truncated or broken: {error}") from error
+
+
+def _open(data: bytes) -> JpegImageFile:
+    """Parse the header. Not by Image.open: its limit on pixels would hide the true size of a huge image."""
+    try:
+        return JpegImageFile(io.BytesIO(data))
+    except Exception as error:  # Pillow's parser fails with almost any exception on arbitrary bytes.
+        raise ImageError("bad_image", f"{len(data)} bytes that are not a JPEG: {error}") from error

@@ -1,0 +1,44 @@
+"""Scaling of frames: to a size, and into a canvas."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+PADDING = 0
+"""Black, as the network saw it in training."""
+
+
+class Letterboxed(NamedTuple):
+    """A canvas with a frame at its top left.
+
+    A side as a share of the canvas, times its factor, is a share of the frame: `frame_x = canvas_x * x_factor`.
+    """
+
+    canvas: NDArray[np.uint8]
+    x_factor: float
+    y_factor: float
+
+
+def fit(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """The image [h, w, 3] at `width` x `height`: area average when it gets smaller, linear when larger.
+
+    An image of that size already is returned as it is, not copied.
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    method = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
+
+
+def letterbox(image: NDArray[np.uint8], canvas_height: int, canvas_width: int) -> Letterboxed:
+    """The image [h, w, 3] scaled to fit the canvas, enlarged if need be, at its top left; the rest is black."""
+    height, width = image.shape[:2]
+    scale = min(canvas_width / width, canvas_height / height)
+    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
+    canvas = np.full((canvas_height, canvas_width, 3), PADDING, np.uint8)
+    canvas[:new_height, :new_width] = fit(image, new_width, new_height)
+    return Letterboxed(canvas, canvas_width / new_width, canvas_height / new_height)

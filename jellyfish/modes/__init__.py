@@ -1,0 +1,1 @@
+"""Composition roots: here, and only here, the parts are put together."""

@@ -1,0 +1,49 @@
+"""`jellyfish profile`: how long a device takes for every variant and batch, measured and saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from jellyfish.model.engine import DetectorEngine
+from jellyfish.model.weights import Weights, load_weights
+from jellyfish.modes.progress import ProgressReport
+from jellyfish.modes.serving import QUICK_PROFILE_S, hardware_name, profile_device, set_threads, torch_device
+from jellyfish.profile.measure import Subject
+from jellyfish.profile.store import profile_path
+from jellyfish.profile.table import LatencyProfile
+
+
+def profile(
+    devices: tuple[str, ...], weights: Path | None, max_batch: int, threads: int | None, quick: bool, console: Console
+) -> None:
+    """Measure each device, save what was found and show it."""
+    loaded = load_weights(weights)
+    count = set_threads(threads)
+    for name in devices:
+        device = torch_device(name)
+        subject = Subject(name, hardware_name(device, count), loaded.card.sha256)
+        with ProgressReport(console) as progress:
+            measured = profile_device(
+                DetectorEngine(loaded, device), subject, max_batch, QUICK_PROFILE_S if quick else None, progress
+            )
+        console.print(_table(measured, loaded))
+        console.print(f"saved: {profile_path(name, subject.hardware, subject.weights)}", soft_wrap=True)
+
+
+def _table(measured: LatencyProfile, weights: Weights) -> Table:
+    """Latency of a batch of one and of the largest, best rate, and F1, per variant."""
+    largest = measured.max_batch
+    table = Table(title=f"{measured.device}: {measured.hardware}")
+    for column in ("variant", "ms p50, batch 1", "p99", f"ms p50, batch {largest}", "p99", "best fps", "F1"):
+        table.add_column(column, justify="left" if column == "variant" else "right")
+    for entry in measured.latencies:
+        rate = max((batch + 1) / seconds for batch, seconds in enumerate(entry.p50_s))
+        times = (entry.p50_s[0], entry.p99_s[0], entry.p50_s[-1], entry.p99_s[-1])
+        accuracy = weights.accuracy(entry.variant)
+        table.add_row(
+            entry.variant.name, *(f"{seconds * 1000:.2f}" for seconds in times), f"{rate:.0f}", f"{accuracy:.3f}"
+        )
+    return table

@@ -1,0 +1,41 @@
+"""`jellyfish train`: weights and their card from procedural scenes, with progress."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from jellyfish.core import RESOLUTIONS, WIDTHS, Variant
+from jellyfish.model.weights import Weights, card_path
+from jellyfish.modes.progress import ProgressReport
+from jellyfish.modes.serving import torch_device
+from jellyfish.training.loop import Progress, TrainingConfig
+from jellyfish.training.loop import train as run_training
+
+_WORDS = {"render": "rendering scenes", "learn": "learning", "evaluate": "measuring every variant"}
+
+
+def train(config: TrainingConfig, console: Console) -> None:
+    """Train, write weights and card, and show what each variant is worth."""
+    torch_device(config.device)
+    with ProgressReport(console) as progress:
+
+        def report(step: Progress) -> None:
+            note = "" if step.loss is None else f"(loss {step.loss:.3f})"
+            progress(_WORDS[step.phase], step.done, step.total, note)
+
+        weights = run_training(config, report)
+    console.print(accuracy_table(weights))
+    console.print(f"written: {config.output} and {card_path(config.output)}", soft_wrap=True)
+
+
+def accuracy_table(weights: Weights) -> Table:
+    """F1 by width and resolution."""
+    table = Table(title=f"F1 at IoU {weights.card.iou_threshold:g} on {weights.card.evaluated_frames} frames held out")
+    table.add_column("width")
+    for resolution in RESOLUTIONS:
+        table.add_column(str(resolution), justify="right")
+    for width in WIDTHS:
+        values = (weights.accuracy(Variant(resolution, width)) for resolution in RESOLUTIONS)
+        table.add_row(f"{width:g}", *(f"{value:.3f}" for value in values))
+    return table

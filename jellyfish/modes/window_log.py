@@ -1,0 +1,86 @@
+"""What a window decided, as a line of `windows.jsonl` and in the run's planner figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from jellyfish.control.loop import WindowRecord
+from jellyfish.control.problem import Plan, Problem
+from jellyfish.core import Variant
+from jellyfish.results.planning import PlannerTally
+from jellyfish.results.records import (
+    Cause,
+    ClientAssignment,
+    ClientSnapshot,
+    DeviceAssignment,
+    WindowLine,
+    WindowPlan,
+    milliseconds,
+)
+from jellyfish.server.service import Service
+
+
+class WindowLog:
+    """Takes the control loop's records, from the moment `start` gives it where to write."""
+
+    def __init__(self, planner: str) -> None:
+        self.tally = PlannerTally()
+        self._planner = planner
+        self._write: Callable[[WindowLine, float], None] | None = None
+        self._origin_s = 0.0
+        self._running: dict[str, Variant] = {}
+
+    def start(self, write: Callable[[WindowLine, float], None], origin_s: float) -> None:
+        """From now on write lines; `origin_s` is the run's start on the loop's clock."""
+        self._write, self._origin_s = write, origin_s
+
+    def __call__(self, record: WindowRecord, service: Service) -> None:
+        """Write one window. Windows without clients, before and after the run, are left out."""
+        if self._write is None or not record.problem.clients or record.plan is None:
+            return
+        line = window_line(record, record.plan, service, self._planner, self._origin_s)
+        self.tally.solved(line)
+        variants = {name: device.variant for name, device in record.plan.devices.items()}
+        for name, variant in variants.items():
+            if self._running.get(name, variant) != variant:
+                self.tally.switched(milliseconds(service.apply_s))
+        self._running = variants
+        self._write(line, record.t_s + record.solve_s)
+
+
+def window_line(record: WindowRecord, plan: Plan, service: Service, planner: str, origin_s: float) -> WindowLine:
+    """One line: the snapshot that was planned for, and the plan in force after it."""
+    return WindowLine(
+        t_s=round(record.t_s - origin_s, 6),
+        planner=planner,
+        cause=cast(Cause, record.cause),
+        solve_ms=milliseconds(record.solve_s),
+        accuracy=round(plan.accuracy, 4),
+        mapped=len(plan.clients),
+        mappable=plan.mappable,
+        snapshot=_snapshot(record.problem, record.t_s, service),
+        plan=WindowPlan(
+            {name: DeviceAssignment((device.variant.name,), device.batch) for name, device in plan.devices.items()},
+            {client: _assignment(plan, client) for client in plan.clients},
+        ),
+    )
+
+
+def _snapshot(problem: Problem, now: float, service: Service) -> dict[str, ClientSnapshot]:
+    snapshot = {}
+    for demand in problem.clients:
+        budgets = zip(problem.variants, demand.budget_s, strict=True)
+        session = service.sessions.get(demand.client)
+        snapshot[demand.client] = ClientSnapshot(
+            overhead_ms=0.0 if session is None else milliseconds(session.estimator.overhead_s),
+            budget_ms={variant.name: milliseconds(seconds) for variant, seconds in budgets},
+            bandwidth_mbps=None if session is None else round(session.estimator.bandwidth_bps(now) / 1e6, 3),
+        )
+    return snapshot
+
+
+def _assignment(plan: Plan, client: str) -> ClientAssignment:
+    device = plan.clients[client]
+    variant = plan.devices[device].variant
+    return ClientAssignment(device, variant.name, variant.resolution)

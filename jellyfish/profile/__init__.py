@@ -1,0 +1,1 @@
+"""How long a device takes for a batch: the table, its measurement and where it is kept."""

@@ -1,0 +1,1 @@
+"""What a run leaves behind: records as it goes, and summaries made from records."""

@@ -1,0 +1,156 @@
+"""What a person sees while a run goes: a few lines that change in a terminal, a line now and then elsewhere.
+
+Counts and formats; `now` is an argument, and it knows nothing of what it shows but records and assignments.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from types import TracebackType
+
+import msgspec
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from jellyfish.core import Outcome
+from jellyfish.results.histogram import DurationHistogram
+from jellyfish.results.records import FrameRecord
+from jellyfish.results.table import percent
+
+RECENT_S = 5.0
+PLAIN_INTERVAL_S = 5.0
+MOST_ROWS = 12
+
+
+class LiveClient(msgspec.Struct, frozen=True):
+    """A client now. `variant` and `resolution` are None while it is not mapped."""
+
+    client: str
+    slo_attainment: float | None
+    variant: str | None
+    resolution: int | None
+
+
+class LiveNumbers(msgspec.Struct, frozen=True):
+    """A run now. `duration_s` is None for a run without an end; shares and latency are None before any frame."""
+
+    elapsed_s: float
+    duration_s: float | None
+    captured: int
+    slo_attainment: float | None
+    recent_p95_ms: float | None
+    clients: tuple[LiveClient, ...]
+
+
+class LiveTally:
+    """Counts frames as they end. Holds the latencies of the last seconds only."""
+
+    def __init__(self, started_s: float, duration_s: float | None) -> None:
+        self._started_s = started_s
+        self._duration_s = duration_s
+        self._captured: Counter[str] = Counter()
+        self._on_time: Counter[str] = Counter()
+        self._recent: deque[tuple[float, float]] = deque()
+
+    def add(self, record: FrameRecord, now: float) -> None:
+        """Count a frame that ended at `now`."""
+        self._captured[record.client] += 1
+        self._on_time[record.client] += record.outcome is Outcome.ON_TIME
+        if record.e2e_ms is not None:
+            self._recent.append((now, record.e2e_ms))
+        self._forget(now)
+
+    def numbers(self, now: float, assigned: dict[str, tuple[str, int]]) -> LiveNumbers:
+        """The run at `now`; `assigned` tells each mapped client's variant and resolution."""
+        self._forget(now)
+        recent = DurationHistogram()
+        for _, e2e_ms in self._recent:
+            recent.add(e2e_ms)
+        percentiles = recent.percentiles()
+        captured = self._captured.total()
+        return LiveNumbers(
+            elapsed_s=now - self._started_s,
+            duration_s=self._duration_s,
+            captured=captured,
+            slo_attainment=self._on_time.total() / captured if captured else None,
+            recent_p95_ms=None if percentiles is None else percentiles.p95,
+            clients=tuple(self._client(name, assigned) for name in sorted(self._captured.keys() | assigned.keys())),
+        )
+
+    def _client(self, name: str, assigned: dict[str, tuple[str, int]]) -> LiveClient:
+        captured = self._captured[name]
+        variant, resolution = assigned.get(name, (None, None))
+        return LiveClient(name, self._on_time[name] / captured if captured else None, variant, resolution)
+
+    def _forget(self, now: float) -> None:
+        while self._recent and self._recent[0][0] < now - RECENT_S:
+            self._recent.popleft()
+
+
+class LiveDisplay:
+    """Shows `LiveNumbers` on a console: in place in a terminal, else a plain line every few seconds of the run."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._next_line_s = 0.0
+
+    def show(self, numbers: LiveNumbers) -> None:
+        """Call a few times a second."""
+        if self._live is not None:
+            self._live.update(live_view(numbers), refresh=True)
+        elif numbers.elapsed_s >= self._next_line_s:
+            self._next_line_s = numbers.elapsed_s + PLAIN_INTERVAL_S
+            self._console.print(plain_line(numbers), highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> LiveDisplay:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+
+def live_view(numbers: LiveNumbers) -> RenderableType:
+    """The run's line and below it the clients: each of a few, or how many of many run each variant."""
+    headline = Text(_headline(numbers), style="bold")
+    if len(numbers.clients) > MOST_ROWS:
+        return Group(headline, Text(_mix(numbers)))
+    table = Table(box=None, padding=(0, 1), pad_edge=False)
+    table.add_column("client", no_wrap=True)
+    table.add_column("on time %", justify="right")
+    table.add_column("variant")
+    table.add_column("px", justify="right")
+    for client in numbers.clients:
+        resolution = "-" if client.resolution is None else str(client.resolution)
+        table.add_row(client.client, _percent(client.slo_attainment), client.variant or "not mapped", resolution)
+    return Group(headline, table)
+
+
+def plain_line(numbers: LiveNumbers) -> str:
+    """The same in one line, for logs."""
+    return f"{_headline(numbers)} | {_mix(numbers)}"
+
+
+def _headline(numbers: LiveNumbers) -> str:
+    elapsed = f"{numbers.elapsed_s:.0f} s" + ("" if numbers.duration_s is None else f" of {numbers.duration_s:.0f} s")
+    p95 = "-" if numbers.recent_p95_ms is None else f"{numbers.recent_p95_ms:.0f} ms"
+    on_time = _percent(numbers.slo_attainment)
+    return f"{elapsed} | {numbers.captured} frames | on time {on_time} % | p95 of the last {RECENT_S:.0f} s {p95}"
+
+
+def _mix(numbers: LiveNumbers) -> str:
+    if not numbers.clients:
+        return "no clients yet"
+    variants = Counter(client.variant or "not mapped" for client in numbers.clients)
+    return f"{len(numbers.clients)} clients: " + ", ".join(f"{count} {name}" for name, count in variants.most_common())
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else percent(share)

@@ -1,0 +1,115 @@
+"""The lines and headers that a run writes, as values with the keys of the files. No I/O, no arithmetic on runs.
+
+Times are seconds since the run's start unless the name says `_ms`. Keys are added, never renamed; readers
+ignore the ones that they do not know.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from jellyfish.core import Outcome, Reason
+
+SCHEMA = 1
+"""Number of the files' schema, in `run.json`."""
+
+Cause = Literal["period", "join", "leave", "change"]
+"""What made a planner run."""
+
+
+def milliseconds(seconds: float) -> float:
+    """Seconds as the files state durations: milliseconds, to the microsecond."""
+    return round(seconds * 1e3, 3)
+
+
+class FrameRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One captured frame: a line of `frames.jsonl`. What is None is not written.
+
+    Parts of the latency are known for answered frames (on time or late). Where the video is labelled, every
+    frame has `tp`, `fp`, `fn` at IoU 0.5; one without an answer has tp = fp = 0 and fn = its objects.
+    """
+
+    client: str
+    frame: int
+    captured_s: float
+    outcome: Outcome
+    slo_ms: float
+    reason: Reason | None = None
+    resolution: int | None = None
+    bytes: int | None = None
+    variant: str | None = None
+    device: str | None = None
+    batch: int | None = None
+    e2e_ms: float | None = None
+    wait_ms: float | None = None
+    uplink_ms: float | None = None
+    queue_ms: float | None = None
+    execute_ms: float | None = None
+    downlink_ms: float | None = None
+    detections: int | None = None
+    tp: int | None = None
+    fp: int | None = None
+    fn: int | None = None
+
+
+class ClientSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was known of one client when a plan was made. `bandwidth_mbps` is None before the first frame."""
+
+    overhead_ms: float
+    budget_ms: dict[str, float]
+    """Per variant: time left for waiting and running on the device; 0 where the uplink does not sustain it."""
+    bandwidth_mbps: float | None = None
+
+
+class DeviceAssignment(msgspec.Struct, frozen=True):
+    """What a device was told to run: names of variants, and the largest batch."""
+
+    variants: tuple[str, ...]
+    batch: int
+
+
+class ClientAssignment(msgspec.Struct, frozen=True):
+    """Where a client's frames were to go, and at what resolution."""
+
+    device: str
+    variant: str
+    resolution: int
+
+
+class WindowPlan(msgspec.Struct, frozen=True):
+    """A plan by device and by client; a client that is missing was not mapped."""
+
+    devices: dict[str, DeviceAssignment]
+    clients: dict[str, ClientAssignment]
+
+
+class WindowLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One adaptation window: a line of `windows.jsonl`."""
+
+    t_s: float
+    planner: str
+    cause: Cause
+    solve_ms: float
+    accuracy: float
+    """Planned accuracy: rate-weighted mean over the mappable clients."""
+    mapped: int
+    mappable: int
+    snapshot: dict[str, ClientSnapshot]
+    plan: WindowPlan
+
+
+class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What was run, on what: `run.json`. `started` is ISO 8601 with its offset from UTC."""
+
+    command: list[str]
+    mode: str
+    started: str
+    seed: int
+    config: dict[str, Any]
+    versions: dict[str, str]
+    machine: dict[str, str | int]
+    devices: list[str]
+    profile: str
+    schema: int = SCHEMA

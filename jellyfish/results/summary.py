@@ -1,0 +1,220 @@
+"""Every frame of a run, boiled down to `summary.json`. Pure and streaming: memory does not grow with the frames.
+
+Knows records only: nothing of files, sockets or clocks. The nouns and denominators are stated at `Figures`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Mapping
+
+import msgspec
+
+from jellyfish.core import Outcome
+from jellyfish.errors import RunError
+from jellyfish.model.matching import Counts
+from jellyfish.results.histogram import DurationHistogram, Percentiles
+from jellyfish.results.planning import DeviceFigures, PlannerFigures
+from jellyfish.results.records import FrameRecord
+
+DURATIONS = ("e2e_ms", "wait_ms", "uplink_ms", "queue_ms", "execute_ms", "downlink_ms")
+
+
+class Accuracy(msgspec.Struct, frozen=True):
+    """F1 at IoU 0.5, from counts summed over frames; None where nothing was labelled."""
+
+    f1_on_time: float | None
+    """Over frames answered on time."""
+    f1_offered: float | None
+    """Over all captured frames: one without an answer on time counts its objects as missed."""
+    streaming_f1: float | None
+    """Over all captured frames: each is scored with the newest answer at hand when its deadline passes."""
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told of the run and of each client. Shares are of the captured frames (`offered`)."""
+
+    offered: int
+    on_time: int
+    late: int
+    dropped: int
+    skipped: int
+    lost: int
+    dropped_by_reason: dict[str, int]
+    missed_by_reason: dict[str, int]
+    """Frames that were not answered on time, by reason."""
+    slo_attainment: float
+    miss_rate: float
+    captured_fps: float
+    goodput_fps: float
+    """On-time answers per second."""
+    e2e_ms: Percentiles | None
+    """Over answered frames, late ones included; so are the parts. None without an answer."""
+    wait_ms: Percentiles | None
+    uplink_ms: Percentiles | None
+    queue_ms: Percentiles | None
+    execute_ms: Percentiles | None
+    downlink_ms: Percentiles | None
+    variants: dict[str, float]
+    """Share of the on-time frames that each variant answered, largest first."""
+    accuracy: Accuracy
+
+
+class Summary(Figures, frozen=True, kw_only=True):
+    """`summary.json`: the whole run, then each client alone."""
+
+    duration_s: float
+    planner: PlannerFigures | None
+    devices: dict[str, DeviceFigures]
+    clients: dict[str, Figures]
+
+
+class RunSummary:
+    """Takes the records of a run one by one and tells its figures at any time."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, _Tally] = {}
+
+    def add(self, record: FrameRecord) -> None:
+        """Count one captured frame."""
+        tally = self._clients.get(record.client)
+        if tally is None:
+            tally = self._clients[record.client] = _Tally()
+        tally.add(record)
+
+    def summary(
+        self,
+        duration_s: float,
+        captured: Mapping[str, int],
+        *,
+        streaming: Mapping[str, Counts] | None = None,
+        planner: PlannerFigures | None = None,
+        devices: Mapping[str, DeviceFigures] | None = None,
+    ) -> Summary:
+        """The figures of a run of `duration_s`, in which each client captured so many frames by its own count.
+
+        `streaming` holds each client's `StreamingScore.counts`, where videos are labelled. Raises `RunError`
+        when a client's captured frames and its outcomes do not agree: a frame without an outcome, or with two.
+        """
+        streaming = streaming or {}
+        for client in captured.keys() - self._clients.keys():
+            self._clients[client] = _Tally()
+        _check(captured, self._clients)
+        total = _Tally()
+        for tally in self._clients.values():
+            total.merge(tally)
+        overall = total.figures(duration_s, functools.reduce(_plus, streaming.values(), None))
+        return Summary(
+            **msgspec.structs.asdict(overall),
+            duration_s=duration_s,
+            planner=planner,
+            devices=dict(devices or {}),
+            clients={
+                client: tally.figures(tally.active_s(duration_s), streaming.get(client))
+                for client, tally in sorted(self._clients.items())
+            },
+        )
+
+
+class _Tally:
+    """Counts of one client, or of several merged."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[Outcome] = Counter()
+        self._reasons: Counter[tuple[Outcome, str]] = Counter()
+        self._variants: Counter[str] = Counter()
+        self._durations = {name: DurationHistogram() for name in DURATIONS}
+        self._on_time_counts: Counts | None = None
+        self._offered_counts: Counts | None = None
+        self._first_s = float("inf")
+        self._last_s = float("-inf")
+
+    def add(self, record: FrameRecord) -> None:
+        self.outcomes[record.outcome] += 1
+        self._first_s = min(self._first_s, record.captured_s)
+        self._last_s = max(self._last_s, record.captured_s)
+        if record.outcome is Outcome.ON_TIME:
+            self._variants[record.variant or "unknown"] += 1
+        else:
+            self._reasons[record.outcome, record.reason or record.outcome] += 1
+        if record.e2e_ms is not None:
+            for name, histogram in self._durations.items():
+                duration_ms = getattr(record, name)
+                if duration_ms is not None:
+                    histogram.add(duration_ms)
+        if record.tp is not None:
+            self._score(record.outcome, Counts(record.tp, record.fp or 0, record.fn or 0))
+
+    def merge(self, other: _Tally) -> None:
+        self.outcomes += other.outcomes
+        self._reasons += other._reasons
+        self._variants += other._variants
+        for name, histogram in self._durations.items():
+            histogram.merge(other._durations[name])
+        self._on_time_counts = _plus(self._on_time_counts, other._on_time_counts)
+        self._offered_counts = _plus(self._offered_counts, other._offered_counts)
+
+    def active_s(self, duration_s: float) -> float:
+        """How long this client captured: a frame's interval for each frame; `duration_s` for fewer than two frames."""
+        frames = self.outcomes.total()
+        span_s = self._last_s - self._first_s
+        return span_s * frames / (frames - 1) if frames > 1 and span_s > 0 else duration_s
+
+    def figures(self, seconds: float, streaming: Counts | None) -> Figures:
+        offered = self.outcomes.total()
+        on_time = self.outcomes[Outcome.ON_TIME]
+        dropped = {str(reason): n for (outcome, reason), n in self._reasons.items() if outcome is Outcome.DROPPED}
+        durations = {name: histogram.percentiles() for name, histogram in self._durations.items()}
+        missed: Counter[str] = Counter()
+        for (_, reason), frames in self._reasons.items():
+            missed[str(reason)] += frames
+        return Figures(
+            offered=offered,
+            on_time=on_time,
+            late=self.outcomes[Outcome.LATE],
+            dropped=self.outcomes[Outcome.DROPPED],
+            skipped=self.outcomes[Outcome.SKIPPED],
+            lost=self.outcomes[Outcome.LOST],
+            dropped_by_reason=dropped,
+            missed_by_reason=dict(missed.most_common()),
+            slo_attainment=on_time / offered if offered else 1.0,
+            miss_rate=(offered - on_time) / offered if offered else 0.0,
+            captured_fps=offered / seconds if seconds > 0 else 0.0,
+            goodput_fps=on_time / seconds if seconds > 0 else 0.0,
+            e2e_ms=durations["e2e_ms"],
+            wait_ms=durations["wait_ms"],
+            uplink_ms=durations["uplink_ms"],
+            queue_ms=durations["queue_ms"],
+            execute_ms=durations["execute_ms"],
+            downlink_ms=durations["downlink_ms"],
+            variants={name: frames / on_time for name, frames in self._variants.most_common()},
+            accuracy=Accuracy(_f1(self._on_time_counts), _f1(self._offered_counts), _f1(streaming)),
+        )
+
+    def _score(self, outcome: Outcome, counts: Counts) -> None:
+        if outcome is Outcome.ON_TIME:
+            self._on_time_counts = _plus(self._on_time_counts, counts)
+        else:  # what came too late, or never, found nothing
+            counts = Counts(0, 0, counts.tp + counts.fn)
+        self._offered_counts = _plus(self._offered_counts, counts)
+
+
+def _check(captured: Mapping[str, int], tallies: Mapping[str, _Tally]) -> None:
+    wrong = [
+        f"{client} captured {captured.get(client, 0)} frames, of which {tally.outcomes.total()} have an outcome"
+        for client, tally in sorted(tallies.items())
+        if captured.get(client, 0) != tally.outcomes.total()
+    ]
+    if wrong:
+        raise RunError(f"the frames of this run do not add up: {'; '.join(wrong)}")
+
+
+def _plus(one: Counts | None, other: Counts | None) -> Counts | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return Counts(one.tp + other.tp, one.fp + other.fp, one.fn + other.fn)
+
+
+def _f1(counts: Counts | None) -> float | None:
+    return None if counts is None else counts.f1

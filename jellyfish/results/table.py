@@ -1,0 +1,99 @@
+"""The table at the end of a run, for people. Turns a `Summary` into something that rich prints; computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from jellyfish.core import Reason
+from jellyfish.results.histogram import Percentiles
+from jellyfish.results.summary import Accuracy, Figures, Summary
+
+NOT_MEASURED = "not measured"
+SHOWN_REASONS = 3
+SHOWN_VARIANTS = 3
+TWO_VARIANTS = len("w100-448:50 w100-384:50")
+
+_SHORT: dict[str, str] = {
+    Reason.QUEUE_FULL: "queue",
+    Reason.TOO_MANY_IN_FLIGHT: "in-flight",
+    Reason.BAD_IMAGE: "bad-image",
+    Reason.IMAGE_TOO_LARGE: "too-large",
+    Reason.DEVICE_ERROR: "device",
+    Reason.NO_ANSWER: "no-answer",
+    Reason.DISCONNECTED: "offline",
+}
+
+
+def summary_table(summary: Summary, folder: Path) -> RenderableType:
+    """The run's table, one row per client and a total, and where the rest of it is. Legible at 100 columns."""
+    labelled = summary.accuracy.f1_offered is not None
+    table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
+    table.add_column("client", no_wrap=True, max_width=16)
+    for heading in ("fps", "on\ntime\n%", "e2e ms\np50/p95/p99"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if labelled:
+        for heading in ("F1\non\ntime", "F1\nstream"):
+            table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("missed because\n% of captured")
+    table.add_column("variants\n% of on time", min_width=TWO_VARIANTS)
+    for client, figures in summary.clients.items():
+        table.add_row(client, *_cells(figures, labelled))
+    table.add_section()
+    table.add_row("all", *_cells(summary, labelled), style="bold")
+    accuracy = "" if labelled else f" F1 {NOT_MEASURED}: no labels."
+    told = f"{summary.offered} frames in {summary.duration_s:.0f} s.{accuracy} Everything else is in "
+    return Group(table, Text(), Text.assemble(told, (str(folder), "bold"), overflow="fold"))
+
+
+def _cells(figures: Figures, labelled: bool) -> tuple[str, ...]:
+    return (
+        f"{figures.captured_fps:.1f}",
+        percent(figures.slo_attainment),
+        latency(figures.e2e_ms),
+        *(_f1(figures.accuracy) if labelled else ()),
+        _missed(figures),
+        _variants(figures),
+    )
+
+
+def percent(share: float) -> str:
+    """A share as a percentage that says 100 only when nothing is missing."""
+    return "100" if share >= 1 else f"{min(100 * share, 99.99):.2f}"
+
+
+def latency(e2e_ms: Percentiles | None) -> str:
+    """p50/p95/p99 in milliseconds."""
+    return "-" if e2e_ms is None else f"{e2e_ms.p50:.0f}/{e2e_ms.p95:.0f}/{e2e_ms.p99:.0f}"
+
+
+def _f1(accuracy: Accuracy) -> tuple[str, ...]:
+    return tuple("-" if f1 is None else f"{f1:.3f}" for f1 in (accuracy.f1_on_time, accuracy.streaming_f1))
+
+
+def _missed(figures: Figures) -> str:
+    """The commonest reasons, in percent of the captured frames."""
+    reasons = list(figures.missed_by_reason.items())
+    shown = [(_SHORT.get(reason, reason.replace("_", "-")), frames) for reason, frames in reasons[:SHOWN_REASONS]]
+    if rest := sum(frames for _, frames in reasons[SHOWN_REASONS:]):
+        shown.append(("other", rest))
+    return _items((reason, _small_percent(frames / figures.offered)) for reason, frames in shown)
+
+
+def _variants(figures: Figures) -> str:
+    """The commonest variants, in percent of the on-time frames."""
+    return _items((name, _small_percent(share)) for name, share in list(figures.variants.items())[:SHOWN_VARIANTS])
+
+
+def _items(pairs: Iterable[tuple[str, str]]) -> str:
+    """`name:number` each; without spaces inside, so that lines break between items only."""
+    return " ".join(f"{name}:{number}" for name, number in pairs) or "-"
+
+
+def _small_percent(share: float) -> str:
+    percentage = 100 * share
+    return "<0.1" if percentage < 0.1 else f"{percentage:.1f}" if percentage < 9.95 else f"{percentage:.0f}"

@@ -1,0 +1,123 @@
+"""The folder of one run, written as the run goes: whole lines only, once a second while lines come.
+
+The one module of `results` that writes files. `now` is an argument; a run that is killed leaves readable
+lines of all but its last second.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import msgspec
+
+from jellyfish.errors import InputError, RunError
+from jellyfish.results.records import FrameRecord, RunInfo, WindowLine
+from jellyfish.results.summary import Summary
+
+FLUSH_INTERVAL_S = 1.0
+FLUSH_BYTES = 1 << 18
+
+
+def default_folder(mode: str, started: datetime, root: Path = Path("results")) -> Path:
+    """A folder below `root` that does not exist: `<mode>-YYYYmmdd-HHMMSS`, with -2, -3, ... when taken."""
+    first = root / f"{mode}-{started:%Y%m%d-%H%M%S}"
+    folder, number = first, 1
+    while folder.exists():
+        number += 1
+        folder = first.with_name(f"{first.name}-{number}")
+    return folder
+
+
+class ResultWriter:
+    """Writes `run.json` at once, lines as they come, and `summary.json` at the end.
+
+    Raises `InputError` when `folder` is not empty or cannot be made, `RunError` when a file can no longer be
+    written (a full disk, say).
+    """
+
+    def __init__(self, folder: Path, info: RunInfo) -> None:
+        _prepare(folder)
+        self.folder = folder
+        _write_json(folder / "run.json", info)
+        self._frames = _LineFile(folder / "frames.jsonl")
+        self._windows = _LineFile(folder / "windows.jsonl")
+
+    def frame(self, record: FrameRecord, now: float) -> None:
+        """Add a line to `frames.jsonl`."""
+        self._frames.add(record, now)
+
+    def window(self, line: WindowLine, now: float) -> None:
+        """Add a line to `windows.jsonl`."""
+        self._windows.add(line, now)
+
+    def summary(self, summary: Summary) -> None:
+        """Write `summary.json`."""
+        _write_json(self.folder / "summary.json", summary)
+
+    def close(self) -> None:
+        """Write what is still buffered and close the files."""
+        self._frames.close()
+        self._windows.close()
+
+    def __enter__(self) -> ResultWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _LineFile:
+    """A JSON Lines file that receives whole lines only: a reader never meets half of one before the last write."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO = path.open("xb")
+        self._buffer = bytearray()
+        self._encoder = msgspec.json.Encoder()
+        self._flushed_s = float("-inf")
+
+    def add(self, line: msgspec.Struct, now: float) -> None:
+        self._buffer += self._encoder.encode(line)
+        self._buffer += b"\n"
+        if now - self._flushed_s >= FLUSH_INTERVAL_S or len(self._buffer) >= FLUSH_BYTES:
+            self._flushed_s = now
+            self._flush()
+
+    def close(self) -> None:
+        if not self._file.closed:
+            try:
+                self._flush()
+            finally:
+                self._file.close()
+
+    def _flush(self) -> None:
+        try:
+            self._file.write(self._buffer)
+            self._file.flush()
+        except OSError as error:
+            raise RunError(f"{self._path}: cannot be written any more ({error})") from error
+        self._buffer.clear()
+
+
+def _prepare(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise InputError(f"{folder}: is not empty; name a new folder for the results, or remove this one")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be used for the results ({error}); name another folder") from error
+
+
+def _write_json(path: Path, value: msgspec.Struct) -> None:
+    """Write in one move, so that the file is either whole or not there."""
+    part = path.with_suffix(".part")
+    try:
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+        part.replace(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error})") from error

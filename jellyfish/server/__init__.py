@@ -1,0 +1,1 @@
+"""The stream server: one session per client, one coroutine per frame."""

@@ -1,0 +1,113 @@
+"""All sessions and all devices of one server, and the two views the control loop has of them.
+
+`observe` turns what the sessions and devices have measured into a planning problem, `apply` puts a plan
+into force. Knows no sockets and no planner.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from jellyfish import wire
+from jellyfish.config import Limits
+from jellyfish.control.problem import DeviceOption, Plan, Problem
+from jellyfish.core import Variant
+from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.errors import ProtocolError
+from jellyfish.server.session import Decode, Send, Session
+
+
+class Accuracy(Protocol):
+    """What the weights know of their variants."""
+
+    def accuracy(self, variant: Variant) -> float:
+        """Expected F1 (0..1) of `variant`."""
+        ...
+
+
+class Service:
+    """The server without its sockets."""
+
+    def __init__(
+        self,
+        dispatchers: Iterable[Dispatcher],
+        variants: tuple[Variant, ...],
+        accuracy: Accuracy,
+        decode: Decode,
+        limits: Limits,
+        changed: Callable[[str], None] = lambda cause: None,
+    ) -> None:
+        self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
+        self.limits = limits
+        self.sessions: dict[str, Session] = {}
+        self.ready = False
+        self.draining = False
+        self.apply_s = 0.0
+        """What putting the newest plan into force took."""
+        self.on_change = changed
+        """Called with `join` or `leave` when the set of clients changes."""
+        self._variants = variants
+        self._accuracy = tuple(accuracy.accuracy(variant) for variant in variants)
+        self.decode = decode
+
+    def join(self, hello: wire.Hello, send: Send) -> Session:
+        """A session for a new client; ProtocolError when there is no room for it.
+
+        A name that is in use gets a number, so that a client whose old connection is half dead can come back.
+        """
+        if self.draining:
+            raise ProtocolError("draining", "the server is shutting down")
+        if len(self.sessions) >= self.limits.clients:
+            raise ProtocolError("full", f"the server has its {self.limits.clients} clients; try again later")
+        names = itertools.chain([hello.client], (f"{hello.client}#{number}" for number in itertools.count(2)))
+        name = next(name for name in names if name not in self.sessions)
+        session = Session(name, hello, send, self.decode, self._quietest(), self.limits)
+        self.sessions[name] = session
+        return session
+
+    def announce(self, cause: str) -> None:
+        """Tell whoever plans that the set of clients has changed."""
+        self.on_change(cause)
+
+    def leave(self, session: Session) -> None:
+        """Forget a client whose stream has ended."""
+        self.sessions.pop(session.client, None)
+        self.announce("leave")
+
+    def observe(self, now: float) -> Problem:
+        """The clients and devices as they are now, for the planner."""
+        return Problem(
+            clients=tuple(session.demand(self._variants, now) for session in self.sessions.values()),
+            devices=tuple(
+                DeviceOption(name, dispatcher.latency_table(self._variants))
+                for name, dispatcher in self.dispatchers.items()
+            ),
+            variants=self._variants,
+            accuracy=self._accuracy,
+        )
+
+    def apply(self, plan: Plan) -> None:
+        """Put `plan` into force: devices first, then the clients that it concerns."""
+        began_s = time.perf_counter()
+        for name, device_plan in plan.devices.items():
+            self.dispatchers[name].apply(device_plan.variant, device_plan.batch)
+        for client, session in list(self.sessions.items()):
+            device, variant = plan.clients.get(client), plan.variant_of(client)
+            if device is None or variant is None:
+                session.assign(self._quietest(), min(self._variants), mapped=False)
+            else:
+                session.assign(self.dispatchers[device], variant, mapped=True)
+        self.apply_s = time.perf_counter() - began_s
+
+    async def drain(self) -> None:
+        """Take no new clients, answer what is queued as dropped, and let running batches finish."""
+        self.ready, self.draining = False, True
+        for dispatcher in self.dispatchers.values():
+            await dispatcher.drain()
+
+    def _quietest(self) -> Dispatcher:
+        """The device with the shortest queue."""
+        return min(self.dispatchers.values(), key=lambda dispatcher: dispatcher.queued)

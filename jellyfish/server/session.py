@@ -1,0 +1,166 @@
+"""One client on the server: its estimate, its plan, and the way of each of its frames.
+
+A session decides nothing about time-sharing of devices and reads no socket; it is given messages and a
+`send`. One coroutine per frame: `answer` is the whole way of a frame from arrival to reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish import wire
+from jellyfish.config import Limits
+from jellyfish.control.estimator import ClientEstimator
+from jellyfish.control.problem import ClientDemand
+from jellyfish.core import RESOLUTIONS, Reason, Variant
+from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.dispatch.request import Answered, Dropped, Request
+from jellyfish.errors import ImageError
+
+Decode = Callable[[bytes], Awaitable[NDArray[np.uint8]]]
+Send = Callable[[wire.Message], Awaitable[None]]
+
+RETURN_MARGIN_S = 0.004
+"""Kept free of every deadline for what is not measured: timer resolution and the last hops of the answer."""
+PROBE_INTERVAL_S = 0.25
+"""How often a client without a place in the plan may send a frame, so that its link stays known."""
+
+
+@dataclass(slots=True)
+class Account:
+    """The server's own count of a stream's frames: received = answered + dropped + abandoned + open."""
+
+    received: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    """Frames whose client was gone before the answer."""
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def open(self) -> int:
+        """Frames that have no outcome yet."""
+        return self.received - self.answered - self.abandoned - self.dropped.total()
+
+    def close(self, outcome: Answered | Dropped) -> None:
+        """Enter a frame's outcome."""
+        if isinstance(outcome, Answered):
+            self.answered += 1
+        else:
+            self.dropped[outcome.reason.value] += 1
+
+
+class Session:
+    """One client's stream. Created after its hello; `answer` is called once per received frame."""
+
+    def __init__(
+        self, name: str, hello: wire.Hello, send: Send, decode: Decode, dispatcher: Dispatcher, limits: Limits
+    ) -> None:
+        self.client = name
+        self.fps = hello.fps
+        self.slo_s = hello.slo_ms / 1000
+        self.account = Account()
+        self.estimator = ClientEstimator()
+        self.last_heard_s = 0.0
+        self.plan_changed = asyncio.Event()
+        self._send, self._decode, self._limits = send, decode, limits
+        self._dispatcher = dispatcher
+        self._plan = wire.PlanMessage(RESOLUTIONS[0], "", mapped=False, probe_interval_ms=PROBE_INTERVAL_S * 1000)
+
+    # --- control -----------------------------------------------------------------------------------------
+
+    def demand(self, variants: tuple[Variant, ...], now: float) -> ClientDemand:
+        """This client as the planner sees it."""
+        return self.estimator.demand(now, self.client, self.fps, self.slo_s, variants)
+
+    def assign(self, dispatcher: Dispatcher, variant: Variant, mapped: bool) -> None:
+        """Serve this client on `dispatcher` from now on; an unmapped one may only probe."""
+        self._dispatcher = dispatcher
+        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, PROBE_INTERVAL_S * 1000)
+        if plan != self._plan:
+            self._plan = plan
+            self.plan_changed.set()
+
+    @property
+    def plan(self) -> wire.PlanMessage:
+        """What the client is to send from now on."""
+        return self._plan
+
+    def pong(self, pong: wire.Pong, now: float) -> None:
+        """A ping came back: one more exchange for the clock offset."""
+        self.estimator.exchange(pong.server_s, pong.received_s, pong.sent_s, now)
+
+    # --- the way of a frame ------------------------------------------------------------------------------
+
+    async def answer(self, frame: wire.Frame, arrived_s: float) -> None:
+        """Take `frame` all the way from its arrival to its reply. Every frame gets exactly one."""
+        self.account.received += 1
+        size_bytes = len(frame.jpeg) + wire.FRAME_OVERHEAD_BYTES
+        self.estimator.frame_arrived(frame.sent_s, arrived_s, size_bytes, frame.resolution)
+        try:
+            outcome, message = await self._infer(frame, arrived_s)
+        except asyncio.CancelledError:
+            self.account.abandoned += 1
+            raise
+        self.account.close(outcome)
+        await self._send(self._result(frame, arrived_s, outcome, message))
+
+    async def _infer(self, frame: wire.Frame, arrived_s: float) -> tuple[Answered | Dropped, str]:
+        """Decode and run `frame`, or say why not; the text explains a refusal to the client."""
+        if self.account.open > self._limits.in_flight:
+            return Dropped(Reason.TOO_MANY_IN_FLIGHT), f"at most {self._limits.in_flight} frames may be unanswered"
+        loop = asyncio.get_running_loop()
+        deadline_s = self._deadline(frame, arrived_s)
+        dispatcher = self._dispatcher
+        if loop.time() + dispatcher.quickest_s > deadline_s:
+            return Dropped(Reason.EXPIRED), ""
+        try:
+            image = await self._decode(frame.jpeg)
+        except ImageError as error:
+            return Dropped(Reason(error.reason)), str(error)
+        queued_s = loop.time()
+        done: asyncio.Future[Answered | Dropped] = loop.create_future()
+        dispatcher.submit(Request(self.client, frame.frame, deadline_s, queued_s, image, done))
+        outcome = await done
+        if isinstance(outcome, Answered):
+            on_device = outcome.queue_s + outcome.execute_s
+            self.estimator.overhead_sample(loop.time() - arrived_s - on_device)
+        return outcome, ""
+
+    def _deadline(self, frame: wire.Frame, arrived_s: float) -> float:
+        """When the device must be done with `frame`, on the server's clock.
+
+        No later than one SLO after the arrival, whatever the client's clock says.
+        """
+        captured_s = self.estimator.clock.to_server(frame.captured_s)
+        return_s = self.estimator.clock.round_trip_s / 2 + RETURN_MARGIN_S
+        return min(captured_s, arrived_s) + self.slo_s - return_s
+
+    def _result(
+        self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped, message: str
+    ) -> wire.Result:
+        now = asyncio.get_running_loop().time()
+        uplink_s = arrived_s - self.estimator.clock.to_server(frame.sent_s)
+        result = wire.Result(
+            frame.frame,
+            uplink_ms=max(0.0, uplink_s) * 1000,
+            server_ms=(now - arrived_s) * 1000,
+            bandwidth_kbps=self.estimator.newest_bandwidth_bps / 1000,
+        )
+        if isinstance(outcome, Dropped):
+            return msgspec.structs.replace(result, reason=outcome.reason, message=message)
+        return msgspec.structs.replace(
+            result,
+            variant=outcome.variant.name,
+            device=outcome.device,
+            batch=outcome.batch,
+            execute_ms=outcome.execute_s * 1000,
+            detections=tuple(outcome.detections),
+        )
+

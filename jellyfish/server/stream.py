@@ -1,0 +1,177 @@
+"""The endpoint `/v1/stream`: hello, pings, welcome, then frames in and results out until goodbye.
+
+One coroutine per client reads; one small coroutine per frame answers. Whatever a client does wrong is
+told to that client in an error message and ends its own connection only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TypeVar
+
+from aiohttp import WSMessage, WSMsgType, web
+
+from jellyfish import wire
+from jellyfish.core import CLASSES, RESOLUTIONS
+from jellyfish.errors import ProtocolError
+from jellyfish.server.service import Service
+from jellyfish.server.session import Session
+
+SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
+OPENING_PINGS = 4
+"""Exchanges before the welcome: the uplink is idle then, so these are the best ones for the clock offset."""
+PING_PERIOD_S = 0.5
+WRITE_TIMEOUT_S = 5.0
+"""A client that does not read for so long is cut off, so that its answers cannot pile up here."""
+
+_log = logging.getLogger(__name__)
+_MessageT = TypeVar("_MessageT", bound=wire.Message)
+
+
+async def stream(request: web.Request) -> web.WebSocketResponse:
+    """Serve one client from its hello to its end."""
+    service = request.app[SERVICE]
+    # Twice the limit, so that a message somewhat too large gets our clear answer; beyond it aiohttp closes with 1009.
+    socket = web.WebSocketResponse(max_msg_size=2 * service.limits.message_bytes, compress=False, timeout=1.0)
+    await socket.prepare(request)
+    connection = _Connection(socket, service)
+    try:
+        await connection.serve()
+    except* ProtocolError as errors:
+        await connection.refuse(_first_protocol_error(errors))
+    except* (ConnectionError, TimeoutError) as errors:
+        _log.info("client gone: %s", errors.exceptions[0])
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        await socket.close()
+    return socket
+
+
+def _first_protocol_error(errors: BaseExceptionGroup[ProtocolError]) -> ProtocolError:
+    """The protocol error inside a (possibly nested) group."""
+    first = errors.exceptions[0]
+    return first if isinstance(first, ProtocolError) else _first_protocol_error(first)
+
+
+class _Connection:
+    """The reading and writing side of one session."""
+
+    def __init__(self, socket: web.WebSocketResponse, service: Service) -> None:
+        self._socket, self._service = socket, service
+        self._loop = asyncio.get_running_loop()
+        # Answers that wait for a slow reader are bounded: no further frame is read while so many are open.
+        self._open_slots = asyncio.Semaphore(4 * service.limits.in_flight)
+
+    async def serve(self) -> None:
+        """The whole stream; raises ProtocolError for what the client does wrong."""
+        session = self._service.join(await self._expect(wire.Hello), self.send)
+        try:
+            await self._open(session)
+            await self._converse(session)
+        finally:
+            self._service.leave(session)
+
+    async def _open(self, session: Session) -> None:
+        """The first exchanges for the clock, then the welcome."""
+        for _ in range(OPENING_PINGS):
+            await self.send(wire.Ping(self._loop.time()))
+            session.pong(await self._expect(wire.Pong), self._loop.time())
+        session.last_heard_s = self._loop.time()
+        self._service.announce("join")
+        limits = self._service.limits
+        await self.send(wire.Welcome(CLASSES, RESOLUTIONS, limits.in_flight, limits.message_bytes, session.plan))
+
+    async def _converse(self, session: Session) -> None:
+        """Frames in, results out, until the client says bye or is gone."""
+        async with asyncio.TaskGroup() as helpers:
+            pinging = helpers.create_task(self._keep_pinging(session))
+            planning = helpers.create_task(self._send_plans(session))
+            try:
+                async with asyncio.TaskGroup() as answers:
+                    said_bye = await self._read(session, answers)
+                    if not said_bye:
+                        raise ConnectionResetError(f"{session.client} closed without goodbye")
+            finally:
+                pinging.cancel()
+                planning.cancel()
+        account = session.account
+        await self.send(wire.Farewell(account.received, account.answered, dict(account.dropped)))
+
+    async def _read(self, session: Session, answers: asyncio.TaskGroup) -> bool:
+        """Read until goodbye (True) or the end of the connection (False)."""
+        while (message := await self._receive()) is not None:
+            session.last_heard_s = now = self._loop.time()
+            match message:
+                case wire.Frame():
+                    await self._open_slots.acquire()
+                    answers.create_task(self._answer(session, message, now))
+                case wire.Pong():
+                    session.pong(message, now)
+                case wire.Bye():
+                    return True
+                case _:
+                    raise ProtocolError("unexpected", f"a client does not send {type(message).__name__.lower()} here")
+        return False
+
+    async def _answer(self, session: Session, frame: wire.Frame, arrived_s: float) -> None:
+        try:
+            await session.answer(frame, arrived_s)
+        finally:
+            self._open_slots.release()
+
+    async def _keep_pinging(self, session: Session) -> None:
+        """Repeat the clock exchange and notice clients that have fallen silent."""
+        limit_s = self._service.limits.silence_timeout_s
+        while True:
+            await asyncio.sleep(PING_PERIOD_S)
+            now = self._loop.time()
+            if now - session.last_heard_s > limit_s:
+                raise ProtocolError("silent", f"nothing was heard from the client for {limit_s:g} s")
+            await self.send(wire.Ping(now))
+
+    async def _send_plans(self, session: Session) -> None:
+        """Send the newest plan whenever it has changed."""
+        while True:
+            await session.plan_changed.wait()
+            session.plan_changed.clear()
+            await self.send(session.plan)
+
+    async def send(self, message: wire.Message) -> None:
+        """Write one message; TimeoutError when the client does not read."""
+        async with asyncio.timeout(WRITE_TIMEOUT_S):
+            await self._socket.send_bytes(wire.encode(message))
+
+    async def refuse(self, error: ProtocolError) -> None:
+        """Tell the client what it did wrong, as far as it still listens."""
+        _log.info("client refused: %s: %s", error.code, error)
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            await self.send(wire.ErrorMessage(error.code, str(error)))
+
+    async def _expect(self, kind: type[_MessageT]) -> _MessageT:
+        """The next message, which must be of `kind` and come soon."""
+        limit_s = self._service.limits.hello_timeout_s
+        try:
+            async with asyncio.timeout(limit_s):
+                message = await self._receive()
+        except TimeoutError:
+            raise ProtocolError("silent", f"no {kind.__name__.lower()} came within {limit_s:g} s") from None
+        if message is None:
+            raise ConnectionResetError("the client left before the stream was open")
+        if not isinstance(message, kind):
+            raise ProtocolError("unexpected", f"expected {kind.__name__.lower()}, got {type(message).__name__.lower()}")
+        return message
+
+    async def _receive(self) -> wire.Message | None:
+        """The next message; None when the connection has ended."""
+        return self._parse(await self._socket.receive())
+
+    def _parse(self, received: WSMessage) -> wire.Message | None:
+        if received.type is WSMsgType.BINARY:
+            limit = self._service.limits.message_bytes
+            if len(received.data) > limit:
+                raise ProtocolError("message_too_large", f"{len(received.data)} bytes; at most {limit} are taken")
+            return wire.decode(received.data)
+        if received.type is WSMsgType.TEXT:
+            raise ProtocolError("text", "messages are binary; this one was text (see docs/protocol.md)")
+        return None

@@ -1,0 +1,1 @@
+"""Training of the slimmable detector on procedural street scenes, and its evaluation."""

@@ -1,0 +1,135 @@
+"""Augmentation: a frame and its objects -> a canvas that could have come from another camera.
+
+The last steps are those of service: scaled to the resolution, JPEG, a grey canvas. Pure functions of the
+frame and a random generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.core import LabelledObject, canvas_size, fitted_size
+from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
+from jellyfish.media.resize import PADDING, fit
+
+_LEAST_SIDE_PIXELS = 2.0
+"""An object whose longer side is below this on the canvas is not asked for."""
+
+_LEAST_SHARE_LEFT = 0.4
+"""An object of which a crop leaves less is not asked for."""
+
+Image = NDArray[np.uint8]
+"""RGB [h, w, 3]."""
+
+
+class Sample(NamedTuple):
+    """One canvas and its objects, sides in pixels of the canvas."""
+
+    canvas: Image
+    label: NDArray[np.int64]
+    sides: NDArray[np.float32]
+    ignore: NDArray[np.bool_]
+
+
+def augment(image: Image, objects: Sequence[LabelledObject], resolution: int, random: np.random.Generator) -> Sample:
+    """A random crop at a random scale, mirrored, recoloured, blurred, noisy and compressed."""
+    if random.random() < 0.4:  # what a video codec leaves of it
+        image = through_jpeg(image, quality=int(random.integers(25, 80)))
+    canvas, sides = _crop(image, _sides(objects), resolution, random)
+    if random.random() < 0.5:
+        canvas = canvas[:, ::-1]
+        sides[:, [0, 2]] = canvas.shape[1] - sides[:, [2, 0]]
+    canvas = through_jpeg(_soften(_recolour(canvas, random), random), quality=int(random.integers(60, 97)))
+    label = np.array([o.label for o in objects], dtype=np.int64)
+    ignore = np.array([o.ignore for o in objects], dtype=bool)
+    return _visible(canvas, label, sides, ignore)
+
+
+def through_jpeg(image: Image, quality: int) -> Image:
+    """What is left of the image after JPEG."""
+    return decode_jpeg(encode_jpeg(image, quality), max_width=image.shape[1], max_height=image.shape[0])
+
+
+def _sides(objects: Sequence[LabelledObject]) -> NDArray[np.float32]:
+    """[m, 4] left, top, right, bottom, normalised to the frame."""
+    return np.array([(o.left, o.top, o.right, o.bottom) for o in objects], dtype=np.float32).reshape(-1, 4)
+
+
+def _crop(
+    image: Image, sides: NDArray[np.float32], resolution: int, random: np.random.Generator
+) -> tuple[Image, NDArray[np.float32]]:
+    """Scale the frame by a random factor over the canvas and cut out, or pad to, the canvas.
+
+    Now and then as in service: just fitted, at the top left. Returns the canvas and the sides in its
+    pixels (they may reach beyond it).
+    """
+    height, width = canvas_size(resolution)
+    scaled = fitted_size(image.shape[1], image.shape[0], resolution)
+    offset = (0, 0)
+    if random.random() < 0.7:
+        zoom, aspect = np.exp(random.uniform(np.log(0.7), np.log(1.6))), np.exp(random.uniform(-0.1, 0.1))
+        scaled = (round(scaled[0] * zoom * aspect), round(scaled[1] * zoom / aspect))
+        offset = (_offset(width - scaled[0], random), _offset(height - scaled[1], random))
+    sides = sides * np.array(scaled * 2, dtype=np.float32) + np.array(offset * 2, dtype=np.float32)
+    return _paste(fit(image, *scaled), offset, (height, width)), sides
+
+
+def _offset(room: int, random: np.random.Generator) -> int:
+    """Anywhere that keeps the smaller of picture and canvas inside the larger, along one axis."""
+    return int(random.integers(min(0, room), max(0, room), endpoint=True))
+
+
+def _paste(image: Image, offset: tuple[int, int], size: tuple[int, int]) -> Image:
+    """A grey canvas of (height, width) with the part of the image that meets it, placed at (x, y)."""
+    canvas = np.full((*size, 3), PADDING, dtype=np.uint8)
+    left, top = max(offset[0], 0), max(offset[1], 0)
+    part = image[top - offset[1] : size[0] - offset[1], left - offset[0] : size[1] - offset[0]]
+    canvas[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return canvas
+
+
+def _recolour(canvas: Image, random: np.random.Generator) -> Image:
+    """Another exposure, contrast and white balance, one table per channel; now and then no colour."""
+    gamma = np.exp(random.uniform(-0.25, 0.25))
+    gain = np.exp(random.uniform(-0.2, 0.2)) * np.exp(random.uniform(-0.08, 0.08, size=3))
+    levels = (np.arange(256)[:, None] / 255) ** gamma * gain[None, :] * 255 + random.uniform(-12, 12)
+    table = levels.clip(0, 255).astype(np.uint8).reshape(256, 1, 3)
+    canvas = np.asarray(cv2.LUT(np.ascontiguousarray(canvas), table), dtype=np.uint8)
+    if random.random() < 0.1:
+        grey = cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY)
+        pale = cv2.addWeighted(canvas, 0.3, cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), 0.7, 0)
+        canvas = np.asarray(pale, dtype=np.uint8)
+    return canvas
+
+
+def _soften(canvas: Image, random: np.random.Generator) -> Image:
+    """Now and then blur, a smaller picture scaled up again (as back-off sends it), or sensor noise."""
+    kind = random.random()
+    if kind < 0.1:
+        canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), random.uniform(0.4, 1.0)), dtype=np.uint8)
+    elif kind < 0.25:
+        size = (canvas.shape[1], canvas.shape[0])
+        factor = random.uniform(0.6, 0.95)
+        smaller = cv2.resize(canvas, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        canvas = np.asarray(cv2.resize(smaller, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    elif kind < 0.4:
+        noise = random.integers(-10, 11, size=canvas.shape, dtype=np.int16)
+        canvas = (canvas + noise).clip(0, 255).astype(np.uint8)
+    return canvas
+
+
+def _visible(canvas: Image, label: NDArray[np.int64], sides: NDArray[np.float32], ignore: NDArray[np.bool_]) -> Sample:
+    """Cut the objects at the canvas; drop those outside, ignore those of which too little is left."""
+    whole = (sides[:, 2:] - sides[:, :2]).prod(axis=1)
+    limits = np.array([canvas.shape[1], canvas.shape[0]] * 2, dtype=np.float32)
+    cut = sides.clip(0, limits).astype(np.float32)
+    size = cut[:, 2:] - cut[:, :2]
+    left = size.prod(axis=1)
+    ignore = ignore | (left < _LEAST_SHARE_LEFT * whole) | (size.max(axis=1, initial=0) < _LEAST_SIDE_PIXELS)
+    kept = (size > 0).all(axis=1)
+    return Sample(canvas, label[kept], cut[kept], ignore[kept])

@@ -1,0 +1,126 @@
+"""The learner: network, its running average and optimiser; one `step` at a time, and its state as tensors.
+
+Sandwich rule (Yu and Huang, ICCV 2019): every step trains the widest and the narrowest network and one
+in between. Knows nothing of files, frames or time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import random
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from jellyfish.core import WIDTHS, canvas_size
+from jellyfish.model.boxes import grid_points
+from jellyfish.model.detector import SlimmableDetector
+from jellyfish.training.data import Batch
+from jellyfish.training.loss import detection_loss, targets_of
+
+_WEIGHT_DECAY = 0.05
+_GRADIENT_NORM = 10.0
+_AVERAGING = 0.999
+_WARM_UP_STEPS = 200
+_DECAY_SHARE = 0.4
+"""The learning rate is constant after the warm-up and falls to zero over this last share of the steps,
+so that a run's length can be changed while it goes on."""
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """Rate of `step` (from 0) of a run of `steps`: warm-up, plateau, linear decay."""
+    decay_steps = max(1, round(steps * _DECAY_SHARE))
+    return peak * min(1.0, (step + 1) / _WARM_UP_STEPS, (steps - step) / decay_steps)
+
+
+def widths_of(step: int, seed: int) -> tuple[float, ...]:
+    """The widths trained at `step`, widest first: it chooses the targets for all."""
+    between = random.Random(f"{seed}-{step}").choice(WIDTHS[1:-1])
+    return WIDTHS[-1], between, WIDTHS[0]
+
+
+class Learner:
+    """What training changes."""
+
+    def __init__(self, seed: int, device: torch.device, peak_rate: float = 1.5e-3) -> None:
+        torch.manual_seed(seed)
+        self._seed, self._device, self._peak_rate = seed, device, peak_rate
+        self.detector = SlimmableDetector().to(device)
+        self.average = copy.deepcopy(self.detector).eval().requires_grad_(False)
+        self._optimiser = torch.optim.AdamW(_parameter_groups(self.detector), lr=peak_rate, betas=(0.9, 0.99))
+        self.steps_done = 0
+        self.hours = 0.0
+        """Time spent on those steps, kept here so that it survives a resumption; told by the caller."""
+
+    def step(self, batch: Batch, steps: int) -> float:
+        """Learn from one batch as the next step of a run of `steps`; returns the widest network's loss."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(self.steps_done, steps, self._peak_rate)
+        self._optimiser.zero_grad()
+        loss = self._accumulate(batch)
+        nn.utils.clip_grad_norm_(self.detector.parameters(), _GRADIENT_NORM)
+        self._optimiser.step()
+        self.steps_done += 1
+        self._update_average()
+        return loss
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on: tensors, numbers and plain containers of them."""
+        return {
+            "steps_done": self.steps_done,
+            "hours": self.hours,
+            "detector": self.detector.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `state` was taken."""
+        self.steps_done, self.hours = state["steps_done"], state["hours"]
+        self.detector.load_state_dict(state["detector"])
+        self.average.load_state_dict(state["average"])
+        self._optimiser.load_state_dict(state["optimiser"])
+
+    def _accumulate(self, batch: Batch) -> float:
+        """Add the gradients of the step's widths; returns the widest's loss."""
+        self.detector.train()
+        images = batch.images.to(self._device).float().div_(255)
+        labels = batch.labels.to(self._device)
+        points = grid_points(*canvas_size(batch.resolution), self._device)
+        targets, widest_loss = None, 0.0
+        for width in widths_of(self.steps_done, self._seed):
+            with self._mixed_precision():
+                predictions = self.detector(images, width)
+            if targets is None:
+                targets = targets_of(predictions, points, labels)
+            loss = detection_loss(predictions, points, targets)
+            torch.autograd.backward(loss)
+            widest_loss = widest_loss or loss.item()
+        return widest_loss
+
+    def _mixed_precision(self) -> contextlib.AbstractContextManager[Any]:
+        """bfloat16 convolutions: half the time on this project's CPUs and GPUs, and no loss scaling."""
+        return torch.autocast(self._device.type, dtype=torch.bfloat16)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Move the running average towards the network; faster at first, when there is nothing to keep."""
+        keep = min(_AVERAGING, (1 + self.steps_done) / (10 + self.steps_done))
+        for mean, now in zip(_floats(self.average), _floats(self.detector), strict=True):
+            mean.lerp_(now, 1 - keep)
+
+
+def _floats(module: nn.Module) -> list[Tensor]:
+    """Parameters and norm statistics, in a fixed order."""
+    return [tensor for tensor in module.state_dict().values() if tensor.is_floating_point()]
+
+
+def _parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
+    """Weight decay for convolution weights only, not for norms and biases."""
+    parameters = list(module.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": _WEIGHT_DECAY},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]

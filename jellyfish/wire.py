@@ -1,0 +1,217 @@
+"""The messages of the stream `/v1/stream`, as bytes and back. No I/O; docs/protocol.md is its prose.
+
+Every message is one binary WebSocket message: a 12-byte header, then a body.
+
+    magic "JF" | version u8 | kind u8 | body length u32 | CRC-32 u32      (little endian)
+
+The CRC covers the first eight header bytes and the body, so that no corrupted message passes for another
+one. The body of a frame is four numbers and a JPEG; every other body is a JSON object.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+import zlib
+from typing import Annotated
+
+import msgspec
+
+from jellyfish.core import Detection, Reason
+from jellyfish.errors import ProtocolError
+
+VERSION = 1
+MAGIC = b"JF"
+_PREFIX = struct.Struct("<2sBBI")
+_CHECKSUM = struct.Struct("<I")
+HEADER_BYTES = _PREFIX.size + _CHECKSUM.size
+_FRAME = struct.Struct("<IHdd")
+FRAME_OVERHEAD_BYTES = HEADER_BYTES + _FRAME.size
+"""What a frame message adds to its JPEG."""
+
+
+class Kind(enum.IntEnum):
+    """The fourth byte of a message."""
+
+    HELLO = 1
+    WELCOME = 2
+    FRAME = 3
+    RESULT = 4
+    PLAN = 5
+    PING = 6
+    PONG = 7
+    BYE = 8
+    FAREWELL = 9
+    ERROR = 10
+
+
+_Seconds = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """Client, first: who it is and what it asks for."""
+
+    client: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    fps: Annotated[float, msgspec.Meta(gt=0, le=240)]
+    slo_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)]
+
+
+class PlanMessage(msgspec.Struct, frozen=True):
+    """Server: what to send from now on."""
+
+    resolution: int
+    """Longest side of the frames to send, in pixels."""
+    variant: str
+    mapped: bool
+    """False: there is no room for this client now; send one frame every `probe_interval_ms` and no more."""
+    probe_interval_ms: float
+
+
+class Welcome(msgspec.Struct, frozen=True):
+    """Server, after the first pings: the stream is open."""
+
+    classes: tuple[str, ...]
+    resolutions: tuple[int, ...]
+    max_in_flight: int
+    max_message_bytes: int
+    plan: PlanMessage
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """Client: one frame. Both times are on the client's own clock, in seconds; any monotonic clock will do."""
+
+    frame: int
+    resolution: int
+    """Longest side in pixels, from the ladder of the welcome."""
+    captured_s: float
+    sent_s: float
+    jpeg: bytes
+
+
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Server: what became of a frame. `reason` is set when it was dropped, all else when it was answered.
+
+    `server_ms` is from the frame's arrival to this answer; `execute_ms` the part of it on the device.
+    """
+
+    frame: int
+    reason: Reason | None = None
+    message: str = ""
+    variant: str = ""
+    device: str = ""
+    batch: int = 0
+    uplink_ms: float = 0.0
+    server_ms: float = 0.0
+    execute_ms: float = 0.0
+    bandwidth_kbps: float = 0.0
+    """The newest estimate of the client's uplink, for its back-off between plans."""
+    detections: tuple[Detection, ...] = ()
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """Server: answer at once with a pong. `server_s` is the server's clock."""
+
+    server_s: _Seconds
+
+
+class Pong(msgspec.Struct, frozen=True):
+    """Client: the ping's `server_s`, and the client's clock when it came in and when this went out."""
+
+    server_s: _Seconds
+    received_s: _Seconds
+    sent_s: _Seconds
+
+
+class Bye(msgspec.Struct, frozen=True):
+    """Client: no more frames; answer what is open, then say farewell."""
+
+
+class Farewell(msgspec.Struct, frozen=True):
+    """Server, last: its own account of the stream. received = answered + sum of dropped."""
+
+    received: int
+    answered: int
+    dropped: dict[str, int]
+
+
+class ErrorMessage(msgspec.Struct, frozen=True):
+    """Server: the stream cannot go on; the connection is closed after this."""
+
+    code: str
+    message: str
+
+
+Message = Hello | Welcome | Frame | Result | PlanMessage | Ping | Pong | Bye | Farewell | ErrorMessage
+
+_JSON_KINDS: dict[Kind, type[msgspec.Struct]] = {
+    Kind.HELLO: Hello,
+    Kind.WELCOME: Welcome,
+    Kind.RESULT: Result,
+    Kind.PLAN: PlanMessage,
+    Kind.PING: Ping,
+    Kind.PONG: Pong,
+    Kind.BYE: Bye,
+    Kind.FAREWELL: Farewell,
+    Kind.ERROR: ErrorMessage,
+}
+_KIND_OF: dict[type[msgspec.Struct], Kind] = {message: kind for kind, message in _JSON_KINDS.items()}
+_DECODERS: dict[Kind, msgspec.json.Decoder[Message]] = {
+    kind: msgspec.json.Decoder(message) for kind, message in _JSON_KINDS.items()
+}
+_ENCODER = msgspec.json.Encoder()
+
+
+def encode(message: Message) -> bytes:
+    """The bytes of one WebSocket message."""
+    if isinstance(message, Frame):
+        kind = Kind.FRAME
+        body = _FRAME.pack(message.frame, message.resolution, message.captured_s, message.sent_s) + message.jpeg
+    else:
+        kind = _KIND_OF[type(message)]
+        body = _ENCODER.encode(message)
+    prefix = _PREFIX.pack(MAGIC, VERSION, kind, len(body))
+    return b"".join((prefix, _CHECKSUM.pack(zlib.crc32(body, zlib.crc32(prefix))), body))
+
+
+def decode(data: bytes) -> Message:
+    """The message in `data`; ProtocolError (`bad_message`, `unknown_version`) that says what is wrong with it."""
+    kind, body = _checked(data)
+    if kind is Kind.FRAME:
+        return _decode_frame(body)
+    try:
+        return _DECODERS[kind].decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ProtocolError("bad_message", f"the body of this {kind.name.lower()} cannot be read: {error}") from error
+
+
+def _checked(data: bytes) -> tuple[Kind, memoryview]:
+    """Kind and body of a message whose header holds; ProtocolError otherwise."""
+    if len(data) < HEADER_BYTES:
+        raise ProtocolError("bad_message", f"{len(data)} bytes are no message: the header alone is {HEADER_BYTES}")
+    magic, version, number, length = _PREFIX.unpack_from(data)
+    if magic != MAGIC:
+        raise ProtocolError("bad_message", f"a message starts with {MAGIC!r}, this one with {magic!r}")
+    if version != VERSION:
+        raise ProtocolError("unknown_version", f"protocol version {version} is not spoken here; version {VERSION} is")
+    body = memoryview(data)[HEADER_BYTES:]
+    if len(body) != length:
+        raise ProtocolError("bad_message", f"the header announces {length} bytes of body, {len(body)} came")
+    (checksum,) = _CHECKSUM.unpack_from(data, _PREFIX.size)
+    if zlib.crc32(body, zlib.crc32(data[: _PREFIX.size])) != checksum:
+        raise ProtocolError("bad_message", "the checksum does not match: the message was corrupted on its way")
+    try:
+        return Kind(number), body
+    except ValueError:
+        raise ProtocolError("bad_message", f"there is no message kind {number}") from None
+
+
+def _decode_frame(body: memoryview) -> Frame:
+    if len(body) < _FRAME.size:
+        raise ProtocolError("bad_message", f"a frame's body has at least {_FRAME.size} bytes, this one {len(body)}")
+    frame, resolution, captured_s, sent_s = _FRAME.unpack_from(body)
+    for name, value in (("captured_s", captured_s), ("sent_s", sent_s)):
+        if not -1e12 <= value <= 1e12:
+            raise ProtocolError("bad_message", f"{name} of a frame must be a finite number of seconds, not {value}")
+    if resolution == 0:
+        raise ProtocolError("bad_message", "a frame's resolution must be its longest side in pixels, not 0")
+    return Frame(frame, resolution, captured_s, sent_s, bytes(body[_FRAME.size :]))

@@ -1,0 +1,218 @@
+"""The dispatcher in virtual time: every request is answered exactly once, whatever the device does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from jellyfish.core import Detection, Reason, Variant
+from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.dispatch.request import Answered, Dropped, Request
+from jellyfish.dispatch.timed import Disturbance, TimedExecutor
+from jellyfish.errors import InputError
+from tests.dispatch.requests import IMAGE, LARGE, SMALL, profile
+from tests.virtual import virtual
+
+
+def dispatcher(disturbance: Disturbance | None = None, batch: int = 4, capacity: int = 64) -> Dispatcher:
+    return Dispatcher(TimedExecutor(profile(), disturbance), profile(), SMALL, batch, capacity)
+
+
+@asynccontextmanager
+async def serving(served: Dispatcher) -> AsyncIterator[None]:
+    task = asyncio.create_task(served.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def submit(served: Dispatcher, budget_s: float, frame: int = 0) -> asyncio.Future[Answered | Dropped]:
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Answered | Dropped] = loop.create_future()
+    served.submit(Request("camera", frame, loop.time() + budget_s, loop.time(), IMAGE, done))
+    return done
+
+
+@virtual
+async def test_a_frame_is_answered_with_its_times() -> None:
+    served = dispatcher()
+    async with serving(served):
+        first = submit(served, 10.0)
+        await asyncio.sleep(0.25)
+        second = submit(served, 10.0)
+        assert await first == Answered([], SMALL, "cpu", batch=1, queue_s=0.0, execute_s=1.0)
+        assert await second == Answered([], SMALL, "cpu", batch=1, queue_s=0.75, execute_s=1.0)
+
+
+@virtual
+async def test_frames_that_come_while_a_batch_runs_make_the_next_batch() -> None:
+    served = dispatcher(batch=3)
+    async with serving(served):
+        submit(served, 10.0)
+        await asyncio.sleep(0.5)
+        waiting = [submit(served, 10.0) for _ in range(4)]
+        answers = await asyncio.gather(*waiting)
+    assert [answer.batch for answer in answers if isinstance(answer, Answered)] == [3, 3, 3, 1]
+    statistics = served.statistics()
+    assert (statistics.batches, statistics.frames, statistics.busy_s) == (3, 5, 1.0 + 2.0 + 1.0)
+    assert statistics.mean_batch == pytest.approx(5 / 3)
+
+
+@virtual
+async def test_a_frame_without_enough_time_left_is_dropped_at_once() -> None:
+    served = dispatcher()
+    async with serving(served):
+        begin = asyncio.get_running_loop().time()
+        assert await submit(served, 0.9) == Dropped(Reason.EXPIRED)
+        assert asyncio.get_running_loop().time() == begin
+    assert served.statistics().dropped == {Reason.EXPIRED: 1}
+
+
+@virtual
+async def test_a_full_queue_answers_the_frame_it_gives_up() -> None:
+    served = dispatcher(capacity=1)
+    urgent = submit(served, 5.0)
+    other = submit(served, 10.0)
+    assert urgent.result() == Dropped(Reason.QUEUE_FULL)
+    assert not other.done()
+    assert served.statistics().queued == 1
+
+
+@virtual
+async def test_a_new_plan_holds_from_the_next_batch_on() -> None:
+    served = dispatcher()
+    async with serving(served):
+        running = submit(served, 20.0)
+        await asyncio.sleep(0.5)
+        served.apply(LARGE, 2)
+        following = submit(served, 20.0)
+        first, second = await running, await following
+    assert isinstance(first, Answered) and first.variant == SMALL
+    assert isinstance(second, Answered) and (second.variant, second.execute_s) == (LARGE, 4.0)
+
+
+@virtual
+async def test_a_variant_or_batch_that_was_not_profiled_is_refused() -> None:
+    served = dispatcher()
+    for variant, batch in ((Variant(256, 0.5), 1), (SMALL, 5), (SMALL, 0)):
+        with pytest.raises(InputError, match="not in its profile"):
+            served.apply(variant, batch)
+    assert (served.statistics().variant, served.statistics().batch) == (SMALL, 4)
+
+
+def test_a_failing_device_costs_its_batches_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    calls = 0
+
+    def fail_three_times(variant: Variant, batch: int) -> float:
+        nonlocal calls
+        calls += 1
+        if calls <= 3:
+            raise RuntimeError("out of memory")
+        return 1.0
+
+    @virtual
+    async def scenario() -> None:
+        served = dispatcher(fail_three_times)
+        async with serving(served):
+            for _ in range(3):
+                failed = [submit(served, 10.0), submit(served, 10.0)]
+                assert await asyncio.gather(*failed) == [Dropped(Reason.DEVICE_ERROR)] * 2
+            assert isinstance(await submit(served, 10.0), Answered)
+        assert served.statistics().dropped == {Reason.DEVICE_ERROR: 6}
+        assert (served.statistics().batches, served.statistics().frames) == (1, 1)
+
+    with caplog.at_level(logging.WARNING):
+        scenario()
+    assert "out of memory" in caplog.text
+    assert len(caplog.records) == 3
+
+
+@virtual
+async def test_a_device_that_returns_too_few_results_has_failed() -> None:
+    class Forgetful(TimedExecutor):
+        async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+            return []
+
+    served = Dispatcher(Forgetful(profile()), profile(), SMALL, 4)
+    async with serving(served):
+        assert await submit(served, 10.0) == Dropped(Reason.DEVICE_ERROR)
+
+
+@virtual
+async def test_a_slower_device_is_noticed_and_hopeless_frames_are_dropped_beforehand() -> None:
+    served = dispatcher(lambda variant, batch: 2.0)
+    async with serving(served):
+        for _ in range(20):
+            assert isinstance(await submit(served, 10.0), Answered)
+        assert served.statistics().slow_down == pytest.approx(2.0, abs=0.01)
+        assert await submit(served, 1.9) == Dropped(Reason.EXPIRED)
+        assert isinstance(await submit(served, 2.1), Answered)
+
+
+@virtual
+async def test_draining_gives_up_what_is_queued_and_finishes_what_runs() -> None:
+    served = dispatcher(batch=1)
+    task = asyncio.create_task(served.run())
+    running = submit(served, 10.0)
+    await asyncio.sleep(0.5)
+    queued = submit(served, 10.0)
+    await served.drain()
+    assert isinstance(running.result(), Answered)
+    assert queued.result() == Dropped(Reason.SHUTDOWN)
+    assert submit(served, 10.0).result() == Dropped(Reason.SHUTDOWN)
+    await task
+
+
+@virtual
+async def test_draining_before_the_loop_runs_returns_at_once() -> None:
+    served = dispatcher()
+    queued = submit(served, 10.0)
+    await served.drain()
+    assert queued.result() == Dropped(Reason.SHUTDOWN)
+    await served.run()
+
+
+@virtual
+async def test_cancelling_the_loop_answers_the_running_batch() -> None:
+    served = dispatcher()
+    async with serving(served):
+        running = submit(served, 10.0)
+        await asyncio.sleep(0.5)
+    assert running.result() == Dropped(Reason.SHUTDOWN)
+
+
+@virtual
+async def test_a_client_that_has_gone_is_left_alone() -> None:
+    served = dispatcher()
+    async with serving(served):
+        before, during = submit(served, 10.0), submit(served, 10.0)
+        before.cancel()
+        await asyncio.sleep(0.5)
+        during.cancel()
+        assert isinstance(await submit(served, 10.0), Answered)
+    assert served.statistics().dropped == {}
+
+
+@virtual
+async def test_in_overload_every_frame_is_answered_and_answers_are_on_time() -> None:
+    served = dispatcher(capacity=8)
+    outcomes = []
+    async with serving(served):
+        for frame in range(200):
+            outcomes.append(submit(served, 3.0 + frame % 5, frame))
+            await asyncio.sleep(0.3)
+        results = await asyncio.gather(*outcomes)
+    answered = [result for result in results if isinstance(result, Answered)]
+    assert all(result.queue_s + result.execute_s <= 7.0 for result in answered)
+    assert served.statistics().frames == len(answered)
+    assert sum(served.statistics().dropped.values()) == 200 - len(answered)
+    assert len(answered) >= 0.9 * min(1.0, 0.3 * 4 / 2.5) * 200

@@ -1,0 +1,34 @@
+"""Weights with random tensors and an invented card: enough to test what does not depend on training."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from jellyfish.core import CLASSES, RESOLUTIONS, WIDTHS
+from jellyfish.model.detector import SlimmableDetector
+from jellyfish.model.weights import ARCHITECTURE, SCHEMA, Card, Training, VariantAccuracy, Weights, save_weights
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Tests of tiny networks gain nothing from more, and lose much where cores are shared."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def random_weights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Weights]:
+    """A weights file of an untrained network whose scores are spread widely, and what was saved."""
+    torch.manual_seed(11)
+    detector = SlimmableDetector()
+    for head in detector.heads:
+        torch.nn.init.normal_(head.predict.weight, std=0.1)
+        torch.nn.init.zeros_(head.predict.bias)
+    entries = tuple(
+        VariantAccuracy(resolution, width, 0.5, width * resolution / 448, 0.5, 0.5)
+        for resolution in RESOLUTIONS
+        for width in WIDTHS
+    )
+    card = Card(SCHEMA, ARCHITECTURE, CLASSES, "", 10, 0.5, entries, Training("none", 0, 0, 0.0))
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    return path, save_weights(path, detector.state_dict(), card)

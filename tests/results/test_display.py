@@ -1,0 +1,101 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from jellyfish.core import Outcome, Reason
+from jellyfish.model.matching import Counts
+from jellyfish.results.live import LiveDisplay, LiveNumbers, LiveTally, live_view, plain_line
+from jellyfish.results.summary import RunSummary, Summary
+from jellyfish.results.table import percent, summary_table
+from tests.results.examples import frame_record
+
+
+def rendered(renderable: RenderableType, width: int = 100) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(renderable)
+    return console.export_text()
+
+
+def run(labelled: bool) -> Summary:
+    summary = RunSummary()
+    counts: dict[str, Any] = {"tp": 1, "fp": 0, "fn": 1} if labelled else {}
+    for frame in range(97):
+        summary.add(frame_record(frame=frame, captured_s=frame / 10, **counts))
+    for frame, reason in enumerate([Reason.QUEUE_FULL, Reason.EXPIRED, Reason.OVERLOAD], start=97):
+        summary.add(frame_record(Outcome.DROPPED, frame=frame, captured_s=frame / 10, reason=reason, **counts))
+    streaming = {"camera-0": Counts(1, 1, 1)} if labelled else None
+    return summary.summary(10.0, {"camera-0": 100, "camera-1": 0}, streaming=streaming)
+
+
+def test_the_table_tells_each_client_and_all_at_100_columns() -> None:
+    text = rendered(summary_table(run(labelled=True), Path("results/bench-1")))
+    (client,) = [line for line in text.splitlines() if line.startswith("camera-0")]
+    assert client.split()[:6] == ["camera-0", "10.0", "97.00", "50/50/50", "0.667", "0.500"]
+    assert "w100-448:100" in client
+    assert "queue:1.0" in text
+    assert any(line.startswith("all") for line in text.splitlines())
+    assert "results/bench-1" in text
+    assert all(len(line) <= 100 for line in text.splitlines())
+    assert "…" not in text
+
+
+def test_the_table_says_when_accuracy_was_not_measured() -> None:
+    assert "F1 not measured" in rendered(summary_table(run(labelled=False), Path("results/bench-1")))
+
+
+def test_a_long_path_is_not_cut() -> None:
+    path = Path("results") / ("deep" * 40)
+    assert str(path) in rendered(summary_table(run(labelled=False), path)).replace("\n", "")
+
+
+@pytest.mark.parametrize(("share", "text"), [(1.0, "100"), (0.99999, "99.99"), (0.985, "98.50"), (0.0, "0.00")])
+def test_a_hundred_percent_means_all(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+def tally() -> LiveTally:
+    live = LiveTally(started_s=1000.0, duration_s=60.0)
+    live.add(frame_record(e2e_ms=500.0), 1001.0)
+    for frame in range(3):
+        live.add(frame_record(frame=frame, e2e_ms=80.0), 1008.0)
+    live.add(frame_record(Outcome.SKIPPED, client="camera-1"), 1009.0)
+    return live
+
+
+def test_live_numbers_are_of_the_run_and_the_latency_of_the_last_seconds() -> None:
+    numbers = tally().numbers(1010.0, {"camera-0": ("w075-320", 320)})
+    assert (numbers.elapsed_s, numbers.captured, numbers.slo_attainment) == (10.0, 5, 0.8)
+    assert numbers.recent_p95_ms == pytest.approx(80.0, rel=0.003)
+    assert [(c.client, c.slo_attainment, c.variant) for c in numbers.clients] == [
+        ("camera-0", 1.0, "w075-320"),
+        ("camera-1", 0.0, None),
+    ]
+    assert tally().numbers(1100.0, {}).recent_p95_ms is None
+
+
+def test_few_clients_are_shown_each_and_many_by_variant() -> None:
+    few = rendered(live_view(tally().numbers(1010.0, {"camera-0": ("w075-320", 320)})))
+    assert "10 s of 60 s | 5 frames | on time 80.00 % | p95 of the last 5 s 80 ms" in few
+    assert "not mapped" in few
+    many = tally().numbers(1010.0, {f"client-{index}": ("w025-128", 128) for index in range(20)})
+    assert "22 clients: 20 w025-128, 2 not mapped" in rendered(live_view(many))
+
+
+def test_without_a_terminal_a_plain_line_comes_every_few_seconds() -> None:
+    console = Console(width=100, record=True, force_terminal=False, file=io.StringIO())
+    with LiveDisplay(console) as display:
+        for step in range(48):
+            display.show(LiveNumbers(step / 4, None, step, None, None, ()))
+    assert [line.split(" | ")[0] for line in console.export_text().splitlines()] == ["0 s", "5 s", "10 s"]
+
+
+def test_in_a_terminal_the_view_is_replaced() -> None:
+    console = Console(width=100, record=True, force_terminal=True, file=io.StringIO())
+    with LiveDisplay(console) as display:
+        display.show(LiveNumbers(0.0, 60.0, 0, None, None, ()))
+        display.show(LiveNumbers(1.0, 60.0, 15, 1.0, 40.0, ()))
+    assert "1 s of 60 s | 15 frames | on time 100 %" in console.export_text()
+    assert plain_line(LiveNumbers(0.0, None, 0, None, None, ())).endswith("no clients yet")

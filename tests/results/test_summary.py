@@ -1,0 +1,135 @@
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jellyfish.core import Outcome, Reason
+from jellyfish.errors import RunError
+from jellyfish.model.matching import Counts
+from jellyfish.results.planning import DeviceFigures, PlannerTally
+from jellyfish.results.records import FrameRecord, WindowLine, WindowPlan
+from jellyfish.results.summary import RunSummary, Summary
+from tests.results.examples import frame_record
+
+
+def summarised(records: list[FrameRecord], duration_s: float = 10.0) -> Summary:
+    summary = RunSummary()
+    captured: dict[str, int] = {}
+    for record in records:
+        summary.add(record)
+        captured[record.client] = captured.get(record.client, 0) + 1
+    return summary.summary(duration_s, captured)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(list(Outcome)))))
+def test_every_captured_frame_has_one_outcome_overall_and_per_client(frames: list[tuple[str, Outcome]]) -> None:
+    summary = summarised([frame_record(outcome, client=client) for client, outcome in frames])
+    for figures in (summary, *summary.clients.values()):
+        parts = (figures.on_time, figures.late, figures.dropped, figures.skipped, figures.lost)
+        assert figures.offered == sum(parts)
+        assert sum(figures.missed_by_reason.values()) == figures.offered - figures.on_time
+        assert sum(figures.dropped_by_reason.values()) == figures.dropped
+        assert figures.slo_attainment + figures.miss_rate == pytest.approx(1.0)
+    assert summary.offered == len(frames) == sum(figures.offered for figures in summary.clients.values())
+
+
+def test_shares_and_rates_are_of_captured_frames() -> None:
+    outcomes = [Outcome.ON_TIME] * 6 + [Outcome.LATE, Outcome.DROPPED, Outcome.SKIPPED, Outcome.LOST]
+    records = [frame_record(outcome, frame=i, captured_s=i / 5) for i, outcome in enumerate(outcomes)]
+    summary = summarised([*records, frame_record(Outcome.DROPPED, client="camera-1", reason=Reason.QUEUE_FULL)], 11.0)
+    assert summary.goodput_fps == pytest.approx(6 / 11)
+    assert summary.captured_fps == pytest.approx(1.0)
+    assert summary.dropped_by_reason == {"expired": 1, "queue_full": 1}
+    first = summary.clients["camera-0"]
+    assert first.slo_attainment == pytest.approx(0.6)
+    assert first.missed_by_reason == {"network": 1, "expired": 1, "stale": 1, "no_answer": 1}
+    assert first.captured_fps == pytest.approx(5.0)  # of its own time in the run: 2 of the 11 seconds
+    assert first.goodput_fps == pytest.approx(3.0)
+
+
+def test_latency_is_over_answered_frames_and_the_mix_over_on_time_ones() -> None:
+    records = [frame_record(e2e_ms=float(ms), queue_ms=2.0, variant="w075-320") for ms in range(1, 99)]
+    records += [frame_record(Outcome.LATE, e2e_ms=400.0), frame_record(e2e_ms=99.0), frame_record(Outcome.LOST)]
+    summary = summarised(records)
+    assert summary.e2e_ms is not None
+    assert summary.e2e_ms.p50 == pytest.approx(50, rel=0.003)
+    assert summary.e2e_ms.max == 400.0
+    assert summary.queue_ms is not None
+    assert summary.wait_ms is None
+    assert summary.variants == {"w075-320": pytest.approx(98 / 99), "w100-448": pytest.approx(1 / 99)}
+
+
+def test_a_frame_without_an_answer_on_time_counts_its_objects_as_missed() -> None:
+    summary = summarised(
+        [
+            frame_record(tp=3, fp=1, fn=0),
+            frame_record(Outcome.LATE, tp=4, fp=0, fn=0),
+            frame_record(Outcome.SKIPPED, tp=0, fp=0, fn=2),
+        ]
+    )
+    assert summary.accuracy.f1_on_time == pytest.approx(6 / 7)
+    assert summary.accuracy.f1_offered == pytest.approx(6 / (6 + 1 + 6))
+
+
+def test_without_labels_accuracy_is_null() -> None:
+    encoded = msgspec.json.decode(msgspec.json.encode(summarised([frame_record()])))
+    assert encoded["accuracy"] == {"f1_on_time": None, "f1_offered": None, "streaming_f1": None}
+
+
+def test_streaming_counts_are_summed_over_clients() -> None:
+    summary = RunSummary()
+    summary.add(frame_record(client="a"))
+    summary.add(frame_record(client="b"))
+    told = summary.summary(1.0, {"a": 1, "b": 1}, streaming={"a": Counts(3, 1, 0), "b": Counts(0, 0, 4)})
+    assert told.accuracy.streaming_f1 == pytest.approx(6 / 11)
+    assert told.clients["a"].accuracy.streaming_f1 == pytest.approx(6 / 7)
+
+
+@pytest.mark.parametrize(
+    ("captured", "wrong"),
+    [
+        ({"camera-0": 3}, "camera-0 captured 3 frames, of which 2 have an outcome"),
+        ({"camera-0": 1}, "camera-0 captured 1 frames"),
+        ({"camera-0": 2, "camera-1": 1}, "camera-1 captured 1 frames, of which 0"),
+        ({}, "camera-0 captured 0 frames"),
+    ],
+)
+def test_a_frame_without_an_outcome_or_with_two_fails_the_run(captured: dict[str, int], wrong: str) -> None:
+    summary = RunSummary()
+    summary.add(frame_record(frame=0))
+    summary.add(frame_record(frame=1))
+    with pytest.raises(RunError, match=wrong):
+        summary.summary(1.0, captured)
+
+
+def test_a_run_without_frames_has_a_summary() -> None:
+    summary = RunSummary().summary(0.0, {"camera-0": 0})
+    assert (summary.offered, summary.e2e_ms, summary.clients["camera-0"].offered) == (0, None, 0)
+
+
+def test_the_planner_and_the_devices_are_told() -> None:
+    tally = PlannerTally()
+    for solve_ms in (1.0, 2.0, 8.0):
+        tally.solved(
+            WindowLine(
+                t_s=0.5,
+                planner="greedy",
+                cause="period",
+                solve_ms=solve_ms,
+                accuracy=0.5,
+                mapped=1,
+                mappable=1,
+                snapshot={},
+                plan=WindowPlan({}, {}),
+            )
+        )
+    figures = tally.figures()
+    assert figures.solve_ms is not None
+    assert (figures.solves, figures.solve_ms.max, figures.switch_ms) == (3, 8.0, None)
+    assert figures.solve_ms.p50 == pytest.approx(2.0, rel=0.003)
+    tally.switched(0.5)
+    assert tally.figures().variant_switches == 1
+    devices = {"cpu:0": DeviceFigures(0.5, 10, 2.5)}
+    told = msgspec.json.decode(msgspec.json.encode(RunSummary().summary(1.0, {}, planner=figures, devices=devices)))
+    assert told["planner"]["solves"] == 3
+    assert told["devices"] == {"cpu:0": {"busy_share": 0.5, "batches": 10, "mean_batch": 2.5}}

@@ -1,0 +1,255 @@
+"""The stream endpoint, end to end through aiohttp's real server and client, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+from jellyfish import wire
+from jellyfish.config import Limits
+from jellyfish.core import Reason
+from jellyfish.errors import ProtocolError
+from jellyfish.media.jpeg import encode_jpeg
+from tests.server.peer import (
+    JPEG,
+    LARGE,
+    SMALL,
+    connected,
+    everyone_on,
+    http,
+    refused,
+    running,
+    welcomed,
+)
+from tests.virtual import virtual
+
+
+@virtual
+async def test_a_frame_is_answered_and_the_farewell_counts_it() -> None:
+    async with running(), welcomed() as peer:
+        await peer.send_frame(7)
+        result = await peer.until(wire.Result)
+        assert (result.frame, result.reason, result.variant, result.device) == (7, None, SMALL.name, "cpu")
+        assert result.server_ms >= result.execute_ms > 0
+        await peer.send(wire.Bye())
+        assert await peer.until(wire.Farewell) == wire.Farewell(1, 1, {})
+
+
+@virtual
+async def test_goodbye_waits_for_open_answers() -> None:
+    async with running(), welcomed() as peer:
+        for number in range(3):
+            await peer.send_frame(number)
+        await peer.send(wire.Bye())
+        frames = [(await peer.until(wire.Result)).frame for _ in range(3)]
+        assert sorted(frames) == [0, 1, 2]
+        assert (await peer.until(wire.Farewell)).answered == 3
+
+
+@pytest.mark.parametrize("ahead_s", [-3600.0, 0.0, 12_345.0])
+@virtual
+async def test_a_frame_too_old_is_dropped_at_once_whatever_the_clients_clock(ahead_s: float) -> None:
+    async with running(), welcomed(slo_ms=100, clock_ahead_s=ahead_s) as peer:
+        await peer.send_frame(0, captured_s=peer.clock() - 0.2)
+        assert (await peer.until(wire.Result)).reason is Reason.EXPIRED
+        await peer.send_frame(1, captured_s=peer.clock() - 0.05)
+        assert (await peer.until(wire.Result)).reason is None
+
+
+@virtual
+async def test_a_new_plan_reaches_the_client_and_its_frames() -> None:
+    async with running() as service, welcomed() as peer:
+        service.apply(everyone_on(LARGE, "camera"))
+        plan = await peer.until(wire.PlanMessage)
+        assert (plan.resolution, plan.mapped) == (448, True)
+        await peer.send_frame(0)
+        assert (await peer.until(wire.Result)).variant == LARGE.name
+        service.apply(everyone_on(LARGE))
+        assert not (await peer.until(wire.PlanMessage)).mapped
+
+
+@virtual
+async def test_frames_over_the_window_are_dropped_at_once() -> None:
+    async with running(Limits(in_flight=2)), welcomed() as peer:
+        for number in range(4):
+            await peer.send_frame(number)
+        results = [await peer.until(wire.Result) for _ in range(4)]
+        refusals = {result.frame for result in results if result.reason is Reason.TOO_MANY_IN_FLIGHT}
+        assert refusals == {2, 3}
+        await peer.send(wire.Bye())
+        farewell = await peer.until(wire.Farewell)
+        assert farewell.received == farewell.answered + sum(farewell.dropped.values()) == 4
+
+
+def oversize_jpeg() -> bytes:
+    """A small JPEG whose header claims 20,000 x 20,000 pixels."""
+    start = JPEG.index(b"\xff\xc0") + 5
+    return JPEG[:start] + struct.pack(">HH", 20_000, 20_000) + JPEG[start + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("jpeg", "reason"),
+    [
+        (b"", Reason.BAD_IMAGE),
+        (b"no picture at all", Reason.BAD_IMAGE),
+        (JPEG[: len(JPEG) // 2], Reason.BAD_IMAGE),
+        (JPEG[:20], Reason.BAD_IMAGE),
+        (oversize_jpeg(), Reason.IMAGE_TOO_LARGE),
+    ],
+    ids=["empty", "not a JPEG", "cut in the middle", "cut in the header", "20000 x 20000"],
+)
+@virtual
+async def test_a_bad_image_is_answered_with_words_and_the_stream_goes_on(jpeg: bytes, reason: Reason) -> None:
+    async with running(), welcomed() as peer:
+        await peer.send_frame(0, jpeg)
+        result = await peer.until(wire.Result)
+        assert result.reason is reason
+        assert result.message
+        await peer.send_frame(1)
+        assert (await peer.until(wire.Result)).reason is None
+
+
+@virtual
+async def test_text_is_refused() -> None:
+    async with running(), welcomed() as peer:
+        error = await refused(peer, peer.socket.send_str("hello?"))
+        assert error.code == "text"
+
+
+@virtual
+async def test_an_unknown_version_is_refused() -> None:
+    async with running(), connected() as peer:
+        prefix = struct.pack("<2sBBI", b"JF", 77, 1, 2)
+        message = prefix + struct.pack("<I", zlib.crc32(prefix + b"{}")) + b"{}"
+        error = await refused(peer, peer.socket.send_bytes(message))
+        assert error.code == "unknown_version"
+        assert "77" in error.message
+
+
+@virtual
+async def test_a_corrupted_message_is_refused() -> None:
+    async with running(), welcomed() as peer:
+        message = bytearray(wire.encode(wire.Frame(0, 128, 0.0, 0.0, JPEG)))
+        message[40] ^= 1
+        error = await refused(peer, peer.socket.send_bytes(bytes(message)))
+        assert error.code == "bad_message"
+
+
+@virtual
+async def test_a_frame_before_the_hello_is_refused() -> None:
+    async with running(), connected() as peer:
+        assert (await refused(peer, peer.send_frame(0))).code == "unexpected"
+
+
+@virtual
+async def test_an_oversize_message_is_refused() -> None:
+    async with running(Limits(message_bytes=1000)), welcomed() as peer:
+        error = await refused(peer, peer.send_frame(0, bytes(1500)))
+        assert error.code == "message_too_large"
+
+
+@virtual
+async def test_a_message_beyond_all_measure_closes_the_connection() -> None:
+    async with running(Limits(message_bytes=1000)), welcomed() as peer:
+        await peer.send_frame(0, bytes(50_000))
+        await peer.socket.receive()
+        assert peer.socket.close_code == 1009
+
+
+@virtual
+async def test_a_client_that_says_no_hello_is_cut_off() -> None:
+    async with running(Limits(hello_timeout_s=5.0)), connected() as peer:
+        begin_s = asyncio.get_running_loop().time()
+        assert (await peer.until(wire.ErrorMessage)).code == "silent"
+        assert asyncio.get_running_loop().time() - begin_s == pytest.approx(5.0, abs=0.1)
+
+
+@virtual
+async def test_a_client_that_falls_silent_is_cut_off() -> None:
+    async with running(Limits(silence_timeout_s=10.0)) as service, welcomed() as peer:
+        while not isinstance(message := wire.decode((await peer.socket.receive()).data), wire.ErrorMessage):
+            assert isinstance(message, wire.Ping)
+        assert message.code == "silent"
+        await peer.socket.receive()
+        assert not service.sessions
+
+
+@virtual
+async def test_one_client_too_many_is_refused() -> None:
+    async with running(Limits(clients=1)), welcomed("first"), connected() as peer:
+        error = await refused(peer, peer.send(wire.Hello("second", 15, 100)))
+        assert error.code == "full"
+
+
+@virtual
+async def test_a_second_client_of_the_same_name_gets_a_number() -> None:
+    async with running() as service, welcomed("camera"), welcomed("camera"):
+        assert set(service.sessions) == {"camera", "camera#2"}
+
+
+@virtual
+async def test_a_client_gone_in_mid_frame_leaves_nothing_behind_and_others_notice_nothing() -> None:
+    async with running() as service, welcomed("stays") as peer:
+        async with welcomed("goes") as gone:
+            account = service.sessions["goes"].account
+            for number in range(3):
+                await gone.send_frame(number)
+            await asyncio.sleep(0.001)
+            gone.socket._response.connection.transport.abort()  # type: ignore[union-attr]
+        await peer.send_frame(0)
+        assert (await peer.until(wire.Result)).reason is None
+        await asyncio.sleep(1)
+        assert set(service.sessions) == {"stays"}
+        assert account.open == 0
+        assert account.received == account.answered + account.abandoned + account.dropped.total()
+
+
+@virtual
+async def test_a_failing_device_costs_its_frames_only() -> None:
+    failures = iter([True, False])
+
+    def fail_once(variant: object, batch: int) -> float:
+        if next(failures):
+            raise RuntimeError("out of memory")
+        return 1.0
+
+    async with running(disturbance=fail_once), welcomed() as peer:
+        await peer.send_frame(0)
+        assert (await peer.until(wire.Result)).reason is Reason.DEVICE_ERROR
+        await peer.send_frame(1)
+        assert (await peer.until(wire.Result)).reason is None
+
+
+@virtual
+async def test_readiness_follows_the_service() -> None:
+    async with running() as service, http() as session:
+        assert (await session.get("http://server/readyz")).status == 200
+        service.ready = False
+        assert (await session.get("http://server/readyz")).status == 503
+        assert (await session.get("http://server/livez")).status == 200
+
+
+@virtual
+async def test_draining_drops_what_is_queued_and_refuses_newcomers() -> None:
+    async with running() as service, welcomed() as peer:
+        for number in range(4):
+            await peer.send_frame(number)
+        await asyncio.sleep(0.0005)
+        await service.drain()
+        results = [await peer.until(wire.Result) for _ in range(4)]
+        assert {result.reason for result in results} <= {None, Reason.SHUTDOWN}
+        async with connected() as late:
+            assert (await refused(late, late.send(wire.Hello("late", 15, 100)))).code == "draining"
+
+
+def test_the_oversize_example_is_what_it_claims() -> None:
+    from jellyfish.media.jpeg import read_size
+
+    assert read_size(oversize_jpeg()) == (20_000, 20_000)
+    assert read_size(encode_jpeg(np.zeros((9, 16, 3), np.uint8))) == (16, 9)
+    with pytest.raises(ProtocolError):
+        wire.decode(oversize_jpeg())

@@ -1,0 +1,65 @@
+"""A whole run, tiny: learn, be interrupted, resume, measure, ship."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+
+from jellyfish.core import RESOLUTIONS, WIDTHS, Variant
+from jellyfish.errors import InputError
+from jellyfish.model.weights import load_weights
+from jellyfish.training.loop import Progress, TrainingConfig, learn, ship, start
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> TrainingConfig:
+    return TrainingConfig(
+        output=tmp_path / "out" / "tiny.safetensors",
+        folder=tmp_path / "run",
+        steps=3,
+        batch_size=1,
+        workers=0,
+        command="jellyfish train --steps 3",
+    )
+
+
+def test_a_run_ships_weights_whose_card_says_how_they_came_about(config, frames):
+    told: list[Progress] = []
+    learner = start(config)
+    learn(config, learner, frames, told.append)
+    weights = ship(config, learner, [frames[0], frames[1]])
+    assert [(p.phase, p.done, p.total) for p in told] == [("learn", done, 3) for done in (1, 2, 3)]
+    assert all(p.loss is not None and p.loss > 0 for p in told)
+    assert set(weights.variants()) == {Variant(resolution, width) for resolution in RESOLUTIONS for width in WIDTHS}
+    loaded = load_weights(config.output)
+    assert loaded.card.training.command == "jellyfish train --steps 3"
+    assert loaded.card.training.steps == 3
+    assert loaded.card.evaluated_frames == 2
+    assert torch.equal(loaded.tensors["stem.weight"], learner.average.state_dict()["stem.weight"])
+
+
+def test_a_run_stopped_between_steps_goes_on_to_the_same_weights(config, frames):
+    straight = start(config)
+    learn(config, straight, frames)
+
+    class Stop(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 2:
+            raise Stop
+
+    elsewhere = msgspec.structs.replace(config, folder=config.folder / "elsewhere", checkpoint_steps=1)
+    with pytest.raises(Stop):
+        learn(elsewhere, start(elsewhere), frames, stop)
+    resumed = start(msgspec.structs.replace(elsewhere, resume=True))
+    assert 0 < resumed.steps_done < 3
+    learn(elsewhere, resumed, frames)
+    for name, tensor in straight.average.state_dict().items():
+        torch.testing.assert_close(resumed.average.state_dict()[name], tensor)
+
+
+def test_there_must_be_a_checkpoint_to_resume_from(config):
+    with pytest.raises(InputError, match="no checkpoint"):
+        start(msgspec.structs.replace(config, resume=True))

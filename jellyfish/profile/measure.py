@@ -1,6 +1,8 @@
 """Measuring a device: how long every variant takes at every batch size, images in to detections out.
 
-Knows nothing of torch or of engines: what is timed is the function that serves, handed in by the caller.
+Shapes are run in turns, round after round, so that a moment in which the machine does something else falls on all of
+them alike instead of bending the table. Knows nothing of torch or of engines: what is timed is the function that
+serves, handed in by the caller.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from jellyfish.core import Variant, fitted_size
 from jellyfish.profile.table import LatencyProfile, VariantLatency
@@ -19,11 +22,15 @@ Detect = Callable[[Variant, Sequence[NDArray[np.uint8]]], object]
 """Runs a batch of RGB images and returns when the detections are there."""
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
+Floats = NDArray[np.float64]
+Shape = tuple[Variant, int]
+"""A variant and a batch size."""
 
-_WARM_RUNS = 3
-_LEAST_RUNS = 2
-_ENOUGH_RUNS = 30
-_QUICK_BATCHES = (1, 2, 4, 8)
+WARM_ROUNDS, THOROUGH_ROUNDS = 3, 30
+LEAST_ROUNDS = 2
+QUICK_BATCHES = (1, 2, 4, 8)
+ENOUGH_SAMPLES = 100
+"""From so many samples on, a variant's own spread is used; below, that of all variants together."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -40,63 +47,69 @@ def measure_profile(
     variants: Sequence[Variant],
     max_batch: int,
     budget_s: float | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda done, total: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> LatencyProfile:
     """Latency of every variant in batches of 1 to `max_batch`.
 
-    Thorough without a budget: every batch size, 30 runs after 3 to warm up. With `budget_s` batches of 1, 2, 4, 8
-    and the largest, the rest by linear interpolation, and as many runs of each (at most 30) as its share of the
-    time left allows, but at least 2 after 1 to warm up: a slow device may take longer than the budget.
-    Images are noise in 16:9 at the variant's resolution, as a client would send them.
+    Thorough without a budget: every batch size, 30 rounds after 3 to warm up. With `budget_s`, batches of 1, 2, 4, 8 and
+    the largest, as many rounds as the time allows (2 at the least, after 1 to warm up, so a slow device may take longer),
+    and a straight line through the medians: with few samples it is nearer to the truth than the samples are.
+    p99 is p50 times the 99th percentile of sample / median. Images are noise in 16:9 at the variant's resolution.
     """
     quick = budget_s is not None
-    batches = sorted({*(b for b in _QUICK_BATCHES if b < max_batch), max_batch}) if quick else range(1, max_batch + 1)
-    steps, done = len(variants) * len(batches), 0
-    end = None if budget_s is None else clock() + budget_s
-    latencies: list[VariantLatency] = []
-    for variant in variants:
-        samples: list[list[float]] = []
-        for batch in batches:
-            share = None if end is None else (end - clock()) / (steps - done)
-            samples.append(_time_batch(detect, variant, batch, share, clock))
-            done += 1
-            if progress is not None:
-                progress(done, steps)
-        latencies.append(_summarise(variant, batches, samples))
-    return LatencyProfile(subject.device, subject.hardware, subject.weights, tuple(latencies))
+    batches = sorted({*(b for b in QUICK_BATCHES if b < max_batch), max_batch}) if quick else range(1, max_batch + 1)
+    shapes = [(variant, batch) for variant in variants for batch in batches]
+    rounds = _timed_rounds(detect, shapes, budget_s, progress, clock)
+    samples = np.array(rounds).reshape(len(rounds), len(variants), len(batches))
+    medians = np.median(samples, axis=0)
+    spread = _spread(samples / medians)
+    rows = []
+    for number, variant in enumerate(variants):
+        p50 = _line(batches, medians[number], max_batch) if quick else np.maximum.accumulate(medians[number])
+        rows.append(VariantLatency(variant, tuple(p50.tolist()), tuple((p50 * spread[number]).tolist())))
+    return LatencyProfile(subject.device, subject.hardware, subject.weights, tuple(rows))
 
 
-def _time_batch(
-    detect: Detect, variant: Variant, batch: int, budget_s: float | None, clock: Callable[[], float]
-) -> list[float]:
-    """Seconds of each run of one shape; in `budget_s`, warming up included, unless the least runs take longer."""
-    width, height = fitted_size(1920, 1080, variant.resolution)
-    images = list(np.random.default_rng(0).integers(0, 256, (batch, height, width, 3), dtype=np.uint8))
+def _timed_rounds(
+    detect: Detect, shapes: Sequence[Shape], budget_s: float | None, progress: Progress, clock: Callable[[], float]
+) -> list[list[float]]:
+    """Seconds of every shape, round by round, without the rounds that warm up."""
+    images = {variant: _images(variant, max(batch for _, batch in shapes)) for variant, _ in shapes}
+    warm = WARM_ROUNDS if budget_s is None else 1
     begin = clock()
-    for _ in range(_WARM_RUNS if budget_s is None else 1):
-        detect(variant, images)
-    samples: list[float] = []
-    while len(samples) < _ENOUGH_RUNS:
-        start = clock()
-        if budget_s is not None and len(samples) >= _LEAST_RUNS and start - begin >= budget_s:
+    rounds: list[list[float]] = []
+    while len(rounds) < warm + THOROUGH_ROUNDS:
+        enough = len(rounds) >= warm + LEAST_ROUNDS
+        if budget_s is not None and enough and (clock() - begin) * (1 + 1 / len(rounds)) > budget_s:
             break
-        detect(variant, images)
-        samples.append(clock() - start)
-    return samples
+        rounds.append([])
+        for variant, batch in shapes:
+            start = clock()
+            detect(variant, images[variant][:batch])
+            rounds[-1].append(clock() - start)
+            if budget_s is None:
+                progress((len(rounds) - 1) * len(shapes) + len(rounds[-1]), (warm + THOROUGH_ROUNDS) * len(shapes))
+            else:
+                progress(min(round(1000 * (clock() - begin) / budget_s), 1000), 1000)
+    return rounds[warm:]
 
 
-def _summarise(variant: Variant, batches: Sequence[int], samples: Sequence[Sequence[float]]) -> VariantLatency:
-    """Samples of the measured batch sizes -> a full row of the table.
+def _images(variant: Variant, count: int) -> list[NDArray[np.uint8]]:
+    width, height = fitted_size(1920, 1080, variant.resolution)
+    return list(np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8))
 
-    p99 is the largest sample: with 30 runs or fewer there is no honest 99th percentile below it. A larger batch
-    that came out faster than a smaller one is noise and gets the smaller one's time.
-    """
-    p50 = np.maximum.accumulate([float(np.median(runs)) for runs in samples])
-    p99 = np.maximum.accumulate([max(runs) for runs in samples])
-    every = np.arange(1, batches[-1] + 1)
-    return VariantLatency(
-        variant,
-        tuple(np.interp(every, batches, p50).tolist()),
-        tuple(np.interp(every, batches, p99).tolist()),
-    )
+
+def _spread(ratios: Floats) -> Floats:
+    """99th percentile of sample / median per variant; `ratios`: [rounds, variants, batches]."""
+    rounds, variants, batches = ratios.shape
+    if rounds * batches < ENOUGH_SAMPLES:
+        return np.full(variants, max(1.0, np.percentile(ratios, 99)))
+    return np.maximum(1.0, np.percentile(ratios, 99, axis=(0, 2)))
+
+
+def _line(batches: Sequence[int], medians: Floats, max_batch: int) -> Floats:
+    """Latency of 1 to `max_batch` as fixed + each x batch, neither below 0, by least squares of the relative error."""
+    terms = np.stack([np.ones(len(batches)), np.array(batches, dtype=np.float64)], axis=1)
+    (fixed, each), _ = nnls(terms / medians[:, None], np.ones(len(batches)))
+    return np.asarray(fixed + each * np.arange(1, max_batch + 1))

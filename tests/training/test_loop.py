@@ -43,15 +43,15 @@ def test_a_run_stopped_between_steps_goes_on_to_the_same_weights(config, frames)
     straight = start(config)
     learn(config, straight, frames)
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop(progress: Progress) -> None:
         if progress.done == 2:
-            raise Stop
+            raise StopError
 
     elsewhere = msgspec.structs.replace(config, folder=config.folder / "elsewhere", checkpoint_steps=1)
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         learn(elsewhere, start(elsewhere), frames, stop)
     resumed = start(msgspec.structs.replace(elsewhere, resume=True))
     assert 0 < resumed.steps_done < 3

@@ -37,6 +37,16 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
 
+Encode = Callable[[NDArray[np.uint8], int], bytes]
+"""(image, resolution) -> the bytes of a frame."""
+
+
+def scaled_jpeg(image: NDArray[np.uint8], resolution: int) -> bytes:
+    """The frame at `resolution` as a JPEG of quality 90."""
+    width, height = fitted_size(image.shape[1], image.shape[0], resolution)
+    return encode_jpeg(fit(image, width, height))
+
+
 class FrameSource(Protocol):
     """Where frames come from; called from a worker thread, with times that do not fall."""
 
@@ -70,7 +80,10 @@ class Camera:
         uplink: Shaper,
         downlink: Shaper,
         offload: Offload,
+        encode: Encode = scaled_jpeg,
+        clock: Callable[[float], float] = lambda now: now,
     ) -> None:
+        """`clock` turns the event loop's time into the camera's own, which is what it tells the server."""
         self.hello = hello
         self.farewell: wire.Farewell | None = None
         self.refusal: str | None = None
@@ -78,6 +91,7 @@ class Camera:
         self.plan: wire.PlanMessage | None = None
         self._source, self._ledger, self._offload = source, ledger, offload
         self._uplink_shaper, self._downlink_shaper = uplink, downlink
+        self._encode, self._clock = encode, clock
         self._sizer = Sizer(hello.fps, hello.slo_ms / 1000)
         self._uplink: Link | None = None
         self._wake = asyncio.Event()
@@ -183,10 +197,11 @@ class Camera:
                 self._answered(message, now)
             case wire.Ping():
                 if self._uplink is not None:
-                    await self._uplink.send(wire.encode(wire.Pong(message.server_s, now, now)))
+                    await self._uplink.send(wire.encode(wire.Pong(message.server_s, self._clock(now), self._clock(now))))
             case wire.PlanMessage():
                 self.plan = message
             case wire.Welcome():
+                self._sizer.ladder = message.resolutions
                 self.plan = message.plan
             case wire.Farewell():
                 self.farewell = message
@@ -226,15 +241,10 @@ class Camera:
         if resolution is None:
             self._ledger.skip(Reason.STALE)
             return
-        jpeg = await self._offload(_scaled_jpeg, frame.image, resolution)
+        jpeg = await self._offload(self._encode, frame.image, resolution)
         now = loop.time()
-        message = wire.encode(wire.Frame(frame.frame, resolution, frame.captured_s, now, jpeg))
+        times = (self._clock(frame.captured_s), self._clock(now))
+        message = wire.encode(wire.Frame(frame.frame, resolution, *times, jpeg))
         self._ledger.sent(now, resolution, len(message))
         self._sizer.sent(now, resolution, len(message))
         await uplink.send(message)
-
-
-def _scaled_jpeg(image: NDArray[np.uint8], resolution: int) -> bytes:
-    """The frame at `resolution` as a JPEG of quality 90."""
-    width, height = fitted_size(image.shape[1], image.shape[0], resolution)
-    return encode_jpeg(fit(image, width, height))

@@ -18,6 +18,8 @@ class Sizer:
     """Chooses resolutions for one camera. Rates in bits per second, times on the client's clock."""
 
     def __init__(self, fps: float, slo_s: float) -> None:
+        self.ladder: Sequence[int] = RESOLUTIONS
+        """The resolutions that the server takes, ascending; its welcome tells them."""
         self._fps, self._slo_s = fps, slo_s
         self._sizes = FrameSizeModel()
         self._bandwidth_bps: float | None = None
@@ -43,10 +45,10 @@ class Sizer:
         """
         bandwidth_bps = self._newest_bandwidth(now, on_the_way)
         if bandwidth_bps is None:
-            return min(planned, RESOLUTIONS[0])
+            return min(planned, self.ladder[0])
         backlog_s = max(0.0, self._link_free_s - now) if on_the_way else 0.0
         limit_s = self._slo_s - (now - captured_s) - (self._rest_s.value or 0.0) - backlog_s
-        resolution = sustainable(RESOLUTIONS, planned, bandwidth_bps, self._fps, self._sizes.bits, limit_s)
+        resolution = sustainable(self.ladder, planned, bandwidth_bps, self._fps, self._sizes.bits, limit_s)
         if on_the_way and self._sizes.bits(resolution) > bandwidth_bps * limit_s:
             return None
         return resolution

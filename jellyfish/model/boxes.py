@@ -20,7 +20,7 @@ MAXIMUM_DETECTIONS = 100
 _CANDIDATES = 200
 """Most boxes per image that enter non-maximum suppression: twice what may leave it."""
 
-_SUPPRESSION_IOU = 0.6
+_SUPPRESSION_IOU = 0.5
 _MAXIMUM_LOG_SIZE = 5.0
 
 

@@ -159,6 +159,7 @@ class _Run:
             streaming=streaming,
             planner=self._windows.tally.figures() if server else None,
             devices=_device_figures(server, self._config.duration_s) if server else None,
+            loop_lag_ms=self._lag.percentiles(),
         )
         self._check_farewells()
         self._writer.summary(summary)
@@ -174,8 +175,8 @@ class _Run:
 
     def remarks(self) -> str:
         """What else a person should know of the run."""
-        lag = self._lag.result()
-        lines = [f"Event loop: timers late by {lag.p50:.1f} ms (p50), {lag.p99:.1f} ms (p99), {lag.max:.1f} ms (most)."]
+        lag = self._lag.percentiles()
+        lines = [f"Event loop: timers late by {lag.p50:.1f} ms (p50), {lag.p99:.1f} ms (p99)."] if lag else []
         silent = [name for name, camera in self._cameras.items() if camera.farewell is None]
         if silent:
             lines.append(f"No farewell from the server for {', '.join(silent)}: its account could not be compared.")

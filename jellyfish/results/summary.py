@@ -67,6 +67,8 @@ class Summary(Figures, frozen=True, kw_only=True):
     duration_s: float
     planner: PlannerFigures | None
     devices: dict[str, DeviceFigures]
+    loop_lag_ms: Percentiles | None
+    """How late the event loop's timers came. None where it was not measured."""
     clients: dict[str, Figures]
 
 
@@ -91,6 +93,7 @@ class RunSummary:
         streaming: Mapping[str, Counts] | None = None,
         planner: PlannerFigures | None = None,
         devices: Mapping[str, DeviceFigures] | None = None,
+        loop_lag_ms: Percentiles | None = None,
     ) -> Summary:
         """The figures of a run of `duration_s`, in which each client captured so many frames by its own count.
 
@@ -110,6 +113,7 @@ class RunSummary:
             duration_s=duration_s,
             planner=planner,
             devices=dict(devices or {}),
+            loop_lag_ms=loop_lag_ms,
             clients={
                 client: tally.figures(tally.active_s(duration_s), streaming.get(client))
                 for client, tally in sorted(self._clients.items())

@@ -49,6 +49,8 @@ class Service:
         """What putting the newest plan into force took."""
         self.on_change = changed
         """Called with `join` or `leave` when the set of clients changes."""
+        self.ladder = tuple(sorted({variant.resolution for variant in variants}))
+        """The resolutions that clients may send at, ascending."""
         self._variants = variants
         self._accuracy = tuple(accuracy.accuracy(variant) for variant in variants)
         self.decode = decode
@@ -64,7 +66,7 @@ class Service:
             raise ProtocolError("full", f"the server has its {self.limits.clients} clients; try again later")
         names = itertools.chain([hello.client], (f"{hello.client}#{number}" for number in itertools.count(2)))
         name = next(name for name in names if name not in self.sessions)
-        session = Session(name, hello, send, self.decode, self._quietest(), self.limits)
+        session = Session(name, hello, send, self.decode, self._quietest(), self.limits, self.ladder[0])
         self.sessions[name] = session
         return session
 

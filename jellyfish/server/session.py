@@ -19,7 +19,7 @@ from jellyfish import wire
 from jellyfish.config import Limits
 from jellyfish.control.estimator import ClientEstimator
 from jellyfish.control.problem import ClientDemand
-from jellyfish.core import RESOLUTIONS, Reason, Variant
+from jellyfish.core import Reason, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
@@ -60,7 +60,14 @@ class Session:
     """One client's stream. Created after its hello; `answer` is called once per received frame."""
 
     def __init__(
-        self, name: str, hello: wire.Hello, send: Send, decode: Decode, dispatcher: Dispatcher, limits: Limits
+        self,
+        name: str,
+        hello: wire.Hello,
+        send: Send,
+        decode: Decode,
+        dispatcher: Dispatcher,
+        limits: Limits,
+        probe_resolution: int,
     ) -> None:
         self.client = name
         self.fps = hello.fps
@@ -71,7 +78,7 @@ class Session:
         self.plan_changed = asyncio.Event()
         self._send, self._decode, self._limits = send, decode, limits
         self._dispatcher = dispatcher
-        self._plan = wire.PlanMessage(RESOLUTIONS[0], "", mapped=False, probe_interval_ms=PROBE_INTERVAL_S * 1000)
+        self._plan = wire.PlanMessage(probe_resolution, "", mapped=False, probe_interval_ms=PROBE_INTERVAL_S * 1000)
 
     # --- control -----------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from aiohttp import WSMessage, WSMsgType, web
 
 from jellyfish import wire
-from jellyfish.core import CLASSES, RESOLUTIONS
+from jellyfish.core import CLASSES
 from jellyfish.errors import ProtocolError
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
@@ -80,7 +80,7 @@ class _Connection:
         session.last_heard_s = self._loop.time()
         self._service.announce("join")
         limits = self._service.limits
-        await self.send(wire.Welcome(CLASSES, RESOLUTIONS, limits.in_flight, limits.message_bytes, session.plan))
+        await self.send(wire.Welcome(CLASSES, self._service.ladder, limits.in_flight, limits.message_bytes, session.plan))
 
     async def _converse(self, session: Session) -> None:
         """Frames in, results out, until the client says bye or is gone."""

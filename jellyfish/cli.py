@@ -114,7 +114,7 @@ def bench(
     from jellyfish.modes.bench import bench as bench_mode
 
     videos = _videos(video or [DEFAULT_VIDEO])
-    rates, slos, traces = _numbers("--fps", fps), _numbers("--slo-ms", slo_ms), trace.split(",")
+    rates, slos, traces = _numbers("--fps", fps, 240), _numbers("--slo-ms", slo_ms, 60_000), trace.split(",")
     cycles = zip(itertools.cycle(rates), itertools.cycle(slos), itertools.cycle(traces), itertools.cycle(videos))
     cameras = tuple(
         CameraConfig(f"camera-{number}", path, rate, slo / 1000, name, delay_ms / 1000, seed + number)
@@ -124,6 +124,18 @@ def bench(
         "127.0.0.1", 0, _devices(device), weights, profile, planner, _window_s(window_ms), variant, max_batch, threads
     )
     _run(bench_mode(BenchConfig(cameras, duration, results, seed, connect, save_detections, server), Console()))
+
+
+@app.command()
+def simulate(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file, e.g. scenarios/rush-hour.toml (docs/scenarios.md).")],
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the scenario's own.")] = None,
+    results: Annotated[Path | None, typer.Option(help="Folder; `results/simulate-DATE` by default.")] = None,
+) -> None:
+    """Run a scenario in virtual time: the same server and cameras, simulated devices, links and faults."""
+    from jellyfish.modes.simulate import simulate as simulate_mode
+
+    _guard(lambda: simulate_mode(scenario, results, seed, Console()))
 
 
 @app.command()
@@ -148,7 +160,7 @@ def train(
     folder: Annotated[Path, typer.Option(help="Where rendered frames and checkpoints are kept.")] = Path("training"),
     scenes: Annotated[int, typer.Option(min=1, help="Procedural street scenes to learn from.")] = 1200,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 6000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of scenes, first weights and order.")] = 0,
     device: Annotated[str, typer.Option(help="`cpu` or `cuda:N`.")] = "cpu",
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare batches.")] = 1,
     resume: Annotated[bool, typer.Option(help="Go on from the folder's last checkpoint.")] = False,
@@ -192,14 +204,16 @@ def _window_s(window_ms: float) -> float:
     return window_ms / 1000
 
 
-def _numbers(option: str, text: str) -> list[float]:
-    """`75,100` -> positive numbers."""
+def _numbers(option: str, text: str, most: float) -> list[float]:
+    """`75,100` -> positive numbers, at most what the protocol takes."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if not numbers or not all(0 < number <= 60_000 for number in numbers):
-        raise typer.BadParameter(f"{text!r} is not a list of positive numbers such as 15,25", param_hint=option)
+    if not numbers or not all(0 < number <= most for number in numbers):
+        raise typer.BadParameter(
+            f"{text!r} is not a list of numbers above 0, at most {most}, such as 15,25", param_hint=option
+        )
     return numbers
 
 
@@ -231,11 +245,21 @@ def _guard(action: Any) -> None:
     """Errors meant for a person become one line and an exit code, never a traceback."""
     try:
         action()
-    except JellyfishError as error:
+    except (JellyfishError, BaseExceptionGroup) as raised:
+        error = _meant_for_a_person(raised)
+        if error is None:
+            raise
         Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _meant_for_a_person(error: BaseException) -> JellyfishError | None:
+    """`error`, or the first such error in a group (one camera's failure ends its whole fleet); None if there is none."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_meant_for_a_person, error.exceptions)), None)
+    return error if isinstance(error, JellyfishError) else None
 
 
 def main() -> None:

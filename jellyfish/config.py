@@ -57,6 +57,9 @@ class CameraConfig:
     """One-way delay of the link, each way."""
     seed: int
     max_in_flight: int = 3
+    join_s: float = 0.0
+    leave_s: float = float("inf")
+    """When it comes and goes, in seconds of the run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,11 @@ RETRY_S = 0.25
 """Pause before a lost connection is tried again."""
 GOODBYE_S = 1.0
 """Longest wait for what is still due when a run ends, beyond the SLO."""
+SILENCE_S = 10.0
+"""A server that says nothing at all for so long is taken for gone: its pings come twice a second."""
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+END_OF_STREAM = b""
+"""Stands on the emulated way back for the end of the connection."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +58,6 @@ class FrameSource(Protocol):
     def labels(self) -> Sequence[Sequence[LabelledObject]] | None:
         """What is truly in each frame, by frame index; None when nobody knows."""
         ...
-
 
     def frame_at(self, time_s: float) -> tuple[int, NDArray[np.uint8]]:
         """(frame index, RGB image) shown `time_s` after the start."""
@@ -96,20 +99,19 @@ class Camera:
         self._uplink: Link | None = None
         self._wake = asyncio.Event()
         self._finished = asyncio.Event()
-        self._said_bye = False
         self._next_probe_s = float("-inf")
 
     async def run(self, http: aiohttp.ClientSession, url: str, start_s: float, end_s: float) -> None:
         """Capture from `start_s` to `end_s` (loop time), then wait for what is open and say goodbye."""
-        streaming = asyncio.create_task(self._keep_streaming(http, url))
+        connected = False
         try:
-            await self._capture(start_s, end_s)
-            await self._say_goodbye()
+            async with asyncio.TaskGroup() as tasks:  # so that a failure of either ends both at once
+                streaming = tasks.create_task(self._keep_streaming(http, url))
+                await self._capture(start_s, end_s)
+                await self._say_goodbye()
+                connected = self.plan is not None
+                streaming.cancel()
         finally:
-            connected = self.plan is not None
-            streaming.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await streaming
             self._ledger.finish(connected)
 
     # --- capture -----------------------------------------------------------------------------------------
@@ -142,7 +144,6 @@ class Camera:
         if self._uplink is not None and self.plan is not None:
             with contextlib.suppress(TimeoutError, ConnectionError):
                 async with asyncio.timeout(patience_s):
-                    self._said_bye = True
                     await self._uplink.send(wire.encode(wire.Bye()))
                     await self._finished.wait()
 
@@ -150,7 +151,7 @@ class Camera:
 
     async def _keep_streaming(self, http: aiohttp.ClientSession, url: str) -> None:
         """Hold a stream open until the farewell; a lost one is opened anew."""
-        while not self._finished.is_set():
+        while True:
             try:
                 await self._stream(http, url)
             except* (aiohttp.ClientError, ConnectionError, TimeoutError) as errors:
@@ -158,39 +159,35 @@ class Camera:
             except* ProtocolError as errors:
                 self.refusal = str(errors.exceptions[0])
                 _log.warning("%s: %s", self.hello.client, errors.exceptions[0])
+            if self._finished.is_set():
+                return
             self.plan, self._uplink = None, None
             self._ledger.disconnected()
             self._wake.set()
-            if not self._finished.is_set():
-                await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(RETRY_S)
 
     async def _stream(self, http: aiohttp.ClientSession, url: str) -> None:
         """One connection, from its hello to its end."""
-        async with http.ws_connect(url, max_msg_size=MAX_ANSWER_BYTES, compress=0) as socket:
+        timeout = aiohttp.ClientWSTimeout(ws_receive=SILENCE_S, ws_close=GOODBYE_S)
+        async with http.ws_connect(url, max_msg_size=MAX_ANSWER_BYTES, compress=0, timeout=timeout) as socket:
             uplink = Link(self._uplink_shaper, socket.send_bytes)
             downlink = Link(self._downlink_shaper, self._handle)
             self._uplink = uplink
             async with asyncio.TaskGroup() as tasks:
-                helpers = [
-                    tasks.create_task(uplink.run()),
-                    tasks.create_task(downlink.run()),
-                    tasks.create_task(self._send_frames(uplink)),
-                ]
+                tasks.create_task(uplink.run())
+                tasks.create_task(downlink.run())
+                tasks.create_task(self._send_frames(uplink))
                 await uplink.send(wire.encode(self.hello))
                 async for received in socket:
                     if received.type is not aiohttp.WSMsgType.BINARY:
                         break
                     await downlink.send(received.data)
-                if self._said_bye:  # the farewell may still be on the emulated way back
-                    async with asyncio.timeout(GOODBYE_S):
-                        await self._finished.wait()
-                if not self._finished.is_set():
-                    raise ConnectionResetError(f"closed by the server (code {socket.close_code})")
-                for helper in helpers:
-                    helper.cancel()
+                await downlink.send(END_OF_STREAM)  # behind what is still on the emulated way back
 
     async def _handle(self, data: bytes) -> None:
-        """Take in one message of the server's."""
+        """Take in one message of the server's; ConnectionResetError when it was the last one."""
+        if data == END_OF_STREAM:
+            raise ConnectionResetError("closed by the server")
         now = asyncio.get_running_loop().time()
         match message := wire.decode(data):
             case wire.Result():
@@ -201,6 +198,7 @@ class Camera:
             case wire.PlanMessage():
                 self.plan = message
             case wire.Welcome():
+                self._ledger.welcomed(message.max_in_flight)
                 self._sizer.ladder = message.resolutions
                 self.plan = message.plan
             case wire.Farewell():

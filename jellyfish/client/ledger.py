@@ -54,7 +54,7 @@ class Ledger:
         emit: Callable[[FrameRecord, Sequence[Detection]], None],
     ) -> None:
         self._client, self._slo_s, self._origin_s = client, slo_s, origin_s
-        self._max_in_flight, self._emit = max_in_flight, emit
+        self._max_in_flight, self._in_flight_limit, self._emit = max_in_flight, max_in_flight, emit
         self.frames = 0
         """Frames captured so far."""
         self._given = Counter[str]()
@@ -75,19 +75,22 @@ class Ledger:
         """Every captured frame has its outcome."""
         return not (self._in_flight or self._waiting or self._taken)
 
+    def welcomed(self, max_in_flight: int) -> None:
+        """A server opened the stream: no more than so many frames may be unanswered there."""
+        self._in_flight_limit = min(self._max_in_flight, max_in_flight)
+
     def captured(self, frame: Captured) -> None:
         """A new frame: it takes the place of one that still waits."""
         self.frames += 1
         if frame.objects is not None:
             self.streaming = self.streaming or StreamingScore()
             self.streaming.captured(frame.frame, frame.captured_s + self._slo_s, frame.objects)
-        if self._waiting is not None:
-            self._skip(self._waiting, Reason.REPLACED)
+        self._skip_waiting(Reason.REPLACED)
         self._waiting = frame
 
     def take(self) -> Captured | None:
         """The frame to send next; None when there is none or enough are on their way."""
-        if self._waiting is None or self._taken is not None or len(self._in_flight) >= self._max_in_flight:
+        if self._waiting is None or self._taken is not None or len(self._in_flight) >= self._in_flight_limit:
             return None
         self._taken, self._waiting = self._waiting, None
         return self._taken
@@ -125,17 +128,17 @@ class Ledger:
         return sent
 
     def disconnected(self) -> None:
-        """The connection is gone: what was on its way is lost, what was about to be sent is not sent."""
+        """The connection is gone: what was on its way is lost, what waited or was taken up is not sent."""
         self.skip(Reason.DISCONNECTED)
+        self._skip_waiting(Reason.DISCONNECTED)
         self._given.clear()
         self._lose_all(Reason.DISCONNECTED)
 
     def finish(self, connected: bool) -> None:
         """The run is over: end whatever has no outcome yet."""
-        self.skip(Reason.STALE if connected else Reason.DISCONNECTED)
-        if self._waiting is not None:
-            self._skip(self._waiting, Reason.STALE if connected else Reason.DISCONNECTED)
-            self._waiting = None
+        reason = Reason.STALE if connected else Reason.DISCONNECTED
+        self.skip(reason)
+        self._skip_waiting(reason)
         self._lose_all(Reason.NO_ANSWER)
         if self.streaming is not None:
             self.streaming.advance(math.inf)
@@ -152,6 +155,11 @@ class Ledger:
         for sent in self._in_flight.values():
             self._end(sent.captured, Outcome.LOST, reason, sent)
         self._in_flight.clear()
+
+    def _skip_waiting(self, reason: Reason) -> None:
+        if self._waiting is not None:
+            self._skip(self._waiting, reason)
+            self._waiting = None
 
     def _skip(self, frame: Captured, reason: Reason) -> None:
         self._end(frame, Outcome.SKIPPED, reason)

@@ -19,6 +19,9 @@ from jellyfish.model.detector import SlimmableDetector
 
 SCHEMA = 1
 ARCHITECTURE = "slimmable-street-1"
+_CONVOLUTION = 4
+"""Dimensions of a convolution's weights."""
+
 SHIPPED = Path(__file__).parent / "shipped" / "street.safetensors"
 
 
@@ -118,9 +121,19 @@ def load_weights(path: Path | None = None) -> Weights:
     return Weights(card, tensors)
 
 
+def as_stored(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as a file holds them: convolutions in half precision, which halves the file and is exact to
+    0.05 %; norm statistics, which may be very small or large, in full.
+    """
+    return {
+        name: (tensor.detach().half() if tensor.ndim == _CONVOLUTION else tensor.detach()).contiguous().cpu()
+        for name, tensor in tensors.items()
+    }
+
+
 def save_weights(path: Path, tensors: dict[str, Tensor], card: Card) -> Weights:
     """Write weights and card (its checksum filled in); a reader never sees half of either file."""
-    data = save({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()})
+    data = save(as_stored(tensors))
     card = msgspec.structs.replace(card, sha256=hashlib.sha256(data).hexdigest())
     path.parent.mkdir(parents=True, exist_ok=True)
     for target, content in ((path, data), (card_path(path), msgspec.json.format(msgspec.json.encode(card)) + b"\n")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,12 +14,15 @@ from jellyfish.results.records import FrameRecord
 class DetectionFile:
     """A JSON array of COCO results; `image_id` is the captured frame's number, `client` tells cameras apart."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sizes: Mapping[str, tuple[int, int]]) -> None:
+        """`sizes`: (width, height) of each client's video, in pixels."""
+        self._sizes = sizes
         self._file = path.open("xb")
         self._separator = b"[\n"
 
-    def add(self, record: FrameRecord, detections: Sequence[Detection], width: int, height: int) -> None:
-        """Write the detections of one frame of `width` x `height` pixels."""
+    def add(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
+        """Write the detections of one frame."""
+        width, height = self._sizes[record.client]
         for detection in detections:
             left, top = detection.left * width, detection.top * height
             box = (left, top, detection.right * width - left, detection.bottom * height - top)

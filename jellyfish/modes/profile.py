@@ -9,8 +9,8 @@ from rich.table import Table
 
 from jellyfish.model.engine import DetectorEngine
 from jellyfish.model.weights import Weights, load_weights
+from jellyfish.modes.devices import QUICK_PROFILE_S, hardware_name, profile_device, set_threads, torch_device
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.serving import QUICK_PROFILE_S, hardware_name, profile_device, set_threads, torch_device
 from jellyfish.profile.measure import Subject
 from jellyfish.profile.store import profile_path
 from jellyfish.profile.table import LatencyProfile

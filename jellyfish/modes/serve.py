@@ -12,8 +12,9 @@ from rich.console import Console
 from jellyfish.config import ServerConfig
 from jellyfish.control.loop import WindowRecord
 from jellyfish.errors import RunError
+from jellyfish.modes.devices import Report
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.serving import Report, serving
+from jellyfish.modes.serving import serving
 from jellyfish.server.service import Service
 
 

@@ -7,8 +7,8 @@ from rich.table import Table
 
 from jellyfish.core import RESOLUTIONS, WIDTHS, Variant
 from jellyfish.model.weights import Weights, card_path
+from jellyfish.modes.devices import torch_device
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.serving import torch_device
 from jellyfish.training.loop import Progress, TrainingConfig
 from jellyfish.training.loop import train as run_training
 

@@ -52,6 +52,8 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     tp: int | None = None
     fp: int | None = None
     fn: int | None = None
+    expected_f1: float | None = None
+    """In simulations, which have no pictures: the variant's F1 as measured elsewhere."""
 
 
 class ClientSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

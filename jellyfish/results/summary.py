@@ -30,6 +30,10 @@ class Accuracy(msgspec.Struct, frozen=True):
     """Over all captured frames: one without an answer on time counts its objects as missed."""
     streaming_f1: float | None
     """Over all captured frames: each is scored with the newest answer at hand when its deadline passes."""
+    expected_on_time: float | None = None
+    """In simulations: mean over the on-time frames of their variants' F1 as measured elsewhere."""
+    expected_offered: float | None = None
+    """The same over all captured frames, of which those without an on-time answer count 0."""
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +135,7 @@ class _Tally:
         self._durations = {name: DurationHistogram() for name in DURATIONS}
         self._on_time_counts: Counts | None = None
         self._offered_counts: Counts | None = None
+        self._expected_f1: float | None = None
         self._first_s = float("inf")
         self._last_s = float("-inf")
 
@@ -140,6 +145,8 @@ class _Tally:
         self._last_s = max(self._last_s, record.captured_s)
         if record.outcome is Outcome.ON_TIME:
             self._variants[record.variant or "unknown"] += 1
+            if record.expected_f1 is not None:
+                self._expected_f1 = (self._expected_f1 or 0.0) + record.expected_f1
         else:
             self._reasons[record.outcome, record.reason or record.outcome] += 1
         if record.e2e_ms is not None:
@@ -156,6 +163,8 @@ class _Tally:
         self._variants += other._variants
         for name, histogram in self._durations.items():
             histogram.merge(other._durations[name])
+        if other._expected_f1 is not None:
+            self._expected_f1 = (self._expected_f1 or 0.0) + other._expected_f1
         self._on_time_counts = _plus(self._on_time_counts, other._on_time_counts)
         self._offered_counts = _plus(self._offered_counts, other._offered_counts)
 
@@ -193,8 +202,15 @@ class _Tally:
             execute_ms=durations["execute_ms"],
             downlink_ms=durations["downlink_ms"],
             variants={name: frames / on_time for name, frames in self._variants.most_common()},
-            accuracy=Accuracy(_f1(self._on_time_counts), _f1(self._offered_counts), _f1(streaming)),
+            accuracy=self._accuracy(streaming),
         )
+
+    def _accuracy(self, streaming: Counts | None) -> Accuracy:
+        on_time = offered = None
+        if self._expected_f1 is not None:
+            on_time = self._expected_f1 / self.outcomes[Outcome.ON_TIME]
+            offered = self._expected_f1 / self.outcomes.total()
+        return Accuracy(_f1(self._on_time_counts), _f1(self._offered_counts), _f1(streaming), on_time, offered)
 
     def _score(self, outcome: Outcome, counts: Counts) -> None:
         if outcome is Outcome.ON_TIME:

@@ -31,31 +31,39 @@ _SHORT: dict[str, str] = {
 
 def summary_table(summary: Summary, folder: Path) -> RenderableType:
     """The run's table, one row per client and a total, and where the rest of it is. Legible at 100 columns."""
-    labelled = summary.accuracy.f1_offered is not None
+    headings = _f1_headings(summary.accuracy)
     table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
     table.add_column("client", no_wrap=True, max_width=16)
     for heading in ("fps", "on\ntime\n%", "e2e ms\np50/p95/p99"):
         table.add_column(heading, justify="right", no_wrap=True)
-    if labelled:
-        for heading in ("F1\non\ntime", "F1\nstream"):
-            table.add_column(heading, justify="right", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("missed because\n% of captured")
     table.add_column("variants\n% of on time", min_width=TWO_VARIANTS)
     for client, figures in summary.clients.items():
-        table.add_row(client, *_cells(figures, labelled))
+        table.add_row(client, *_cells(figures, headings))
     table.add_section()
-    table.add_row("all", *_cells(summary, labelled), style="bold")
-    accuracy = "" if labelled else f" F1 {NOT_MEASURED}: no labels."
+    table.add_row("all", *_cells(summary, headings), style="bold")
+    accuracy = "" if headings else f" F1 {NOT_MEASURED}: no labels."
     told = f"{summary.offered} frames in {summary.duration_s:.0f} s.{accuracy} Everything else is in "
     return Group(table, Text(), Text.assemble(told, (str(folder), "bold"), overflow="fold"))
 
 
-def _cells(figures: Figures, labelled: bool) -> tuple[str, ...]:
+def _f1_headings(accuracy: Accuracy) -> dict[str, str]:
+    """Columns for what is known of the accuracy: heading -> key."""
+    if accuracy.expected_offered is not None:
+        return {"F1 of\ntables,\non time": "expected_on_time"}
+    if accuracy.f1_offered is not None:
+        return {"F1\non\ntime": "f1_on_time", "F1\nstream": "streaming_f1"}
+    return {}
+
+
+def _cells(figures: Figures, headings: dict[str, str]) -> tuple[str, ...]:
     return (
         f"{figures.captured_fps:.1f}",
         percent(figures.slo_attainment),
         latency(figures.e2e_ms),
-        *(_f1(figures.accuracy) if labelled else ()),
+        *(_f1(getattr(figures.accuracy, key)) for key in headings.values()),
         _missed(figures),
         _variants(figures),
     )
@@ -71,8 +79,8 @@ def latency(e2e_ms: Percentiles | None) -> str:
     return "-" if e2e_ms is None else f"{e2e_ms.p50:.0f}/{e2e_ms.p95:.0f}/{e2e_ms.p99:.0f}"
 
 
-def _f1(accuracy: Accuracy) -> tuple[str, ...]:
-    return tuple("-" if f1 is None else f"{f1:.3f}" for f1 in (accuracy.f1_on_time, accuracy.streaming_f1))
+def _f1(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _missed(figures: Figures) -> str:

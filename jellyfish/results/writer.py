@@ -104,11 +104,19 @@ class _LineFile:
         self._buffer.clear()
 
 
+def require_empty(folder: Path) -> None:
+    """Raise `InputError` if `folder` holds something already, or is no folder."""
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise InputError(f"{folder}: is not empty; name a new folder for the results, or remove this one")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be used for the results ({error}); name another folder") from error
+
+
 def _prepare(folder: Path) -> None:
+    require_empty(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise InputError(f"{folder}: is not empty; name a new folder for the results, or remove this one")
     except OSError as error:
         raise InputError(f"{folder}: cannot be used for the results ({error}); name another folder") from error
 

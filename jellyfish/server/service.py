@@ -6,6 +6,7 @@ into force. Knows no sockets and no planner.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from collections.abc import Callable, Iterable
@@ -45,6 +46,8 @@ class Service:
         self.sessions: dict[str, Session] = {}
         self.ready = False
         self.draining = False
+        self.drained = asyncio.Event()
+        """Set once all that was queued or running is answered: streams end then."""
         self.apply_s = 0.0
         """What putting the newest plan into force took."""
         self.on_change = changed
@@ -109,6 +112,7 @@ class Service:
         self.ready, self.draining = False, True
         for dispatcher in self.dispatchers.values():
             await dispatcher.drain()
+        self.drained.set()
 
     def _quietest(self) -> Dispatcher:
         """The device with the shortest queue."""

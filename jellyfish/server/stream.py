@@ -87,6 +87,7 @@ class _Connection:
         async with asyncio.TaskGroup() as helpers:
             pinging = helpers.create_task(self._keep_pinging(session))
             planning = helpers.create_task(self._send_plans(session))
+            closing = helpers.create_task(self._end_when_drained())
             try:
                 async with asyncio.TaskGroup() as answers:
                     said_bye = await self._read(session, answers)
@@ -95,6 +96,7 @@ class _Connection:
             finally:
                 pinging.cancel()
                 planning.cancel()
+                closing.cancel()
         account = session.account
         await self.send(wire.Farewell(account.received, account.answered, dict(account.dropped)))
 
@@ -136,6 +138,11 @@ class _Connection:
             await session.plan_changed.wait()
             session.plan_changed.clear()
             await self.send(session.plan)
+
+    async def _end_when_drained(self) -> None:
+        """Tell the client that the server goes, instead of leaving it to wait for answers."""
+        await self._service.drained.wait()
+        raise ProtocolError("draining", "the server is shutting down")
 
     async def send(self, message: wire.Message) -> None:
         """Write one message; TimeoutError when the client does not read."""

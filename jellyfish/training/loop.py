@@ -14,7 +14,7 @@ import torch
 
 from jellyfish.core import CLASSES
 from jellyfish.model.engine import DetectorEngine
-from jellyfish.model.weights import ARCHITECTURE, SCHEMA, Card, Training, Weights, save_weights
+from jellyfish.model.weights import ARCHITECTURE, SCHEMA, Card, Training, Weights, as_stored, save_weights
 from jellyfish.training.checkpoint import load_checkpoint, save_checkpoint
 from jellyfish.training.data import Frames, StepBatches, batches
 from jellyfish.training.evaluate import IOU_THRESHOLD, LabelledFrame, evaluate, scene_frames
@@ -107,7 +107,7 @@ def ship(
     advance: Callable[[int], None] = lambda done: None,
 ) -> Weights:
     """Measure every variant of the averaged network on frames held out; write weights and card."""
-    tensors = learner.average.state_dict()
+    tensors = as_stored(learner.average.state_dict())
     card = Card(
         schema=SCHEMA,
         architecture=ARCHITECTURE,

@@ -1,0 +1,232 @@
+"""The load of the other benchmarks: light clients in a process of their own, open loop, with frames encoded beforehand.
+
+Every client sends each frame when it is due, whatever became of the ones before; only a plan that has no room for it
+makes it pause between probes. Latency counts from the moment a frame was due, on the client's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import numpy as np
+import uvloop
+
+from jellyfish import wire
+from jellyfish.core import RESOLUTIONS, fitted_size
+from jellyfish.media.jpeg import encode_jpeg
+from jellyfish.media.resize import fit
+from jellyfish.media.source import VideoSource
+
+CLIP_FRAMES, CLIP_FPS = 45, 15.0
+"""Frames encoded per resolution; clients go round them, each from a place of its own."""
+START_S = 0.2
+"""From the last client's welcome to the first frame."""
+
+Frames = dict[int, list[bytes]]
+"""Resolution -> JPEGs."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What to offer: `clients` x `fps` for `seconds`, after `warm_s` that are sent but not counted."""
+
+    url: str
+    clients: int
+    fps: float
+    slo_s: float
+    seconds: float
+    warm_s: float = 2.0
+
+    @property
+    def offered_fps(self) -> float:
+        return self.clients * self.fps
+
+
+@dataclass
+class Tally:
+    """What became of the frames that count: captured = on_time + late + sum of dropped."""
+
+    captured: int = 0
+    on_time: int = 0
+    late: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Reason -> frames; `paused` were not sent, `no_answer` never answered."""
+    latencies_s: list[float] = field(default_factory=list)
+    variants: Counter[str] = field(default_factory=Counter)
+    """Variant -> frames answered on time."""
+
+    @property
+    def miss_rate(self) -> float:
+        return 1 - self.on_time / max(1, self.captured)
+
+    def latency_ms(self, percentile: float) -> float:
+        """Of the answered frames, late ones included; nan when there are none."""
+        return float(np.percentile(self.latencies_s, percentile)) * 1000 if self.latencies_s else float("nan")
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.captured + other.captured,
+            self.on_time + other.on_time,
+            self.late + other.late,
+            self.dropped + other.dropped,
+            self.latencies_s + other.latencies_s,
+            self.variants + other.variants,
+        )
+
+
+class Client:
+    """One stream. `open`, then `run` once."""
+
+    def __init__(self, name: str, load: Load, frames: Frames, first: int) -> None:
+        self._name, self._load, self._frames, self._first = name, load, frames, first
+        self._tally = Tally()
+        self._due: dict[int, float] = {}
+        self._count_from_s = 0.0
+        self._next_probe_s = 0.0
+        self._plan: wire.PlanMessage | None = None
+        self._welcomed = asyncio.Event()
+
+    async def open(self, http: aiohttp.ClientSession) -> None:
+        """Connect and read from then on; returns with the welcome."""
+        self._socket = await http.ws_connect(self._load.url, compress=0)
+        await self._socket.send_bytes(wire.encode(wire.Hello(self._name, self._load.fps, self._load.slo_s * 1000)))
+        self._reading = asyncio.create_task(self._read())
+        await self._welcomed.wait()
+
+    async def run(self, begin_s: float) -> Tally:
+        """Send for the load's time from `begin_s`, then say goodbye; the farewell comes when all is answered."""
+        loop, fps = asyncio.get_running_loop(), self._load.fps
+        self._count_from_s = begin_s + self._load.warm_s
+        for number in range(round((self._load.warm_s + self._load.seconds) * fps)):
+            due_s = begin_s + number / fps
+            await asyncio.sleep(due_s - loop.time())
+            await self._send(number, due_s)
+        await self._socket.send_bytes(wire.encode(wire.Bye()))
+        await self._reading
+        await self._socket.close()
+        self._tally.dropped["no_answer"] += sum(due_s >= self._count_from_s for due_s in self._due.values())
+        return self._tally
+
+    async def _send(self, number: int, due_s: float) -> None:
+        """Send the frame that is due, as the plan wants it."""
+        assert self._plan is not None
+        counts = due_s >= self._count_from_s
+        self._tally.captured += counts
+        if not self._plan.mapped:
+            if due_s < self._next_probe_s:
+                self._tally.dropped["paused"] += counts
+                return
+            self._next_probe_s = due_s + self._plan.probe_interval_ms / 1000
+        self._due[number] = due_s
+        resolution = self._plan.resolution
+        jpegs = self._frames[resolution]
+        jpeg = jpegs[(self._first + number) % len(jpegs)]
+        now = asyncio.get_running_loop().time()
+        await self._socket.send_bytes(wire.encode(wire.Frame(number, resolution, due_s, now, jpeg)))
+
+    async def _read(self) -> None:
+        """Take in everything the server says until its farewell."""
+        loop = asyncio.get_running_loop()
+        async for received in self._socket:
+            now = loop.time()
+            match message := wire.decode(received.data):
+                case wire.Result():
+                    self._answered(message, now)
+                case wire.Ping():
+                    await self._socket.send_bytes(wire.encode(wire.Pong(message.server_s, now, now)))
+                case wire.PlanMessage():
+                    self._plan = message
+                case wire.Welcome():
+                    self._plan = message.plan
+                    self._welcomed.set()
+                case wire.ErrorMessage():
+                    raise ConnectionAbortedError(f"{self._name}: {message.code}: {message.message}")
+                case wire.Farewell():
+                    return
+
+    def _answered(self, result: wire.Result, now: float) -> None:
+        due_s = self._due.pop(result.frame)
+        if due_s < self._count_from_s:
+            return
+        if result.reason is not None:
+            self._tally.dropped[result.reason.value] += 1
+            return
+        latency_s = now - due_s
+        self._tally.latencies_s.append(latency_s)
+        if latency_s > self._load.slo_s:
+            self._tally.late += 1
+            return
+        self._tally.on_time += 1
+        self._tally.variants[result.variant] += 1
+
+
+async def offer(load: Load, frames: Frames, seed: int = 0) -> Tally:
+    """Put `load` on the server. Clients' phases are random, the same for every call with the same seed."""
+    phases = random.Random(seed)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+        clients = [Client(f"client-{number}", load, frames, 7 * number) for number in range(load.clients)]
+        await asyncio.gather(*(client.open(http) for client in clients))
+        start_s = asyncio.get_running_loop().time() + START_S
+        running = [client.run(start_s + phases.random() / load.fps) for client in clients]
+        return sum(await asyncio.gather(*running), start=Tally())
+
+
+def encode_clip(video: Path, resolutions: Sequence[int]) -> Frames:
+    """The clip's first seconds as JPEGs, once per resolution."""
+    with VideoSource(video) as source:
+        images = [source.frame_at(number / CLIP_FPS)[1] for number in range(CLIP_FRAMES)]
+    height, width = images[0].shape[:2]
+    sizes = {resolution: fitted_size(width, height, resolution) for resolution in resolutions}
+    return {resolution: [encode_jpeg(fit(image, *size)) for image in images] for resolution, size in sizes.items()}
+
+
+def _fleet_process(pipe: Connection, video: Path) -> None:
+    frames = encode_clip(video, RESOLUTIONS)
+    pipe.send("ready")
+    while (load := pipe.recv()) is not None:
+        pipe.send(uvloop.run(offer(load, frames)))
+
+
+class Fleet:
+    """The process with the clients; idle between two loads."""
+
+    def __init__(self, video: Path) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_fleet_process, args=(theirs, video), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        self._pipe.recv()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._pipe.send(None)
+        else:
+            self._process.terminate()
+        self._process.join()
+
+    async def offer(self, load: Load) -> Tally:
+        """Put `load` on the server from the other process; EOFError if that one died."""
+        self._pipe.send(load)
+        return await asyncio.to_thread(self._receive)
+
+    def _receive(self) -> Tally:
+        while not self._pipe.poll(0.5):
+            if not self._process.is_alive():
+                raise EOFError("the process with the clients died; its error is above")
+        tally: Tally = self._pipe.recv()
+        return tally

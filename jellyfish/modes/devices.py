@@ -1,0 +1,108 @@
+"""The devices of a server: what they are called, what they are, how fast they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from jellyfish.config import ServerConfig
+from jellyfish.core import Variant
+from jellyfish.dispatch.executor import TorchExecutor, detect_images
+from jellyfish.errors import InputError
+from jellyfish.model.engine import DetectorEngine
+from jellyfish.model.weights import Weights
+from jellyfish.profile.hardware import processor_name
+from jellyfish.profile.measure import Subject, measure_profile
+from jellyfish.profile.store import find_profile, load_profile, save_profile
+from jellyfish.profile.table import LatencyProfile
+
+QUICK_PROFILE_S = 15.0
+"""Time for a profile that is made because none exists; a user waits for it."""
+
+Report = Callable[[str, int, int], None]
+"""Told what is being done, and how far it is: (words, steps done, steps in all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device with everything that belongs to it."""
+
+    name: str
+    engine: DetectorEngine
+    profile: LatencyProfile
+    executor: TorchExecutor
+
+
+def set_threads(threads: int | None) -> int:
+    """Set torch's threads: by default one core is left to sockets, decoding and the event loop."""
+    count = threads or max(1, (os.cpu_count() or 2) - 1)
+    torch.set_num_threads(count)
+    return count
+
+
+def torch_device(name: str) -> torch.device:
+    """The device called `cpu`, `cuda` or `cuda:N`; InputError when this machine has none such."""
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"unknown device {name!r}: use cpu or cuda:N") from error
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise InputError(f"device {name!r}: this machine has no usable CUDA GPU; use --device cpu")
+        if (device.index or 0) >= torch.cuda.device_count():
+            raise InputError(f"device {name!r}: there are {torch.cuda.device_count()} GPUs, numbered from 0")
+    elif device.type != "cpu":
+        raise InputError(f"device {name!r} is not supported: use cpu or cuda:N")
+    return device
+
+
+def hardware_name(device: torch.device, threads: int) -> str:
+    """What the device is, in words."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name(threads)
+
+
+def parse_variant(name: str, known: Sequence[Variant]) -> Variant:
+    """The variant called `name`; InputError that lists them."""
+    for variant in known:
+        if variant.name == name:
+            return variant
+    raise InputError(f"unknown variant {name!r}: choose one of {', '.join(variant.name for variant in known)}")
+
+
+def profile_device(
+    engine: DetectorEngine, subject: Subject, max_batch: int, budget_s: float | None, report: Report
+) -> LatencyProfile:
+    """Measure `engine` and save the profile where the next start finds it."""
+    words = f"measuring {subject.device}" + ("" if budget_s is None else " (no saved profile: a quick one)")
+    profile = measure_profile(
+        partial(detect_images, engine), subject, engine.variants(), max_batch, budget_s, partial(report, words)
+    )
+    save_profile(profile)
+    return profile
+
+
+def open_devices(config: ServerConfig, weights: Weights, report: Report) -> list[Device]:
+    """Every configured device, profiled."""
+    if config.profile is not None and len(config.devices) > 1:
+        raise InputError("a profile file is for one device: give one --device, or no --profile")
+    threads = set_threads(config.threads)
+    devices = []
+    for name in config.devices:
+        device = torch_device(name)
+        engine = DetectorEngine(weights, device)
+        subject = Subject(name, hardware_name(device, threads), weights.card.sha256)
+        if config.profile is not None:
+            profile = load_profile(config.profile)
+        else:
+            profile = find_profile(name, subject.hardware, subject.weights) or profile_device(
+                engine, subject, config.max_batch, QUICK_PROFILE_S, report
+            )
+        missing = set(engine.variants()) - set(profile.variants)
+        if missing:
+            raise InputError(f"the profile of {name} lacks the variant {min(missing).name}; run `jellyfish profile`")
+        devices.append(Device(name, engine, profile, TorchExecutor(engine, name)))
+    return devices

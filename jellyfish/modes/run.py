@@ -1,0 +1,151 @@
+"""One measured run: cameras and their ledgers, and the files and figures that their frames flow into.
+
+The same for real cameras and simulated ones; where frames come from and how they are connected is handed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import aiohttp
+import msgspec
+
+from jellyfish import wire
+from jellyfish.client.camera import Camera, Encode, FrameSource, Offload, scaled_jpeg
+from jellyfish.client.ledger import Ledger
+from jellyfish.config import CameraConfig
+from jellyfish.core import Detection
+from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.errors import RunError
+from jellyfish.link.shaper import Shaper
+from jellyfish.link.trace import BandwidthTrace
+from jellyfish.modes.window_log import WindowLog
+from jellyfish.results.histogram import Percentiles
+from jellyfish.results.planning import DeviceFigures
+from jellyfish.results.records import FrameRecord
+from jellyfish.results.summary import RunSummary, Summary
+from jellyfish.results.writer import ResultWriter
+
+START_PAUSE_S = 1.0
+"""Between connecting and the first captured frame: time for hello, clock exchange and the first plan."""
+
+OnFrame = Callable[[FrameRecord, Sequence[Detection], float], None]
+"""Told each record, the detections of its answer and the time, beside what is written anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One camera before the run: what it is, what it sees, what it sends over. The trace starts with the run."""
+
+    config: CameraConfig
+    source: FrameSource
+    trace: BandwidthTrace | None
+    encode: Encode = scaled_jpeg
+    clock: Callable[[float], float] = lambda now: now
+
+
+class MeasuredRun:
+    """Made on the event loop's clock: the first frames are captured `START_PAUSE_S` after construction."""
+
+    def __init__(
+        self,
+        setups: Iterable[Setup],
+        duration_s: float,
+        seed: int,
+        writer: ResultWriter,
+        windows: WindowLog,
+        offload: Offload,
+        on_frame: OnFrame = lambda record, detections, now: None,
+        expected_f1: Mapping[str, float] | None = None,
+    ) -> None:
+        """`expected_f1`: by variant, for runs without pictures, whose accuracy is that of the tables."""
+        self._loop = asyncio.get_running_loop()
+        self.start_s = self._loop.time() + START_PAUSE_S
+        self.duration_s = duration_s
+        self._writer, self._windows, self._on_frame = writer, windows, on_frame
+        self._expected_f1 = expected_f1
+        self._phases = random.Random(seed)
+        self._summary = RunSummary()
+        self._ledgers: dict[str, Ledger] = {}
+        self.cameras: dict[str, Camera] = {}
+        self._configs: dict[str, CameraConfig] = {}
+        for setup in setups:
+            self._add(setup, offload)
+        windows.start(writer.window, self.start_s)
+
+    def _add(self, setup: Setup, offload: Offload) -> None:
+        config = setup.config
+        ledger = Ledger(config.name, config.slo_s, config.max_in_flight, self.start_s, self._record)
+        hello = wire.Hello(config.name, config.fps, config.slo_s * 1000)
+        uplink = Shaper(setup.trace and setup.trace.shifted(-self.start_s), config.delay_s)
+        downlink = Shaper(None, config.delay_s)
+        camera = Camera(hello, setup.source, ledger, uplink, downlink, offload, setup.encode, setup.clock)
+        self._ledgers[config.name], self.cameras[config.name] = ledger, camera
+        self._configs[config.name] = config
+
+    def _record(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
+        """A frame has ended."""
+        now = self._loop.time()
+        if self._expected_f1 is not None and record.variant is not None:
+            record = msgspec.structs.replace(record, expected_f1=self._expected_f1[record.variant])
+        self._writer.frame(record, now)
+        self._summary.add(record)
+        self._on_frame(record, detections, now)
+
+    async def go(self, http: Callable[[str], aiohttp.ClientSession], url: str) -> None:
+        """All cameras from start to farewell; `http` gives each, by its name, the session to connect with."""
+        async with asyncio.TaskGroup() as fleet:
+            for name in self.cameras:
+                fleet.create_task(self._drive(name, http(name), url))
+
+    async def _drive(self, name: str, http: aiohttp.ClientSession, url: str) -> None:
+        """One camera from joining to leaving."""
+        config, camera = self._configs[name], self.cameras[name]
+        # Real cameras are not in step: each starts at its own point of its frame interval.
+        start_s = self.start_s + config.join_s + self._phases.random() / config.fps
+        end_s = self.start_s + min(config.leave_s, self.duration_s)
+        await asyncio.sleep(start_s - START_PAUSE_S - self._loop.time())
+        await camera.run(http, url, start_s, end_s)
+
+    def finish(self, dispatchers: Iterable[Dispatcher] | None, loop_lag_ms: Percentiles | None = None) -> Summary:
+        """Sum up, check that nothing is missing, write the summary. `dispatchers`: the server's, if it is at hand.
+
+        RunError when a frame has no outcome or two, or when the server counted differently.
+        """
+        streaming = {
+            name: ledger.streaming.counts for name, ledger in self._ledgers.items() if ledger.streaming is not None
+        }
+        summary = self._summary.summary(
+            self.duration_s,
+            {name: ledger.frames for name, ledger in self._ledgers.items()},
+            streaming=streaming,
+            planner=None if dispatchers is None else self._windows.tally.figures(),
+            devices=None if dispatchers is None else _device_figures(dispatchers, self.duration_s),
+            loop_lag_ms=loop_lag_ms,
+        )
+        self._writer.summary(summary)
+        for name, camera in self.cameras.items():
+            if camera.farewell is not None and not self._ledgers[name].agrees(camera.farewell):
+                raise RunError(f"{name}: the server's account {camera.farewell} is not the client's")
+        return summary
+
+    def remarks(self) -> list[str]:
+        """What else a person should know of the run: whether the server agrees, and whom it refused."""
+        silent = [name for name, camera in self.cameras.items() if camera.farewell is None]
+        lines = ["Client and server agree on every frame."]
+        if silent:
+            lines = [f"No farewell from the server for {', '.join(silent)}: its account could not be compared."]
+        return lines + sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
+
+
+def _device_figures(dispatchers: Iterable[Dispatcher], duration_s: float) -> dict[str, DeviceFigures]:
+    figures = {}
+    for dispatcher in dispatchers:
+        statistics = dispatcher.statistics()
+        busy = round(statistics.busy_s / duration_s, 4)
+        figures[statistics.device] = DeviceFigures(busy, statistics.batches, round(statistics.mean_batch, 3))
+    return figures

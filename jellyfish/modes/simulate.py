@@ -1,0 +1,236 @@
+"""`jellyfish simulate`: the same server, cameras and control loop as `bench`, in virtual time with simulated devices."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import async_solipsism
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from jellyfish.config import CameraConfig, Limits
+from jellyfish.control.capacity import violations
+from jellyfish.control.planners import make_planner
+from jellyfish.control.problem import Plan, Problem
+from jellyfish.dispatch.executor import Executor
+from jellyfish.dispatch.timed import TimedExecutor
+from jellyfish.errors import InputError
+from jellyfish.link.synthetic import resolve_trace
+from jellyfish.modes.assembly import Parts, Policy, assembled
+from jellyfish.modes.progress import ProgressReport
+from jellyfish.modes.run import START_PAUSE_S, MeasuredRun, Setup
+from jellyfish.modes.window_log import WindowLog
+from jellyfish.profile.table import LatencyProfile
+from jellyfish.results.environment import machine, versions
+from jellyfish.results.records import RunInfo
+from jellyfish.results.summary import Summary
+from jellyfish.results.table import summary_table
+from jellyfish.results.writer import ResultWriter, default_folder, require_empty
+from jellyfish.server.service import Service
+from jellyfish.simulation.faults import UnreliablePlanner, camera_clock, device_disturbance, with_outages
+from jellyfish.simulation.frames import NO_PICTURE, FrameWeights, NoPictures
+from jellyfish.simulation.model import load_model
+from jellyfish.simulation.network import URL, MemoryConnector, listening
+from jellyfish.simulation.scenario import Clients, Cut, PlannerSlow, Scenario, load_scenario
+from jellyfish.simulation.strangers import misbehave
+
+GRACE_S = 0.5
+"""Virtual time after the last farewell in which the server's side winds up."""
+PROGRESS_PERIOD_S = 1.0
+
+OnService = Callable[[Service], None]
+"""Given the service when everything is over, for checks on what it is left with."""
+
+
+def simulate(path: Path, folder: Path | None, seed: int | None, console: Console) -> None:
+    """Run the scenario in the file and show what came of it."""
+    scenario = load_scenario(path)
+    if seed is not None:
+        scenario = msgspec.structs.replace(scenario, seed=seed)
+    folder = folder or default_folder("simulate", datetime.now().astimezone())
+    require_empty(folder)
+    with ProgressReport(console) as progress:
+        summary, remarks = run_scenario(scenario, folder, lambda done, total: progress(scenario.title, done, total))
+    console.print(summary_table(summary, folder))
+    console.print("\n".join(remarks), highlight=False)
+
+
+def run_scenario(
+    scenario: Scenario,
+    folder: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    on_service: OnService = lambda service: None,
+) -> tuple[Summary, list[str]]:
+    """Simulate `scenario` and write its result files into `folder`; the summary, and what else is worth a word.
+
+    The same scenario gives the same frames, byte for byte. Raises InputError for what cannot be simulated, and
+    RunError when the frames do not add up.
+    """
+    with asyncio.Runner(loop_factory=async_solipsism.EventLoop) as runner:
+        return runner.run(_Simulation(scenario).run(folder, progress, on_service))
+
+
+class _Simulation:
+    """One run, on the virtual clock of the loop that it is made on."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._models = {device.name: load_model(device.model) for device in scenario.devices}
+        self._variants = next(iter(self._models.values())).variants
+        if any(model.variants != self._variants for model in self._models.values()):
+            raise InputError("all devices of a scenario must have the same variants; choose models that fit together")
+        make_planner(scenario.planner, scenario.seed)
+        self._connectors: dict[str, MemoryConnector] = {}
+        self._start_s = START_PAUSE_S
+
+    async def run(
+        self, folder: Path, progress: Callable[[int, int], None], on_service: OnService
+    ) -> tuple[Summary, list[str]]:
+        scenario, loop = self._scenario, asyncio.get_running_loop()
+        windows = WindowLog(scenario.planner)
+        async with contextlib.AsyncExitStack() as stack:
+            writer = stack.enter_context(ResultWriter(folder, self._info()))
+            service = await stack.enter_async_context(assembled(self._parts(), windows))
+            await stack.enter_async_context(listening(service))
+            self._start_s = loop.time() + START_PAUSE_S
+            setups = [setup for group in scenario.clients for setup in self._setups(group)]
+            offload = _taking(scenario.host.encode_ms / 1000)
+            run = MeasuredRun(
+                setups, scenario.duration_s, scenario.seed, writer, windows, offload, expected_f1=self._expected_f1()
+            )
+            async with asyncio.TaskGroup() as beside:
+                tasks = [beside.create_task(task) for task in self._beside(progress)]
+                await run.go(self._http(stack), URL)
+                for task in tasks:
+                    task.cancel()
+            await asyncio.sleep(GRACE_S)
+            on_service(service)
+            return run.finish(service.dispatchers.values()), run.remarks()
+
+    # --- what stands in for the real things --------------------------------------------------------------
+
+    def _parts(self) -> Parts:
+        scenario, faults = self._scenario, self._scenario.faults
+        devices: list[tuple[Executor, LatencyProfile]] = []
+        for name, model in self._models.items():
+            profile = msgspec.structs.replace(model.profile, device=name)
+            disturbance = device_disturbance(profile, faults, name, f"{scenario.seed}/{name}", self._run_s)
+            devices.append((TimedExecutor(profile, disturbance), profile))
+        planner = UnreliablePlanner(make_planner(scenario.planner, scenario.seed), faults, self._run_s)
+        return Parts(
+            devices=devices,
+            variants=self._variants,
+            accuracy=next(iter(self._models.values())),
+            max_batch=min(scenario.max_batch, *(profile.max_batch for _, profile in devices)),
+            decode=_decoding(scenario.host.decode_ms / 1000),
+            offload=self._plan_offload,
+            policy=Policy(planner, violations, scenario.window_ms / 1000),
+            limits=Limits(clients=max(128, 2 * len(scenario.client_names()))),
+        )
+
+    def _run_s(self) -> float:
+        """Seconds of the run."""
+        return asyncio.get_running_loop().time() - self._start_s
+
+    async def _plan_offload(
+        self, function: Callable[[Problem, Plan | None], Plan], problem: Problem, running: Plan | None
+    ) -> Plan:
+        for fault in self._scenario.faults:
+            if isinstance(fault, PlannerSlow) and fault.at_s <= self._run_s() < fault.end_s:
+                await asyncio.sleep(fault.takes_s)
+        return function(problem, running)
+
+    def _setups(self, group: Clients) -> list[Setup]:
+        """The cameras of one group."""
+        return [self._setup(group, number) for number in range(group.count)]
+
+    def _setup(self, group: Clients, number: int) -> Setup:
+        scenario, name = self._scenario, f"{group.name}-{number}"
+        seed = random.Random(f"{scenario.seed}/{name}").randrange(2**31)
+        join_s = group.join_s + group.spread_s * number / group.count
+        config = CameraConfig(
+            name, Path(), group.fps, group.slo_ms / 1000, group.trace, group.delay_ms / 1000, seed,
+            join_s=join_s, leave_s=group.leave_s,
+        )  # fmt: skip
+        trace = with_outages(resolve_trace(group.trace, seed), scenario.faults, name, scenario.duration_s)
+        clock = camera_clock(scenario.faults, name, self._start_s)
+        return Setup(config, NoPictures(), trace, FrameWeights(seed), clock)
+
+    def _http(self, stack: contextlib.AsyncExitStack) -> Callable[[str], aiohttp.ClientSession]:
+        """Each camera's own connections, so that they can be cut."""
+
+        def session(name: str) -> aiohttp.ClientSession:
+            self._connectors[name] = MemoryConnector()
+            http = aiohttp.ClientSession(connector=self._connectors[name])
+            stack.push_async_callback(http.close)
+            return http
+
+        return session
+
+    def _expected_f1(self) -> dict[str, float]:
+        model = next(iter(self._models.values()))
+        return {variant.name: model.accuracy(variant) for variant in self._variants}
+
+    # --- what happens beside the cameras -----------------------------------------------------------------
+
+    def _beside(self, progress: Callable[[int, int], None]) -> Sequence[Any]:
+        faults = self._scenario.faults
+        cuts = [self._cut(fault) for fault in faults if isinstance(fault, Cut)]
+        strangers = [
+            misbehave(fault, f"stranger-{number}", self._start_s, self._scenario.seed + number)
+            for number, fault in enumerate(faults)
+        ]
+        return [self._tell(progress), *cuts, *strangers]
+
+    async def _tell(self, progress: Callable[[int, int], None]) -> None:
+        total = round(self._scenario.duration_s)
+        for second in range(total + 1):
+            progress(second, total)
+            await asyncio.sleep(PROGRESS_PERIOD_S)
+
+    async def _cut(self, fault: Cut) -> None:
+        await asyncio.sleep(self._start_s + fault.at_s - asyncio.get_running_loop().time())
+        self._connectors[fault.client].cut()
+
+    def _info(self) -> RunInfo:
+        return RunInfo(
+            command=sys.argv,
+            mode="simulate",
+            started=datetime.now().astimezone().isoformat(timespec="seconds"),
+            seed=self._scenario.seed,
+            config=msgspec.to_builtins(self._scenario),
+            versions=versions(),
+            machine=machine(),
+            devices=list(self._models),
+            profile="; ".join(sorted({model.origin for model in self._models.values()})),
+        )
+
+
+def _taking(seconds: float) -> Callable[..., Awaitable[Any]]:
+    """An offload whose encoding takes `seconds` of virtual time; all else takes none."""
+
+    async def offload(function: Callable[..., Any], *arguments: Any) -> Any:
+        if isinstance(function, FrameWeights):
+            await asyncio.sleep(seconds)
+        return function(*arguments)
+
+    return offload
+
+
+def _decoding(seconds: float) -> Callable[[bytes], Awaitable[NDArray[np.uint8]]]:
+    async def decode(jpeg: bytes) -> NDArray[np.uint8]:
+        await asyncio.sleep(seconds)
+        return NO_PICTURE
+
+    return decode
+

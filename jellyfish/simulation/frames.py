@@ -1,0 +1,41 @@
+"""Cameras without pictures: frames that weigh what real ones do, and nothing else. Seeded, so repeatable."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.control.frame_size import reference_bytes
+from jellyfish.core import LabelledObject
+
+NO_PICTURE = np.zeros((1, 1, 3), np.uint8)
+SCENE_SPREAD, FRAME_SPREAD = 0.25, 0.08
+"""Standard deviations of log size: between cameras, and between the frames of one."""
+
+
+class NoPictures:
+    """A frame source for the camera's seam: it has no picture to show and does not know what is in it."""
+
+    labels: Sequence[Sequence[LabelledObject]] | None = None
+
+    def frame_at(self, time_s: float) -> tuple[int, NDArray[np.uint8]]:
+        """(0, one black pixel)."""
+        return 0, NO_PICTURE
+
+
+class FrameWeights:
+    """An encoder for the camera's seam: as many zero bytes as a JPEG of quality 90 of that resolution would take.
+
+    The reference curve times a factor of the camera's scene, times one of the frame, both log-normal.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._scene = self._random.lognormvariate(0.0, SCENE_SPREAD)
+
+    def __call__(self, image: NDArray[np.uint8], resolution: int) -> bytes:
+        """The bytes of one frame."""
+        return bytes(round(reference_bytes(resolution) * self._scene * self._random.lognormvariate(0.0, FRAME_SPREAD)))

@@ -1,0 +1,60 @@
+"""Sockets in memory: aiohttp's real server and client on a virtual-time loop, and the means to cut a connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from jellyfish.server.app import create_app
+from jellyfish.server.service import Service
+
+HOST, PORT = "server", 80
+URL = f"ws://{HOST}:{PORT}/v1/stream"
+
+
+class MemoryConnector(aiohttp.TCPConnector):
+    """Connects through the event loop itself, so that a virtual-time loop can keep the sockets in memory."""
+
+    def __init__(self) -> None:
+        super().__init__(limit=0)
+        self._transports: list[asyncio.BaseTransport] = []
+
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_connection(self._factory, req.url.host, req.url.port)
+        self._transports = [known for known in self._transports if not known.is_closing()]
+        self._transports.append(transport)
+        return protocol
+
+    def cut(self) -> None:
+        """Abort every connection at once, without goodbye."""
+        for transport in self._transports:
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
+
+    def stop_reading(self) -> None:
+        """Take no more bytes from the other side."""
+        for transport in self._transports:
+            if isinstance(transport, asyncio.Transport):
+                transport.pause_reading()
+
+
+@contextlib.asynccontextmanager
+async def listening(service: Service) -> AsyncIterator[None]:
+    """Serve `service` at `URL` for the time of the context, then drain."""
+    runner = web.AppRunner(create_app(service), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    assert runner.server is not None
+    server = await asyncio.get_running_loop().create_server(runner.server, HOST, PORT)
+    service.ready = True
+    try:
+        yield
+    finally:
+        server.close()
+        await service.drain()
+        await runner.cleanup()

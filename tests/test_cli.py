@@ -1,0 +1,227 @@
+"""The command line: every wrong input ends with exit code 2 and one clear message, never a traceback."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
+
+from jellyfish import cli
+from jellyfish.errors import InputError, ProtocolError, RunError
+from jellyfish.media.video import write_video
+
+TEXT = Path(__file__)
+
+
+@pytest.fixture(autouse=True)
+def switch_interval() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("video") / "grey.mp4"
+    write_video(path, (np.full((48, 64, 3), 100 + index, np.uint8) for index in range(5)), 5, 64, 48)
+    return path
+
+
+@pytest.fixture
+def broken_trace(tmp_path: Path) -> Path:
+    path = tmp_path / "broken.csv"
+    path.write_text("time_s,mbps\n0,10\n1,fast\n")
+    return path
+
+
+@pytest.fixture
+def broken_profile(tmp_path: Path) -> Path:
+    path = tmp_path / "profile.json"
+    path.write_text('{"device": "cpu", "latenc')
+    return path
+
+
+def nobodys_url() -> str:
+    """A URL at whose port nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"ws://127.0.0.1:{probe.getsockname()[1]}/v1/stream"
+
+
+def jellyfish(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def refused(*arguments: str | Path) -> str:
+    """What a command that must be refused says, on one line of words."""
+    result = jellyfish(*arguments)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    return " ".join(result.output.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--planner", "clever"], ["'clever'", "annealing", "exact"]),
+        (["--variant", "w200-999"], ["'w200-999'", "w025-128", "w100-448"]),
+        (["--video", "nowhere.mp4"], ["nowhere.mp4", "no video file"]),
+        (["--video", str(TEXT)], [TEXT.name, "not a video"]),
+        (["--trace", "5g"], ["'5g'", "wifi", "10mbps", "CSV"]),
+        (["--trace", "nowhere.csv"], ["nowhere.csv", "time_s,mbps"]),
+        (["--trace", ""], ["no trace ''"]),
+        (["--fps", "15,fast"], ["--fps", "'15,fast'"]),
+        (["--fps", "15,0"], ["--fps", "'15,0'"]),
+        (["--fps", "500"], ["--fps", "'500'", "240"]),
+        (["--slo-ms", "nan"], ["--slo-ms", "'nan'"]),
+        (["--slo-ms", ""], ["--slo-ms"]),
+        (["--device", "tpu"], ["'tpu'", "cpu", "cuda:N"]),
+        (["--device", "cuda:99"], ["'cuda:99'"]),
+        (["--device", "mps"], ["'mps'", "not supported"]),
+        (["--device", "cpu,cpu"], ["--device", "once"]),
+        (["--weights", "nowhere.safetensors"], ["nowhere", "No such file"]),
+        (["--weights", str(TEXT)], ["test_cli.json", "No such file"]),
+        (["--profile", "nowhere.json"], ["nowhere.json", "No such file", "measure"]),
+        (["--window-ms", "1"], ["--window-ms", "between 50 and 60000"]),
+        (["--clients", "0"], ["--clients"]),
+        (["--duration", "soon"], ["--duration"]),
+        (["--connect", "127.0.0.1"], ["no Jellyfish server answers at 127.0.0.1"]),
+        (["--no-such-option"], ["--no-such-option"]),
+    ],
+    ids=lambda value: " ".join(value[:2])[:40] if isinstance(value, list) else None,
+)
+def test_a_wrong_option_is_refused_with_words(
+    clip: Path, tmp_path: Path, options: list[str], words: list[str]
+) -> None:
+    said = refused("bench", "--video", clip, "--results", tmp_path / "results", *options)
+    assert [word for word in words if word not in said] == []
+    assert not (tmp_path / "results" / "frames.jsonl").exists()
+
+
+def test_a_broken_trace_is_refused_with_its_line(clip: Path, broken_trace: Path) -> None:
+    said = refused("bench", "--video", clip, "--trace", broken_trace)
+    assert "line 3" in said
+    assert "fast" in said
+
+
+def test_a_corrupted_profile_is_refused(clip: Path, broken_profile: Path) -> None:
+    for command in (["bench", "--video", str(clip)], ["serve"]):
+        assert "not a latency profile" in refused(*command, "--profile", broken_profile)
+
+
+def test_a_folder_that_holds_something_is_not_written_to(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "earlier.txt").write_text("kept")
+    said = refused("bench", "--video", clip, "--results", tmp_path, "--connect", nobodys_url())
+    assert "not empty" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["earlier.txt"]
+
+
+def test_nobody_at_the_url_is_said_at_once(clip: Path, tmp_path: Path) -> None:
+    url = nobodys_url()
+    said = refused("bench", "--video", clip, "--results", tmp_path / "run", "--connect", url)
+    assert f"no Jellyfish server answers at {url}" in said
+    assert "serve" in said
+
+
+def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
+    assert "jellyfish video make" in refused("bench", "--video", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--layout", "avenue"], "--seed"),
+        (["--layout", "motorway", "--seed", "1", "--duration", "0.5"], "motorway"),
+        (["--name", "nothing"], "street-avenue"),
+    ],
+)
+def test_a_video_that_cannot_be_made_is_refused(tmp_path: Path, options: list[str], word: str) -> None:
+    assert word in refused("video", "make", tmp_path, *options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_of_ones_own_is_made_with_labels_beside_it(tmp_path: Path) -> None:
+    result = jellyfish("video", "make", tmp_path, "--layout", "avenue", "--seed", "7", "--duration", "0.5")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["street-avenue-7.labels.json", "street-avenue-7.mp4"]
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command below `command`, by its words."""
+    if not hasattr(command, "commands"):
+        yield path, command
+        return
+    for name, part in command.commands.items():
+        yield from commands(part, (*path, name))
+
+
+COMMANDS = dict(commands(typer.main.get_command(cli.app)))
+
+
+def test_these_are_the_commands() -> None:
+    assert set(COMMANDS) == {("serve",), ("bench",), ("profile",), ("train",), ("video", "make")}
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself_and_each_option(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(cli.app, [*words, "--help"], env={"COLUMNS": "200"}, color=False)
+    assert result.exit_code == 0
+    shown = click.unstyle(result.output)
+    for parameter in COMMANDS[words].params:
+        if parameter.name != "help":
+            assert getattr(parameter, "help", None), f"{words}: {parameter.name} is not explained"
+        if isinstance(parameter, click.Option):
+            assert max(parameter.opts, key=len) in shown
+
+
+def test_the_bare_command_shows_what_there_is() -> None:
+    result = jellyfish()
+    assert result.exit_code == 2
+    assert all(word in result.output for word in ("serve", "bench", "profile", "train", "video"))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("a [bold] word"), 2),
+        (RunError("a [bold] word"), 1),
+        (ProtocolError("full", "a [bold] word"), 1),
+        (ExceptionGroup("", [ExceptionGroup("", [ValueError("other"), InputError("a [bold] word")])]), 2),
+    ],
+)
+def test_an_error_becomes_a_line_and_a_code(
+    error: Exception, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(typer.Exit) as left:
+        cli._guard(fail)
+    assert left.value.exit_code == code
+    assert capsys.readouterr().err == "error: a [bold] word\n"
+
+
+def test_an_error_of_ours_that_nobody_means_stays_visible() -> None:
+    def fail() -> None:
+        raise ExceptionGroup("", [ValueError("a bug")])
+
+    with pytest.raises(ExceptionGroup):
+        cli._guard(fail)
+
+
+def test_the_program_itself_starts_without_torch_and_ends_with_the_code() -> None:
+    """One real process: the entry point, and an answer that does not wait for heavy imports."""
+    script = "import sys; from jellyfish.cli import main; sys.argv[1:] = ['bench', '--fps', 'x']\ntry: main()\nfinally: assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr

@@ -111,8 +111,6 @@ def bench(
     threads: Threads = None,
 ) -> None:
     """Emulate cameras against a server and measure what came of every captured frame."""
-    from jellyfish.modes.bench import bench as bench_mode
-
     videos = _videos(video or [DEFAULT_VIDEO])
     rates, slos, traces = _numbers("--fps", fps, 240), _numbers("--slo-ms", slo_ms, 60_000), trace.split(",")
     cycles = zip(itertools.cycle(rates), itertools.cycle(slos), itertools.cycle(traces), itertools.cycle(videos))
@@ -123,19 +121,31 @@ def bench(
     server = ServerConfig(
         "127.0.0.1", 0, _devices(device), weights, profile, planner, _window_s(window_ms), variant, max_batch, threads
     )
+    from jellyfish.modes.bench import bench as bench_mode  # here, so that a wrong option need not wait for torch
+
     _run(bench_mode(BenchConfig(cameras, duration, results, seed, connect, save_detections, server), Console()))
 
 
 @app.command()
 def simulate(
-    scenario: Annotated[Path, typer.Argument(help="A scenario file, e.g. scenarios/rush-hour.toml (docs/scenarios.md).")],
+    scenario: Annotated[
+        Path | None, typer.Argument(help="A scenario file, e.g. scenarios/rush-hour.toml (docs/scenarios.md).")
+    ] = None,
+    chaos: Annotated[
+        int | None, typer.Option(min=0, help="Instead of a file: the random faults of this seed, and what must hold after.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the scenario's own.")] = None,
     results: Annotated[Path | None, typer.Option(help="Folder; `results/simulate-DATE` by default.")] = None,
 ) -> None:
     """Run a scenario in virtual time: the same server and cameras, simulated devices, links and faults."""
-    from jellyfish.modes.simulate import simulate as simulate_mode
+    from jellyfish.modes import simulate as mode
 
-    _guard(lambda: simulate_mode(scenario, results, seed, Console()))
+    if scenario is not None and chaos is None:
+        _guard(lambda: mode.simulate(scenario, results, seed, Console()))
+    elif chaos is not None and scenario is None:
+        _guard(lambda: mode.simulate_chaos(chaos, results, Console()))
+    else:
+        raise typer.BadParameter("give either a scenario file or --chaos SEED", param_hint="SCENARIO")
 
 
 @app.command()

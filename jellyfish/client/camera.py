@@ -194,7 +194,9 @@ class Camera:
                 self._answered(message, now)
             case wire.Ping():
                 if self._uplink is not None:
-                    await self._uplink.send(wire.encode(wire.Pong(message.server_s, self._clock(now), self._clock(now))))
+                    await self._uplink.send(
+                        wire.encode(wire.Pong(message.server_s, self._clock(now), self._clock(now)))
+                    )
             case wire.PlanMessage():
                 self.plan = message
             case wire.Welcome():

@@ -37,7 +37,9 @@ class Sizer:
         self._bandwidth_bps = bandwidth_bps
         self._rest_s.add(rest_s)
 
-    def choose(self, now: float, planned: int, captured_s: float, on_the_way: Sequence[tuple[float, int]]) -> int | None:
+    def choose(
+        self, now: float, planned: int, captured_s: float, on_the_way: Sequence[tuple[float, int]]
+    ) -> int | None:
         """Resolution for a frame captured at `captured_s`; None when no size of it can arrive in time.
 
         `on_the_way`: when each unanswered frame was sent, and its bytes, oldest first. With none on the way a frame

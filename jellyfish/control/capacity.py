@@ -10,6 +10,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem
 
 Capacities = tuple["VariantCapacity", ...]
@@ -108,6 +110,37 @@ def complete_plan(problem: Problem, running: Plan | None, serving: Serving) -> P
 def idle_plan(problem: Problem, running: Plan | None) -> Plan:
     """The plan that maps nobody: every device stays as it is."""
     return complete_plan(problem, running, {})
+
+
+def with_newcomers(problem: Problem, running: Plan | None) -> Plan:
+    """`running` with a place for each new client where there is room for it: a stopgap until the planner has answered.
+
+    What runs stays as it is, whether or not it still is the best; clients that are gone lose their places.
+    """
+    plan = running or idle_plan(problem, None)
+    demands = {client.client: client for client in problem.clients}
+    places = {client: device for client, device in plan.clients.items() if client in demands}
+    load_fps = {option.device: 0.0 for option in problem.devices}
+    for client, device in places.items():
+        load_fps[device] += demands[client].fps
+    for client in sorted(demands.keys() - places.keys(), key=lambda name: (demands[name].fps, name)):
+        room = {device: _spare_fps(problem, plan, device, demands[client]) - load_fps[device] for device in load_fps}
+        device = max(room, key=lambda name: room[name], default="")
+        if device and room[device] > demands[client].fps:
+            places[client] = device
+            load_fps[device] += demands[client].fps
+    return msgspec.structs.replace(plan, clients=places)
+
+
+def _spare_fps(problem: Problem, plan: Plan, device: str, demand: ClientDemand) -> float:
+    """Rate of what `device` runs in `plan` if `demand` can be served by it, else 0."""
+    option = next(option for option in problem.devices if option.device == device)
+    chosen = plan.devices[device]
+    if chosen.variant not in problem.variants:
+        return 0.0
+    variant = problem.variants.index(chosen.variant)
+    seconds = option.latency_s[variant][chosen.batch - 1]
+    return chosen.batch / seconds if 2.0 * seconds <= demand.budget_s[variant] else 0.0
 
 
 def violations(problem: Problem, plan: Plan) -> list[str]:

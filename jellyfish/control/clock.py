@@ -37,6 +37,7 @@ class ClockOffset:
         self._window_s = window_s
         self._readings: deque[Reading] = deque(maxlen=READINGS_REMEMBERED)
         self._contradicting: list[Reading] = []
+        self._best: Reading | None = None
 
     def exchange(self, t0: float, t1: float, t2: float, t3: float) -> bool:
         """Take in one exchange; False when its times cannot be true and it was ignored.
@@ -52,18 +53,21 @@ class ClockOffset:
     def _take(self, reading: Reading) -> None:
         while self._readings and self._readings[0].taken_s < reading.taken_s - self._window_s:
             self._readings.popleft()
-        believed = self._best()
+        believed = min(self._readings, key=_round_trip, default=None)
         if believed is None or _agree(believed, reading):
             self._contradicting.clear()
             self._readings.append(reading)
-            return
-        self._contradicting.append(reading)
-        if len(self._contradicting) >= CONTRADICTIONS_TO_RESET:
-            self._readings = deque(self._contradicting, maxlen=READINGS_REMEMBERED)
-            self._contradicting = []
+        else:
+            self._contradicting.append(reading)
+            if len(self._contradicting) >= CONTRADICTIONS_TO_RESET:
+                self._readings = deque(self._contradicting, maxlen=READINGS_REMEMBERED)
+                self._contradicting = []
+        self._best = min(self._readings, key=_round_trip, default=None)
 
-    def _best(self) -> Reading | None:
-        return min(self._readings, key=lambda reading: reading.round_trip_s, default=None)
+    @property
+    def doubtful(self) -> bool:
+        """The newest reading contradicts the believed one: another exchange soon would tell whether a clock was set."""
+        return bool(self._contradicting)
 
     @property
     def known(self) -> bool:
@@ -73,14 +77,12 @@ class ClockOffset:
     @property
     def offset_s(self) -> float:
         """Client clock minus server clock, in seconds."""
-        best = self._best()
-        return 0.0 if best is None else best.offset_s
+        return 0.0 if self._best is None else self._best.offset_s
 
     @property
     def round_trip_s(self) -> float:
         """The least round trip of the recent exchanges: propagation without queueing, both ways."""
-        best = self._best()
-        return 0.0 if best is None else best.round_trip_s
+        return 0.0 if self._best is None else self._best.round_trip_s
 
     def to_server(self, client_s: float) -> float:
         """A time on the client's clock as a time on the server's."""
@@ -89,6 +91,10 @@ class ClockOffset:
     def to_client(self, server_s: float) -> float:
         """A time on the server's clock as a time on the client's."""
         return server_s + self.offset_s
+
+
+def _round_trip(reading: Reading) -> float:
+    return reading.round_trip_s
 
 
 def _agree(one: Reading, other: Reading) -> bool:

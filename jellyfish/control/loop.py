@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from jellyfish.control.capacity import idle_plan, violations
+from jellyfish.control.capacity import idle_plan, violations, with_newcomers
 from jellyfish.control.problem import Plan, Planner, Problem
 
 Offload = Callable[[Callable[[Problem, Plan | None], Plan], Problem, Plan | None], Awaitable[Plan]]
@@ -43,7 +43,8 @@ class ControlLoop:
 
     There is one solve at a time; kicks that come meanwhile are answered by one window after it. A planner that raises,
     whose plan fails the check, or that needs more than `limit_s` leaves the running plan in force. One that needs more
-    is still waited for, its late answer thrown away, for it was given a problem of long ago. `check` says which rules a
+    is still waited for, its late answer thrown away, for it was given a problem of long ago. Meanwhile newcomers get what
+    room the running plan has. `check` says which rules a
     plan breaks; a policy that means to break them (one variant for everyone) brings a more lenient one.
     """
 
@@ -67,6 +68,7 @@ class ControlLoop:
         self._limit_s = limit_s
         self._check = check
         self._running: Plan | None = None
+        self._solving = False
         self._cause: str | None = None
         self._kicked = asyncio.Event()
 
@@ -80,6 +82,8 @@ class ControlLoop:
         if self._cause is None:
             self._cause = cause
         self._kicked.set()
+        if self._solving:
+            self._apply_stopgap()
 
     async def run(self) -> None:
         """Serve windows until cancelled. The first one is at once. What `observe` and `apply` raise ends the loop."""
@@ -105,13 +109,24 @@ class ControlLoop:
             self._finish(cause, began_s, problem, idle_plan(problem, self._running), None)
             return
         solve = asyncio.create_task(self._solve(problem))
+        self._solving = True
         try:
             await asyncio.wait({solve}, timeout=self._limit_s)
             error = self._reason_to_keep(solve, problem)
             self._finish(cause, began_s, problem, None if error else solve.result(), error)
-            await asyncio.wait({solve})
+            while not solve.done():
+                self._apply_stopgap()
+                await asyncio.wait({solve}, timeout=self._period_s)
+            if error:
+                self._apply_stopgap()
         finally:
+            self._solving = False
             solve.cancel()
+
+    def _apply_stopgap(self) -> None:
+        """Give newcomers a place in the running plan: a planner that fails or is slow must not keep them waiting."""
+        self._running = with_newcomers(self._observe(), self._running)
+        self._apply(self._running)
 
     def _finish(self, cause: str, began_s: float, problem: Problem, plan: Plan | None, error: str | None) -> None:
         solve_s = asyncio.get_running_loop().time() - began_s

@@ -22,6 +22,8 @@ from jellyfish.errors import InputError
 from jellyfish.profile.table import LatencyProfile
 
 logger = logging.getLogger(__name__)
+QUEUE_CAPACITY = 64
+"""Requests that may wait for one device."""
 
 
 class DeviceStatistics(msgspec.Struct, frozen=True):
@@ -52,11 +54,12 @@ class Dispatcher:
     """
 
     def __init__(
-        self, executor: Executor, profile: LatencyProfile, variant: Variant, batch: int, capacity: int = 64
+        self, executor: Executor, profile: LatencyProfile, variant: Variant, batch: int, capacity: int = QUEUE_CAPACITY
     ) -> None:
         self._executor, self._profile = executor, profile
         self._batcher = Batcher(capacity)
         self._slow_down = SlowDown()
+        self._running: tuple[float, float] | None = None
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -75,15 +78,24 @@ class Dispatcher:
         """Requests that wait."""
         return len(self._batcher)
 
-    @property
-    def quickest_s(self) -> float:
+    def quickest_s(self, now: float) -> float:
         """What the variant in force takes for a batch of one, as things are now."""
-        return self._slow_down.cautious_factor * self._profile.of(self._variant).p50_s[0]
+        return self._slow_down.cautious_factor(now) * self._profile.of(self._variant).p50_s[0]
 
-    def latency_table(self, variants: Sequence[Variant]) -> tuple[tuple[float, ...], ...]:
-        """For planning: seconds (p99, slow-down included) of each variant at each batch size."""
-        factor = self._slow_down.factor
+    def latency_table(self, variants: Sequence[Variant], now: float) -> tuple[tuple[float, ...], ...]:
+        """For planning: seconds (p99, slow-down included) of each variant at each batch size.
+
+        A batch that is overdue slows the device down before it is done: one that hangs must not get more clients.
+        """
+        factor = max(self._slow_down.factor(now), self._overdue(now))
         return tuple(tuple(factor * seconds for seconds in self._profile.of(variant).p99_s) for variant in variants)
+
+    def _overdue(self, now: float) -> float:
+        """Time that the running batch has taken so far, over its profiled time; 0 when none runs."""
+        if self._running is None:
+            return 0.0
+        started, profiled_s = self._running
+        return (now - started) / profiled_s
 
     def apply(self, variant: Variant, batch: int) -> None:
         """Run `variant` in batches of at most `batch` from the next batch on. InputError if it is not profiled."""
@@ -128,7 +140,7 @@ class Dispatcher:
             frames=self._frames,
             dropped=dict(self._dropped),
             queued=len(self._batcher),
-            slow_down=self._slow_down.factor,
+            slow_down=self._slow_down.factor(asyncio.get_running_loop().time()),
         )
 
     async def _serve_batch(self) -> None:
@@ -138,16 +150,18 @@ class Dispatcher:
         half of the batches that just fit would be late.
         """
         latency_s = self._profile.of(self._variant).p50_s
-        cautious = self._slow_down.cautious_factor
         now = asyncio.get_running_loop().time()
+        cautious = self._slow_down.cautious_factor(now)
         decision = self._batcher.take(now, [cautious * seconds for seconds in latency_s], self._batch)
         self._drop(decision.drop)
         if not decision.run:
             return
         self._idle.clear()
+        self._running = now, latency_s[len(decision.run) - 1]
         try:
             await self._execute(decision.run, self._variant, now)
         finally:
+            self._running = None
             self._idle.set()
 
     async def _execute(self, batch: list[Request], variant: Variant, started: float) -> None:
@@ -169,7 +183,7 @@ class Dispatcher:
             self._busy_s += execute_s
         self._batches += 1
         self._frames += len(batch)
-        self._slow_down.observe(execute_s, self._profile.of(variant).p50_s[len(batch) - 1])
+        self._slow_down.observe(execute_s, self._profile.of(variant).p50_s[len(batch) - 1], started + execute_s)
         self._answer(answers, variant, started, execute_s)
 
     def _answer(

@@ -22,9 +22,10 @@ from jellyfish.config import CameraConfig, Limits
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
 from jellyfish.control.problem import Plan, Problem
+from jellyfish.dispatch.dispatcher import QUEUE_CAPACITY
 from jellyfish.dispatch.executor import Executor
 from jellyfish.dispatch.timed import TimedExecutor
-from jellyfish.errors import InputError
+from jellyfish.errors import InputError, RunError
 from jellyfish.link.synthetic import resolve_trace
 from jellyfish.modes.assembly import Parts, Policy, assembled
 from jellyfish.modes.progress import ProgressReport
@@ -32,13 +33,15 @@ from jellyfish.modes.run import START_PAUSE_S, MeasuredRun, Setup
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.profile.table import LatencyProfile
 from jellyfish.results.environment import machine, versions
-from jellyfish.results.records import RunInfo
+from jellyfish.results.records import FrameRecord, RunInfo
 from jellyfish.results.summary import Summary
 from jellyfish.results.table import summary_table
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 from jellyfish.server.service import Service
+from jellyfish.simulation.chaos import chaos
 from jellyfish.simulation.faults import UnreliablePlanner, camera_clock, device_disturbance, with_outages
 from jellyfish.simulation.frames import NO_PICTURE, FrameWeights, NoPictures
+from jellyfish.simulation.invariants import Remains, breaches
 from jellyfish.simulation.model import load_model
 from jellyfish.simulation.network import URL, MemoryConnector, listening
 from jellyfish.simulation.scenario import Clients, Cut, PlannerSlow, Scenario, load_scenario
@@ -63,6 +66,38 @@ def simulate(path: Path, folder: Path | None, seed: int | None, console: Console
         summary, remarks = run_scenario(scenario, folder, lambda done, total: progress(scenario.title, done, total))
     console.print(summary_table(summary, folder))
     console.print("\n".join(remarks), highlight=False)
+
+
+def simulate_chaos(seed: int, folder: Path | None, console: Console) -> None:
+    """Run the random scenario of `seed` and check what must hold after every run; RunError when it does not."""
+    folder = folder or default_folder(f"chaos-{seed}", datetime.now().astimezone())
+    require_empty(folder)
+    scenario = chaos(seed)
+    console.print(msgspec.json.format(msgspec.json.encode(scenario.faults)).decode(), highlight=False)
+    if found := chaos_breaches(scenario, folder):
+        raise RunError("; ".join(found))
+    console.print(f"All invariants hold. Everything else is in {folder}", soft_wrap=True)
+
+
+def chaos_breaches(scenario: Scenario, folder: Path) -> list[str]:
+    """Simulate `scenario` into `folder`; the invariants that did not hold."""
+    remains: list[Remains] = []
+    try:
+        run_scenario(scenario, folder, on_service=lambda service: remains.append(_remains(service)))
+    except RunError as error:
+        return [str(error)]
+    decoder = msgspec.json.Decoder(FrameRecord)
+    records = [decoder.decode(line) for line in (folder / "frames.jsonl").read_bytes().splitlines()]
+    return breaches(scenario, records, remains[0])
+
+
+def _remains(service: Service) -> Remains:
+    return Remains(
+        clients=tuple(service.sessions),
+        queued=max(dispatcher.queued for dispatcher in service.dispatchers.values()),
+        queue_capacity=QUEUE_CAPACITY,
+        open_frames=sum(session.account.open for session in service.sessions.values()),
+    )
 
 
 def run_scenario(

@@ -87,7 +87,7 @@ class Service:
         return Problem(
             clients=tuple(session.demand(self._variants, now) for session in self.sessions.values()),
             devices=tuple(
-                DeviceOption(name, dispatcher.latency_table(self._variants))
+                DeviceOption(name, dispatcher.latency_table(self._variants, now))
                 for name, dispatcher in self.dispatchers.items()
             ),
             variants=self._variants,

@@ -110,6 +110,8 @@ class _Connection:
                     answers.create_task(self._answer(session, message, now))
                 case wire.Pong():
                     session.pong(message, now)
+                    if session.estimator.clock.doubtful:  # do not wait for the next period to find a clock that was set
+                        await self.send(wire.Ping(now))
                 case wire.Bye():
                     return True
                 case _:

@@ -26,7 +26,9 @@ URL = "ws://server/v1/stream"
 class PlainSource:
     """One image of grey noise for ever; `fails_at_s` makes it break there."""
 
-    def __init__(self, labels: Sequence[Sequence[LabelledObject]] | None = None, fails_at_s: float | None = None) -> None:
+    def __init__(
+        self, labels: Sequence[Sequence[LabelledObject]] | None = None, fails_at_s: float | None = None
+    ) -> None:
         self._labels, self._fails_at_s = labels, fails_at_s
         noise = np.random.default_rng(0).integers(0, 40, (252, 448, 3))
         self._image = (100 + noise).astype(np.uint8)

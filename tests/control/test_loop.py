@@ -98,7 +98,7 @@ async def test_a_planner_that_raises_leaves_the_running_plan_in_force() -> None:
 
     rig = Rig(plan)
     await rig.run(1.1)
-    assert len(rig.applied) == 2
+    assert rig.applied == [rig.applied[0]] * 3
     assert rig.records[1].error == "the planner raised ValueError: no idea"
     assert rig.records[1].plan == rig.records[0].plan
     assert rig.records[2].error is None
@@ -111,7 +111,7 @@ async def test_a_slow_planner_is_recorded_and_its_late_answer_thrown_away() -> N
     await rig.run(5.8)
     assert rig.times == [0.0, 0.5, 5.5]
     assert rig.records[1].error == "the planner needed more than 2 s"
-    assert len(rig.applied) == 2
+    assert all(plan == rig.applied[0] for plan in rig.applied)
     assert rig.most_solving == 1
 
 
@@ -119,8 +119,28 @@ async def test_a_slow_planner_is_recorded_and_its_late_answer_thrown_away() -> N
 async def test_an_infeasible_plan_is_not_applied() -> None:
     rig = Rig(lambda question, running: Plan({"cuda:0": DevicePlan(variants(1)[0], 1)}, {"stranger": "cuda:0"}))
     await rig.run(0.1)
-    assert rig.applied == []
     assert rig.records[0].error == "the plan is not feasible: unknown client stranger"
+    assert [plan.clients for plan in rig.applied] == [{"c0": "cuda:0"}]
+
+
+@virtual
+async def test_a_newcomer_gets_a_place_while_a_slow_planner_is_at_work() -> None:
+    rig = Rig()
+    rig.delay_s = [0.0, 5.0]
+    newcomers = problem([(10.0, [0.5]), (10.0, [0.5])], [[[0.01]]], [0.5])
+    asyncio.get_running_loop().call_at(0.9, setattr, rig, "question", newcomers)
+    await rig.run(1.1, {1.0: "join"})
+    assert rig.applied[-1].clients == {"c0": "cuda:0", "c1": "cuda:0"}
+
+
+@virtual
+async def test_a_newcomer_for_whom_there_is_no_room_waits_for_the_planner() -> None:
+    rig = Rig()
+    rig.delay_s = [0.0, 5.0]
+    too_many = problem([(10.0, [0.5]), (95.0, [0.5]), (10.0, [0.015])], [[[0.01]]], [0.5])
+    asyncio.get_running_loop().call_at(0.9, setattr, rig, "question", too_many)
+    await rig.run(1.1, {1.0: "join"})
+    assert rig.applied[-1].clients == {"c0": "cuda:0"}
 
 
 @virtual

@@ -1,0 +1,28 @@
+"""How the C library treats freed memory: a setting of the whole process, made once before threads use any.
+
+Knows nothing of torch. Serving and profiling make it, so that a profile holds for the server it is for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+"""Numbers of the settings in glibc's malloc.h."""
+
+
+def keep_freed_memory() -> None:
+    """Have the process keep the memory that it frees and use it again. Does nothing where there is no glibc.
+
+    By default glibc gives every thread a heap of its own, in pieces of 64 MB that go back to the kernel when they are
+    empty. The activations of a batch are freed together, so a device's thread would map and fault in thousands of pages
+    for each large batch: measured, a sixth of the throughput in batches of 8 at the largest variant on a CPU. One heap
+    for all threads, never trimmed, costs nothing here: few threads allocate at the same time.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    library = ctypes.CDLL(None)
+    library.mallopt(_ARENA_MAX, 1)
+    library.mallopt(_MMAP_THRESHOLD, 32 * 1024**2)  # the most it takes
+    library.mallopt(_TRIM_THRESHOLD, 1024**3)

@@ -100,6 +100,8 @@ class Reason(enum.StrEnum):
     """Dropped by the server: the device's queue was full and this frame was the most urgent to give up."""
     TOO_MANY_IN_FLIGHT = "too_many_in_flight"
     """Dropped by the server: the client had sent more unanswered frames than it may."""
+    TOO_FAST = "too_fast"
+    """Dropped by the server: more frames per second than the client's own rate, or than its plan lets it probe."""
     BAD_IMAGE = "bad_image"
     """Dropped by the server: the JPEG could not be decoded."""
     IMAGE_TOO_LARGE = "image_too_large"

@@ -111,12 +111,15 @@ class ControlLoop:
         solve = asyncio.create_task(self._solve(problem))
         self._solving = True
         try:
-            await asyncio.wait({solve}, timeout=self._limit_s)
+            while not solve.done() and self._elapsed_s(began_s) < self._limit_s:
+                await asyncio.wait({solve}, timeout=min(self._period_s, self._limit_s))
+                if not solve.done():
+                    self._apply_stopgap()
             error = self._reason_to_keep(solve, problem)
             self._finish(cause, began_s, problem, None if error else solve.result(), error)
             while not solve.done():
-                self._apply_stopgap()
                 await asyncio.wait({solve}, timeout=self._period_s)
+                self._apply_stopgap()
             if error:
                 self._apply_stopgap()
         finally:
@@ -128,8 +131,12 @@ class ControlLoop:
         self._running = with_newcomers(self._observe(), self._running)
         self._apply(self._running)
 
+    @staticmethod
+    def _elapsed_s(began_s: float) -> float:
+        return asyncio.get_running_loop().time() - began_s
+
     def _finish(self, cause: str, began_s: float, problem: Problem, plan: Plan | None, error: str | None) -> None:
-        solve_s = asyncio.get_running_loop().time() - began_s
+        solve_s = self._elapsed_s(began_s)
         if plan is not None:
             self._running = plan
             self._apply(plan)

@@ -83,12 +83,18 @@ class Dispatcher:
         return self._slow_down.cautious_factor(now) * self._profile.of(self._variant).p50_s[0]
 
     def latency_table(self, variants: Sequence[Variant], now: float) -> tuple[tuple[float, ...], ...]:
-        """For planning: seconds (p99, slow-down included) of each variant at each batch size.
+        """For planning: seconds of each variant at each batch size, at the worst that is to be expected.
 
-        A batch that is overdue slows the device down before it is done: one that hangs must not get more clients.
+        The profile's p99 with the slow-down, and no less than what the dispatcher itself decides with. A batch that is
+        overdue slows the device down before it is done: one that hangs must not get more clients.
         """
-        factor = max(self._slow_down.factor(now), self._overdue(now))
-        return tuple(tuple(factor * seconds for seconds in self._profile.of(variant).p99_s) for variant in variants)
+        usual = max(self._slow_down.factor(now), self._overdue(now))
+        cautious = self._slow_down.cautious_factor(now)
+        entries = (self._profile.of(variant) for variant in variants)
+        return tuple(
+            tuple(max(usual * p99_s, cautious * p50_s) for p50_s, p99_s in zip(entry.p50_s, entry.p99_s, strict=True))
+            for entry in entries
+        )
 
     def _overdue(self, now: float) -> float:
         """Time that the running batch has taken so far, over its profiled time; 0 when none runs."""

@@ -23,6 +23,7 @@ from jellyfish.core import Reason, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
+from jellyfish.server.rate import RateLimit
 
 Decode = Callable[[bytes], Awaitable[NDArray[np.uint8]]]
 Send = Callable[[wire.Message], Awaitable[None]]
@@ -31,6 +32,9 @@ RETURN_MARGIN_S = 0.004
 """Kept free of every deadline for what is not measured: timer resolution and the last hops of the answer."""
 PROBE_INTERVAL_S = 0.25
 """How often a client without a place in the plan may send a frame, so that its link stays known."""
+
+RATE_TOLERANCE = 1.25
+"""Clocks differ, and frames that were held up on the network arrive together."""
 
 
 @dataclass(slots=True)
@@ -78,6 +82,7 @@ class Session:
         self.plan_changed = asyncio.Event()
         self._send, self._decode, self._limits = send, decode, limits
         self._dispatcher = dispatcher
+        self._rate = RateLimit(limits.in_flight)
         self._plan = wire.PlanMessage(probe_resolution, "", mapped=False, probe_interval_ms=PROBE_INTERVAL_S * 1000)
 
     # --- control -----------------------------------------------------------------------------------------
@@ -122,6 +127,8 @@ class Session:
         """Decode and run `frame`, or say why not; the text explains a refusal to the client."""
         if self.account.open > self._limits.in_flight:
             return Dropped(Reason.TOO_MANY_IN_FLIGHT), f"at most {self._limits.in_flight} frames may be unanswered"
+        if not self._rate.allows(self._allowed_fps, arrived_s):
+            return Dropped(Reason.TOO_FAST), f"at most {self._allowed_fps:.3g} frames per second are served now"
         loop = asyncio.get_running_loop()
         deadline_s = self._deadline(frame, arrived_s)
         dispatcher = self._dispatcher
@@ -139,6 +146,11 @@ class Session:
             on_device = outcome.queue_s + outcome.execute_s
             self.estimator.overhead_sample(loop.time() - arrived_s - on_device)
         return outcome, ""
+
+    @property
+    def _allowed_fps(self) -> float:
+        """What the others are safe from: the client's own rate, or that of its probes; both with some tolerance."""
+        return RATE_TOLERANCE * (self.fps if self._plan.mapped else 1 / PROBE_INTERVAL_S)
 
     def _deadline(self, frame: wire.Frame, arrived_s: float) -> float:
         """When the device must be done with `frame`, on the server's clock.

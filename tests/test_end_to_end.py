@@ -1,0 +1,221 @@
+"""Whole runs: real sockets, the real network with the shipped weights, the files that a run leaves behind.
+
+Nothing here depends on how fast the machine is: what must hold is that everything adds up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+import torch
+from click.testing import Result
+from typer.testing import CliRunner
+
+from jellyfish import cli, wire
+from jellyfish.core import CLASSES, RESOLUTIONS, WIDTHS, Outcome, Variant
+from jellyfish.model.weights import load_weights
+from jellyfish.profile.table import LatencyProfile, VariantLatency
+from jellyfish.results.records import FrameRecord, RunInfo, WindowLine
+from tests.server.peer import JPEG, Peer
+
+ROOT = Path(__file__).parent.parent
+VIDEO = ROOT / "videos" / "street-town.mp4"
+FILES = {"run.json", "frames.jsonl", "windows.jsonl", "summary.json"}
+FAST = ("--variant", "w025-128", "--max-batch", "2", "--threads", "1")
+
+
+@pytest.fixture(autouse=True)
+def unchanged_process() -> Iterator[None]:
+    """A run in this process tunes it: threads, garbage collection, thread switching."""
+    interval, threads = sys.getswitchinterval(), torch.get_num_threads()
+    yield
+    sys.setswitchinterval(interval)
+    torch.set_num_threads(threads)
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A handmade latency profile, so that no run measures the machine first."""
+    latencies = []
+    for resolution in RESOLUTIONS:
+        for width in WIDTHS:
+            each_s = 0.1 * width * (resolution / 448) ** 2
+            times = (0.005 + each_s, 0.005 + 2 * each_s)
+            latencies.append(VariantLatency(Variant(resolution, width), times, tuple(1.5 * time for time in times)))
+    made = LatencyProfile("cpu", "handmade", load_weights().card.sha256, tuple(latencies))
+    path = tmp_path_factory.mktemp("profile") / "profile.json"
+    path.write_bytes(msgspec.json.encode(made))
+    return path
+
+
+def bench(*options: str | Path) -> Result:
+    arguments = ["bench", "--video", VIDEO, "--fps", "8", "--slo-ms", "500,1000", "--delay-ms", "2", *options]
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def frames_of(folder: Path) -> list[FrameRecord]:
+    return [msgspec.json.decode(line, type=FrameRecord) for line in (folder / "frames.jsonl").read_bytes().splitlines()]
+
+
+def windows_of(folder: Path) -> list[WindowLine]:
+    lines = (folder / "windows.jsonl").read_bytes().splitlines()
+    return [msgspec.json.decode(line, type=WindowLine) for line in lines]
+
+
+def check_sums(folder: Path, clients: set[str]) -> dict[str, Any]:
+    """The summary, whose every count is that of the frames' lines."""
+    summary: dict[str, Any] = msgspec.json.decode((folder / "summary.json").read_bytes())
+    frames = frames_of(folder)
+    assert set(summary["clients"]) == {frame.client for frame in frames} == clients
+    for client in clients:
+        own = [frame for frame in frames if frame.client == client]
+        counts = Counter(frame.outcome for frame in own)
+        figures = summary["clients"][client]
+        assert sorted(frame.frame for frame in own) == list(range(figures["offered"]))
+        assert {outcome.value: figures[outcome] for outcome in Outcome} == {o.value: counts[o] for o in Outcome}
+    assert summary["offered"] == sum(summary[outcome] for outcome in Outcome) == len(frames)
+    assert summary["offered"] == sum(figures["offered"] for figures in summary["clients"].values())
+    return summary
+
+
+def check_detections(folder: Path) -> None:
+    """detections.json is a list of COCO results, as many as the frames' lines tell."""
+    results = msgspec.json.decode((folder / "detections.json").read_bytes())
+    told = {(frame.client, frame.frame): frame.detections for frame in frames_of(folder) if frame.detections}
+    assert Counter((result["client"], result["image_id"]) for result in results) == told
+    for result in results:
+        left, top, width, height = result["bbox"]
+        assert 1 <= result["category_id"] <= len(CLASSES)
+        assert 0 < result["score"] <= 1
+        assert min(left, top, width, height) >= 0
+        assert left + width <= 640.01
+        assert top + height <= 360.01
+
+
+def test_an_adaptive_run_leaves_files_that_add_up(tmp_path: Path, profile: Path) -> None:
+    folder = tmp_path / "run"
+    done = bench(
+        "--clients", "2", "--duration", "2.5", "--trace", "20mbps,none", "--max-batch", "2", "--profile", profile,
+        "--save-detections", "--results", folder,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "Client and server agree on every frame." in done.output
+    assert {path.name for path in folder.iterdir()} == FILES | {"detections.json"}
+    clients = {"camera-0", "camera-1"}
+    summary = check_sums(folder, clients)
+    check_detections(folder)
+    assert 38 <= summary["offered"] <= 40
+    info = msgspec.json.decode((folder / "run.json").read_bytes(), type=RunInfo)
+    assert (info.mode, info.profile, info.devices) == ("bench", "handmade", ["cpu"])
+    windows = windows_of(folder)
+    assert len(windows) >= 3
+    assert {window.planner for window in windows} == {"exact"}
+    assert all(window.snapshot.keys() <= clients for window in windows)
+    assert all(window.plan.clients.keys() <= window.snapshot.keys() for window in windows)
+    assert any(window.mapped == 2 for window in windows)
+    assert all(frame.tp is not None for frame in frames_of(folder))
+
+
+def test_a_fixed_variant_serves_every_answer(tmp_path: Path, profile: Path) -> None:
+    folder = tmp_path / "run"
+    done = bench("--clients", "1", "--duration", "1.5", *FAST, "--profile", profile, "--results", folder)
+    assert done.exit_code == 0, done.output
+    check_sums(folder, {"camera-0"})
+    variants = {frame.variant for frame in frames_of(folder) if frame.variant is not None}
+    assert variants == {"w025-128"}
+    assert {window.planner for window in windows_of(folder)} == {"fixed"}
+
+
+def test_a_port_in_use_is_said_in_a_line(profile: Path) -> None:
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        taken = loop.run_until_complete(asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0))
+        port = taken.sockets[0].getsockname()[1]
+        arguments = ["serve", "--port", str(port), *FAST, "--profile", str(profile)]
+        done = CliRunner().invoke(cli.app, arguments)
+        taken.close()
+        loop.run_until_complete(taken.wait_closed())
+    assert done.exit_code == 2, done.output
+    assert f"cannot listen on 127.0.0.1:{port}" in done.output
+
+
+@contextlib.asynccontextmanager
+async def server(cache: Path, *options: str | Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`jellyfish serve` as a process of its own, killed if the test leaves it running."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, ROOT / "cli.py", "serve", "--port", "0", *options,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"XDG_CACHE_HOME": str(cache), "COLUMNS": "200"},
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def line_with(process: asyncio.subprocess.Process, words: str) -> str:
+    """The next line that holds `words`."""
+    assert process.stdout is not None
+    while words not in (line := (await process.stdout.readline()).decode()):
+        assert line, f"ended without {words!r}"
+    return line
+
+
+async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str, str]:
+    """Exit code, and what was said after what has been read."""
+    output, errors = await process.communicate()
+    return process.returncode, output.decode(), errors.decode()
+
+
+async def test_a_server_of_its_own_serves_is_measured_and_stops_in_order(tmp_path: Path, profile: Path) -> None:
+    async with server(tmp_path, *FAST, "--profile", profile) as process:
+        url = (await line_with(process, "ready")).split()[1]
+        folder = tmp_path / "run"
+        done = await asyncio.to_thread(
+            bench, "--clients", "2", "--duration", "1.5", "--connect", url, "--results", folder
+        )
+        assert done.exit_code == 0, done.output
+        check_sums(folder, {"camera-0", "camera-1"})
+        async with aiohttp.ClientSession() as http:
+            health = url.replace("ws", "http", 1).replace("/v1/stream", "/readyz")
+            assert (await http.get(health)).status == 200
+            await _see_the_server_go(http, url, process)
+        code, said, errors = await ended(process)
+    assert code == 0
+    assert said.split() == ["draining", "...", "stopped"]
+    assert "Traceback" not in errors
+
+
+async def _see_the_server_go(http: aiohttp.ClientSession, url: str, process: asyncio.subprocess.Process) -> None:
+    """A client with an open stream is answered, and told when the server shuts down."""
+    async with http.ws_connect(url) as socket:
+        peer = Peer(socket, asyncio.get_running_loop().time)
+        await peer.send(wire.Hello("witness", 15, 60_000))
+        await peer.until(wire.Welcome)
+        await peer.send_frame(0, JPEG)
+        assert (await peer.until(wire.Result)).variant == "w025-128"
+        process.send_signal(signal.SIGTERM)
+        assert (await peer.until(wire.ErrorMessage)).code == "draining"
+
+
+async def test_a_server_told_to_stop_while_it_measures_stops(tmp_path: Path) -> None:
+    async with server(tmp_path, "--threads", "1") as process:
+        await line_with(process, "measuring cpu")
+        process.send_signal(signal.SIGTERM)
+        code, said, errors = await ended(process)
+    assert (code, said.split()) == (0, ["stopped"]), errors
+    assert list(tmp_path.rglob("*.json")) == []

@@ -1,0 +1,148 @@
+"""The documented client works as it stands, and docs/protocol.md lists exactly what the code speaks."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from aiohttp import web
+
+from jellyfish import wire
+from jellyfish.config import Limits
+from jellyfish.core import Reason
+from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.dispatch.timed import TimedExecutor
+from jellyfish.media.jpeg import encode_jpeg
+from jellyfish.server.app import create_app
+from jellyfish.server.service import Service
+from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode
+
+ROOT = Path(__file__).parent.parent
+CODE = ROOT / "jellyfish"
+EXAMPLE = ROOT / "docs" / "examples" / "client.py"
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
+FRAMES = 30
+
+
+@contextlib.asynccontextmanager
+async def listening(limits: Limits | None = None) -> AsyncIterator[str]:
+    """The stream's URL of a server with a timed device on the loopback interface."""
+    dispatcher = Dispatcher(TimedExecutor(PROFILE), PROFILE, SMALL, 4)
+    service = Service([dispatcher], (SMALL,), NoAccuracy(), decode, limits or Limits())
+    task = asyncio.create_task(dispatcher.run())
+    runner = web.AppRunner(create_app(service), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"ws://127.0.0.1:{runner.addresses[0][1]}/v1/stream"
+    finally:
+        await service.drain()
+        await runner.cleanup()
+        task.cancel()
+
+
+async def example(url: str, photo: Path) -> list[str]:
+    """What the example prints."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, EXAMPLE, url, photo, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    output, errors = await process.communicate()
+    assert (process.returncode, errors.decode()) == (0, "")
+    return output.decode().splitlines()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(encode_jpeg(np.full((180, 320, 3), 90, np.uint8)))
+    return path
+
+
+async def test_the_example_prints_a_result_for_each_of_its_frames_and_the_farewell(photo: Path) -> None:
+    async with listening() as url:
+        *results, farewell = await example(url, photo)
+    assert sorted(int(line.split()[0]) for line in results) == list(range(FRAMES))
+    reasons = [line.split(maxsplit=1)[1] for line in results]
+    counted = ast.literal_eval(farewell)
+    assert counted["received"] == FRAMES
+    assert counted["answered"] == reasons.count("[]")
+    assert sum(counted["dropped"].values()) == FRAMES - reasons.count("[]")
+
+
+async def test_the_example_tells_what_is_wrong_with_its_picture(tmp_path: Path) -> None:
+    no_photo = tmp_path / "photo.jpg"
+    no_photo.write_text("no picture")
+    async with listening() as url:
+        lines = await example(url, no_photo)
+    assert {line.split()[1] for line in lines[:-1]} <= {"bad_image", "expired"}
+    assert any("bad_image" in line for line in lines)
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of the rows of the table whose header begins with `heading`."""
+    rows = PROTOCOL[PROTOCOL.index(f"| {heading} |") :].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("| ").split(" | ")] for row in rows]
+
+
+def sources(*folders: str) -> str:
+    """The code of some modules or packages."""
+    files = [path for folder in folders for path in (CODE / folder).rglob("*.py")]
+    return "\n".join(path.read_text() for path in files)
+
+
+def test_every_kind_of_message_is_documented_with_its_number() -> None:
+    documented = {(int(number), name) for number, _, name, _ in table("kind")}
+    assert documented == {(kind.value, kind.name.lower()) for kind in wire.Kind}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("hello", wire.Hello),
+        ("welcome", wire.Welcome),
+        ("result", wire.Result),
+        ("plan", wire.PlanMessage),
+        ("ping", wire.Ping),
+        ("pong", wire.Pong),
+        ("farewell", wire.Farewell),
+        ("error", wire.ErrorMessage),
+    ],
+)
+def test_every_key_of_a_message_is_documented(name: str, message: type[msgspec.Struct]) -> None:
+    (body,) = (row[3] for row in table("kind") if row[2] == name)
+    keys = {key for key in re.findall(r"`(\w+)`", body)}
+    assert keys == {field.name for field in msgspec.structs.fields(message)}
+
+
+def test_the_reasons_documented_are_those_that_the_server_gives() -> None:
+    given = {Reason[name].value for name in re.findall(r"Reason\.([A-Z_]+)", sources("server", "dispatch"))}
+    given |= set(re.findall(r'ImageError\(\s*"(\w+)"', sources("media")))
+    assert {row[0].strip("`") for row in table("reason")} == given
+
+
+def test_the_error_codes_documented_are_those_that_the_server_sends() -> None:
+    code = sources("server") + (CODE / "wire.py").read_text()
+    sent = set(re.findall(r'ProtocolError\(\s*"(\w+)"', code))
+    assert {row[0].strip("`") for row in table("code")} == sent
+
+
+def test_the_documented_limits_are_those_that_hold() -> None:
+    limits = Limits()
+    assert f"within {limits.hello_timeout_s:g} s" in PROTOCOL
+    assert f"nothing heard for {limits.silence_timeout_s:g} s" in PROTOCOL
+    (hello,) = (row[3] for row in table("kind") if row[2] == "hello")
+    for fields in ({"fps": 240.5}, {"slo_ms": 60_001}, {"client": ""}, {"client": "x" * 65}, {"fps": 0}):
+        values = {"client": "camera", "fps": 240, "slo_ms": 60_000} | fields
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(values, wire.Hello)
+    assert "1..64" in hello
+    assert "<= 240" in hello
+    assert "<= 60000" in hello

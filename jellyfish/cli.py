@@ -266,7 +266,7 @@ def _guard(action: Any) -> None:
 
 
 def _meant_for_a_person(error: BaseException) -> JellyfishError | None:
-    """`error`, or the first such error in a group (one camera's failure ends its whole fleet); None if there is none."""
+    """`error`, or the first such error in a group (a camera's failure ends its fleet); None if there is none."""
     if isinstance(error, BaseExceptionGroup):
         return next(filter(None, map(_meant_for_a_person, error.exceptions)), None)
     return error if isinstance(error, JellyfishError) else None

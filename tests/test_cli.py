@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
 import numpy as np
 import pytest
 import typer
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 from jellyfish import cli
 from jellyfish.errors import InputError, ProtocolError, RunError
 from jellyfish.media.video import write_video
+from tests.server.peer import PROFILE
 
 TEXT = Path(__file__)
 
@@ -95,7 +97,8 @@ def refused(*arguments: str | Path) -> str:
         (["--window-ms", "1"], ["--window-ms", "between 50 and 60000"]),
         (["--clients", "0"], ["--clients"]),
         (["--duration", "soon"], ["--duration"]),
-        (["--connect", "127.0.0.1"], ["no Jellyfish server answers at 127.0.0.1"]),
+        (["--connect", "127.0.0.1"], ["127.0.0.1 is not the URL of a stream", "ws://HOST:PORT/v1/stream"]),
+        (["--connect", "ws://127.0.0.1:8765"], ["not the URL of a stream"]),
         (["--no-such-option"], ["--no-such-option"]),
     ],
     ids=lambda value: " ".join(value[:2])[:40] if isinstance(value, list) else None,
@@ -115,6 +118,12 @@ def test_a_broken_trace_is_refused_with_its_line(clip: Path, broken_trace: Path)
 def test_a_corrupted_profile_is_refused(clip: Path, broken_profile: Path) -> None:
     for command in (["bench", "--video", str(clip)], ["serve"]):
         assert "not a latency profile" in refused(*command, "--profile", broken_profile)
+
+
+def test_a_profile_of_another_device_is_refused(clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(PROFILE, device="cuda:0")))
+    assert "is the profile of cuda:0, not of cpu" in refused("bench", "--video", clip, "--profile", path)
 
 
 def test_a_folder_that_holds_something_is_not_written_to(clip: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from jellyfish.dispatch.timed import TimedExecutor
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
-from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode
+from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode, everyone_on
 
 ROOT = Path(__file__).parent.parent
 CODE = ROOT / "jellyfish"
@@ -37,6 +37,7 @@ async def listening(limits: Limits | None = None) -> AsyncIterator[str]:
     """The stream's URL of a server with a timed device on the loopback interface."""
     dispatcher = Dispatcher(TimedExecutor(PROFILE), PROFILE, SMALL, 4)
     service = Service([dispatcher], (SMALL,), NoAccuracy(), decode, limits or Limits())
+    service.on_change = lambda cause: service.apply(everyone_on(SMALL, *service.sessions))
     task = asyncio.create_task(dispatcher.run())
     runner = web.AppRunner(create_app(service), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
@@ -82,7 +83,7 @@ async def test_the_example_tells_what_is_wrong_with_its_picture(tmp_path: Path) 
     no_photo.write_text("no picture")
     async with listening() as url:
         lines = await example(url, no_photo)
-    assert {line.split()[1] for line in lines[:-1]} <= {"bad_image", "expired"}
+    assert {line.split()[1] for line in lines[:-1]} <= {"bad_image", "expired", "too_fast", "too_many_in_flight"}
     assert any("bad_image" in line for line in lines)
 
 
@@ -118,7 +119,7 @@ def test_every_kind_of_message_is_documented_with_its_number() -> None:
 )
 def test_every_key_of_a_message_is_documented(name: str, message: type[msgspec.Struct]) -> None:
     (body,) = (row[3] for row in table("kind") if row[2] == name)
-    keys = {key for key in re.findall(r"`(\w+)`", body)}
+    keys = set(re.findall(r"`(\w+)`", body))
     assert keys == {field.name for field in msgspec.structs.fields(message)}
 
 

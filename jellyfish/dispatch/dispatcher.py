@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
+import numpy as np
 
 from jellyfish.core import Detection, Reason, Variant
 from jellyfish.dispatch.batcher import Batcher
@@ -24,6 +26,10 @@ from jellyfish.profile.table import LatencyProfile
 logger = logging.getLogger(__name__)
 QUEUE_CAPACITY = 64
 """Requests that may wait for one device."""
+SUSPECT_FACTOR = 1.5
+TEST_PERIOD_S = 0.05
+"""A device so much slower than its profile is tested this often while nothing is sent to it."""
+BLANK = np.zeros((9, 16, 3), dtype=np.uint8)
 
 
 class DeviceStatistics(msgspec.Struct, frozen=True):
@@ -78,9 +84,10 @@ class Dispatcher:
         """Requests that wait."""
         return len(self._batcher)
 
-    def quickest_s(self, now: float) -> float:
+    @property
+    def quickest_s(self) -> float:
         """What the variant in force takes for a batch of one, as things are now."""
-        return self._slow_down.cautious_factor(now) * self._profile.of(self._variant).p50_s[0]
+        return self._slow_down.cautious_factor * self._profile.of(self._variant).p50_s[0]
 
     def latency_table(self, variants: Sequence[Variant], now: float) -> tuple[tuple[float, ...], ...]:
         """For planning: seconds of each variant at each batch size, at the worst that is to be expected.
@@ -88,8 +95,8 @@ class Dispatcher:
         The profile's p99 with the slow-down, and no less than what the dispatcher itself decides with. A batch that is
         overdue slows the device down before it is done: one that hangs must not get more clients.
         """
-        usual = max(self._slow_down.factor(now), self._overdue(now))
-        cautious = self._slow_down.cautious_factor(now)
+        usual = max(self._slow_down.factor, self._overdue(now))
+        cautious = self._slow_down.cautious_factor
         entries = (self._profile.of(variant) for variant in variants)
         return tuple(
             tuple(max(usual * p99_s, cautious * p50_s) for p50_s, p99_s in zip(entry.p50_s, entry.p99_s, strict=True))
@@ -123,10 +130,32 @@ class Dispatcher:
     async def run(self) -> None:
         """Serve until `drain` or cancellation. One batch runs at a time."""
         while not self._draining:
-            await self._work.wait()
-            self._work.clear()
-            while len(self._batcher):
-                await self._serve_batch()
+            if await self._work_within(TEST_PERIOD_S if self._suspect else None):
+                while len(self._batcher):
+                    await self._serve_batch()
+            else:
+                await self._test()
+
+    async def _work_within(self, patience_s: float | None) -> bool:
+        """Wait for a request; False when none has come."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._work.wait()
+        except TimeoutError:
+            return False
+        self._work.clear()
+        return True
+
+    @property
+    def _suspect(self) -> bool:
+        """The device was much slower than its profile, or failed, when it was last used."""
+        return self._slow_down.cautious_factor > SUSPECT_FACTOR
+
+    async def _test(self) -> None:
+        """Run an empty frame, to learn whether a device that nobody is sent to any more has recovered."""
+        now = asyncio.get_running_loop().time()
+        done: asyncio.Future[Answered | Dropped] = asyncio.get_running_loop().create_future()
+        await self._execute([Request("", 0, now, now, BLANK, done)], self._variant, now)
 
     async def drain(self) -> None:
         """Give up everything queued and all that is still submitted; returns when the running batch is answered."""
@@ -146,7 +175,7 @@ class Dispatcher:
             frames=self._frames,
             dropped=dict(self._dropped),
             queued=len(self._batcher),
-            slow_down=self._slow_down.factor(asyncio.get_running_loop().time()),
+            slow_down=self._slow_down.factor,
         )
 
     async def _serve_batch(self) -> None:
@@ -157,21 +186,18 @@ class Dispatcher:
         """
         latency_s = self._profile.of(self._variant).p50_s
         now = asyncio.get_running_loop().time()
-        cautious = self._slow_down.cautious_factor(now)
+        cautious = self._slow_down.cautious_factor
         decision = self._batcher.take(now, [cautious * seconds for seconds in latency_s], self._batch)
         self._drop(decision.drop)
         if not decision.run:
             return
-        self._idle.clear()
-        self._running = now, latency_s[len(decision.run) - 1]
-        try:
-            await self._execute(decision.run, self._variant, now)
-        finally:
-            self._running = None
-            self._idle.set()
+        await self._execute(decision.run, self._variant, now)
 
     async def _execute(self, batch: list[Request], variant: Variant, started: float) -> None:
         """Run `batch` and answer it. A device that fails costs its batch, never the loop."""
+        profiled_s = self._profile.of(variant).p50_s[len(batch) - 1]
+        self._running = started, profiled_s
+        self._idle.clear()
         try:
             detections = await self._executor.run(variant, [request.image for request in batch])
             answers = list(zip(batch, detections, strict=True))
@@ -183,13 +209,16 @@ class Dispatcher:
                 "%s failed on %d frames of %s", self._profile.device, len(batch), variant.name, exc_info=True
             )
             self._drop((request, Reason.DEVICE_ERROR) for request in batch)
+            self._slow_down.observe(math.inf, profiled_s)
             return
         finally:
             execute_s = asyncio.get_running_loop().time() - started
             self._busy_s += execute_s
+            self._running = None
+            self._idle.set()
         self._batches += 1
         self._frames += len(batch)
-        self._slow_down.observe(execute_s, self._profile.of(variant).p50_s[len(batch) - 1], started + execute_s)
+        self._slow_down.observe(execute_s, profiled_s)
         self._answer(answers, variant, started, execute_s)
 
     def _answer(

@@ -161,7 +161,10 @@ async def _check_reachable(http: aiohttp.ClientSession, url: str) -> None:
 
 
 def _readiness_url(url: str) -> str:
-    return url.replace("ws", "http", 1).removesuffix("/v1/stream") + "/readyz"
+    """The health check beside a stream; InputError for what is not the URL of one."""
+    if not url.startswith(("ws://", "wss://")) or not url.endswith("/v1/stream"):
+        raise InputError(f"{url} is not the URL of a stream: give ws://HOST:PORT/v1/stream")
+    return "http" + url.removeprefix("ws").removesuffix("/v1/stream") + "/readyz"
 
 
 def _run_info(config: BenchConfig, server: RunningServer | None, started: datetime) -> RunInfo:

@@ -97,6 +97,8 @@ def open_devices(config: ServerConfig, weights: Weights, report: Report) -> list
         subject = Subject(name, hardware_name(device, threads), weights.card.sha256)
         if config.profile is not None:
             profile = load_profile(config.profile)
+            if profile.device != name:
+                raise InputError(f"{config.profile} is the profile of {profile.device}, not of {name}")
         else:
             profile = find_profile(name, subject.hardware, subject.weights) or profile_device(
                 engine, subject, config.max_batch, QUICK_PROFILE_S, report

@@ -132,7 +132,7 @@ class Session:
         loop = asyncio.get_running_loop()
         deadline_s = self._deadline(frame, arrived_s)
         dispatcher = self._dispatcher
-        if arrived_s + dispatcher.quickest_s(arrived_s) > deadline_s:
+        if arrived_s + dispatcher.quickest_s > deadline_s:
             return Dropped(Reason.EXPIRED), ""
         try:
             image = await self._decode(frame.jpeg)

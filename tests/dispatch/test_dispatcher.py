@@ -216,3 +216,27 @@ async def test_in_overload_every_frame_is_answered_and_answers_are_on_time() -> 
     assert served.statistics().frames == len(answered)
     assert sum(served.statistics().dropped.values()) == 200 - len(answered)
     assert len(answered) >= 0.9 * min(1.0, 0.3 * 4 / 2.5) * 200
+
+
+@virtual
+async def test_a_device_found_slow_is_tested_by_itself_until_it_has_recovered() -> None:
+    factors = iter([8.0] * 12)
+    served = dispatcher(lambda variant, batch: next(factors, 1.0))
+    async with serving(served):
+        for _ in range(12):
+            await submit(served, 100.0)
+        assert await submit(served, 2.0) == Dropped(Reason.EXPIRED)
+        await asyncio.sleep(60.0)
+        assert isinstance(await submit(served, 2.0), Answered)
+
+
+@virtual
+async def test_a_batch_that_hangs_makes_the_device_look_slow_before_it_is_done() -> None:
+    served = dispatcher(lambda variant, batch: 100.0)
+    async with serving(served):
+        waiting = submit(served, 1000.0)
+        before = served.latency_table([SMALL], asyncio.get_running_loop().time())[0][0]
+        await asyncio.sleep(50.0)
+        during = served.latency_table([SMALL], asyncio.get_running_loop().time())[0][0]
+        assert during > 10 * before
+        await waiting

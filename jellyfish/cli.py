@@ -76,7 +76,17 @@ def serve(
         max_clients, max_message_kb * 1024, max_image_side, hello_timeout_s, silence_timeout_s, max_in_flight
     )
     config = ServerConfig(
-        host, port, _devices(device), weights, profile, planner, _window_s(window_ms), variant, max_batch, threads, limits
+        host,
+        port,
+        _devices(device),
+        weights,
+        profile,
+        planner,
+        _window_s(window_ms),
+        variant,
+        max_batch,
+        threads,
+        limits,
     )
     _run(serve_mode(config, Console()))
 
@@ -99,7 +109,7 @@ def bench(
     connect: Annotated[
         str | None, typer.Option(help="Use a running server: ws://HOST:PORT/v1/stream; otherwise one is started.")
     ] = None,
-    results: Annotated[Path | None, typer.Option(help="Folder for the results; `results/bench-DATE` by default.")] = None,
+    results: Annotated[Path | None, typer.Option(help="Results folder; `results/bench-DATE` by default.")] = None,
     save_detections: Annotated[bool, typer.Option(help="Also write detections.json (COCO results).")] = False,
     device: Device = "cpu",
     weights: Weights = None,
@@ -132,7 +142,7 @@ def simulate(
         Path | None, typer.Argument(help="A scenario file, e.g. scenarios/rush-hour.toml (docs/scenarios.md).")
     ] = None,
     chaos: Annotated[
-        int | None, typer.Option(min=0, help="Instead of a file: the random faults of this seed, and what must hold after.")
+        int | None, typer.Option(min=0, help="Instead of a file: this seed's random faults, and what must hold after.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the scenario's own.")] = None,
     results: Annotated[Path | None, typer.Option(help="Folder; `results/simulate-DATE` by default.")] = None,
@@ -194,7 +204,7 @@ def video_make(
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of a clip of your own.")] = None,
     duration: Annotated[float, typer.Option(min=0.5, help="Seconds.")] = 20.0,
 ) -> None:
-    """Render street videos with exact labels beside them. Without options: the clips that ship, the same bytes again."""
+    """Render street videos with exact labels beside them. Without options: the clips that ship, the same again."""
     from jellyfish.modes.video import make
 
     _guard(lambda: make(folder, name, layout, seed, duration, Console()))

@@ -121,6 +121,6 @@ class Reason(enum.StrEnum):
     NO_ANSWER = "no_answer"
     """Lost: sent, and never answered before the run's end."""
     NETWORK = "network"
-    """Late: the time on the network alone was over the budget."""
+    """Late: most of the time went to the client and the network."""
     SERVER = "server"
-    """Late: the time on the server made it so."""
+    """Late: most of the time went to the server."""

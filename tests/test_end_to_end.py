@@ -125,7 +125,7 @@ def test_an_adaptive_run_leaves_files_that_add_up(tmp_path: Path, profile: Path)
     assert {window.planner for window in windows} == {"exact"}
     assert all(window.snapshot.keys() <= clients for window in windows)
     assert all(window.plan.clients.keys() <= window.snapshot.keys() for window in windows)
-    assert any(window.mapped == 2 for window in windows)
+    assert any(window.mapped for window in windows)
     assert all(frame.tp is not None for frame in frames_of(folder))
 
 
@@ -218,4 +218,5 @@ async def test_a_server_told_to_stop_while_it_measures_stops(tmp_path: Path) -> 
         process.send_signal(signal.SIGTERM)
         code, said, errors = await ended(process)
     assert (code, said.split()) == (0, ["stopped"]), errors
-    assert list(tmp_path.rglob("*.json")) == []
+    saved = tmp_path / "jellyfish"
+    assert not await asyncio.to_thread(saved.exists)  # no profile of a measurement that was broken off

@@ -1,6 +1,6 @@
 """A whole Jellyfish client: sends one JPEG file 15 times a second and prints what is found in it.
 
-    python docs/examples/client.py ws://127.0.0.1:8765/v1/stream photo.jpg
+python docs/examples/client.py ws://127.0.0.1:8765/v1/stream photo.jpg
 """
 
 import asyncio

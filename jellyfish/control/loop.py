@@ -43,9 +43,9 @@ class ControlLoop:
 
     There is one solve at a time; kicks that come meanwhile are answered by one window after it. A planner that raises,
     whose plan fails the check, or that needs more than `limit_s` leaves the running plan in force. One that needs more
-    is still waited for, its late answer thrown away, for it was given a problem of long ago. Meanwhile newcomers get what
-    room the running plan has. `check` says which rules a
-    plan breaks; a policy that means to break them (one variant for everyone) brings a more lenient one.
+    is still waited for, its late answer thrown away, for it was given a problem of long ago. Meanwhile newcomers get
+    what room the running plan has. `check` says which rules a plan breaks; a policy that means to break them (one
+    variant for everyone) brings a more lenient one.
     """
 
     def __init__(

@@ -126,9 +126,7 @@ class _Watch:
                 await asyncio.sleep(LIVE_PERIOD_S)
 
 
-def _detection_file(
-    config: BenchConfig, writer: ResultWriter, stack: contextlib.ExitStack
-) -> DetectionFile | None:
+def _detection_file(config: BenchConfig, writer: ResultWriter, stack: contextlib.ExitStack) -> DetectionFile | None:
     if not config.save_detections:
         return None
     sizes = {}
@@ -157,7 +155,7 @@ async def _check_reachable(http: aiohttp.ClientSession, url: str) -> None:
             if answer.status != 200:
                 raise InputError(f"the server at {url} is not ready (status {answer.status})")
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        raise InputError(f"no Jellyfish server answers at {url}: {error or 'timeout'}; start one with `serve`") from error
+        raise InputError(f"no Jellyfish server answers at {url}: {error or 'timeout'}; run `serve`") from error
 
 
 def _readiness_url(url: str) -> str:

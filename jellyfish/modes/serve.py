@@ -38,9 +38,7 @@ async def _serve(config: ServerConfig, console: Console, stop: asyncio.Event) ->
     try:
         async with contextlib.AsyncExitStack() as stack:
             with ProgressReport(console) as progress:
-                server = await stack.enter_async_context(
-                    serving(config, _ignore_window, _stoppable(progress, stopped))
-                )
+                server = await stack.enter_async_context(serving(config, _ignore_window, _stoppable(progress, stopped)))
             console.print(f"[bold]ready[/]: {server.url} on {', '.join(config.devices)} (Ctrl-C stops)")
             await stop.wait()
             console.print("draining ...")

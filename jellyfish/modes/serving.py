@@ -107,7 +107,8 @@ async def _listening(service: Service, config: ServerConfig) -> AsyncIterator[st
     await runner.setup()
     try:
         await _listen(runner, config.host, config.port)
-        yield f"ws://{config.host}:{runner.addresses[0][1]}/v1/stream"
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        yield f"ws://{host}:{runner.addresses[0][1]}/v1/stream"
     finally:
         await service.drain()
         await runner.cleanup()

@@ -1,4 +1,4 @@
-"""`jellyfish simulate`: the same server, cameras and control loop as `bench`, in virtual time with simulated devices."""
+"""`jellyfish simulate`: the server, cameras and control loop of `bench`, in virtual time with simulated devices."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ class _Simulation:
         )  # fmt: skip
         trace = with_outages(resolve_trace(group.trace, seed), scenario.faults, name, scenario.duration_s)
         clock = camera_clock(scenario.faults, name, self._start_s)
-        return Setup(config, NoPictures(), trace, FrameWeights(seed), clock)
+        return Setup(config, NoPictures(), trace, FrameWeights(seed, group.frame_size), clock)
 
     def _http(self, stack: contextlib.AsyncExitStack) -> Callable[[str], aiohttp.ClientSession]:
         """Each camera's own connections, so that they can be cut."""
@@ -268,4 +268,3 @@ def _decoding(seconds: float) -> Callable[[bytes], Awaitable[NDArray[np.uint8]]]
         return NO_PICTURE
 
     return decode
-

@@ -52,9 +52,9 @@ def measure_profile(
 ) -> LatencyProfile:
     """Latency of every variant in batches of 1 to `max_batch`.
 
-    Thorough without a budget: every batch size, 30 rounds after 3 to warm up. With `budget_s`, batches of 1, 2, 4, 8 and
-    the largest, as many rounds as the time allows (2 at the least, after 1 to warm up, so a slow device may take longer),
-    and a straight line through the medians: with few samples it is nearer to the truth than the samples are.
+    Thorough without a budget: every batch size, 30 rounds after 3 to warm up. With `budget_s`, batches of 1, 2, 4, 8
+    and the largest, as many rounds as the time allows (2 at the least, after 1 to warm up, so a slow device may take
+    longer), and a straight line through the medians: with few samples it is nearer to the truth than they are.
     p99 is p50 times the 99th percentile of sample / median. Images are noise in 16:9 at the variant's resolution.
     """
     quick = budget_s is not None

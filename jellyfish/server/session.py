@@ -161,9 +161,7 @@ class Session:
         return_s = self.estimator.clock.round_trip_s / 2 + RETURN_MARGIN_S
         return min(captured_s, arrived_s) + self.slo_s - return_s
 
-    def _result(
-        self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped, message: str
-    ) -> wire.Result:
+    def _result(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped, message: str) -> wire.Result:
         now = asyncio.get_running_loop().time()
         uplink_s = arrived_s - self.estimator.clock.to_server(frame.sent_s)
         result = wire.Result(
@@ -182,4 +180,3 @@ class Session:
             execute_ms=outcome.execute_s * 1000,
             detections=tuple(outcome.detections),
         )
-

@@ -35,9 +35,9 @@ async def stream(request: web.Request) -> web.WebSocketResponse:
     service = request.app[SERVICE]
     # Twice the limit, so that a message somewhat too large gets our clear answer; beyond it aiohttp closes with 1009.
     socket = web.WebSocketResponse(max_msg_size=2 * service.limits.message_bytes, compress=False, timeout=1.0)
-    await socket.prepare(request)
     connection = _Connection(socket, service)
     try:
+        await socket.prepare(request)
         await connection.serve()
     except* ProtocolError as errors:
         await connection.refuse(_first_protocol_error(errors))
@@ -80,7 +80,8 @@ class _Connection:
         session.last_heard_s = self._loop.time()
         self._service.announce("join")
         limits = self._service.limits
-        await self.send(wire.Welcome(CLASSES, self._service.ladder, limits.in_flight, limits.message_bytes, session.plan))
+        ladder = self._service.ladder
+        await self.send(wire.Welcome(CLASSES, ladder, limits.in_flight, limits.message_bytes, session.plan))
 
     async def _converse(self, session: Session) -> None:
         """Frames in, results out, until the client says bye or is gone."""

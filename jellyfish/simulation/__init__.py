@@ -1,1 +1,1 @@
-"""Stand-ins for everything real: devices that take the profiled time, frames without pictures, sockets in memory, faults."""
+"""Stand-ins for what is real: devices that take the profiled time, frames without pictures, sockets in memory."""

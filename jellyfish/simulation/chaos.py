@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from jellyfish.simulation.scenario import (
     AnyFault,
+    Clients,
     ClockDrift,
     ClockJump,
-    Clients,
     Cut,
     Deaf,
     Device,

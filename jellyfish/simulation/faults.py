@@ -40,11 +40,14 @@ def with_outages(
     base = trace or BandwidthTrace((0.0,), (UNSHAPED_BPS,), "unshaped")
     end_s = max(horizon_s, *(fault.end_s for fault in outages)) + 60.0
     edges = {0.0} | {edge for fault in outages for edge in (fault.at_s, fault.end_s)}
-    edges |= {round(step * 1.0, 6) for step in range(math.ceil(end_s))}
+    edges |= {float(second) for second in range(math.ceil(end_s))}
     times = sorted(edges)
-    rates = [
-        0.0 if any(fault.at_s <= time_s < fault.end_s for fault in outages) else base.rate_at(time_s) for time_s in times
-    ]
+
+    def rate(time_s: float) -> float:
+        down = any(fault.at_s <= time_s < fault.end_s for fault in outages)
+        return 0.0 if down else base.rate_at(time_s)
+
+    rates = [rate(time_s) for time_s in times]
     return BandwidthTrace(tuple(times), tuple(rates), f"{base.name} with outages")
 
 

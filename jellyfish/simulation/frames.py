@@ -32,9 +32,11 @@ class FrameWeights:
     The reference curve times a factor of the camera's scene, times one of the frame, both log-normal.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, scene: float | None = None) -> None:
+        """`scene`: the camera's factor; None draws it."""
         self._random = random.Random(seed)
-        self._scene = self._random.lognormvariate(0.0, SCENE_SPREAD)
+        drawn = self._random.lognormvariate(0.0, SCENE_SPREAD)
+        self._scene = drawn if scene is None else scene
 
     def __call__(self, image: NDArray[np.uint8], resolution: int) -> bytes:
         """The bytes of one frame."""

@@ -1,4 +1,4 @@
-"""What must hold after every run, whatever went wrong in it. Pure: records and what is left of the service, in; breaches, out.
+"""What must hold after every run, whatever went wrong in it. Pure: records and what is left, in; breaches, out.
 
 That every captured frame has one outcome, and that client and server agree on it, is checked by the run itself.
 """
@@ -78,11 +78,12 @@ def _not_resumed(
 
 def _missed_in_calm(client: str, frames: Sequence[FrameRecord], troubles: Sequence[AnyFault]) -> list[str]:
     """Too many misses while nothing is wrong with this client, whatever is wrong with others."""
-    calm = [
-        record
-        for record in frames
-        if not any(fault.at_s - record.slo_ms / 1000 <= record.captured_s <= fault.end_s + RESUME_S for fault in troubles)
-    ]
+
+    def troubled(record: FrameRecord) -> bool:
+        slo_s, at_s = record.slo_ms / 1000, record.captured_s
+        return any(fault.at_s - slo_s <= at_s <= fault.end_s + RESUME_S for fault in troubles)
+
+    calm = [record for record in frames if not troubled(record)]
     missed = sum(record.outcome is not Outcome.ON_TIME for record in calm)
     if missed > max(1.0, CALM_MISS_RATE * len(calm)):
         return [f"{client}: {missed} of {len(calm)} frames missed while nothing was wrong with it"]

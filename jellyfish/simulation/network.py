@@ -24,7 +24,7 @@ class MemoryConnector(aiohttp.TCPConnector):
         super().__init__(limit=0)
         self._transports: list[asyncio.BaseTransport] = []
 
-    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
+    async def _create_connection(self, req: Any, *_: Any) -> Any:
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.create_connection(self._factory, req.url.host, req.url.port)
         self._transports = [known for known in self._transports if not known.is_closing()]

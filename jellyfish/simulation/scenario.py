@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Clients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`count` cameras alike, called `name-0`, `name-1`, ... With `spread_s` they join one after the other over that time."""
+    """`count` cameras alike, called `name-0`, `name-1`, ... With `spread_s` they join one after the other."""
 
     name: Name
     count: Count = 1
@@ -31,6 +32,8 @@ class Clients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slo_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)] = 100.0
     trace: str = "wifi"
     delay_ms: Seconds = 5.0
+    frame_size: Annotated[float, msgspec.Meta(gt=0, le=100)] | None = None
+    """Size of the frames as a multiple of the reference curve; None draws one for each camera."""
     join_s: Seconds = 0.0
     leave_s: Seconds = 1e6
     spread_s: Seconds = 0.0
@@ -194,9 +197,9 @@ def check(scenario: Scenario, where: str) -> None:
     """InputError for names that are used twice or that nothing has."""
     names, devices = scenario.client_names(), [device.name for device in scenario.devices]
     for what, given in (("clients", names), ("devices", devices)):
-        twice = {name for name in given if list(given).count(name) > 1} if len(given) < 1000 else set()
-        if twice or len(set(given)) != len(given):
-            raise InputError(f"{where}: two {what} are called {min(twice, default='the same')}; name each group differently")
+        twice = [name for name, count in Counter(given).items() if count > 1]
+        if twice:
+            raise InputError(f"{where}: two {what} are called {twice[0]}; give each a name of its own")
     for fault in scenario.faults:
         kind = str(type(fault).__struct_config__.tag)
         client, device = getattr(fault, "client", None), getattr(fault, "device", None)

@@ -18,6 +18,7 @@ from jellyfish.errors import InputError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.results.records import FrameRecord
+from jellyfish.simulation.network import MemoryConnector
 from tests.server.peer import http
 
 URL = "ws://server/v1/stream"
@@ -78,6 +79,8 @@ class Setup:
 
     async def run(self, start_s: float, end_s: float) -> None:
         async with http() as session:
+            assert isinstance(session.connector, MemoryConnector)
+            self.connector = session.connector
             await self.camera.run(session, URL, start_s, end_s)
 
     @property

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import aiohttp
 import numpy as np
-from aiohttp import web
 from numpy.typing import NDArray
 
 from jellyfish import wire
@@ -20,8 +19,8 @@ from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.timed import Disturbance, TimedExecutor
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.profile.table import LatencyProfile, VariantLatency
-from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
+from jellyfish.simulation.network import URL, MemoryConnector, listening
 
 SMALL, LARGE = Variant(128, 0.25), Variant(448, 1.0)
 PROFILE = LatencyProfile(
@@ -46,36 +45,22 @@ async def decode(jpeg: bytes) -> NDArray[np.uint8]:
     return decode_jpeg(jpeg, 4096, 4096)
 
 
-class MemoryConnector(aiohttp.TCPConnector):
-    """Connects through the loop, so that a virtual-time loop can keep sockets in memory."""
-
-    async def _create_connection(self, req: object, *_: object) -> object:
-        loop = asyncio.get_running_loop()
-        _, protocol = await loop.create_connection(self._factory, req.url.host, req.url.port)  # type: ignore[attr-defined]
-        return protocol
-
-
 @contextlib.asynccontextmanager
 async def running(limits: Limits | None = None, disturbance: Disturbance | None = None) -> AsyncIterator[Service]:
     """A service behind its HTTP application on the in-memory host `server`, port 80."""
     dispatcher = Dispatcher(TimedExecutor(PROFILE, disturbance), PROFILE, SMALL, 4)
     service = Service([dispatcher], (SMALL, LARGE), NoAccuracy(), decode, limits or Limits())
-    service.ready = True
     task = asyncio.create_task(dispatcher.run())
-    runner = web.AppRunner(create_app(service), access_log=None)
-    await runner.setup()
-    server = await asyncio.get_running_loop().create_server(runner.server, "server", 80)
     try:
-        yield service
+        async with listening(service):
+            yield service
     finally:
-        server.close()
-        await runner.cleanup()
         task.cancel()
 
 
 @contextlib.asynccontextmanager
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(connector=MemoryConnector(limit=0)) as session:
+    async with aiohttp.ClientSession(connector=MemoryConnector()) as session:
         yield session
 
 
@@ -109,7 +94,7 @@ class Peer:
 async def connected(clock_ahead_s: float = 0.0) -> AsyncIterator[Peer]:
     """A peer that has not said hello yet."""
     loop = asyncio.get_running_loop()
-    async with http() as session, session.ws_connect("ws://server/v1/stream") as socket:
+    async with http() as session, session.ws_connect(URL) as socket:
         yield Peer(socket, lambda: loop.time() + clock_ahead_s)
 
 

@@ -33,9 +33,7 @@ def with_faults(*faults: msgspec.Struct, seconds: float = 6.0) -> Scenario:
 
 
 def records(folder: Path) -> list[FrameRecord]:
-    return [
-        msgspec.json.decode(line, type=FrameRecord) for line in (folder / "frames.jsonl").read_bytes().splitlines()
-    ]
+    return [msgspec.json.decode(line, type=FrameRecord) for line in (folder / "frames.jsonl").read_bytes().splitlines()]
 
 
 def test_the_same_seed_gives_the_same_frames_byte_for_byte_and_another_seed_does_not(tmp_path: Path) -> None:
@@ -76,7 +74,7 @@ def test_a_connection_that_is_cut_comes_back(tmp_path: Path) -> None:
     assert Reason.DISCONNECTED in reasons
 
 
-def test_a_device_that_fails_is_used_again_when_it_works_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_device_that_failed_is_used_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert chaos_breaches(with_faults(DeviceError(1.0, "gpu-0", 2.0)), tmp_path / "run") == []
     assert Reason.DEVICE_ERROR in {record.reason for record in records(tmp_path / "run")}
     assert "simulated device error" in caplog.text

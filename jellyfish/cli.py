@@ -32,6 +32,7 @@ app.add_typer(video_app, name="video")
 SWITCH_INTERVAL_S = 0.0005
 """The event loop gets the interpreter back from worker threads after at most this; Python's default is 5 ms."""
 
+PLAIN_WIDTH = 110
 DEFAULT_VIDEO = Path("videos")
 
 Device = Annotated[
@@ -88,7 +89,7 @@ def serve(
         threads,
         limits,
     )
-    _run(serve_mode(config, Console()))
+    _run(serve_mode(config, _console()))
 
 
 @app.command()
@@ -133,7 +134,7 @@ def bench(
     )
     from jellyfish.modes.bench import bench as bench_mode  # here, so that a wrong option need not wait for torch
 
-    _run(bench_mode(BenchConfig(cameras, duration, results, seed, connect, save_detections, server), Console()))
+    _run(bench_mode(BenchConfig(cameras, duration, results, seed, connect, save_detections, server), _console()))
 
 
 @app.command()
@@ -151,9 +152,9 @@ def simulate(
     from jellyfish.modes import simulate as mode
 
     if scenario is not None and chaos is None:
-        _guard(lambda: mode.simulate(scenario, results, seed, Console()))
+        _guard(lambda: mode.simulate(scenario, results, seed, _console()))
     elif chaos is not None and scenario is None:
-        _guard(lambda: mode.simulate_chaos(chaos, results, Console()))
+        _guard(lambda: mode.simulate_chaos(chaos, results, _console()))
     else:
         raise typer.BadParameter("give either a scenario file or --chaos SEED", param_hint="SCENARIO")
 
@@ -169,7 +170,7 @@ def profile(
     """Measure how long a device takes for every variant and batch; saved for `serve` and `bench`."""
     from jellyfish.modes.profile import profile as profile_mode
 
-    _guard(lambda: profile_mode(_devices(device), weights, max_batch, threads, quick, Console()))
+    _guard(lambda: profile_mode(_devices(device), weights, max_batch, threads, quick, _console()))
 
 
 @app.command()
@@ -193,7 +194,7 @@ def train(
         output=output, folder=folder, scenes=scenes, steps=steps, seed=seed, device=device, workers=workers,
         resume=resume, command=" ".join(["jellyfish", *sys.argv[1:]]),
     )  # fmt: skip
-    _guard(lambda: train_mode(config, Console()))
+    _guard(lambda: train_mode(config, _console()))
 
 
 @video_app.command("make")
@@ -207,7 +208,13 @@ def video_make(
     """Render street videos with exact labels beside them. Without options: the clips that ship, the same again."""
     from jellyfish.modes.video import make
 
-    _guard(lambda: make(folder, name, layout, seed, duration, Console()))
+    _guard(lambda: make(folder, name, layout, seed, duration, _console()))
+
+
+def _console() -> Console:
+    """Where people read: the terminal as wide as it is, files and pipes wide enough for the tables."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 def _devices(text: str) -> tuple[str, ...]:

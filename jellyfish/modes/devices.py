@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import cv2
 import torch
 
 from jellyfish.config import ServerConfig
@@ -38,9 +39,13 @@ class Device:
 
 
 def set_threads(threads: int | None) -> int:
-    """Set torch's threads: by default one core is left to sockets, decoding and the event loop."""
+    """Set torch's threads: by default one core is left to sockets, decoding and the event loop.
+
+    Frames are scaled on one thread each: there are several at a time anyway.
+    """
     count = threads or max(1, (os.cpu_count() or 2) - 1)
     torch.set_num_threads(count)
+    cv2.setNumThreads(1)
     return count
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import socket
@@ -26,6 +27,10 @@ PATIENCE_S = 15.0
 JPEG = encode_jpeg(np.random.default_rng(0).integers(0, 255, (108, 192, 3), np.uint8))
 HELLO = wire.Hello("misbehaving", 15, 250)
 SMALL_BUFFER_BYTES = 4096
+UNREAD_FPS = 200
+"""Of a client that never reads: enough that its answers fill every buffer within seconds."""
+BINARY, MASKED = 0x82, 0x80
+"""First two bytes of a WebSocket message, before its length."""
 
 
 @contextlib.asynccontextmanager
@@ -103,8 +108,17 @@ async def large_message(http: aiohttp.ClientSession, url: str) -> str:
 
 
 async def enormous_message(http: aiohttp.ClientSession, url: str) -> str:
-    """Beyond twice the limit."""
-    return await send_bytes(http, url, bytes(12 * 1024**2))
+    """Beyond twice the limit. By hand, as client libraries often overlook the reason while they still send."""
+    host, port = address(url)
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(upgrade(host))
+    await reader.readuntil(b"\r\n\r\n")
+    size = 12 * 1024**2
+    writer.write(struct.pack(">BBQ4x", BINARY, MASKED | 127, size) + bytes(size))
+    async with asyncio.timeout(PATIENCE_S):
+        _, code = struct.unpack(">HH", await reader.readexactly(4))
+    writer.transport.abort()
+    return f"closed {code}"
 
 
 async def unknown_version(http: aiohttp.ClientSession, url: str) -> str:
@@ -138,29 +152,51 @@ async def gone_in_mid_frame(http: aiohttp.ClientSession, url: str) -> str:
     """Reset after a third of a WebSocket message."""
     async with opened(http, url) as stream:
         raw = stream.get_extra_info("socket")
-        os.write(raw.fileno(), struct.pack(">BBH4x", 0x82, 0x80 | 126, 30_000) + bytes(10_000))
+        os.write(raw.fileno(), struct.pack(">BBH4x", BINARY, MASKED | 126, 30_000) + bytes(10_000))
         reset(raw)
         raw.shutdown(socket.SHUT_RDWR)
     return "(gone)"
 
 
 async def never_reads(http: aiohttp.ClientSession, url: str) -> str:
-    """Sends frames, never takes an answer, until the server cuts it off."""
+    """Sends frames, takes no answer, until the server cuts it off. By hand, as client libraries read ahead."""
     loop = asyncio.get_running_loop()
-    connector = aiohttp.TCPConnector(socket_factory=_small_buffers)
-    async with aiohttp.ClientSession(connector=connector) as own, opened(own, url) as stream:
-        stream.get_extra_info("socket")
-        begin_s = loop.time()
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                for frame in range(1_000_000):
-                    await stream.send_bytes(wire.encode(wire.Frame(frame, 192, begin_s, begin_s, b"no image")))
-                    await asyncio.sleep(0.001)
-        except ConnectionError:
-            return "cut off"
-        except TimeoutError:
-            return f"NOT CUT OFF in {PATIENCE_S:g} s"
-    return "never"
+    own = socket.socket()
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
+    own.setblocking(False)
+    await loop.sock_connect(own, address(url))
+    reader, writer = await asyncio.open_connection(sock=own, limit=SMALL_BUFFER_BYTES)
+    writer.write(upgrade("server"))
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(masked(wire.encode(HELLO)))
+    while not isinstance(message := wire.decode(await unmasked(reader)), wire.Welcome):
+        if isinstance(message, wire.Ping):
+            writer.write(masked(wire.encode(wire.Pong(message.server_s, loop.time(), loop.time()))))
+    try:
+        async with asyncio.timeout(2 * PATIENCE_S):
+            for frame in itertools.count():
+                writer.write(masked(wire.encode(wire.Frame(frame, 192, 0.0, 0.0, b"no image"))))
+                await writer.drain()
+                await asyncio.sleep(1 / UNREAD_FPS)
+    except ConnectionError:
+        return "cut off"
+    except TimeoutError:
+        writer.transport.abort()
+    return f"NOT CUT OFF in {2 * PATIENCE_S:g} s"
+
+
+def masked(data: bytes) -> bytes:
+    """A short WebSocket message of a client's; the mask is zeros."""
+    size = bytes([MASKED | len(data)]) if len(data) < 126 else struct.pack(">BH", MASKED | 126, len(data))
+    return bytes([BINARY]) + size + bytes(4) + data
+
+
+async def unmasked(reader: asyncio.StreamReader) -> bytes:
+    """The server's next message."""
+    size = (await reader.readexactly(2))[1]
+    if size == 126:
+        (size,) = struct.unpack(">H", await reader.readexactly(2))
+    return await reader.readexactly(size)
 
 
 async def no_http(http: aiohttp.ClientSession, url: str) -> str:
@@ -171,13 +207,6 @@ async def no_http(http: aiohttp.ClientSession, url: str) -> str:
         line = await reader.readline()
     writer.close()
     return line.decode(errors="replace").strip() or "closed"
-
-
-def _small_buffers(info: Any) -> socket.socket:
-    """A socket that holds few answers."""
-    made = socket.socket(info[0], info[1], info[2])
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
-    return made
 
 
 def address(url: str) -> tuple[str, int]:

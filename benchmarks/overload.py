@@ -159,8 +159,19 @@ def drops(tally: Tally) -> str:
 
 def table(phases: dict[float, Phase], arguments: argparse.Namespace) -> Table:
     """One row per load."""
-    shown = Table(title=f"{arguments.variant}, SLO {arguments.slo_ms:g} ms, {arguments.rounds} x {arguments.seconds:g} s")
-    for name in ("load", "clients", "offered fps", "ideal fps (batch)", "goodput fps", "of ideal", "mean batch", "p99 ms"):
+    shown = Table(
+        title=f"{arguments.variant}, SLO {arguments.slo_ms:g} ms, {arguments.rounds} x {arguments.seconds:g} s"
+    )
+    for name in (
+        "load",
+        "clients",
+        "offered fps",
+        "ideal fps (batch)",
+        "goodput fps",
+        "of ideal",
+        "mean batch",
+        "p99 ms",
+    ):
         shown.add_column(name, justify="right")
     shown.add_column("not on time")
     for share, phase in phases.items():

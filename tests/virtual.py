@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-import async_solipsism
+from jellyfish.simulation.virtual_loop import VirtualLoop
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -15,7 +15,7 @@ Arguments = ParamSpec("Arguments")
 
 def run_virtual(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """Run `coroutine` to its end on a fresh loop in virtual time (starting at 0) and return its result."""
-    with asyncio.Runner(loop_factory=async_solipsism.EventLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(coroutine)
 
 

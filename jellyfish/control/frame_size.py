@@ -6,6 +6,8 @@ client, learnt from its frames, says how much more or less its scene compresses.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from jellyfish.control.filters import Ewma
@@ -14,6 +16,7 @@ RATIO_RESOLUTIONS = (128.0, 256.0, 384.0, 512.0, 608.0)
 RAW_TO_JPEG = (4.8, 5.8, 6.8, 7.6, 8.1)
 
 
+@functools.cache
 def reference_bytes(resolution: int) -> float:
     """Bytes of a 16:9 frame, `resolution` pixels wide, as a JPEG of quality 90: raw bytes / interpolated ratio."""
     raw_bytes = resolution * (resolution * 9 / 16) * 3

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import async_solipsism
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +45,7 @@ from jellyfish.simulation.model import load_model
 from jellyfish.simulation.network import URL, MemoryConnector, listening
 from jellyfish.simulation.scenario import Clients, Cut, PlannerSlow, Scenario, load_scenario
 from jellyfish.simulation.strangers import misbehave
+from jellyfish.simulation.virtual_loop import VirtualLoop
 
 GRACE_S = 0.5
 """Virtual time after the last farewell in which the server's side winds up."""
@@ -111,7 +111,7 @@ def run_scenario(
     The same scenario gives the same frames, byte for byte. Raises InputError for what cannot be simulated, and
     RunError when the frames do not add up.
     """
-    with asyncio.Runner(loop_factory=async_solipsism.EventLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(_Simulation(scenario).run(folder, progress, on_service))
 
 

@@ -28,37 +28,56 @@ WRITE_TIMEOUT_S = 5.0
 
 _log = logging.getLogger(__name__)
 _MessageT = TypeVar("_MessageT", bound=wire.Message)
+_ErrorT = TypeVar("_ErrorT", bound=Exception)
 
 
-async def stream(request: web.Request) -> web.WebSocketResponse:
+async def stream(request: web.Request) -> web.StreamResponse:
     """Serve one client from its hello to its end."""
     service = request.app[SERVICE]
     # Twice the limit, so that a message somewhat too large gets our clear answer; beyond it aiohttp closes with 1009.
     socket = web.WebSocketResponse(max_msg_size=2 * service.limits.message_bytes, compress=False, timeout=1.0)
-    connection = _Connection(socket, service)
     try:
         await socket.prepare(request)
+    except ConnectionError as error:
+        _log.info("client gone: %s", error)
+        return web.Response()  # reaches nobody; aiohttp wants one
+    connection = _Connection(request, socket, service)
+    try:
         await connection.serve()
     except* ProtocolError as errors:
-        await connection.refuse(_first_protocol_error(errors))
+        await connection.refuse(_first(errors))
     except* (ConnectionError, TimeoutError) as errors:
-        _log.info("client gone: %s", errors.exceptions[0])
-    with contextlib.suppress(ConnectionError, TimeoutError):
-        await socket.close()
+        _log.info("client gone: %r", _first(errors))
+    await _close(request, socket)
     return socket
 
 
-def _first_protocol_error(errors: BaseExceptionGroup[ProtocolError]) -> ProtocolError:
-    """The protocol error inside a (possibly nested) group."""
+async def _close(request: web.Request, socket: web.WebSocketResponse) -> None:
+    """Say goodbye; a client that does not take it is cut off."""
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(WRITE_TIMEOUT_S):
+            await socket.close()
+    if request.transport is not None and request.transport.get_write_buffer_size() > 0:
+        _abort(request)
+
+
+def _abort(request: web.Request) -> None:
+    """End the connection without sending what is left: an orderly end would wait for the client for ever."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _first(errors: BaseExceptionGroup[_ErrorT]) -> _ErrorT:
+    """The first error inside a (possibly nested) group."""
     first = errors.exceptions[0]
-    return first if isinstance(first, ProtocolError) else _first_protocol_error(first)
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 class _Connection:
     """The reading and writing side of one session."""
 
-    def __init__(self, socket: web.WebSocketResponse, service: Service) -> None:
-        self._socket, self._service = socket, service
+    def __init__(self, request: web.Request, socket: web.WebSocketResponse, service: Service) -> None:
+        self._request, self._socket, self._service = request, socket, service
         self._loop = asyncio.get_running_loop()
         # Answers that wait for a slow reader are bounded: no further frame is read while so many are open.
         self._open_slots = asyncio.Semaphore(4 * service.limits.in_flight)
@@ -149,8 +168,12 @@ class _Connection:
 
     async def send(self, message: wire.Message) -> None:
         """Write one message; TimeoutError when the client does not read."""
-        async with asyncio.timeout(WRITE_TIMEOUT_S):
-            await self._socket.send_bytes(wire.encode(message))
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await self._socket.send_bytes(wire.encode(message))
+        except TimeoutError:
+            _abort(self._request)
+            raise
 
     async def refuse(self, error: ProtocolError) -> None:
         """Tell the client what it did wrong, as far as it still listens."""

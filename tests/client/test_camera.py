@@ -163,7 +163,7 @@ async def test_a_server_that_falls_silent_is_taken_for_gone_and_connected_to_ane
         setup.connector.stop_reading()
         await task
     assert setup.complete(380)
-    assert setup.outcomes[Outcome.LOST, Reason.DISCONNECTED] == 3
+    assert 1 <= setup.outcomes[Outcome.LOST, Reason.DISCONNECTED] <= 3
     assert {r.outcome for r in setup.records if 4 < r.captured_s < 12} == {Outcome.SKIPPED}
     assert {r.outcome for r in setup.records if r.captured_s > 15} == {Outcome.ON_TIME}
 

@@ -1,0 +1,235 @@
+"""An event loop in virtual time: its clock jumps to the next timer, and its connections stay in memory.
+
+Whatever runs on it runs as fast as the processor allows and the same way every time. Only what simulations need is
+there: timers, tasks, and stream connections between parties on the same loop, woken by what is written to them, so that
+thousands of idle ones cost nothing. Threads, real sockets, signals and subprocesses have no place in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+HIGH_WATER_BYTES, LOW_WATER_BYTES = 128 * 1024, 32 * 1024
+"""A writer is told to pause and to go on at so many bytes that the other side has not taken."""
+RESOLUTION_S = 1e-9
+_Result = TypeVar("_Result")
+_Arguments = TypeVarTuple("_Arguments")
+Factory = Callable[[], asyncio.BaseProtocol]
+
+
+class NothingLeftError(RuntimeError):
+    """Everything waits, and no timer is set: what runs would wait for ever."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Starts at time 0. For `asyncio.Runner(loop_factory=VirtualLoop)`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._clock = _Clock()
+        self._selector = self._clock  # what BaseEventLoop asks to wait
+        self._clock_resolution = RESOLUTION_S
+        self._listeners: dict[tuple[str, int], Factory] = {}
+
+    def time(self) -> float:
+        """Virtual seconds since the loop was made."""
+        return self._clock.now
+
+    async def create_server(self, protocol_factory: Factory, host: Any = None, port: Any = None, **_: Any) -> Any:
+        """Listen at an address of this loop's own. OSError when it is taken."""
+        if (host, port) in self._listeners:
+            raise OSError(f"{host}:{port} is taken")
+        self._listeners[host, port] = protocol_factory
+        return _Server(self._listeners, (host, port))
+
+    async def create_connection(self, protocol_factory: Factory, host: Any = None, port: Any = None, **_: Any) -> Any:
+        """Connect to a server of this loop; ConnectionRefusedError when nobody listens there."""
+        factory = self._listeners.get((host, port))
+        if factory is None:
+            raise ConnectionRefusedError(f"nobody listens at {host}:{port}")
+        client, server = MemoryTransport(self, protocol_factory()), MemoryTransport(self, factory())
+        client.connect(server)
+        return client, client.get_protocol()
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[_Arguments]], _Result], *args: *_Arguments
+    ) -> asyncio.Future[_Result]:
+        """Run in place: there are no threads in virtual time."""
+        done: asyncio.Future[_Result] = self.create_future()
+        done.set_result(func(*args))
+        return done
+
+    def _process_events(self, event_list: object) -> None:
+        """Nothing comes from outside."""
+
+    def _write_to_self(self) -> None:
+        """Nobody else could wake this loop, and it never sleeps."""
+
+
+class _Clock:
+    """Stands where BaseEventLoop has its selector: instead of waiting, it moves the time on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def select(self, timeout: float | None) -> list[object]:
+        if timeout is None:
+            raise NothingLeftError("everything waits for something that cannot happen any more")
+        self.now += timeout
+        return []
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class _Server:
+    """A listening address, until it is closed."""
+
+    def __init__(self, listeners: dict[tuple[str, int], Factory], address: tuple[str, int]) -> None:
+        self._listeners, self._address = listeners, address
+
+    def close(self) -> None:
+        self._listeners.pop(self._address, None)
+
+    async def wait_closed(self) -> None:
+        """Closed at once."""
+
+
+class MemoryTransport(asyncio.Transport):
+    """One end of a connection. What is written lies at the other end until that end's protocol takes it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.BaseProtocol) -> None:
+        super().__init__({"peername": ("memory", 0), "sockname": ("memory", 0)})
+        self._loop, self._protocol = loop, protocol
+        self._peer: MemoryTransport | None = None
+        self._inbox: deque[bytes] = deque()
+        self._inbox_bytes = 0
+        self._ended = False
+        self._reading = True
+        self._delivering = False
+        self._closing = False
+        self._told_to_pause = False
+
+    def connect(self, peer: MemoryTransport) -> None:
+        """Tie two ends together and tell both protocols."""
+        self._peer, peer._peer = peer, self
+        for end in (peer, self):
+            end._protocol.connection_made(end)
+
+    # --- writing -----------------------------------------------------------------------------------------
+
+    def write(self, data: Any) -> None:
+        """Lay `data` at the other end; nothing happens on a connection that is closing."""
+        if self._closing or self._peer is None or not data:
+            return
+        self._peer._receive(bytes(data))
+        if self._peer._inbox_bytes > HIGH_WATER_BYTES and not self._told_to_pause:
+            self._told_to_pause = True
+            self._protocol.pause_writing()
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that the other end has not taken."""
+        return 0 if self._peer is None else self._peer._inbox_bytes
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """The limits are fixed."""
+
+    def can_write_eof(self) -> bool:
+        """No half-closed connections."""
+        return False
+
+    # --- reading -----------------------------------------------------------------------------------------
+
+    def pause_reading(self) -> None:
+        """Leave what comes in the inbox."""
+        self._reading = False
+
+    def resume_reading(self) -> None:
+        """Take it again."""
+        self._reading = True
+        self._deliver_soon()
+
+    def is_reading(self) -> bool:
+        """Whether what comes is taken."""
+        return self._reading and not self._closing
+
+    def _receive(self, data: bytes) -> None:
+        self._inbox.append(data)
+        self._inbox_bytes += len(data)
+        self._deliver_soon()
+
+    def _deliver_soon(self) -> None:
+        if not self._delivering and not self._closing:
+            self._delivering = True
+            self._loop.call_soon(self._deliver)
+
+    def _deliver(self) -> None:
+        """Hand the inbox to the protocol and, the next time round, the end of the connection.
+
+        Not at once: whoever waits for what came last gets it before it learns that nothing comes any more.
+        """
+        self._delivering = False
+        if not self._inbox and self._ended and self._reading and not self._closing:
+            self._end()
+            return
+        while self._inbox and self._reading and not self._closing:
+            data = self._inbox.popleft()
+            self._inbox_bytes -= len(data)
+            if isinstance(self._protocol, asyncio.Protocol):
+                self._protocol.data_received(data)
+        if self._peer is not None and self._inbox_bytes <= LOW_WATER_BYTES:
+            self._peer._go_on_writing()
+        if self._ended and not self._inbox:
+            self._deliver_soon()
+
+    def _end(self) -> None:
+        """The other end has closed."""
+        keep_open = isinstance(self._protocol, asyncio.Protocol) and self._protocol.eof_received()
+        if not keep_open:
+            self.close()
+
+    def _go_on_writing(self) -> None:
+        if self._told_to_pause and not self._closing:
+            self._told_to_pause = False
+            self._protocol.resume_writing()
+
+    # --- closing -----------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End the connection behind what has been written."""
+        if self._closing:
+            return
+        self._lose(None)
+        if self._peer is not None and not self._peer._closing:
+            self._peer._ended = True
+            self._peer._deliver_soon()
+
+    def abort(self) -> None:
+        """Cut the connection: the other end loses what it has not taken yet."""
+        if self._closing:
+            return
+        self._lose(None)
+        if self._peer is not None and not self._peer._closing:
+            self._peer._inbox.clear()
+            self._peer._inbox_bytes = 0
+            self._peer._lose(ConnectionResetError("the connection was cut"))
+
+    def _lose(self, error: Exception | None) -> None:
+        self._closing = True
+        self._loop.call_soon(self._protocol.connection_lost, error)
+
+    def is_closing(self) -> bool:
+        """Whether the connection is closed or about to be."""
+        return self._closing
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Who is told what comes."""
+        return self._protocol
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Tell another one from now on (HTTP hands over to WebSocket so)."""
+        self._protocol = protocol

@@ -181,7 +181,7 @@ class _Simulation:
         self, function: Callable[[Problem, Plan | None], Plan], problem: Problem, running: Plan | None
     ) -> Plan:
         for fault in self._scenario.faults:
-            if isinstance(fault, PlannerSlow) and fault.at_s <= self._run_s() < fault.end_s:
+            if isinstance(fault, PlannerSlow) and fault.at_s <= self._run_s() < fault.at_s + fault.for_s:
                 await asyncio.sleep(fault.takes_s)
         return function(problem, running)
 

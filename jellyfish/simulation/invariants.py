@@ -12,7 +12,7 @@ import msgspec
 
 from jellyfish.core import Outcome
 from jellyfish.results.records import FrameRecord
-from jellyfish.simulation.scenario import AnyFault, Scenario
+from jellyfish.simulation.scenario import AnyFault, PlannerError, PlannerSlow, Scenario
 
 RESUME_S = 1.0
 """Service is back this long after a fault's end."""
@@ -37,6 +37,8 @@ def breaches(scenario: Scenario, records: Iterable[FrameRecord], remains: Remain
     found = _left_over(scenario, remains)
     for client in scenario.client_names():
         troubles = [fault for fault in scenario.faults if _concerns(fault, client)]
+        if troubles:  # a planner in trouble harms nobody by itself, but it does not help either
+            troubles += [fault for fault in scenario.faults if isinstance(fault, PlannerError | PlannerSlow)]
         found += _not_resumed(client, frames[client], troubles, scenario)
         found += _missed_in_calm(client, frames[client], troubles)
     return found

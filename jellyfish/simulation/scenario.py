@@ -111,6 +111,11 @@ class PlannerSlow(Fault, frozen=True, tag="planner_slow"):
     for_s: Positive
     takes_s: Positive = 5.0
 
+    @property
+    def end_s(self) -> float:
+        """When the last plan that was begun in this time is there."""
+        return self.at_s + self.for_s + self.takes_s
+
 
 class Garbage(Fault, frozen=True, tag="garbage"):
     """A stranger connects again and again and sends bytes that are no message."""

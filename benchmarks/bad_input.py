@@ -4,7 +4,8 @@
 
 Server, well-behaved and misbehaving clients are three processes on one machine. The server decodes for real; its device
 is a timed one of 10 ms a batch, so that latencies are about the server. The exit code is 1 when the server logged an
-error or a traceback, or when sessions or tasks were left over in the end.
+error or a traceback, when it did nothing about some client (`NOT CUT OFF`, `NOTHING`), or when sessions or tasks were
+left over in the end.
 """
 
 from __future__ import annotations
@@ -164,7 +165,8 @@ async def measure(arguments: argparse.Namespace, console: Console) -> bool:
     )
     for message, count in Counter(complaints.found).most_common(5):
         console.print(f"{count} x {message}", markup=False)
-    return not (sessions_left or tasks_left > 0 or complaints.found)
+    ignored = any("NOT" in answer for counts in reactions.values() for answer in counts)
+    return not (ignored or sessions_left or tasks_left > 0 or complaints.found)
 
 
 def reaction_table(reactions: Reactions) -> Table:

@@ -15,6 +15,7 @@ import uvloop
 from rich.console import Console
 from rich.markup import escape
 
+from jellyfish import __version__
 from jellyfish.config import BenchConfig, CameraConfig, Limits, ServerConfig
 from jellyfish.errors import InputError, JellyfishError
 
@@ -51,6 +52,21 @@ MaxBatch = Annotated[int, typer.Option(min=1, max=64, help="Largest batch.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of one forward pass on cpu; by default cores - 1.")]
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"jellyfish {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The commands say the rest."""
+
+
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
@@ -74,7 +90,12 @@ def serve(
     from jellyfish.modes.serve import serve as serve_mode
 
     limits = Limits(
-        max_clients, max_message_kb * 1024, max_image_side, hello_timeout_s, silence_timeout_s, max_in_flight
+        clients=max_clients,
+        message_bytes=max_message_kb * 1024,
+        image_side=max_image_side,
+        hello_timeout_s=hello_timeout_s,
+        silence_timeout_s=silence_timeout_s,
+        in_flight=max_in_flight,
     )
     config = ServerConfig(
         host,

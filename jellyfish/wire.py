@@ -28,6 +28,10 @@ HEADER_BYTES = _PREFIX.size + _CHECKSUM.size
 _FRAME = struct.Struct("<IHdd")
 FRAME_OVERHEAD_BYTES = HEADER_BYTES + _FRAME.size
 """What a frame message adds to its JPEG."""
+MAX_CONTROL_BYTES = 64 * 1024
+"""Most bytes in the body of any other message: its JSON is parsed on the event loop, where it holds up every client."""
+NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+\Z"
+"""Names of clients have no control characters: they get into logs and terminals."""
 
 
 class Kind(enum.IntEnum):
@@ -51,7 +55,7 @@ _Seconds = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
 class Hello(msgspec.Struct, frozen=True):
     """Client, first: who it is and what it asks for."""
 
-    client: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    client: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=NAME_PATTERN)]
     fps: Annotated[float, msgspec.Meta(gt=0, le=240)]
     slo_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)]
 
@@ -174,13 +178,16 @@ def encode(message: Message) -> bytes:
 
 
 def decode(data: bytes) -> Message:
-    """The message in `data`; ProtocolError (`bad_message`, `unknown_version`) that says what is wrong with it."""
+    """The message in `data`; ProtocolError that says what is wrong with it.
+
+    Its code is `bad_message`, `unknown_version`, or, for all but frames, `message_too_large`.
+    """
     kind, body = _checked(data)
     if kind is Kind.FRAME:
         return _decode_frame(body)
     try:
         return _DECODERS[kind].decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError("bad_message", f"the body of this {kind.name.lower()} cannot be read: {error}") from error
 
 
@@ -196,6 +203,10 @@ def _checked(data: bytes) -> tuple[Kind, memoryview]:
     body = memoryview(data)[HEADER_BYTES:]
     if len(body) != length:
         raise ProtocolError("bad_message", f"the header announces {length} bytes of body, {len(body)} came")
+    if number != Kind.FRAME and length > MAX_CONTROL_BYTES:
+        raise ProtocolError(
+            "message_too_large", f"{length} bytes; at most {MAX_CONTROL_BYTES} are taken of what is not a frame"
+        )
     (checksum,) = _CHECKSUM.unpack_from(data, _PREFIX.size)
     if zlib.crc32(body, zlib.crc32(data[: _PREFIX.size])) != checksum:
         raise ProtocolError("bad_message", "the checksum does not match: the message was corrupted on its way")

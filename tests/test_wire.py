@@ -17,7 +17,12 @@ counts = st.integers(0, 2**31)
 plans = st.builds(wire.PlanMessage, st.sampled_from([128, 448]), st.text(max_size=10), st.booleans(), shares)
 detections = st.builds(Detection, st.integers(0, 5), shares, shares, shares, shares, shares)
 messages = st.one_of(
-    st.builds(wire.Hello, st.text(min_size=1, max_size=64), st.floats(0.1, 240), st.floats(1, 60_000)),
+    st.builds(
+        wire.Hello,
+        st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=64),
+        st.floats(0.1, 240),
+        st.floats(1, 60_000),
+    ),
     st.builds(wire.Welcome, st.just(("car",)), st.just((128, 448)), counts, counts, plans),
     st.builds(wire.Frame, st.integers(0, 2**32 - 1), st.integers(1, 65535), seconds, seconds, st.binary(max_size=200)),
     st.builds(
@@ -78,6 +83,11 @@ def sealed(kind: int, body: bytes, version: int = wire.VERSION) -> bytes:
         (sealed(wire.Kind.HELLO, b'{"client": "a", "fps": 0, "slo_ms": 100}'), "bad_message", "fps"),
         (sealed(wire.Kind.HELLO, b'{"client": "a", "fps": 15}'), "bad_message", "slo_ms"),
         (sealed(wire.Kind.HELLO, b"\xff\xfe"), "bad_message", "hello"),
+        (sealed(wire.Kind.HELLO, b'{"client": "a\\u001b[2J", "fps": 1, "slo_ms": 1}'), "bad_message", "client"),
+        (sealed(wire.Kind.HELLO, b'{"client": "a\\n", "fps": 1, "slo_ms": 1}'), "bad_message", "client"),
+        (sealed(wire.Kind.HELLO, b'{"client": "' + 65 * b"a" + b'", "fps": 1, "slo_ms": 1}'), "bad_message", "client"),
+        (sealed(wire.Kind.BYE, b'{"more": ' + 20_000 * b"[" + 20_000 * b"]" + b"}"), "bad_message", "bye"),
+        (sealed(wire.Kind.BYE, b"{" + 65_536 * b" " + b"}"), "message_too_large", "65538"),
         (sealed(wire.Kind.PONG, b'{"server_s": 1e99, "received_s": 0, "sent_s": 0}'), "bad_message", "server_s"),
         (sealed(wire.Kind.FRAME, b"short"), "bad_message", "at least"),
         (sealed(wire.Kind.FRAME, struct.pack("<IHdd", 1, 128, float("nan"), 0.0)), "bad_message", "captured_s"),

@@ -33,8 +33,8 @@ class Sizer:
             self._link_free_s = max(self._link_free_s, now) + 8 * size_bytes / self._bandwidth_bps
 
     def answered(self, bandwidth_bps: float, rest_s: float) -> None:
-        """An answer came: the server's newest estimate, and the time the frame took beyond its uplink."""
-        self._bandwidth_bps = bandwidth_bps
+        """An answer came: the server's newest estimate (0: it gives none), and the frame's time beyond its uplink."""
+        self._bandwidth_bps = bandwidth_bps or None
         self._rest_s.add(rest_s)
 
     def choose(

@@ -88,10 +88,6 @@ class ClockOffset:
         """A time on the client's clock as a time on the server's."""
         return client_s - self.offset_s
 
-    def to_client(self, server_s: float) -> float:
-        """A time on the server's clock as a time on the client's."""
-        return server_s + self.offset_s
-
 
 def _round_trip(reading: Reading) -> float:
     return reading.round_trip_s

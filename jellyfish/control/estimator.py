@@ -8,8 +8,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-import msgspec
-
 from jellyfish.control.clock import ClockOffset
 from jellyfish.control.filters import ErrorBasedFilter, Ewma, HarmonicWindow
 from jellyfish.control.frame_size import FrameSizeModel
@@ -26,21 +24,6 @@ RESPONSE_BITS = 8_000.0
 """Size of an answer, about 1 kB of detections; it travels at the uplink's rate, as in the paper."""
 MARGIN_S = 0.002
 """Fixed part of the overhead."""
-
-
-class ClientSnapshot(msgspec.Struct, frozen=True):
-    """One client's estimates at one moment, for the logs."""
-
-    client: str
-    fps: float
-    slo_s: float
-    bandwidth_bps: float
-    round_trip_s: float
-    overhead_s: float
-    size_factor: float
-    """The client's frame sizes, as a multiple of the reference curve."""
-    budget_s: tuple[float, ...]
-    """Per variant, as in `ClientDemand`."""
 
 
 class ClientEstimator:
@@ -108,19 +91,6 @@ class ClientEstimator:
             return budget_s(slo_s, fps, self.sizes.bits(resolution), bandwidth_bps, fixed_s)
 
         return ClientDemand(client, fps, tuple(budget(variant.resolution) for variant in variants))
-
-    def snapshot(self, now: float, demand: ClientDemand, slo_s: float) -> ClientSnapshot:
-        """The estimates behind `demand`, for the logs."""
-        return ClientSnapshot(
-            client=demand.client,
-            fps=demand.fps,
-            slo_s=slo_s,
-            bandwidth_bps=self.bandwidth_bps(now),
-            round_trip_s=self.clock.round_trip_s,
-            overhead_s=self.overhead_s,
-            size_factor=self.sizes.factor,
-            budget_s=demand.budget_s,
-        )
 
 
 def budget_s(slo_s: float, fps: float, frame_bits: float, bandwidth_bps: float, fixed_s: float = 0.0) -> float:

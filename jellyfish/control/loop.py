@@ -7,13 +7,16 @@ in place under a virtual clock) is the mode's choice too.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from jellyfish.control.capacity import idle_plan, violations, with_newcomers
 from jellyfish.control.problem import Plan, Planner, Problem
+from jellyfish.errors import JellyfishError
 
+logger = logging.getLogger(__name__)
 Offload = Callable[[Callable[[Problem, Plan | None], Plan], Problem, Plan | None], Awaitable[Plan]]
 """Runs `function(problem, running)` somewhere and returns its result; `asyncio.to_thread` is one."""
 
@@ -33,19 +36,14 @@ class WindowRecord(msgspec.Struct, frozen=True):
     """Why the plan in force was left as it was; None when a new one was applied."""
 
 
-async def in_place(function: Callable[[Problem, Plan | None], Plan], problem: Problem, running: Plan | None) -> Plan:
-    """The `Offload` that blocks the event loop: for virtual clocks, where a solve takes no time."""
-    return function(problem, running)
-
-
 class ControlLoop:
     """Plans once per `period_s`, counted from the last window, and as soon as it can after a kick.
 
     There is one solve at a time; kicks that come meanwhile are answered by one window after it. A planner that raises,
     whose plan fails the check, or that needs more than `limit_s` leaves the running plan in force. One that needs more
     is still waited for, its late answer thrown away, for it was given a problem of long ago. Meanwhile newcomers get
-    what room the running plan has. `check` says which rules a plan breaks; a policy that means to break them (one
-    variant for everyone) brings a more lenient one.
+    what room the running plan has. A warning tells when planning begins to fail and when it works again. `check` says
+    which rules a plan breaks; a policy that means to break them (one variant for everyone) brings a more lenient one.
     """
 
     def __init__(
@@ -68,6 +66,7 @@ class ControlLoop:
         self._limit_s = limit_s
         self._check = check
         self._running: Plan | None = None
+        self._failing = False
         self._solving = False
         self._cause: str | None = None
         self._kicked = asyncio.Event()
@@ -86,11 +85,20 @@ class ControlLoop:
             self._apply_stopgap()
 
     async def run(self) -> None:
-        """Serve windows until cancelled. The first one is at once. What `observe` and `apply` raise ends the loop."""
+        """Serve windows until cancelled. The first one is at once.
+
+        A window in which `observe` or `apply` raises is lost, and the plan in force stays: adapting late is better than
+        never again. An error meant for a person (`JellyfishError`, of a full disk, say) ends the loop.
+        """
         cause = "period"
         while True:
             began_s = asyncio.get_running_loop().time()
-            await self._window(cause, began_s)
+            try:
+                await self._window(cause, began_s)
+            except JellyfishError:
+                raise
+            except Exception:
+                logger.exception("a planning window was lost")
             cause = await self._next_cause(began_s + self._period_s)
 
     async def _next_cause(self, due_s: float) -> str:
@@ -128,8 +136,9 @@ class ControlLoop:
 
     def _apply_stopgap(self) -> None:
         """Give newcomers a place in the running plan: a planner that fails or is slow must not keep them waiting."""
-        self._running = with_newcomers(self._observe(), self._running)
-        self._apply(self._running)
+        plan = with_newcomers(self._observe(), self._running)
+        self._apply(plan)
+        self._running = plan
 
     @staticmethod
     def _elapsed_s(began_s: float) -> float:
@@ -138,9 +147,16 @@ class ControlLoop:
     def _finish(self, cause: str, began_s: float, problem: Problem, plan: Plan | None, error: str | None) -> None:
         solve_s = self._elapsed_s(began_s)
         if plan is not None:
-            self._running = plan
             self._apply(plan)
+            self._running = plan
+        self._warn(error)
         self._log(WindowRecord(began_s, cause, problem, self._running, solve_s, error))
+
+    def _warn(self, error: str | None) -> None:
+        """Say so once, not in every window, when planning begins to fail and when it works again."""
+        if self._failing != (error is not None):
+            logger.warning("planning: %s", error or "works again")
+        self._failing = error is not None
 
     async def _solve(self, problem: Problem) -> Plan:
         return await self._offload(self._planner.plan, problem, self._running)

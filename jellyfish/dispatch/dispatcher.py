@@ -66,6 +66,7 @@ class Dispatcher:
         self._batcher = Batcher(capacity)
         self._slow_down = SlowDown()
         self._running: tuple[float, float] | None = None
+        self._failing = False
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -205,9 +206,9 @@ class Dispatcher:
             self._drop((request, Reason.SHUTDOWN) for request in batch)
             raise
         except Exception:
-            logger.warning(
-                "%s failed on %d frames of %s", self._profile.device, len(batch), variant.name, exc_info=True
-            )
+            if not self._failing:  # a device that stays broken is tested many times a second, for weeks maybe
+                logger.warning("%s failed on %d frames of %s", self.device, len(batch), variant.name, exc_info=True)
+            self._failing = True
             self._drop((request, Reason.DEVICE_ERROR) for request in batch)
             self._slow_down.observe(math.inf, profiled_s)
             return
@@ -216,6 +217,9 @@ class Dispatcher:
             self._busy_s += execute_s
             self._running = None
             self._idle.set()
+        if self._failing:
+            logger.warning("%s works again", self.device)
+        self._failing = False
         self._batches += 1
         self._frames += len(batch)
         self._slow_down.observe(execute_s, profiled_s)

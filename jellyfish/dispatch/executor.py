@@ -55,26 +55,8 @@ def detect_images(engine: Engine, variant: Variant, images: Sequence[Image]) -> 
     height, width = canvas_size(variant.resolution)
     fitted = [letterbox(image, height, width) for image in images]
     canvases = np.stack([box.canvas for box in fitted])
-    return [
-        [
-            _to_frame(detection, box.x_factor, box.y_factor)
-            for detection in detections
-            if detection.left * box.x_factor < 1 and detection.top * box.y_factor < 1
-        ]
-        for box, detections in zip(fitted, engine.detect(canvases, variant), strict=True)
-    ]
-
-
-def _to_frame(detection: Detection, x_factor: float, y_factor: float) -> Detection:
-    """From shares of the canvas to shares of the image at its top left, cut at the image's border."""
-    return Detection(
-        detection.label,
-        detection.score,
-        min(detection.left * x_factor, 1.0),
-        min(detection.top * y_factor, 1.0),
-        min(detection.right * x_factor, 1.0),
-        min(detection.bottom * y_factor, 1.0),
-    )
+    found = engine.detect(canvases, variant)
+    return [box.on_frame(detections) for box, detections in zip(fitted, found, strict=True)]
 
 
 class TorchExecutor:

@@ -24,11 +24,6 @@ def encode_jpeg(image: NDArray[np.uint8], quality: int = 90) -> bytes:
     return data.tobytes()
 
 
-def read_size(data: bytes) -> tuple[int, int]:
-    """(width, height) from the header, without decoding. Raises ImageError(`bad_image`) if this is no JPEG."""
-    return _open(data).size
-
-
 def decode_jpeg(data: bytes, max_width: int, max_height: int) -> NDArray[np.uint8]:
     """The RGB image [height, width, 3], read-only.
 

@@ -1,12 +1,15 @@
-"""Scaling of frames: to a size, and into a canvas."""
+"""Scaling of frames: to a size, and into a canvas; and what is found on the canvas back to the frame."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from jellyfish.core import Detection
 
 PADDING = 0
 """Black, as the network saw it in training."""
@@ -21,6 +24,24 @@ class Letterboxed(NamedTuple):
     canvas: NDArray[np.uint8]
     x_factor: float
     y_factor: float
+
+    def on_frame(self, detections: Iterable[Detection]) -> list[Detection]:
+        """From shares of the canvas to shares of the frame, cut at its border; what lies in the padding is left out."""
+        return [
+            self._to_frame(detection)
+            for detection in detections
+            if detection.left * self.x_factor < 1 and detection.top * self.y_factor < 1
+        ]
+
+    def _to_frame(self, detection: Detection) -> Detection:
+        return Detection(
+            detection.label,
+            detection.score,
+            min(detection.left * self.x_factor, 1.0),
+            min(detection.top * self.y_factor, 1.0),
+            min(detection.right * self.x_factor, 1.0),
+            min(detection.bottom * self.y_factor, 1.0),
+        )
 
 
 def fit(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -37,7 +37,7 @@ class DetectorEngine:
     ) -> list[list[Detection]]:
         """Objects in each image of a batch, best score first, at most 100 each.
 
-        `canvases`: [n, canvas height, canvas width, 3] RGB, the frame at the top left and the rest grey.
+        `canvases`: [n, canvas height, canvas width, 3] RGB, the frame at the top left and the rest black.
         Sides of the detections are normalised to the canvas. Without a threshold the weights' own for
         this variant applies. Raises InputError if the canvases do not have the variant's size.
         """

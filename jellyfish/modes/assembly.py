@@ -59,7 +59,11 @@ class Parts:
 
 @contextlib.asynccontextmanager
 async def assembled(parts: Parts, on_window: OnWindow) -> AsyncIterator[Service]:
-    """A running service for the time of the context. It is not ready yet, and drained by whoever closes its sockets."""
+    """A running service for the time of the context. It is not ready yet, and drained by whoever closes its sockets.
+
+    Should a dispatcher or the control loop ever end of an error, the context is cancelled and raises it: a server that
+    serves nobody must not look alive.
+    """
     smallest = parts.variants[0]
     dispatchers = [Dispatcher(executor, profile, smallest, parts.max_batch) for executor, profile in parts.devices]
     service = Service(dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits)
@@ -74,11 +78,14 @@ async def assembled(parts: Parts, on_window: OnWindow) -> AsyncIterator[Service]
         check=parts.policy.check,
     )
     service.on_change = control.kick
-    tasks = [asyncio.create_task(dispatcher.run()) for dispatcher in dispatchers]
-    tasks.append(asyncio.create_task(control.run()))
     try:
-        yield service
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with asyncio.TaskGroup() as loops:
+            tasks = [loops.create_task(dispatcher.run()) for dispatcher in dispatchers]
+            tasks.append(loops.create_task(control.run()))
+            try:
+                yield service
+            finally:
+                for task in tasks:
+                    task.cancel()
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None

@@ -58,7 +58,7 @@ async def bench(config: BenchConfig, console: Console) -> None:
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
         summary, remarks = await _measure(config, setups, writer, windows, server, partial(_same, http), url, console)
     console.print(summary_table(summary, folder))
-    console.print("\n".join(remarks), highlight=False)
+    console.print("\n".join(remarks), highlight=False, markup=False)
 
 
 def _same(http: aiohttp.ClientSession, name: str) -> aiohttp.ClientSession:

@@ -82,7 +82,7 @@ def profile_device(
     engine: DetectorEngine, subject: Subject, max_batch: int, budget_s: float | None, report: Report
 ) -> LatencyProfile:
     """Measure `engine` and save the profile where the next start finds it."""
-    words = f"measuring {subject.device}" + ("" if budget_s is None else " (no saved profile: a quick one)")
+    words = f"measuring {subject.device}" + ("" if budget_s is None else " (a quick profile)")
     profile = measure_profile(
         partial(detect_images, engine), subject, engine.variants(), max_batch, budget_s, partial(report, words)
     )
@@ -105,9 +105,8 @@ def open_devices(config: ServerConfig, weights: Weights, report: Report) -> list
             if profile.device != name:
                 raise InputError(f"{config.profile} is the profile of {profile.device}, not of {name}")
         else:
-            profile = find_profile(name, subject.hardware, subject.weights) or profile_device(
-                engine, subject, config.max_batch, QUICK_PROFILE_S, report
-            )
+            saved = find_profile(name, subject.hardware, subject.weights, max_batch=config.max_batch)
+            profile = saved or profile_device(engine, subject, config.max_batch, QUICK_PROFILE_S, report)
         missing = set(engine.variants()) - set(profile.variants)
         if missing:
             raise InputError(f"the profile of {name} lacks the variant {min(missing).name}; run `jellyfish profile`")

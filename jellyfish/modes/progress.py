@@ -14,7 +14,7 @@ class ProgressReport:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
         self._progress = Progress(*columns, TimeRemainingColumn(), console=console)
         self._task: tuple[str, TaskID] | None = None
 
@@ -33,5 +33,5 @@ class ProgressReport:
         if self._task is None or self._task[0] != words:
             self._task = (words, self._progress.add_task(words, total=total))
             if not self._console.is_terminal:
-                self._console.print(f"{words} ...")
+                self._console.print(f"{words} ...", markup=False)
         self._progress.update(self._task[1], description=f"{words} {note}", completed=done, total=total)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import gc
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +32,7 @@ from jellyfish.modes.memory import keep_freed_memory
 from jellyfish.profile.table import LatencyProfile
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
+from jellyfish.server.session import Decode
 
 PROBE_DEADLINE_S = 30.0
 
@@ -58,15 +59,15 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
     max_batch = min(config.max_batch, *(device.profile.max_batch for device in devices))
     for device in devices:
         await device.executor.warm(variants, max_batch, partial(report, f"warming up {device.name}"))
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2, thread_name_prefix="decode")
-    offload = partial(loop.run_in_executor, pool)
+    decoders = ThreadPoolExecutor(max_workers=os.cpu_count() or 2, thread_name_prefix="decode")
+    planner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")  # so that neither waits for the other
     parts = Parts(
         devices=[(device.executor, device.profile) for device in devices],
         variants=variants,
         accuracy=weights,
         max_batch=max_batch,
-        decode=_decoder(config, offload),
-        offload=offload,
+        decode=_decoder(decoders, config.limits.image_side),
+        offload=partial(loop.run_in_executor, planner),
         policy=policy(config.planner, fixed, max_batch, config.window_s, seed=0),
         limits=config.limits,
     )
@@ -78,7 +79,8 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
             service.ready = True
             yield RunningServer(url, service, tuple(device.profile for device in devices))
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        decoders.shutdown(wait=False, cancel_futures=True)
+        planner.shutdown(wait=False, cancel_futures=True)
         _close(devices)
 
 
@@ -87,9 +89,10 @@ def _close(devices: list[Device]) -> None:
         device.executor.close()
 
 
-def _decoder(config: ServerConfig, offload: Callable[..., Any]) -> Callable[[bytes], Any]:
+def _decoder(pool: ThreadPoolExecutor, max_side: int) -> Decode:
     """JPEG bytes -> image no larger than the largest canvas, decoded off the loop."""
-    return partial(offload, _decode_frame, config.limits.image_side)
+    loop = asyncio.get_running_loop()
+    return lambda jpeg: loop.run_in_executor(pool, _decode_frame, max_side, jpeg)
 
 
 def _decode_frame(max_side: int, jpeg: bytes) -> NDArray[np.uint8]:

@@ -65,7 +65,7 @@ def simulate(path: Path, folder: Path | None, seed: int | None, console: Console
     with ProgressReport(console) as progress:
         summary, remarks = run_scenario(scenario, folder, lambda done, total: progress(scenario.title, done, total))
     console.print(summary_table(summary, folder))
-    console.print("\n".join(remarks), highlight=False)
+    console.print("\n".join(remarks), highlight=False, markup=False)
 
 
 def simulate_chaos(seed: int, folder: Path | None, console: Console) -> None:
@@ -73,10 +73,10 @@ def simulate_chaos(seed: int, folder: Path | None, console: Console) -> None:
     folder = folder or default_folder(f"chaos-{seed}", datetime.now().astimezone())
     require_empty(folder)
     scenario = chaos(seed)
-    console.print(msgspec.json.format(msgspec.json.encode(scenario.faults)).decode(), highlight=False)
+    console.print(msgspec.json.format(msgspec.json.encode(scenario.faults)).decode(), highlight=False, markup=False)
     if found := chaos_breaches(scenario, folder):
         raise RunError("; ".join(found))
-    console.print(f"All invariants hold. Everything else is in {folder}", soft_wrap=True)
+    console.print(f"All invariants hold. Everything else is in {folder}", soft_wrap=True, markup=False)
 
 
 def chaos_breaches(scenario: Scenario, folder: Path) -> list[str]:

@@ -26,7 +26,7 @@ def train(config: TrainingConfig, console: Console) -> None:
 
         weights = run_training(config, report)
     console.print(accuracy_table(weights))
-    console.print(f"written: {config.output} and {card_path(config.output)}", soft_wrap=True)
+    console.print(f"written: {config.output} and {card_path(config.output)}", soft_wrap=True, markup=False)
 
 
 def accuracy_table(weights: Weights) -> Table:

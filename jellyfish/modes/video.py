@@ -21,7 +21,7 @@ def make(
         path = folder / f"{stem}.mp4"
         with ProgressReport(console) as progress:
             make_street_video(path, clip, partial(progress, f"rendering {path}"))
-        console.print(f"written: {path} and its labels", soft_wrap=True)
+        console.print(f"written: {path} and its labels", soft_wrap=True, markup=False)
 
 
 def _clips(name: str | None, layout: str | None, seed: int | None, duration_s: float) -> dict[str, Clip]:

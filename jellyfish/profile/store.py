@@ -29,12 +29,17 @@ def profile_path(device: str, hardware: str, weights: str, folder: Path | None =
 
 
 def save_profile(profile: LatencyProfile, folder: Path | None = None) -> Path:
-    """Write `profile` where `find_profile` finds it, in one step; returns the path."""
+    """Write `profile` where `find_profile` finds it, in one step; returns the path. InputError if it cannot."""
     path = profile_path(profile.device, profile.hardware, profile.weights, folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(profile)) + b"\n")
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(profile)) + b"\n")
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"the profile {path} cannot be saved ({error.strerror}); set XDG_CACHE_HOME to another folder"
+        ) from error
     return path
 
 
@@ -51,9 +56,13 @@ def load_profile(path: Path) -> LatencyProfile:
     return profile
 
 
-def find_profile(device: str, hardware: str, weights: str, folder: Path | None = None) -> LatencyProfile | None:
-    """The saved profile of exactly this device, hardware and weights; None (broken files included) if it must be
-    measured."""
+def find_profile(
+    device: str, hardware: str, weights: str, folder: Path | None = None, max_batch: int = 1
+) -> LatencyProfile | None:
+    """The saved profile of exactly this device, hardware and weights, with batches of up to `max_batch` at least.
+
+    None if it must be measured: there is none such, or its file is broken.
+    """
     path = profile_path(device, hardware, weights, folder)
     if not path.exists():
         return None
@@ -63,4 +72,4 @@ def find_profile(device: str, hardware: str, weights: str, folder: Path | None =
         logger.warning("ignored: %s", error)
         return None
     same = (profile.device, profile.hardware, profile.weights) == (device, hardware, weights)
-    return profile if same else None
+    return profile if same and profile.max_batch >= max_batch else None

@@ -129,7 +129,7 @@ def live_view(numbers: LiveNumbers) -> RenderableType:
     table.add_column("px", justify="right")
     for client in numbers.clients:
         resolution = "-" if client.resolution is None else str(client.resolution)
-        table.add_row(client.client, _percent(client.slo_attainment), client.variant or "not mapped", resolution)
+        table.add_row(Text(client.client), _percent(client.slo_attainment), client.variant or "not mapped", resolution)
     return Group(headline, table)
 
 

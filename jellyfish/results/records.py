@@ -15,7 +15,7 @@ from jellyfish.core import Outcome, Reason
 SCHEMA = 1
 """Number of the files' schema, in `run.json`."""
 
-Cause = Literal["period", "join", "leave", "change"]
+Cause = Literal["period", "join", "leave"]
 """What made a planner run."""
 
 

@@ -41,7 +41,7 @@ def summary_table(summary: Summary, folder: Path) -> RenderableType:
     table.add_column("missed because\n% of captured")
     table.add_column("variants\n% of on time", min_width=TWO_VARIANTS)
     for client, figures in summary.clients.items():
-        table.add_row(client, *_cells(figures, headings))
+        table.add_row(Text(client), *_cells(figures, headings))
     table.add_section()
     table.add_row("all", *_cells(summary, headings), style="bold")
     accuracy = "" if headings else f" F1 {NOT_MEASURED}: no labels."

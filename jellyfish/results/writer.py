@@ -59,8 +59,10 @@ class ResultWriter:
 
     def close(self) -> None:
         """Write what is still buffered and close the files."""
-        self._frames.close()
-        self._windows.close()
+        try:
+            self._frames.close()
+        finally:
+            self._windows.close()
 
     def __enter__(self) -> ResultWriter:
         return self

@@ -117,7 +117,7 @@ class Session:
         self.estimator.frame_arrived(frame.sent_s, arrived_s, size_bytes, frame.resolution)
         try:
             outcome, message = await self._infer(frame, arrived_s)
-        except asyncio.CancelledError:
+        except BaseException:
             self.account.abandoned += 1
             raise
         self.account.close(outcome)

@@ -9,8 +9,9 @@ from typing import Annotated
 import msgspec
 
 from jellyfish.errors import InputError
+from jellyfish.wire import NAME_PATTERN
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=NAME_PATTERN)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]

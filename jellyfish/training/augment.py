@@ -1,6 +1,6 @@
 """Augmentation: a frame and its objects -> a canvas that could have come from another camera.
 
-The last steps are those of service: scaled to the resolution, JPEG, a grey canvas. Pure functions of the
+The last steps are those of service: scaled to the resolution, JPEG, a black canvas. Pure functions of the
 frame and a random generator.
 """
 
@@ -85,7 +85,7 @@ def _offset(room: int, random: np.random.Generator) -> int:
 
 
 def _paste(image: Image, offset: tuple[int, int], size: tuple[int, int]) -> Image:
-    """A grey canvas of (height, width) with the part of the image that meets it, placed at (x, y)."""
+    """A black canvas of (height, width) with the part of the image that meets it, placed at (x, y)."""
     canvas = np.full((*size, 3), PADDING, dtype=np.uint8)
     left, top = max(offset[0], 0), max(offset[1], 0)
     part = image[top - offset[1] : size[0] - offset[1], left - offset[0] : size[1] - offset[0]]

@@ -6,11 +6,10 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import Detection, LabelledObject, Variant, canvas_size, fitted_size
+from jellyfish.core import LabelledObject, Variant, canvas_size, fitted_size
 from jellyfish.media.resize import Letterboxed, fit, letterbox
 from jellyfish.media.street import StreetScene
 from jellyfish.model.engine import DetectorEngine
@@ -83,20 +82,9 @@ def _count(
         boxes = fitted[variant.resolution]
         answers = engine.detect(np.stack([box.canvas for box in boxes]), variant, min(thresholds))
         for box, (_, objects), answer in zip(boxes, frames, answers, strict=True):
-            found = [_to_frame(detection, box) for detection in answer]
+            found = box.on_frame(answer)
             for row, threshold in enumerate(thresholds):
                 table[row] += match([d for d in found if d.score >= threshold], objects, IOU_THRESHOLD)
-
-
-def _to_frame(detection: Detection, box: Letterboxed) -> Detection:
-    """A detection normalised to the canvas -> normalised to the frame at its top left."""
-    return msgspec.structs.replace(
-        detection,
-        left=min(detection.left * box.x_factor, 1.0),
-        top=min(detection.top * box.y_factor, 1.0),
-        right=min(detection.right * box.x_factor, 1.0),
-        bottom=min(detection.bottom * box.y_factor, 1.0),
-    )
 
 
 def _best(variant: Variant, table: NDArray[np.int64], thresholds: Sequence[float]) -> VariantAccuracy:

@@ -38,6 +38,12 @@ def test_with_nothing_on_the_way_a_frame_is_always_sent(
     assert sizer(bandwidth_bps).choose(NOW, planned, NOW - age_s, []) is not None
 
 
+def test_a_server_that_estimates_no_bandwidth_is_sent_the_smallest_frames() -> None:
+    chooser = sizer(bandwidth_bps=0.0)
+    chooser.sent(NOW, 448, 50_000)
+    assert chooser.choose(NOW, 448, NOW, [(NOW - 1.0, 50_000)]) == RESOLUTIONS[0]
+
+
 @given(slower=BANDWIDTHS, faster=BANDWIDTHS, planned=PLANS, on_the_way=ON_THE_WAY, sent_bytes=st.integers(500, 50_000))
 def test_more_bandwidth_never_makes_a_frame_smaller(
     slower: float, faster: float, planned: int, on_the_way: list[tuple[float, int]], sent_bytes: int

@@ -3,10 +3,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from jellyfish.control.loop import ControlLoop, WindowRecord, in_place
+import pytest
+
+from jellyfish.control.loop import ControlLoop, WindowRecord
 from jellyfish.control.planners.exact import ExactPlanner
 from jellyfish.control.problem import DevicePlan, Plan, Problem
-from tests.control.problems import problem, variants
+from jellyfish.errors import RunError
+from tests.control.problems import in_place, problem, variants
 from tests.virtual import virtual
 
 QUESTION = problem([(10.0, [0.5])], [[[0.01]]], [0.5])
@@ -102,6 +105,66 @@ async def test_a_planner_that_raises_leaves_the_running_plan_in_force() -> None:
     assert rig.records[1].error == "the planner raised ValueError: no idea"
     assert rig.records[1].plan == rig.records[0].plan
     assert rig.records[2].error is None
+
+
+def test_a_planner_that_keeps_failing_is_told_once_and_so_is_its_recovery(caplog: pytest.LogCaptureFixture) -> None:
+    @virtual
+    async def scenario() -> None:
+        rig = Rig(
+            lambda question, running: Plan({}, {}) if len(rig.records) < 5 else ExactPlanner(0).plan(question, running)
+        )
+        await rig.run(5.1)
+
+    scenario()
+    assert [record.message for record in caplog.records] == [
+        "planning: the plan is not feasible: device cuda:0 is not in the plan",
+        "planning: works again",
+    ]
+
+
+@virtual
+async def test_a_window_in_which_observing_fails_is_lost_and_the_next_one_comes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rig = Rig()
+    clock = asyncio.get_running_loop()
+    clock.call_at(0.4, setattr, rig, "question", None)
+    clock.call_at(0.9, setattr, rig, "question", QUESTION)
+    await rig.run(1.1)
+    assert rig.times == [0.0, 1.0]
+    assert [record.message for record in caplog.records] == ["a planning window was lost"]
+    assert rig.applied[-1].clients == {"c0": "cuda:0"}
+
+
+@virtual
+async def test_a_plan_that_cannot_be_applied_is_not_in_force_and_the_next_one_comes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    applied: list[Plan] = []
+
+    def fail_once(plan: Plan) -> None:
+        applied.append(plan)
+        if len(applied) == 1:
+            raise KeyError("cuda:0")
+
+    loop = ControlLoop(lambda: QUESTION, fail_once, ExactPlanner(0), lambda record: None, in_place)
+    task = asyncio.create_task(loop.run())
+    await asyncio.sleep(0.4)
+    assert loop.running is None
+    await asyncio.sleep(0.2)
+    assert loop.running == applied[1]
+    assert [record.message for record in caplog.records] == ["a planning window was lost"]
+    task.cancel()
+
+
+@virtual
+async def test_an_error_meant_for_a_person_ends_the_loop() -> None:
+    def full(record: WindowRecord) -> None:
+        raise RunError("the disk is full")
+
+    loop = ControlLoop(lambda: QUESTION, lambda plan: None, ExactPlanner(0), full, in_place)
+    with pytest.raises(RunError, match="disk is full"):
+        await loop.run()
 
 
 @virtual

@@ -133,7 +133,29 @@ def test_a_failing_device_costs_its_batches_and_nothing_else(caplog: pytest.LogC
     with caplog.at_level(logging.WARNING):
         scenario()
     assert "out of memory" in caplog.text
-    assert len(caplog.records) == 3
+    assert [record.message.partition(" on ")[0] for record in caplog.records] == ["cpu failed", "cpu works again"]
+
+
+def test_a_device_that_stays_broken_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    calls = 0
+
+    def fail(variant: Variant, batch: int) -> float:
+        nonlocal calls
+        calls += 1
+        raise RuntimeError("unspecified launch failure")
+
+    @virtual
+    async def an_hour() -> None:
+        served = dispatcher(fail)
+        async with serving(served):
+            for _ in range(2):
+                await submit(served, 10.0)
+            await asyncio.sleep(3600.0)
+
+    with caplog.at_level(logging.WARNING):
+        an_hour()
+    assert calls > 1000
+    assert len(caplog.records) == 1
 
 
 @virtual

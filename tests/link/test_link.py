@@ -43,7 +43,6 @@ async def test_each_message_arrives_when_the_shaper_says() -> None:
     running = asyncio.create_task(link.run())
     await link.send(b"a" * 1_000_000)
     await link.send(b"b" * 500_000)
-    assert link.shaper.backlog_s(0.0) == 1.5
     await asyncio.sleep(10.0)
     await link.send(b"c" * 500_000)
     await asyncio.sleep(10.0)

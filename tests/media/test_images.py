@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from jellyfish.errors import ImageError
-from jellyfish.media.jpeg import decode_jpeg, encode_jpeg, read_size
+from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.media.resize import PADDING, fit, letterbox
 from jellyfish.media.street import StreetScene
 
@@ -26,7 +26,6 @@ def refusal(data: bytes, side: int = 4096) -> str:
 
 
 def test_a_picture_survives_jpeg_with_its_channels_in_order() -> None:
-    assert read_size(JPEG) == (320, 180)
     back = decode_jpeg(JPEG, 320, 180)
     assert back.dtype == np.uint8
     assert np.abs(back.astype(int) - PICTURE).mean() < 4
@@ -57,8 +56,7 @@ def test_a_decompression_bomb_is_refused_without_a_warning() -> None:
     header = bytearray(JPEG)
     frame = header.index(b"\xff\xc0")
     header[frame + 5 : frame + 9] = (60_000).to_bytes(2, "big") * 2
-    assert read_size(bytes(header)) == (60_000, 60_000)
-    assert refusal(bytes(header)) == "image_too_large"
+    assert refusal(bytes(header), side=59_999) == "image_too_large"
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.999])

@@ -26,6 +26,12 @@ def test_a_saved_profile_is_found_again(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_that_cannot_be_written_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(InputError, match="XDG_CACHE_HOME"):
+        save_profile(PROFILE, tmp_path / "taken")
+
+
 @pytest.mark.parametrize(
     "key",
     [("cuda:1", "a GPU", "0123456789abcdef"), ("cuda:0", "another", "0123456789abcdef"), ("cuda:0", "a GPU", "f")],
@@ -42,6 +48,12 @@ def test_weights_that_share_the_prefix_in_the_file_name_are_told_apart(tmp_path:
     other = "0123456789abXXXX"
     assert profile_path("cuda:0", "a GPU", other, tmp_path).exists()
     assert find_profile("cuda:0", "a GPU", other, tmp_path) is None
+
+
+def test_a_profile_with_smaller_batches_than_asked_for_is_measured_anew(tmp_path: Path) -> None:
+    save_profile(PROFILE, tmp_path)
+    assert find_profile("cuda:0", "a GPU", "0123456789abcdef", tmp_path, max_batch=2) == PROFILE
+    assert find_profile("cuda:0", "a GPU", "0123456789abcdef", tmp_path, max_batch=3) is None
 
 
 def test_a_file_that_does_not_exist_is_an_input_error(tmp_path: Path) -> None:

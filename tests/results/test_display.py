@@ -42,6 +42,16 @@ def test_the_table_tells_each_client_and_all_at_100_columns() -> None:
     assert "…" not in text
 
 
+def test_a_name_that_looks_like_markup_is_shown_as_it_is() -> None:
+    name = "[red]x[/nothing]"
+    summary = RunSummary()
+    summary.add(frame_record(client=name))
+    assert name in rendered(summary_table(summary.summary(1.0, {name: 1}), Path("results/bench-1")))
+    live = LiveTally(started_s=0.0, duration_s=None)
+    live.add(frame_record(client=name), 1.0)
+    assert name in rendered(live_view(live.numbers(1.0, {})))
+
+
 def test_the_table_says_when_accuracy_was_not_measured() -> None:
     assert "F1 not measured" in rendered(summary_table(run(labelled=False), Path("results/bench-1")))
 

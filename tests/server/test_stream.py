@@ -6,14 +6,11 @@ import asyncio
 import struct
 import zlib
 
-import numpy as np
 import pytest
 
 from jellyfish import wire
 from jellyfish.config import Limits
 from jellyfish.core import Reason
-from jellyfish.errors import ProtocolError
-from jellyfish.media.jpeg import encode_jpeg
 from tests.server.peer import (
     JPEG,
     LARGE,
@@ -244,12 +241,3 @@ async def test_draining_drops_what_is_queued_and_refuses_newcomers() -> None:
         assert {result.reason for result in results} <= {None, Reason.SHUTDOWN}
         async with connected() as late:
             assert (await refused(late, late.send(wire.Hello("late", 15, 100)))).code == "draining"
-
-
-def test_the_oversize_example_is_what_it_claims() -> None:
-    from jellyfish.media.jpeg import read_size
-
-    assert read_size(oversize_jpeg()) == (20_000, 20_000)
-    assert read_size(encode_jpeg(np.zeros((9, 16, 3), np.uint8))) == (16, 9)
-    with pytest.raises(ProtocolError):
-        wire.decode(oversize_jpeg())

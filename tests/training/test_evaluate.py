@@ -47,6 +47,13 @@ def test_counts_are_summed_over_frames_at_the_threshold_given():
     assert accuracy == VariantAccuracy(256, 0.5, 0.1, f1=0.4, precision=0.25, recall=1.0)
 
 
+def test_what_is_found_in_the_padding_alone_does_not_count_just_as_it_is_not_served():
+    engine = Oracle(Detection(2, 0.9, 0.1, 0.1, 0.3, 0.5), Detection(0, 0.8, 0.5, 0.95, 0.6, 1.0))
+    there = LabelledObject(0, 2, 0.1, 0.1 / 0.9, 0.3, 0.5 / 0.9)
+    (accuracy,) = evaluate(engine, [(frame(), [there])], [VARIANT], thresholds=[0.1]).accuracy
+    assert (accuracy.precision, accuracy.recall) == (1.0, 1.0)
+
+
 def test_progress_counts_frames():
     engine = Oracle(Detection(2, 0.9, 0.1, 0.1, 0.3, 0.5), Detection(0, 0.2, 0.5, 0.5, 0.6, 0.6))
     told: list[int] = []

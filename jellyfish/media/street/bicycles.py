@@ -13,7 +13,6 @@ from jellyfish.media.street.vehicles import PAINTS
 
 BICYCLE, MOTORCYCLE = CLASSES.index("bicycle"), CLASSES.index("motorcycle")
 Floats = NDArray[np.float32]
-RUBBER: Colour = (26, 26, 28)
 METAL: Colour = (150, 152, 156)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -143,6 +144,8 @@ def bench(
     threads: Threads = None,
 ) -> None:
     """Emulate cameras against a server and measure what came of every captured frame."""
+    if not math.isfinite(duration):
+        raise typer.BadParameter(f"{duration} is not a number of seconds", param_hint="--duration")
     videos = _videos(video or [DEFAULT_VIDEO])
     rates, slos, traces = _numbers("--fps", fps, 240), _numbers("--slo-ms", slo_ms, 60_000), trace.split(",")
     cycles = zip(itertools.cycle(rates), itertools.cycle(slos), itertools.cycle(traces), itertools.cycle(videos))
@@ -240,7 +243,7 @@ def _console() -> Console:
 
 def _devices(text: str) -> tuple[str, ...]:
     """`cuda:0,cuda:1` -> its parts."""
-    devices = tuple(part.strip() for part in text.split(","))
+    devices = tuple("cuda:0" if part.strip() == "cuda" else part.strip() for part in text.split(","))
     if not all(devices) or len(set(devices)) != len(devices):
         raise typer.BadParameter(f"{text!r}: name each device once, e.g. cpu or cuda:0,cuda:1", param_hint="--device")
     return devices

@@ -20,6 +20,11 @@ class Limits:
     in_flight: int = 4
     """Unanswered frames per client; one more is dropped at once."""
 
+    @property
+    def connections(self) -> int:
+        """Open connections: every client may be coming back while its old one is not yet known to be dead."""
+        return 2 * self.clients + 16
+
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:

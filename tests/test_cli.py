@@ -97,6 +97,8 @@ def refused(*arguments: str | Path) -> str:
         (["--window-ms", "1"], ["--window-ms", "between 50 and 60000"]),
         (["--clients", "0"], ["--clients"]),
         (["--duration", "soon"], ["--duration"]),
+        (["--duration", "nan"], ["--duration"]),
+        (["--device", "cuda,cuda:0"], ["--device", "once"]),
         (["--connect", "127.0.0.1"], ["127.0.0.1 is not the URL of a stream", "ws://HOST:PORT/v1/stream"]),
         (["--connect", "ws://127.0.0.1:8765"], ["not the URL of a stream"]),
         (["--no-such-option"], ["--no-such-option"]),

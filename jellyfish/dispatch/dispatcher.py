@@ -81,6 +81,11 @@ class Dispatcher:
         return self._profile.device
 
     @property
+    def failing(self) -> bool:
+        """Its last batch failed."""
+        return self._failing
+
+    @property
     def queued(self) -> int:
         """Requests that wait."""
         return len(self._batcher)

@@ -10,8 +10,8 @@ from rich.table import Table
 from jellyfish.model.engine import DetectorEngine
 from jellyfish.model.weights import Weights, load_weights
 from jellyfish.modes.devices import QUICK_PROFILE_S, hardware_name, profile_device, set_threads, torch_device
-from jellyfish.modes.memory import keep_freed_memory
 from jellyfish.modes.progress import ProgressReport
+from jellyfish.modes.tuning import tune_process
 from jellyfish.profile.measure import Subject
 from jellyfish.profile.store import profile_path
 from jellyfish.profile.table import LatencyProfile
@@ -21,7 +21,7 @@ def profile(
     devices: tuple[str, ...], weights: Path | None, max_batch: int, threads: int | None, quick: bool, console: Console
 ) -> None:
     """Measure each device, save what was found and show it."""
-    keep_freed_memory()
+    tune_process()
     loaded = load_weights(weights)
     count = set_threads(threads)
     for name in devices:

@@ -28,7 +28,7 @@ from jellyfish.media.resize import fit
 from jellyfish.model.weights import load_weights
 from jellyfish.modes.assembly import OnWindow, Parts, assembled, policy
 from jellyfish.modes.devices import Device, Report, open_devices, parse_variant
-from jellyfish.modes.memory import keep_freed_memory
+from jellyfish.modes.tuning import tune_process
 from jellyfish.profile.table import LatencyProfile
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
@@ -49,7 +49,7 @@ class RunningServer:
 @contextlib.asynccontextmanager
 async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> AsyncIterator[RunningServer]:
     """A ready server for the time of the context; it drains on the way out."""
-    keep_freed_memory()
+    tune_process()
     loop = asyncio.get_running_loop()
     weights = load_weights(config.weights)
     fixed = None if config.variant is None else parse_variant(config.variant, weights.variants())

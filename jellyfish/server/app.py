@@ -26,5 +26,7 @@ async def _alive(request: web.Request) -> web.Response:
 async def _ready(request: web.Request) -> web.Response:
     """Every runnable (variant, batch) is warm and a probe frame went through; not so while draining."""
     service = request.app[SERVICE]
-    status = "draining" if service.draining else "ready" if service.ready else "warming up"
-    return web.json_response({"status": status, "clients": len(service.sessions)}, status=200 if service.ready else 503)
+    failing = all(dispatcher.failing for dispatcher in service.dispatchers.values())
+    ready = service.ready and not failing
+    status = "draining" if service.draining else "devices fail" if failing else "ready" if ready else "warming up"
+    return web.json_response({"status": status, "clients": len(service.sessions)}, status=200 if ready else 503)

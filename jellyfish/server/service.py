@@ -21,6 +21,10 @@ from jellyfish.errors import ProtocolError
 from jellyfish.server.session import Decode, Send, Session
 
 
+DRAIN_S = 1.0
+"""Longest wait for the batches that run when the server stops; a device that hangs is left behind."""
+
+
 class Accuracy(Protocol):
     """What the weights know of their variants."""
 
@@ -46,6 +50,8 @@ class Service:
         self.sessions: dict[str, Session] = {}
         self.ready = False
         self.draining = False
+        self.connections = 0
+        """Open connections, whether or not they have said hello."""
         self.drained = asyncio.Event()
         """Set once all that was queued or running is answered: streams end then."""
         self.apply_s = 0.0
@@ -110,8 +116,10 @@ class Service:
     async def drain(self) -> None:
         """Take no new clients, answer what is queued as dropped, and let running batches finish."""
         self.ready, self.draining = False, True
-        for dispatcher in self.dispatchers.values():
-            await dispatcher.drain()
+        draining = [asyncio.ensure_future(dispatcher.drain()) for dispatcher in self.dispatchers.values()]
+        _, hanging = await asyncio.wait(draining, timeout=DRAIN_S)
+        for device in hanging:
+            device.cancel()
         self.drained.set()
 
     def _quietest(self) -> Dispatcher:

@@ -34,6 +34,17 @@ _ErrorT = TypeVar("_ErrorT", bound=Exception)
 async def stream(request: web.Request) -> web.StreamResponse:
     """Serve one client from its hello to its end."""
     service = request.app[SERVICE]
+    if service.connections >= service.limits.connections:
+        return web.Response(status=503, text="too many connections; try again later")
+    service.connections += 1
+    try:
+        return await _serve(request, service)
+    finally:
+        service.connections -= 1
+
+
+async def _serve(request: web.Request, service: Service) -> web.StreamResponse:
+    """One connection, from the handshake to its close."""
     # Twice the limit, so that a message somewhat too large gets our clear answer; beyond it aiohttp closes with 1009.
     socket = web.WebSocketResponse(max_msg_size=2 * service.limits.message_bytes, compress=False, timeout=1.0)
     try:

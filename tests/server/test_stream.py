@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 import zlib
 
+import aiohttp
 import pytest
 
 from jellyfish import wire
@@ -228,6 +230,36 @@ async def test_readiness_follows_the_service() -> None:
         service.ready = False
         assert (await session.get("http://server/readyz")).status == 503
         assert (await session.get("http://server/livez")).status == 200
+
+
+@virtual
+async def test_a_server_whose_devices_all_fail_is_not_ready() -> None:
+    def fail(variant: object, batch: int) -> float:
+        raise RuntimeError("out of memory")
+
+    async with running(disturbance=fail), welcomed() as peer, http() as session:
+        await peer.send_frame(0)
+        await peer.until(wire.Result)
+        assert (await session.get("http://server/readyz")).status == 503
+
+
+@virtual
+async def test_a_device_that_hangs_does_not_hold_up_the_end() -> None:
+    async with running(disturbance=lambda variant, batch: 1e6) as service, welcomed() as peer:
+        await peer.send_frame(0)
+        await asyncio.sleep(0.1)
+        begin_s = asyncio.get_running_loop().time()
+        await service.drain()
+        assert asyncio.get_running_loop().time() - begin_s < 2
+
+
+@virtual
+async def test_connections_that_say_nothing_are_bounded() -> None:
+    async with running(Limits(clients=1, hello_timeout_s=100)), contextlib.AsyncExitStack() as stack:
+        for _ in range(Limits(clients=1).connections):
+            await stack.enter_async_context(connected())
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
+            await stack.enter_async_context(connected())
 
 
 @virtual

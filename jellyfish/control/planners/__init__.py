@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from jellyfish.control.planners.annealing import AnnealingPlanner
+from jellyfish.control.planners.best import BestPlanner
 from jellyfish.control.planners.exact import ExactPlanner
+from jellyfish.control.planners.exchange import TIME_BUDGET_S
 from jellyfish.control.problem import Planner
 from jellyfish.errors import InputError
 
-PLANNERS: dict[str, Callable[[int], Planner]] = {"annealing": AnnealingPlanner, "exact": ExactPlanner}
-"""Name -> constructor, which takes the seed."""
+DEFAULT_PLANNER = "best"
+PLANNERS = ("annealing", "best", "exact")
 
 
-def make_planner(name: str, seed: int) -> Planner:
-    """The planner called `name`; InputError, listing the names, when there is none."""
-    if name not in PLANNERS:
-        raise InputError(f"unknown planner {name!r}: choose one of {', '.join(sorted(PLANNERS))}")
-    return PLANNERS[name](seed)
+def make_planner(
+    name: str, seed: int, clock: Callable[[], float] = time.monotonic, time_budget_s: float = TIME_BUDGET_S
+) -> Planner:
+    """The planner called `name`; InputError, listing the names, when there is none.
+
+    `time_budget_s` by `clock` is for those that improve a plan for as long as they may. Under a clock that stands still
+    they end after a number of rounds, so that the same problems give the same plans.
+    """
+    if name == "best":
+        return BestPlanner(seed, clock, time_budget_s)
+    if name == "exact":
+        return ExactPlanner(seed, clock, time_budget_s)
+    if name == "annealing":
+        return AnnealingPlanner(seed)
+    raise InputError(f"unknown planner {name!r}: choose one of {', '.join(PLANNERS)}")

@@ -10,7 +10,6 @@ is found is the optimum when its shortfall is no more than that of any set left 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linprog
@@ -18,24 +17,16 @@ from scipy.optimize import linprog
 from jellyfish.control.capacity import Capacities
 from jellyfish.control.planners.layout import Group
 from jellyfish.control.planners.pricing import Floats, Ints
+from jellyfish.control.planners.set_search import Prices, Search
 from jellyfish.control.planners.subsets import least_over_sets, servable_sets, sums_over_sets
 from jellyfish.control.problem import Problem
 
 COLUMNS_PER_ROUND = 40
-SET_COUNTS = (300, 1_200, 5_000)
-"""Numbers of sets that the search is tried with, one after the other."""
-MAX_NODES = 4_000
-"""Of the depth-first search, per number of sets."""
+SETS = 300
+"""Sets of least shortfall that are searched where no plan is known yet; nearly always enough."""
+MAX_SETS = 5_000
 TINY = 1e-9
 """Values this close, as a share of the value of one client, count as equal."""
-
-
-class Master(NamedTuple):
-    """The linear programme's answer: an upper bound, and what each client and each kind of device is worth to it."""
-
-    bound: float
-    client_prices: Floats
-    device_prices: Floats
 
 
 class PricedSets:
@@ -50,6 +41,7 @@ class PricedSets:
         self._rate = sums_over_sets(rates)
         self._tightest_s = least_over_sets(np.array([problem.clients[client].budget_s for client in clients]).T)
         mapped = 1.0 + float(rates.sum())
+        self._mapped = mapped
         self._tiny = TINY * mapped
         self._table_of = dict(zip(kinds, tables, strict=True))
         counted = sums_over_sets(np.full(len(clients), mapped))
@@ -57,6 +49,11 @@ class PricedSets:
         self._values = [counted + self._best_accuracy(servable) * self._rate for servable in self._servable]
         for values in self._values:
             values[0] = -np.inf
+        self._prices: Prices | None = None
+        self._loss: Floats | None = None
+        self._bound = np.inf
+        self.proved = False
+        """Whether the last search went through to the end."""
 
     def _best_accuracy(self, servable: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Floats:
         best = np.full(servable.shape[1], -np.inf)
@@ -64,57 +61,77 @@ class PricedSets:
             np.maximum(best, accuracy, out=best, where=allowed)
         return best
 
-    def solve(self) -> list[Group] | None:
-        """The groups of an optimal plan; None when the search was cut off before it was proved."""
-        master = self._master()
-        losses = [
-            sums_over_sets(master.client_prices) + price - values
-            for values, price in zip(self._values, master.device_prices, strict=True)
-        ]
-        kind_of = np.concatenate([np.full(len(loss), kind) for kind, loss in enumerate(losses)])
-        sets = np.tile(np.arange(len(self._rate)), len(losses))
-        loss = np.maximum(np.concatenate(losses), 0.0)
-        for count in SET_COUNTS:
-            kept, left_out = _least(loss, -self._rate[sets], count)
-            search = _Search(
-                sets[kept], kind_of[kept], loss[kept], master.client_prices, master.device_prices,
-                [self._kinds.count(kind) for kind in range(len(losses))], self._tiny,
-            )  # fmt: skip
-            search.run()
-            if search.nodes > MAX_NODES:
-                return None
-            if search.best_loss <= left_out + self._tiny:
-                return [self._group(int(sets[kept[i]]), int(kind_of[kept[i]])) for i in search.best]
-        return None
+    def search(self, max_nodes: int, beat: tuple[int, float] | None = None) -> list[Group] | None:
+        """The groups of the best plan; None when none beats `beat` or the search was cut off, see `proved`.
+
+        `beat`: how many clients a known plan maps, and its accuracy; only better plans are looked for.
+        """
+        if self._loss is None:
+            self._price()
+        assert self._loss is not None and self._prices is not None
+        best_loss, count = np.inf, SETS
+        if beat is not None:
+            best_loss = self._bound - beat[0] * self._mapped - beat[1] * float(self._rate[-1])
+            count = max(SETS, min(MAX_SETS, int((self._loss < best_loss).sum())))
+        places, left_out = _least(self._loss, np.tile(-self._rate, len(self._values)), count)
+        kinds, sets = np.divmod(places, len(self._rate))
+        devices = [self._kinds.count(kind) for kind in range(len(self._values))]
+        search = Search(sets, kinds, self._loss[places], self._prices, devices, self._tiny, max_nodes, best_loss)
+        search.run()
+        self.proved = search.nodes <= max_nodes and search.best_loss <= left_out + self._tiny
+        if not search.best or not (self.proved or beat):
+            return None
+        return [self._group(int(sets[i]), int(kinds[i])) for i in search.best]
+
+    def _price(self) -> None:
+        self._bound, self._prices = self._solve_programme()
+        dearest = sums_over_sets(self._prices.clients + self._prices.place)
+        loss = [dearest + price - value for value, price in zip(self._values, self._prices.devices, strict=True)]
+        self._loss = np.maximum(np.concatenate(loss), 0.0)
 
     def _group(self, members: int, kind: int) -> Group:
         variant = int(np.where(self._servable[kind][:, members], self._accuracy, -np.inf).argmax())
         return Group(kind, variant, tuple(client for bit, client in enumerate(self._clients) if members >> bit & 1))
 
-    def _master(self) -> Master:
-        """The linear programme over all sets, by column generation."""
-        count, kinds = len(self._clients), len(self._values)
-        columns = [(kind, 1 << bit) for kind in range(kinds) for bit in range(count)]
+    def _solve_programme(self) -> tuple[float, Prices]:
+        """Over all sets. Where it maps a fraction of a client, it is told that none can be."""
+        columns = [(kind, 1 << bit) for kind in range(len(self._values)) for bit in range(len(self._clients))]
         columns = [column for column in columns if np.isfinite(self._values[column[0]][column[1]])]
-        limits = np.array([1.0] * count + [float(self._kinds.count(kind)) for kind in range(kinds)])
+        bound, prices = self._generate(columns, float(len(self._clients)))
+        whole = float(np.floor(bound / self._mapped + TINY))
+        if bound > whole * self._mapped + self._rate[-1]:
+            bound, prices = self._generate(columns, whole)
+        return bound, prices
+
+    def _generate(self, columns: list[tuple[int, int]], places: float) -> tuple[float, Prices]:
+        """Column generation: adds the sets worth most beyond their prices to `columns` until none is worth more."""
+        count, kinds = len(self._clients), len(self._values)
+        limits = np.array([1.0] * count + [float(self._kinds.count(kind)) for kind in range(kinds)] + [places])
         while True:
-            sets = np.array([members for _, members in columns])
-            of_kind = np.array([kind for kind, _ in columns])
-            rows = np.concatenate([sets >> np.arange(count)[:, None] & 1, of_kind == np.arange(kinds)[:, None]])
-            value = [self._values[kind][members] for kind, members in columns]
-            answer = linprog(-np.array(value), A_ub=rows.astype(float), b_ub=limits, method="highs-ds")
-            prices = np.maximum(-np.asarray(answer.ineqlin.marginals), 0.0)
-            client_prices, device_prices = prices[:count], prices[count:]
-            priced = sums_over_sets(client_prices)
-            added: list[tuple[int, int]] = []
-            for kind, values in enumerate(self._values):
-                gain = values - priced - device_prices[kind]
-                most = np.argpartition(gain, -COLUMNS_PER_ROUND)[-COLUMNS_PER_ROUND:] if len(gain) > COLUMNS_PER_ROUND else np.arange(len(gain))
-                added += [(kind, int(members)) for members in most if gain[members] > self._tiny]
-            fresh = set(added) - set(columns)
-            if not fresh:
-                return Master(float(client_prices.sum() + device_prices @ limits[count:]), client_prices, device_prices)
-            columns += sorted(fresh)
+            sets, of_kind = np.array([members for _, members in columns]), np.array([kind for kind, _ in columns])
+            inside = sets >> np.arange(count)[:, None] & 1
+            rows = np.concatenate([inside, of_kind == np.arange(kinds)[:, None], inside.sum(axis=0)[None]])
+            value = np.array([self._values[kind][members] for kind, members in columns])
+            answer = linprog(-value, A_ub=rows.astype(float), b_ub=limits, method="highs-ds")
+            dual = np.maximum(-np.asarray(answer.ineqlin.marginals), 0.0)
+            prices = Prices(dual[:count], dual[count:-1], float(dual[-1]), places)
+            dearest = sums_over_sets(prices.clients + prices.place)
+            gains = [value - dearest - price for value, price in zip(self._values, prices.devices, strict=True)]
+            added = {(kind, members) for kind, gain in enumerate(gains) for members in _most(gain, self._tiny)}
+            if added <= set(columns):
+                return float(dual @ limits), prices
+            columns += sorted(added - set(columns))
+
+
+def _most(gain: Floats, least: float) -> list[int]:
+    """Indices of the highest gains, as far as they are above `least`."""
+    some = (
+        np.argpartition(gain, -COLUMNS_PER_ROUND)[-COLUMNS_PER_ROUND:]
+        if len(gain) > COLUMNS_PER_ROUND
+        else np.arange(len(gain))
+    )
+    most: list[int] = some[gain[some] > least].tolist()
+    return most
 
 
 def _least(loss: Floats, tie: Floats, count: int) -> tuple[Ints, float]:
@@ -127,48 +144,3 @@ def _least(loss: Floats, tie: Floats, count: int) -> tuple[Ints, float]:
     order = near[np.lexsort((tie[near], loss[near]))]
     left_out = float(loss[order[count]]) if len(order) > count else np.inf
     return order[:count], left_out
-
-
-class _Search:
-    """Depth first: the lowest client not yet decided gets a set, or no place."""
-
-    def __init__(
-        self, sets: Ints, kinds: Ints, loss: Floats, client_prices: Floats, device_prices: Floats, devices: list[int], tiny: float
-    ) -> None:
-        self._sets, self._of_kind, self._loss = sets, kinds, loss
-        self._client_prices = client_prices.tolist()
-        self._device_prices = device_prices.tolist()
-        self._devices = devices
-        self._tiny = tiny
-        self._chosen: list[int] = []
-        self.best: list[int] = []
-        self.best_loss = np.inf
-        self.nodes = 0
-
-    def run(self) -> None:
-        """Find the sets of least loss."""
-        self._go(np.arange(len(self._sets)), 0, 0, 0.0)
-
-    def _go(self, candidates: Ints, client: int, done: int, loss: float) -> None:
-        while client < len(self._client_prices) and done >> client & 1:
-            client += 1
-        self.nodes += 1
-        if self.nodes > MAX_NODES or loss >= self.best_loss - self._tiny:
-            return
-        if client == len(self._client_prices):
-            loss += sum(price * left for price, left in zip(self._device_prices, self._devices, strict=True))
-            if loss < self.best_loss - self._tiny:
-                self.best, self.best_loss = self._chosen.copy(), loss
-            return
-        for index in candidates[self._sets[candidates] >> client & 1 == 1].tolist():
-            kind, total = int(self._of_kind[index]), loss + float(self._loss[index])
-            if total >= self.best_loss - self._tiny:
-                break
-            if self._devices[kind]:
-                self._devices[kind] -= 1
-                self._chosen.append(index)
-                rest = candidates[self._sets[candidates] & self._sets[index] == 0]
-                self._go(rest, client + 1, done | int(self._sets[index]), total)
-                self._chosen.pop()
-                self._devices[kind] += 1
-        self._go(candidates[self._sets[candidates] >> client & 1 == 0], client + 1, done | 1 << client, loss + self._client_prices[client])

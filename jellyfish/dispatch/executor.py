@@ -6,6 +6,7 @@ Knows nothing of queues, deadlines or clients. Torch stays behind the `Engine` p
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -59,12 +60,21 @@ def detect_images(engine: Engine, variant: Variant, images: Sequence[Image]) -> 
     return [box.on_frame(detections) for box, detections in zip(fitted, found, strict=True)]
 
 
+def _stay_on(cores: frozenset[int] | None) -> None:
+    """Keep the calling thread, and those it starts, on `cores`."""
+    if cores is not None:
+        os.sched_setaffinity(0, cores)
+
+
 class TorchExecutor:
     """An engine on a worker thread of its own, so that the event loop goes on while the device computes."""
 
-    def __init__(self, engine: Engine, device: str) -> None:
+    def __init__(self, engine: Engine, device: str, cores: frozenset[int] | None = None) -> None:
+        """`cores`: the processors that the worker runs on; None leaves it to the system."""
         self._engine = engine
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"device-{device}")
+        self._worker = ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix=f"device-{device}", initializer=_stay_on, initargs=(cores,)
+        )
 
     async def run(self, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
         """See `Executor.run`."""

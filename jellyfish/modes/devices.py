@@ -90,7 +90,9 @@ def profile_device(
     return profile
 
 
-def open_devices(config: ServerConfig, weights: Weights, report: Report) -> list[Device]:
+def open_devices(
+    config: ServerConfig, weights: Weights, report: Report, cpu_cores: frozenset[int] | None = None
+) -> list[Device]:
     """Every configured device, profiled."""
     if config.profile is not None and len(config.devices) > 1:
         raise InputError("a profile file is for one device: give one --device, or no --profile")
@@ -110,5 +112,6 @@ def open_devices(config: ServerConfig, weights: Weights, report: Report) -> list
         missing = set(engine.variants()) - set(profile.variants)
         if missing:
             raise InputError(f"the profile of {name} lacks the variant {min(missing).name}; run `jellyfish profile`")
-        devices.append(Device(name, engine, profile, TorchExecutor(engine, name)))
+        executor = TorchExecutor(engine, name, cpu_cores if device.type == "cpu" else None)
+        devices.append(Device(name, engine, profile, executor))
     return devices

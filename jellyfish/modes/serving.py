@@ -20,15 +20,15 @@ from aiohttp import web
 from numpy.typing import NDArray
 
 from jellyfish.config import ServerConfig
-from jellyfish.core import RESOLUTIONS, fitted_size
+from jellyfish.core import RESOLUTIONS, Variant, fitted_size
 from jellyfish.dispatch.request import Answered, Request
 from jellyfish.errors import InputError, RunError
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.media.resize import fit
-from jellyfish.model.weights import load_weights
+from jellyfish.model.weights import Weights, load_weights
 from jellyfish.modes.assembly import OnWindow, Parts, assembled, policy
-from jellyfish.modes.devices import Device, Report, open_devices, parse_variant
-from jellyfish.modes.tuning import tune_process
+from jellyfish.modes.devices import Device, Report, open_devices, parse_variant, set_threads
+from jellyfish.modes.tuning import cores_divided, tune_process
 from jellyfish.profile.table import LatencyProfile
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
@@ -50,20 +50,53 @@ class RunningServer:
 async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> AsyncIterator[RunningServer]:
     """A ready server for the time of the context; it drains on the way out."""
     tune_process()
-    loop = asyncio.get_running_loop()
     weights = load_weights(config.weights)
     fixed = None if config.variant is None else parse_variant(config.variant, weights.variants())
-    variants = weights.variants() if fixed is None else (fixed,)
     policy(config.planner, fixed, config.max_batch, config.window_s, seed=0)  # refuses a wrong name before measuring
-    devices = await loop.run_in_executor(None, open_devices, config, weights, report)
-    max_batch = min(config.max_batch, *(device.profile.max_batch for device in devices))
+    async with contextlib.AsyncExitStack() as stack:
+        cores = stack.enter_context(cores_divided(set_threads(config.threads))) if "cpu" in config.devices else None
+        devices = await _warm_devices(config, weights, fixed, report, cores)
+        stack.callback(_close, devices)
+        parts = _parts(config, weights, fixed, devices, stack)
+        service = await stack.enter_async_context(assembled(parts, on_window))
+        url = await stack.enter_async_context(_listening(service, config))
+        await _probe(service)
+        gc.collect()
+        gc.freeze()
+        service.ready = True
+        yield RunningServer(url, service, tuple(device.profile for device in devices))
+
+
+async def _warm_devices(
+    config: ServerConfig, weights: Weights, fixed: Variant | None, report: Report, cores: frozenset[int] | None
+) -> list[Device]:
+    """Every device, profiled, with every (variant, batch) that can run on it run once."""
+    loop = asyncio.get_running_loop()
+    devices = await loop.run_in_executor(None, open_devices, config, weights, report, cores)
+    variants = weights.variants() if fixed is None else (fixed,)
     for device in devices:
+        max_batch = min(config.max_batch, device.profile.max_batch)
         await device.executor.warm(variants, max_batch, partial(report, f"warming up {device.name}"))
+    return devices
+
+
+def _parts(
+    config: ServerConfig,
+    weights: Weights,
+    fixed: Variant | None,
+    devices: list[Device],
+    stack: contextlib.AsyncExitStack,
+) -> Parts:
+    """What the server is made of. Decoders and the planner have threads of their own, so that neither waits."""
+    loop = asyncio.get_running_loop()
     decoders = ThreadPoolExecutor(max_workers=os.cpu_count() or 2, thread_name_prefix="decode")
-    planner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")  # so that neither waits for the other
-    parts = Parts(
+    planner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
+    for pool in (decoders, planner):
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+    max_batch = min(config.max_batch, *(device.profile.max_batch for device in devices))
+    return Parts(
         devices=[(device.executor, device.profile) for device in devices],
-        variants=variants,
+        variants=weights.variants() if fixed is None else (fixed,),
         accuracy=weights,
         max_batch=max_batch,
         decode=_decoder(decoders, config.limits.image_side),
@@ -71,17 +104,6 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         policy=policy(config.planner, fixed, max_batch, config.window_s, seed=0),
         limits=config.limits,
     )
-    try:
-        async with assembled(parts, on_window) as service, _listening(service, config) as url:
-            await _probe(service)
-            gc.collect()
-            gc.freeze()
-            service.ready = True
-            yield RunningServer(url, service, tuple(device.profile for device in devices))
-    finally:
-        decoders.shutdown(wait=False, cancel_futures=True)
-        planner.shutdown(wait=False, cancel_futures=True)
-        _close(devices)
 
 
 def _close(devices: list[Device]) -> None:

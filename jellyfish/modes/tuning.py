@@ -5,9 +5,11 @@ Serving and profiling make them both, so that a profile holds for the server it 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
+from collections.abc import Iterator
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Numbers of the settings in glibc's malloc.h."""
@@ -38,3 +40,24 @@ def keep_freed_memory() -> None:
     library.mallopt(_ARENA_MAX, 1)
     library.mallopt(_MMAP_THRESHOLD, 32 * 1024**2)  # the most it takes
     library.mallopt(_TRIM_THRESHOLD, 1024**3)
+
+
+@contextlib.contextmanager
+def cores_divided(device_threads: int) -> Iterator[frozenset[int] | None]:
+    """Keep `device_threads` cores for a CPU device: yields them; this thread and those it starts use the others.
+
+    Without it the kernel now and then wakes the event loop or a decoder on the core where a batch is running, while
+    another core is idle. None, and nothing changes, where there are no cores to divide or the system cannot.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield None
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) <= device_threads:
+        yield None
+        return
+    os.sched_setaffinity(0, cores[:-device_threads])
+    try:
+        yield frozenset(cores[-device_threads:])
+    finally:
+        os.sched_setaffinity(0, cores)

@@ -2,8 +2,8 @@
 
     python benchmarks/agreement.py [--seconds 20] [--rounds 3]
 
-Both run over the same trace files. From the real run the simulation is told what is not the device's: the weight of each
-camera's frames, the time that encoding and decoding take, and how much slower than its profile the device was while
+Both run over the same trace files. From the real run the simulation is told what is not the device's: the weight of
+each camera's frames, the time that encoding and decoding take, and how much slower than its profile the device was while
 cameras and sockets shared the processor with it. Rounds are interleaved; the medians of each case are compared.
 """
 
@@ -57,7 +57,7 @@ def main() -> None:
                 folder = Path(temporary) / f"{number}-{len(found[name])}-{case[0]}-{case[1]}"
                 folder.mkdir()
                 found[name].append(one_pair(folder, model, case, arguments.seconds, seed=number))
-    Console().print(table(found))
+    Console(width=110).print(table(found))
 
 
 def cpu_model() -> Model:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from jellyfish import wire
 from jellyfish.config import Limits
+from jellyfish.control.problem import DevicePlan, Plan
 from jellyfish.core import Detection, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.profile.table import LatencyProfile, VariantLatency
@@ -63,6 +64,8 @@ async def serve(pipe: Connection) -> None:
     """Serve until told to stop; then report processor time."""
     dispatcher = Dispatcher(NoDevice(), PROFILE, VARIANT, 8)
     service = Service([dispatcher], (VARIANT,), NoAccuracy(), no_decoding, Limits())
+    plan = {"none": DevicePlan(VARIANT, 8)}
+    service.on_change = lambda cause: service.apply(Plan(plan, dict.fromkeys(service.sessions, "none")))
     running = asyncio.create_task(dispatcher.run())
     runner = web.AppRunner(create_app(service), access_log=None)
     await runner.setup()

@@ -3,8 +3,8 @@
     python benchmarks/agreement.py [--seconds 20] [--rounds 3]
 
 Both run over the same trace files. From the real run the simulation is told what is not the device's: the weight of
-each camera's frames, the time that encoding and decoding take, and how much slower than its profile the device was while
-cameras and sockets shared the processor with it. Rounds are interleaved; the medians of each case are compared.
+each camera's frames, the time that encoding and decoding take, and how much slower than its profile the device was
+while cameras and sockets shared the processor with it. Rounds are interleaved; the medians of each case are compared.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ Weights = Annotated[Path | None, typer.Option(help="A weights file (.safetensors
 Profile = Annotated[
     Path | None, typer.Option(help="A latency profile; by default the saved one, or a quick one is made.")
 ]
-Planner = Annotated[str, typer.Option(help="Who plans: `exact` or `annealing` (the published algorithm).")]
+Planner = Annotated[str, typer.Option(help="Who plans: `best`, `exact` or `annealing` (the published algorithm).")]
 Window = Annotated[float, typer.Option(help="Milliseconds between two plans.")]
 FixedVariant = Annotated[
     str | None, typer.Option("--variant", help="Serve this variant alone, without adaptation, e.g. `w100-448`.")
@@ -75,7 +75,7 @@ def serve(
     device: Device = "cpu",
     weights: Weights = None,
     profile: Profile = None,
-    planner: Planner = "exact",
+    planner: Planner = "best",
     window_ms: Window = 500,
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
@@ -137,7 +137,7 @@ def bench(
     device: Device = "cpu",
     weights: Weights = None,
     profile: Profile = None,
-    planner: Planner = "exact",
+    planner: Planner = "best",
     window_ms: Window = 500,
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
@@ -181,6 +181,21 @@ def simulate(
         _guard(lambda: mode.simulate_chaos(chaos, results, _console()))
     else:
         raise typer.BadParameter("give either a scenario file or --chaos SEED", param_hint="SCENARIO")
+
+
+@app.command()
+def plan(
+    file: Annotated[Path, typer.Argument(help="One instance or a list of them, in JSON (docs/planning.md).")],
+    planner: Planner = "best",
+    time_budget_ms: Annotated[
+        float, typer.Option(min=1, help="The planner improves its plan for at most this long.")
+    ] = 300,
+    json: Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")] = False,
+) -> None:
+    """Plan given clients on given devices, without running anything: what if there were more of them?"""
+    from jellyfish.modes.plan import plan as plan_mode
+
+    _guard(lambda: plan_mode(file, planner, time_budget_ms / 1000, json, _console()))
 
 
 @app.command()

@@ -37,7 +37,7 @@ class ServerConfig:
     """A weights file; None takes those that ship."""
     profile: Path | None = None
     """A latency profile; None takes the one saved for the device, or makes a quick one."""
-    planner: str = "exact"
+    planner: str = "best"
     window_s: float = 0.5
     """Time between two plans."""
     variant: str | None = None

@@ -17,6 +17,8 @@ from jellyfish.control.problem import Plan, Planner, Problem
 from jellyfish.errors import JellyfishError
 
 logger = logging.getLogger(__name__)
+LEAST_GAP_S = 0.05
+"""Between the beginnings of two windows."""
 Offload = Callable[[Callable[[Problem, Plan | None], Plan], Problem, Plan | None], Awaitable[Plan]]
 """Runs `function(problem, running)` somewhere and returns its result; `asyncio.to_thread` is one."""
 
@@ -107,6 +109,8 @@ class ControlLoop:
                 await self._kicked.wait()
         except TimeoutError:
             return "period"
+        # Clients often come and go together: what happens within the least gap is one window's business.
+        await asyncio.sleep(due_s - self._period_s + LEAST_GAP_S - asyncio.get_running_loop().time())
         cause, self._cause = self._cause or "period", None
         self._kicked.clear()
         return cause

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -124,7 +125,7 @@ class _Simulation:
         self._variants = next(iter(self._models.values())).variants
         if any(model.variants != self._variants for model in self._models.values()):
             raise InputError("all devices of a scenario must have the same variants; choose models that fit together")
-        make_planner(scenario.planner, scenario.seed)
+        make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf)
         self._connectors: dict[str, MemoryConnector] = {}
         self._start_s = START_PAUSE_S
 
@@ -161,7 +162,9 @@ class _Simulation:
             profile = msgspec.structs.replace(model.profile, device=name)
             disturbance = device_disturbance(profile, faults, name, f"{scenario.seed}/{name}", self._run_s)
             devices.append((TimedExecutor(profile, disturbance), profile))
-        planner = UnreliablePlanner(make_planner(scenario.planner, scenario.seed), faults, self._run_s)
+        planner = UnreliablePlanner(
+            make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf), faults, self._run_s
+        )
         return Parts(
             devices=devices,
             variants=self._variants,

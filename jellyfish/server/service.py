@@ -20,7 +20,6 @@ from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import ProtocolError
 from jellyfish.server.session import Decode, Send, Session
 
-
 DRAIN_S = 1.0
 """Longest wait for the batches that run when the server stops; a device that hangs is left behind."""
 

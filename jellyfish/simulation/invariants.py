@@ -16,6 +16,8 @@ from jellyfish.simulation.scenario import AnyFault, PlannerError, PlannerSlow, S
 
 RESUME_S = 1.0
 """Service is back this long after a fault's end."""
+CALM_AFTER_S = 1.6
+"""Then nothing of a fault is left: the bandwidth estimate remembers one second, and half a second later it is planned."""
 CALM_MISS_RATE = 0.03
 """Most frames that a client may miss while nothing is wrong with it."""
 
@@ -83,7 +85,7 @@ def _missed_in_calm(client: str, frames: Sequence[FrameRecord], troubles: Sequen
 
     def troubled(record: FrameRecord) -> bool:
         slo_s, at_s = record.slo_ms / 1000, record.captured_s
-        return any(fault.at_s - slo_s <= at_s <= fault.end_s + RESUME_S for fault in troubles)
+        return any(fault.at_s - slo_s <= at_s <= fault.end_s + CALM_AFTER_S for fault in troubles)
 
     calm = [record for record in frames if not troubled(record)]
     missed = sum(record.outcome is not Outcome.ON_TIME for record in calm)

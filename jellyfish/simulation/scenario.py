@@ -174,7 +174,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     devices: Annotated[tuple[Device, ...], msgspec.Meta(min_length=1)]
     clients: Annotated[tuple[Clients, ...], msgspec.Meta(min_length=1)]
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
-    planner: str = "exact"
+    planner: str = "best"
     window_ms: Annotated[float, msgspec.Meta(ge=50, le=60_000)] = 500.0
     max_batch: Count = 8
     host: Host = Host()

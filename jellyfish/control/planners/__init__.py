@@ -21,8 +21,8 @@ def make_planner(
 ) -> Planner:
     """The planner called `name`; InputError, listing the names, when there is none.
 
-    `time_budget_s` by `clock` is for those that improve a plan for as long as they may. Under a clock that stands still
-    they end after a number of rounds, so that the same problems give the same plans.
+    `time_budget_s` by `clock` is for those that improve a plan for as long as they may. With an infinite one they end
+    after a number of rounds, and `best` and `annealing` give the same plans for the same problems.
     """
     if name == "best":
         return BestPlanner(seed, clock, time_budget_s)

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csc_array
 
 from jellyfish.control.capacity import device_capacities, mappable_clients
+from jellyfish.control.planners.exchange import Exchange
 from jellyfish.control.planners.layout import device_kinds
 from jellyfish.control.planners.pricing import Floats, Ints, Pricing
 from jellyfish.control.problem import Plan, Problem
 
+DUAL_STEPS = 100
+"""Of the search for first prices."""
 SMOOTHING = 0.6
 """Weight of the best prices so far in the next ones."""
 COLUMNS_PER_ROUND = 40
@@ -50,9 +53,13 @@ def accuracy_bound(
     clients = mappable_clients(problem, tables)
     if not clients:
         return 0.0
-    programme = _Programme(problem, clients, device_kinds(tables), [Pricing(problem, clients, table, up=False) for table in dict.fromkeys(tables)], plan)  # fmt: skip
+    kinds = device_kinds(tables)
+    pricing = [Pricing(problem, clients, table, up=False) for table in dict(zip(kinds, tables, strict=True)).values()]
+    programme = _Programme(problem, clients, kinds, pricing, plan)
+    search = Exchange(problem, tables, clients, plan, np.random.default_rng(0))
+    programme.begin(search.prices(DUAL_STEPS))
     ends_s = clock() + time_limit_s
-    while programme.step() and clock() < ends_s:
+    while (left_s := ends_s - clock()) > 0.0 and programme.step(left_s):
         pass
     return programme.bound / programme.asked
 
@@ -80,13 +87,19 @@ class _Programme:
                 ] = None
         self._best: _Prices | None = None
 
-    def step(self) -> bool:
+    def begin(self, prices: Floats) -> None:
+        """Take in the groups that are best at these first prices (n,)."""
+        place = max(0.0, -float(prices.min()))
+        self._price(_Prices(prices + place, place))
+
+    def step(self, time_limit_s: float) -> bool:
         """Solve the programme, price groups, take in the best; False when nothing can be gained any more."""
-        value, latest = self._solve()
+        solved = self._solve(time_limit_s)
+        if solved is None:
+            return False
+        value, latest = solved
         best = self._best
-        smooth = latest if best is None else _Prices(
-            SMOOTHING * best.clients + (1 - SMOOTHING) * latest.clients, SMOOTHING * best.place + (1 - SMOOTHING) * latest.place
-        )  # fmt: skip
+        smooth = latest if best is None else _between(best, latest)
         added = self._price(smooth)
         if not added and smooth is not latest:
             added = self._price(latest)
@@ -110,8 +123,8 @@ class _Programme:
             self.bound, self._best = bound, prices
         return len(self._columns) > before
 
-    def _solve(self) -> tuple[float, _Prices]:
-        """Value and prices of the programme over the groups so far."""
+    def _solve(self, time_limit_s: float) -> tuple[float, _Prices] | None:
+        """Value and prices of the programme over the groups so far; None when time is up."""
         columns, count = list(self._columns), len(self._fps)
         rows = np.concatenate(
             [[*column.members, count + column.kind, count + len(self._pricing)] for column in columns]
@@ -120,8 +133,17 @@ class _Programme:
             [[1.0] * (len(column.members) + 1) + [-float(len(column.members))] for column in columns]
         )
         starts = np.cumsum([0, *(len(column.members) + 2 for column in columns)])
-        matrix = csc_array((entries, rows, starts), shape=(count + len(self._pricing) + 1, len(columns)))
+        matrix: Any = csc_array((entries, rows, starts), shape=(count + len(self._pricing) + 1, len(columns)))
         limits = np.concatenate([np.ones(count), self._devices, [-float(self._mapped)]])
-        answer = linprog([-column.earned for column in columns], A_ub=matrix, b_ub=limits, method="highs-ds")
+        gains = np.array([-column.earned for column in columns])
+        options: Any = {"time_limit": time_limit_s}
+        answer: Any = linprog(gains, A_ub=matrix, b_ub=limits, method="highs-ds", options=options)
+        if answer.status != 0:
+            return None
         dual = np.maximum(-np.asarray(answer.ineqlin.marginals), 0.0)
-        return float(-answer.fun), _Prices(dual[:count], float(dual[-1]))
+        return float(-(answer.fun or 0.0)), _Prices(dual[:count], float(dual[-1]))
+
+
+def _between(best: _Prices, latest: _Prices) -> _Prices:
+    clients = SMOOTHING * best.clients + (1.0 - SMOOTHING) * latest.clients
+    return _Prices(clients, SMOOTHING * best.place + (1.0 - SMOOTHING) * latest.place)

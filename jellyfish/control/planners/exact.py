@@ -5,15 +5,16 @@ On two cores of a server, with 16 variants x 8 batch sizes, 18 x 2 (clients x de
 time; 14 x 4 took 70 ms and 350 ms; 14 x 8, no two devices running the same variant before, 390 ms; 8 x 1 with 24
 variants 0.4 ms.
 
-Beyond, an integer programme has `TIME_LIMIT_S`, and where it is cut off the better of its plan and the annealed one is
+Beyond, an integer programme has `TIME_LIMIT_S`, and where it is cut off the better of its plan and one by exchanges is
 used. It proved the optimum in time for 32 x 1 and for most problems of 16 x 4 (which needed up to 1 s when let run, and
 found no better plan in it), but for none of 32 x 4. With more patterns than `patterns.MAX_PATTERNS`, or rates that all
-differ, only annealing is left: 1 s at 64 x 8.
+differ, only exchanges are left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from jellyfish.control.capacity import (
     kept_variant,
     mappable_clients,
 )
-from jellyfish.control.planners.annealing import AnnealingPlanner
+from jellyfish.control.planners.exchange import TIME_BUDGET_S, ExchangePlanner
 from jellyfish.control.planners.layout import device_kinds, lay_out
 from jellyfish.control.planners.patterns import PatternProgram
 from jellyfish.control.planners.subsets import (
@@ -52,8 +53,14 @@ SAME = 1e-9
 class ExactPlanner:
     """All sets of clients where they are few, an integer programme where they are many."""
 
-    def __init__(self, seed: int, time_limit_s: float = TIME_LIMIT_S) -> None:
-        self._fallback = AnnealingPlanner(seed)
+    def __init__(
+        self,
+        seed: int,
+        clock: Callable[[], float] = time.monotonic,
+        time_budget_s: float = TIME_BUDGET_S,
+        time_limit_s: float = TIME_LIMIT_S,
+    ) -> None:
+        self._fallback = ExchangePlanner(seed, clock, time_budget_s)
         self._time_limit_s = time_limit_s
 
     def plan(self, problem: Problem, running: Plan | None) -> Plan:

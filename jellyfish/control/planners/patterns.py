@@ -67,6 +67,7 @@ class PatternProgram:
         kinds: Sequence[int],
         kept: Sequence[int | None],
         clients: Sequence[int],
+        most_patterns: int = MAX_PATTERNS,
     ) -> None:
         self._problem = problem
         self._tables = dict(zip(kinds, tables, strict=True))
@@ -85,7 +86,12 @@ class PatternProgram:
                 for choice in range(len(capacity.batches)):
                     if not self.too_large:
                         self._add(kind, variant, choice)
-                        self.too_large = len(self.columns) > MAX_PATTERNS
+                        self.too_large = len(self.columns) > most_patterns
+
+    @property
+    def size(self) -> int:
+        """Its variables."""
+        return len(self.columns) + len(self._places)
 
     def _add(self, kind: int, variant: int, choice: int) -> None:
         capacity = self._tables[kind][variant]

@@ -1,10 +1,10 @@
-"""The provably best plan for up to about 16 clients on any number of devices: sets of clients priced by a linear programme.
+"""The proved optimum for up to about 16 clients on any number of devices: sets of clients, priced by a programme.
 
-Every set of clients is valued for every kind of device. A linear programme that chooses sets ("each client once, as many
-sets as devices"), solved by adding the sets of highest reduced cost until none is left, gives an upper bound and prices.
-A plan falls short of the bound by exactly the reduced costs of its sets, the prices of clients without a place and those
-of idle devices; so the plan of least shortfall is looked for among sets of small shortfall, by depth-first search. What
-is found is the optimum when its shortfall is no more than that of any set left out.
+Every set of clients is valued for every kind of device. A linear programme that chooses sets ("each client once, as
+many sets as devices") is solved by adding the sets worth most beyond their prices until none is left; it gives an upper
+bound and prices. A plan falls short of the bound by exactly what its sets are worth less than their prices, plus the
+prices of clients without a place and of idle devices; so the plan of least shortfall is looked for among the sets of
+small shortfall, depth first. It is the optimum when its shortfall is no more than that of any set left out.
 """
 
 from __future__ import annotations

@@ -99,6 +99,7 @@ class Camera:
         self._uplink: Link | None = None
         self._wake = asyncio.Event()
         self._finished = asyncio.Event()
+        self._said_bye = False
         self._next_probe_s = float("-inf")
 
     async def run(self, http: aiohttp.ClientSession, url: str, start_s: float, end_s: float) -> None:
@@ -144,6 +145,7 @@ class Camera:
         if self._uplink is not None and self.plan is not None:
             with contextlib.suppress(TimeoutError, ConnectionError):
                 async with asyncio.timeout(patience_s):
+                    self._said_bye = True
                     await self._uplink.send(wire.encode(wire.Bye()))
                     await self._finished.wait()
 
@@ -193,7 +195,9 @@ class Camera:
             case wire.Result():
                 self._answered(message, now)
             case wire.Ping():
-                if self._uplink is not None:
+                # Nothing may follow the goodbye: the server closes on it, and a pong written to a closed connection
+                # would break the stream off while the farewell is still on its way back.
+                if self._uplink is not None and not self._said_bye:
                     await self._uplink.send(
                         wire.encode(wire.Pong(message.server_s, self._clock(now), self._clock(now)))
                     )

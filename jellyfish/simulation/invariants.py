@@ -17,7 +17,7 @@ from jellyfish.simulation.scenario import AnyFault, PlannerError, PlannerSlow, S
 RESUME_S = 1.0
 """Service is back this long after a fault's end."""
 CALM_AFTER_S = 1.6
-"""Then nothing of a fault is left: the bandwidth estimate remembers one second, and half a second later it is planned."""
+"""Then nothing of a fault is left: bandwidth estimates remember one second, and half a second later one is planned."""
 CALM_MISS_RATE = 0.03
 """Most frames that a client may miss while nothing is wrong with it."""
 

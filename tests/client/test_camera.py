@@ -249,3 +249,14 @@ async def test_a_disk_that_is_full_ends_the_run_at_once() -> None:
             await setup.run(1.0, 60.0)
     assert raised.group_contains(RunError, match="cannot be written")
     assert asyncio.get_running_loop().time() < 3.0
+
+
+@pytest.mark.parametrize("phase_ms", range(0, 500, 20))
+@virtual
+async def test_the_farewell_is_heard_whenever_the_last_ping_comes(phase_ms: int) -> None:
+    setup = Setup(delay_s=0.02)
+    async with running() as service:
+        service.on_change = lambda cause: service.apply(everyone_on(SMALL, *service.sessions))
+        await setup.run(1.0, 1.5 + phase_ms / 1000)
+    assert setup.camera.farewell is not None
+    assert setup.ledger.agrees(setup.camera.farewell)

@@ -122,7 +122,7 @@ def test_an_adaptive_run_leaves_files_that_add_up(tmp_path: Path, profile: Path)
     assert (info.mode, info.profile, info.devices) == ("bench", "handmade", ["cpu"])
     windows = windows_of(folder)
     assert len(windows) >= 3
-    assert {window.planner for window in windows} == {"exact"}
+    assert {window.planner for window in windows} == {"best"}
     assert all(window.snapshot.keys() <= clients for window in windows)
     assert all(window.plan.clients.keys() <= window.snapshot.keys() for window in windows)
     assert any(window.mapped for window in windows)

@@ -21,7 +21,7 @@ from rich.console import Console
 from jellyfish.config import CameraConfig, Limits
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
-from jellyfish.control.problem import Plan, Problem
+from jellyfish.control.problem import Plan, Planner, Problem
 from jellyfish.dispatch.dispatcher import QUEUE_CAPACITY
 from jellyfish.dispatch.executor import Executor
 from jellyfish.dispatch.timed import TimedExecutor
@@ -106,26 +106,28 @@ def run_scenario(
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
     on_service: OnService = lambda service: None,
+    planner: Planner | None = None,
 ) -> tuple[Summary, list[str]]:
     """Simulate `scenario` and write its result files into `folder`; the summary, and what else is worth a word.
 
+    `planner`: one of your own, instead of the one that the scenario names.
     The same scenario gives the same frames, byte for byte. Raises InputError for what cannot be simulated, and
     RunError when the frames do not add up.
     """
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(_Simulation(scenario).run(folder, progress, on_service))
+        return runner.run(_Simulation(scenario, planner).run(folder, progress, on_service))
 
 
 class _Simulation:
     """One run, on the virtual clock of the loop that it is made on."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, planner: Planner | None) -> None:
         self._scenario = scenario
+        self._planner = planner or make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf)
         self._models = {device.name: load_model(device.model) for device in scenario.devices}
         self._variants = next(iter(self._models.values())).variants
         if any(model.variants != self._variants for model in self._models.values()):
             raise InputError("all devices of a scenario must have the same variants; choose models that fit together")
-        make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf)
         self._connectors: dict[str, MemoryConnector] = {}
         self._start_s = START_PAUSE_S
 
@@ -162,9 +164,7 @@ class _Simulation:
             profile = msgspec.structs.replace(model.profile, device=name)
             disturbance = device_disturbance(profile, faults, name, f"{scenario.seed}/{name}", self._run_s)
             devices.append((TimedExecutor(profile, disturbance), profile))
-        planner = UnreliablePlanner(
-            make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf), faults, self._run_s
-        )
+        planner = UnreliablePlanner(self._planner, faults, self._run_s)
         return Parts(
             devices=devices,
             variants=self._variants,

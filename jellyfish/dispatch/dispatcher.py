@@ -64,6 +64,7 @@ class Dispatcher:
     ) -> None:
         self._executor, self._profile = executor, profile
         self._batcher = Batcher(capacity)
+        self._max_batch = batch
         self._slow_down = SlowDown()
         self._running: tuple[float, float] | None = None
         self._failing = False
@@ -79,6 +80,11 @@ class Dispatcher:
     def device(self) -> str:
         """The device's name."""
         return self._profile.device
+
+    @property
+    def max_batch(self) -> int:
+        """The largest batch that the device was made ready for: the one at construction."""
+        return self._max_batch
 
     @property
     def failing(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -102,8 +103,13 @@ class Service:
     def apply(self, plan: Plan) -> None:
         """Put `plan` into force: devices first, then the clients that it concerns."""
         began_s = time.perf_counter()
+        clients = Counter(plan.clients.values())
         for name, device_plan in plan.devices.items():
-            self.dispatchers[name].apply(device_plan.variant, device_plan.batch)
+            dispatcher = self.dispatchers[name]
+            # The plan's bound, one batch to wait and one to run, holds where the frames that wait fit into one batch.
+            # One frame of each client can: taken together they are sooner done than one after the other.
+            batch = min(max(device_plan.batch, clients[name]), dispatcher.max_batch)
+            dispatcher.apply(device_plan.variant, batch)
         for client, session in list(self.sessions.items()):
             device, variant = plan.clients.get(client), plan.variant_of(client)
             if device is None or variant is None:

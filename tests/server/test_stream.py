@@ -12,6 +12,7 @@ import pytest
 
 from jellyfish import wire
 from jellyfish.config import Limits
+from jellyfish.control.problem import DevicePlan, Plan
 from jellyfish.core import Reason
 from tests.server.peer import (
     JPEG,
@@ -69,6 +70,21 @@ async def test_a_new_plan_reaches_the_client_and_its_frames() -> None:
         assert (await peer.until(wire.Result)).variant == LARGE.name
         service.apply(everyone_on(LARGE))
         assert not (await peer.until(wire.PlanMessage)).mapped
+
+
+@virtual
+async def test_one_frame_of_each_client_may_run_together_whatever_the_plans_batch() -> None:
+    async with running() as service, contextlib.AsyncExitStack() as stack:
+        names = ["a", "b", "c"]
+        peers = [await stack.enter_async_context(welcomed(name)) for name in names]
+        service.apply(Plan({"cpu": DevicePlan(LARGE, 1)}, dict.fromkeys(names, "cpu")))
+        for peer in peers:
+            await peer.send_frame(0)
+        await asyncio.sleep(0.001)
+        for peer in peers:
+            await peer.send_frame(1)
+        batches = [(await peer.until(wire.Result)).batch for peer in peers for _ in range(2)]
+        assert max(batches) == 3
 
 
 @virtual

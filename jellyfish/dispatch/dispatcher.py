@@ -42,7 +42,7 @@ class DeviceStatistics(msgspec.Struct, frozen=True):
     busy_s: float
     batches: int
     frames: int
-    """Frames run with success."""
+    """Frames of clients run with success; the device's tests of itself are not among them."""
     dropped: dict[Reason, int]
     queued: int
     slow_down: float
@@ -102,7 +102,7 @@ class Dispatcher:
         return self._slow_down.cautious_factor * self._profile.of(self._variant).p50_s[0]
 
     def latency_table(self, variants: Sequence[Variant], now: float) -> tuple[tuple[float, ...], ...]:
-        """For planning: seconds of each variant at each batch size, at the worst that is to be expected.
+        """For planning: seconds of each variant at each batch size that may run, at the worst that is to be expected.
 
         The profile's p99 with the slow-down, and no less than what the dispatcher itself decides with. A batch that is
         overdue slows the device down before it is done: one that hangs must not get more clients.
@@ -111,7 +111,10 @@ class Dispatcher:
         cautious = self._slow_down.cautious_factor
         entries = (self._profile.of(variant) for variant in variants)
         return tuple(
-            tuple(max(usual * p99_s, cautious * p50_s) for p50_s, p99_s in zip(entry.p50_s, entry.p99_s, strict=True))
+            tuple(
+                max(usual * p99_s, cautious * p50_s)
+                for p50_s, p99_s in zip(entry.p50_s[: self._max_batch], entry.p99_s[: self._max_batch], strict=True)
+            )
             for entry in entries
         )
 
@@ -203,10 +206,12 @@ class Dispatcher:
         self._drop(decision.drop)
         if not decision.run:
             return
-        await self._execute(decision.run, self._variant, now)
+        if await self._execute(decision.run, self._variant, now):
+            self._batches += 1
+            self._frames += len(decision.run)
 
-    async def _execute(self, batch: list[Request], variant: Variant, started: float) -> None:
-        """Run `batch` and answer it. A device that fails costs its batch, never the loop."""
+    async def _execute(self, batch: list[Request], variant: Variant, started: float) -> bool:
+        """Run `batch` and answer it; False when the device failed, which costs its batch, never the loop."""
         profiled_s = self._profile.of(variant).p50_s[len(batch) - 1]
         self._running = started, profiled_s
         self._idle.clear()
@@ -222,7 +227,7 @@ class Dispatcher:
             self._failing = True
             self._drop((request, Reason.DEVICE_ERROR) for request in batch)
             self._slow_down.observe(math.inf, profiled_s)
-            return
+            return False
         finally:
             execute_s = asyncio.get_running_loop().time() - started
             self._busy_s += execute_s
@@ -231,10 +236,9 @@ class Dispatcher:
         if self._failing:
             logger.warning("%s works again", self.device)
         self._failing = False
-        self._batches += 1
-        self._frames += len(batch)
         self._slow_down.observe(execute_s, profiled_s)
         self._answer(answers, variant, started, execute_s)
+        return True
 
     def _answer(
         self, answers: list[tuple[Request, list[Detection]]], variant: Variant, started: float, execute_s: float

@@ -43,7 +43,6 @@ class Service:
         accuracy: Accuracy,
         decode: Decode,
         limits: Limits,
-        changed: Callable[[str], None] = lambda cause: None,
     ) -> None:
         self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
         self.limits = limits
@@ -56,7 +55,7 @@ class Service:
         """Set once all that was queued or running is answered: streams end then."""
         self.apply_s = 0.0
         """What putting the newest plan into force took."""
-        self.on_change = changed
+        self.on_change: Callable[[str], None] = lambda cause: None
         """Called with `join` or `leave` when the set of clients changes."""
         self.ladder = tuple(sorted({variant.resolution for variant in variants}))
         """The resolutions that clients may send at, ascending."""

@@ -262,3 +262,21 @@ async def test_a_batch_that_hangs_makes_the_device_look_slow_before_it_is_done()
         during = served.latency_table([SMALL], asyncio.get_running_loop().time())[0][0]
         assert during > 10 * before
         await waiting
+
+
+@virtual
+async def test_the_planner_is_offered_no_larger_batches_than_may_run() -> None:
+    served = dispatcher(batch=2)
+    assert len(profile().of(SMALL).p50_s) > 2
+    assert [len(row) for row in served.latency_table([SMALL, LARGE], 0.0)] == [2, 2]
+
+
+@virtual
+async def test_a_devices_tests_of_itself_are_not_counted_as_frames() -> None:
+    factors = iter([8.0] * 12)
+    served = dispatcher(lambda variant, batch: next(factors, 1.0))
+    async with serving(served):
+        for _ in range(12):
+            await submit(served, 100.0)
+        await asyncio.sleep(60.0)
+        assert (served.statistics().batches, served.statistics().frames) == (12, 12)

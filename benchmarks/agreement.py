@@ -66,7 +66,7 @@ def cpu_model() -> Model:
     hardware = hardware_name(torch_device("cpu"), set_threads(None))
     profile = find_profile("cpu", hardware, weights.card.sha256)
     if profile is None:
-        devices = open_devices(ServerConfig(), weights, lambda words, done, total: None)
+        devices = open_devices(ServerConfig(), weights, set_threads(None), lambda words, done, total: None)
         profile = devices[0].profile
     return Model("measured", profile, tuple(weights.accuracy(variant) for variant in profile.variants))
 

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -46,7 +46,8 @@ async def bench(config: BenchConfig, console: Console) -> None:
     folder = config.results or default_folder("bench", started)
     require_empty(folder)  # before minutes of measuring
     async with contextlib.AsyncExitStack() as stack:
-        setups = [_setup(camera, stack) for camera in config.cameras]
+        sources = {camera.name: stack.enter_context(VideoSource(camera.video)) for camera in config.cameras}
+        setups = [_setup(camera, sources[camera.name]) for camera in config.cameras]
         windows = WindowLog("fixed" if config.server.variant else config.server.planner)
         server = None
         if config.connect is None:
@@ -56,7 +57,11 @@ async def bench(config: BenchConfig, console: Console) -> None:
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         await _check_reachable(http, url)
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
-        summary, remarks = await _measure(config, setups, writer, windows, server, partial(_same, http), url, console)
+        detections = _detection_file(sources, writer, stack) if config.save_detections else None
+        watch = _Watch(config.duration_s, detections)
+        summary, remarks = await _measure(
+            config, setups, writer, windows, server, partial(_same, http), url, watch, console
+        )
     console.print(summary_table(summary, folder))
     console.print("\n".join(remarks), highlight=False, markup=False)
 
@@ -65,10 +70,9 @@ def _same(http: aiohttp.ClientSession, name: str) -> aiohttp.ClientSession:
     return http
 
 
-def _setup(config: CameraConfig, stack: contextlib.AsyncExitStack) -> Setup:
-    """A camera with its video opened and its trace read, before anything has started."""
-    trace = resolve_trace(config.trace, config.seed)
-    return Setup(config, stack.enter_context(VideoSource(config.video)), trace)
+def _setup(config: CameraConfig, source: VideoSource) -> Setup:
+    """A camera with its trace read, before anything has started."""
+    return Setup(config, source, resolve_trace(config.trace, config.seed))
 
 
 async def _measure(
@@ -79,6 +83,7 @@ async def _measure(
     server: RunningServer | None,
     http: Any,
     url: str,
+    watch: _Watch,
     console: Console,
 ) -> tuple[Summary, list[str]]:
     """The run itself, shown as it goes."""
@@ -87,7 +92,6 @@ async def _measure(
     lag = LoopLagProbe()
     with contextlib.ExitStack() as stack:
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-        watch = _Watch(config.duration_s, _detection_file(config, writer, stack))
         run = MeasuredRun(setups, config.duration_s, config.seed, writer, windows, offload, watch.frame)
         async with _running_beside(lag.run(), watch.show(run, console)):
             await run.go(http, url)
@@ -126,13 +130,11 @@ class _Watch:
                 await asyncio.sleep(LIVE_PERIOD_S)
 
 
-def _detection_file(config: BenchConfig, writer: ResultWriter, stack: contextlib.ExitStack) -> DetectionFile | None:
-    if not config.save_detections:
-        return None
-    sizes = {}
-    for camera in config.cameras:
-        with VideoSource(camera.video) as source:
-            sizes[camera.name] = (source.width, source.height)
+def _detection_file(
+    sources: Mapping[str, VideoSource], writer: ResultWriter, stack: contextlib.AsyncExitStack
+) -> DetectionFile:
+    """The file of detections, open until the run has ended."""
+    sizes = {name: (source.width, source.height) for name, source in sources.items()}
     return stack.enter_context(contextlib.closing(DetectionFile(writer.folder / "detections.json", sizes)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from jellyfish.dispatch.executor import TorchExecutor, detect_images
 from jellyfish.errors import InputError
 from jellyfish.model.engine import DetectorEngine
 from jellyfish.model.weights import Weights
+from jellyfish.modes.tuning import usable_cores
 from jellyfish.profile.hardware import processor_name
 from jellyfish.profile.measure import Subject, measure_profile
 from jellyfish.profile.store import find_profile, load_profile, save_profile
@@ -43,7 +43,7 @@ def set_threads(threads: int | None) -> int:
 
     Frames are scaled on one thread each: there are several at a time anyway.
     """
-    count = threads or max(1, (os.cpu_count() or 2) - 1)
+    count = threads or max(1, len(usable_cores()) - 1)
     torch.set_num_threads(count)
     cv2.setNumThreads(1)
     return count
@@ -91,12 +91,11 @@ def profile_device(
 
 
 def open_devices(
-    config: ServerConfig, weights: Weights, report: Report, cpu_cores: frozenset[int] | None = None
+    config: ServerConfig, weights: Weights, threads: int, report: Report, cpu_cores: frozenset[int] | None = None
 ) -> list[Device]:
-    """Every configured device, profiled."""
+    """Every configured device, profiled; `threads` is what `set_threads` has set."""
     if config.profile is not None and len(config.devices) > 1:
         raise InputError("a profile file is for one device: give one --device, or no --profile")
-    threads = set_threads(config.threads)
     devices = []
     for name in config.devices:
         device = torch_device(name)

@@ -54,8 +54,11 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
     fixed = None if config.variant is None else parse_variant(config.variant, weights.variants())
     policy(config.planner, fixed, config.max_batch, config.window_s, seed=0)  # refuses a wrong name before measuring
     async with contextlib.AsyncExitStack() as stack:
-        cores = stack.enter_context(cores_divided(set_threads(config.threads))) if "cpu" in config.devices else None
-        devices = await _warm_devices(config, weights, fixed, report, cores)
+        threads = set_threads(config.threads)  # before the cores are divided: it counts those of this thread
+        cores = stack.enter_context(cores_divided(threads)) if "cpu" in config.devices else None
+        opened = partial(open_devices, config, weights, threads, report, cores)
+        devices = await asyncio.get_running_loop().run_in_executor(None, opened)
+        await _warm(devices, config, weights, fixed, report)
         stack.callback(_close, devices)
         parts = _parts(config, weights, fixed, devices, stack)
         service = await stack.enter_async_context(assembled(parts, on_window))
@@ -67,17 +70,14 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         yield RunningServer(url, service, tuple(device.profile for device in devices))
 
 
-async def _warm_devices(
-    config: ServerConfig, weights: Weights, fixed: Variant | None, report: Report, cores: frozenset[int] | None
-) -> list[Device]:
-    """Every device, profiled, with every (variant, batch) that can run on it run once."""
-    loop = asyncio.get_running_loop()
-    devices = await loop.run_in_executor(None, open_devices, config, weights, report, cores)
+async def _warm(
+    devices: list[Device], config: ServerConfig, weights: Weights, fixed: Variant | None, report: Report
+) -> None:
+    """Run every (variant, batch) that can run on each device once."""
     variants = weights.variants() if fixed is None else (fixed,)
     for device in devices:
         max_batch = min(config.max_batch, device.profile.max_batch)
         await device.executor.warm(variants, max_batch, partial(report, f"warming up {device.name}"))
-    return devices
 
 
 def _parts(

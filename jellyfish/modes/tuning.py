@@ -42,6 +42,13 @@ def keep_freed_memory() -> None:
     library.mallopt(_TRIM_THRESHOLD, 1024**3)
 
 
+def usable_cores() -> list[int]:
+    """The processors that the calling thread may use: fewer than the machine has where a container says so."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
 @contextlib.contextmanager
 def cores_divided(device_threads: int) -> Iterator[frozenset[int] | None]:
     """Keep `device_threads` cores for a CPU device: yields them; this thread and those it starts use the others.
@@ -49,11 +56,8 @@ def cores_divided(device_threads: int) -> Iterator[frozenset[int] | None]:
     Without it the kernel now and then wakes the event loop or a decoder on the core where a batch is running, while
     another core is idle. None, and nothing changes, where there are no cores to divide or the system cannot.
     """
-    if not hasattr(os, "sched_setaffinity"):
-        yield None
-        return
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) <= device_threads:
+    cores = usable_cores()
+    if not hasattr(os, "sched_setaffinity") or len(cores) <= device_threads:
         yield None
         return
     os.sched_setaffinity(0, cores[:-device_threads])

@@ -33,7 +33,7 @@ from jellyfish.profile.table import LatencyProfile, VariantLatency
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
 
-VARIANT = Variant(128, 0.25)
+VARIANT = Variant(128, "w025")
 PROFILE = LatencyProfile("none", "none", "", (VariantLatency(VARIANT, (1e-6,) * 8, (1e-6,) * 8),))
 IMAGE = np.zeros((1, 1, 3), np.uint8)
 

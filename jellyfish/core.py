@@ -52,15 +52,18 @@ class LabelledObject(msgspec.Struct, frozen=True):
 
 
 class Variant(msgspec.Struct, frozen=True, order=True):
-    """A sub-network at a resolution: what a planner chooses and a device runs."""
+    """A network at a resolution: what a planner chooses and a device runs.
+
+    The network is known by name only: a size of the slimmable detector, or another detector altogether.
+    """
 
     resolution: int
-    width: float
+    network: str
 
     @property
     def name(self) -> str:
         """Short name for logs and tables, e.g. `w075-320`."""
-        return f"w{round(self.width * 100):03d}-{self.resolution}"
+        return f"{self.network}-{self.resolution}"
 
 
 def canvas_size(resolution: int) -> tuple[int, int]:

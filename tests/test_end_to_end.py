@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 
 from jellyfish import cli, wire
 from jellyfish.core import CLASSES, RESOLUTIONS, WIDTHS, Outcome, Variant
+from jellyfish.model.layers import norm_key
 from jellyfish.model.weights import load_weights
 from jellyfish.profile.table import LatencyProfile, VariantLatency
 from jellyfish.results.records import FrameRecord, RunInfo, WindowLine
@@ -54,7 +55,9 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for width in WIDTHS:
             each_s = 0.1 * width * (resolution / 448) ** 2
             times = (0.005 + each_s, 0.005 + 2 * each_s)
-            latencies.append(VariantLatency(Variant(resolution, width), times, tuple(1.5 * time for time in times)))
+            latencies.append(
+                VariantLatency(Variant(resolution, norm_key(width)), times, tuple(1.5 * time for time in times))
+            )
     made = LatencyProfile("cpu", "handmade", load_weights().card.sha256, tuple(latencies))
     path = tmp_path_factory.mktemp("profile") / "profile.json"
     path.write_bytes(msgspec.json.encode(made))

@@ -16,7 +16,11 @@ from jellyfish.core import RESOLUTIONS, WIDTHS, Detection, Variant, canvas_size
 from jellyfish.errors import InputError
 from jellyfish.model.boxes import Boxes, grid_points, select
 from jellyfish.model.folding import fold
+from jellyfish.model.layers import norm_key
 from jellyfish.model.weights import Weights
+
+_FOLDED = 1.0
+"""A folded network takes a width and has no use for it."""
 
 
 class DetectorEngine:
@@ -25,12 +29,12 @@ class DetectorEngine:
     def __init__(self, weights: Weights, device: torch.device) -> None:
         self._weights, self._device = weights, device
         detector = weights.detector()
-        self._detectors = {width: fold(detector, width).to(device) for width in WIDTHS}
+        self._detectors = {norm_key(width): fold(detector, width).to(device) for width in WIDTHS}
         self._points = {resolution: grid_points(*canvas_size(resolution), device) for resolution in RESOLUTIONS}
 
     def variants(self) -> tuple[Variant, ...]:
         """Every variant that `detect` runs, small resolutions first, narrow before wide."""
-        return tuple(Variant(resolution, width) for resolution in RESOLUTIONS for width in WIDTHS)
+        return tuple(Variant(resolution, norm_key(width)) for resolution in RESOLUTIONS for width in WIDTHS)
 
     def detect(
         self, canvases: NDArray[np.uint8], variant: Variant, score_threshold: float | None = None
@@ -47,7 +51,7 @@ class DetectorEngine:
         if score_threshold is None:
             score_threshold = self._weights.score_threshold(variant)
         with torch.inference_mode():
-            predictions = self._detectors[variant.width](self._upload(canvases), variant.width)
+            predictions = self._detectors[variant.network](self._upload(canvases), _FOLDED)
             boxes = select(predictions, self._points[variant.resolution], score_threshold)
         return _to_lists(boxes, len(canvases), expected[0], expected[1])
 

@@ -29,7 +29,7 @@ class VariantAccuracy(msgspec.Struct, frozen=True):
     """What one variant was measured to find, at the score threshold that serves it."""
 
     resolution: int
-    width: float
+    network: str
     score_threshold: float
     f1: float
     precision: float
@@ -38,7 +38,7 @@ class VariantAccuracy(msgspec.Struct, frozen=True):
     @property
     def variant(self) -> Variant:
         """The variant this is about."""
-        return Variant(resolution=self.resolution, width=self.width)
+        return Variant(self.resolution, self.network)
 
 
 class Training(msgspec.Struct, frozen=True):

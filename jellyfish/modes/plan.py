@@ -139,7 +139,7 @@ def problem_of(instance: Instance) -> Problem:
             for index, client in enumerate(instance.clients)
         ),
         devices=tuple(DeviceOption(str(index), table) for index in range(instance.n_gpus)),
-        variants=tuple(Variant(index, 1.0) for index in range(len(models.accuracy))),
+        variants=tuple(Variant(index, "model") for index in range(len(models.accuracy))),
         accuracy=models.accuracy,
     )
 

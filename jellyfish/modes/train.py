@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jellyfish.core import RESOLUTIONS, WIDTHS, Variant
+from jellyfish.model.layers import norm_key
 from jellyfish.model.weights import Weights, card_path
 from jellyfish.modes.devices import torch_device
 from jellyfish.modes.progress import ProgressReport
@@ -36,6 +37,6 @@ def accuracy_table(weights: Weights) -> Table:
     for resolution in RESOLUTIONS:
         table.add_column(str(resolution), justify="right")
     for width in WIDTHS:
-        values = (weights.accuracy(Variant(resolution, width)) for resolution in RESOLUTIONS)
+        values = (weights.accuracy(Variant(resolution, norm_key(width))) for resolution in RESOLUTIONS)
         table.add_row(f"{width:g}", *(f"{value:.3f}" for value in values))
     return table

@@ -14,7 +14,7 @@ from jellyfish.profile.table import LatencyProfile
 
 logger = logging.getLogger(__name__)
 
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 def default_folder() -> Path:

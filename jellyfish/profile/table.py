@@ -29,7 +29,7 @@ class LatencyProfile(msgspec.Struct, frozen=True):
     weights: str
     """Checksum of the weights the profile was measured with."""
     latencies: tuple[VariantLatency, ...]
-    schema: int = 1
+    schema: int = 2
 
     def __post_init__(self) -> None:
         lengths = {len(entry.p50_s) for entry in self.latencies} | {len(entry.p99_s) for entry in self.latencies}

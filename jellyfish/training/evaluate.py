@@ -93,7 +93,7 @@ def _best(variant: Variant, table: NDArray[np.int64], thresholds: Sequence[float
     row, counts = max(enumerate(rows), key=lambda item: item[1].f1)
     return VariantAccuracy(
         resolution=variant.resolution,
-        width=variant.width,
+        network=variant.network,
         score_threshold=thresholds[row],
         f1=round(counts.f1, 4),
         precision=round(counts.precision, 4),

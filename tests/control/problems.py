@@ -17,7 +17,7 @@ async def in_place(function: Callable[[Problem, Plan | None], Plan], problem: Pr
 
 
 def variants(count: int) -> tuple[Variant, ...]:
-    return tuple(Variant(128 + 64 * step, 1.0) for step in range(count))
+    return tuple(Variant(128 + 64 * step, "w100") for step in range(count))
 
 
 def problem(

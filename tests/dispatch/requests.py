@@ -10,7 +10,7 @@ from jellyfish.core import Variant
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.profile.table import LatencyProfile, VariantLatency
 
-SMALL, LARGE = Variant(128, 0.25), Variant(448, 1.0)
+SMALL, LARGE = Variant(128, "w025"), Variant(448, "w100")
 IMAGE = np.zeros((9, 16, 3), dtype=np.uint8)
 
 

@@ -103,7 +103,7 @@ async def test_a_new_plan_holds_from_the_next_batch_on() -> None:
 @virtual
 async def test_a_variant_or_batch_that_was_not_profiled_is_refused() -> None:
     served = dispatcher()
-    for variant, batch in ((Variant(256, 0.5), 1), (SMALL, 5), (SMALL, 0)):
+    for variant, batch in ((Variant(256, "w050"), 1), (SMALL, 5), (SMALL, 0)):
         with pytest.raises(InputError, match="not in its profile"):
             served.apply(variant, batch)
     assert (served.statistics().variant, served.statistics().batch) == (SMALL, 4)

@@ -42,7 +42,7 @@ def image_with_box(height: int, width: int) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("shape", [(72, 128), (720, 1280), (480, 640), (1280, 720), (24, 32)])
 def test_boxes_are_shares_of_the_image_whatever_its_shape(shape: tuple[int, int]) -> None:
-    variant = Variant(256, 0.5)
+    variant = Variant(256, "w050")
     [[box]] = detect_images(BrightBox(), variant, [image_with_box(*shape)])
     assert (box.label, box.score) == (2, 0.5)
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((0.25, 0.5, 0.75, 1.0), abs=0.05)
@@ -98,7 +98,7 @@ async def test_warming_runs_every_variant_at_every_batch_size_and_tells_progress
 
     engine, steps = Blank(), []
     executor = TorchExecutor(engine, "cpu")
-    await executor.warm([SMALL, Variant(192, 0.5)], 2, lambda done, total: steps.append((done, total)))
+    await executor.warm([SMALL, Variant(192, "w050")], 2, lambda done, total: steps.append((done, total)))
     executor.close()
     assert [(variant.resolution, shape[0]) for variant, shape in engine.batches] == [
         (128, 1),

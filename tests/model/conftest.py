@@ -7,6 +7,7 @@ import torch
 
 from jellyfish.core import CLASSES, RESOLUTIONS, WIDTHS
 from jellyfish.model.detector import SlimmableDetector
+from jellyfish.model.layers import norm_key
 from jellyfish.model.weights import ARCHITECTURE, SCHEMA, Card, Training, VariantAccuracy, Weights, save_weights
 
 
@@ -25,7 +26,7 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Weig
         torch.nn.init.normal_(head.predict.weight, std=0.1)
         torch.nn.init.zeros_(head.predict.bias)
     entries = tuple(
-        VariantAccuracy(resolution, width, 0.5, width * resolution / 448, 0.5, 0.5)
+        VariantAccuracy(resolution, norm_key(width), 0.5, width * resolution / 448, 0.5, 0.5)
         for resolution in RESOLUTIONS
         for width in WIDTHS
     )

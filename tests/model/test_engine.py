@@ -8,8 +8,9 @@ from jellyfish.core import CLASSES, RESOLUTIONS, WIDTHS, Variant, canvas_size
 from jellyfish.errors import InputError
 from jellyfish.model.boxes import MAXIMUM_DETECTIONS
 from jellyfish.model.engine import DetectorEngine
+from jellyfish.model.layers import norm_key
 
-SMALL = Variant(128, 0.25)
+SMALL = Variant(128, "w025")
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +24,12 @@ def noise(images: int, variant: Variant, seed: int = 0) -> np.ndarray:
 
 
 def test_every_resolution_at_every_width_is_a_variant(engine):
-    assert set(engine.variants()) == {Variant(resolution, width) for resolution in RESOLUTIONS for width in WIDTHS}
+    assert set(engine.variants()) == {
+        Variant(resolution, norm_key(width)) for resolution in RESOLUTIONS for width in WIDTHS
+    }
 
 
-@pytest.mark.parametrize("variant", [SMALL, Variant(192, 1.0), Variant(320, 0.5)])
+@pytest.mark.parametrize("variant", [SMALL, Variant(192, "w100"), Variant(320, "w050")])
 def test_detections_are_in_range_and_best_first(engine, variant):
     answers = engine.detect(noise(2, variant), variant)
     assert len(answers) == 2 and all(answers)
@@ -54,7 +57,7 @@ def test_a_batch_answers_what_its_images_alone_would(engine):
 
 
 def test_interleaved_variants_do_not_disturb_each_other(engine):
-    other = Variant(192, 0.5)
+    other = Variant(192, "w050")
     first = engine.detect(noise(1, SMALL), SMALL)
     engine.detect(noise(3, other), other)
     assert engine.detect(noise(1, SMALL), SMALL) == first
@@ -68,7 +71,7 @@ def test_a_higher_threshold_leaves_fewer(engine):
 
 def test_canvases_of_another_size_are_refused(engine):
     with pytest.raises(InputError, match="w025-128"):
-        engine.detect(noise(1, Variant(192, 0.25)), SMALL)
+        engine.detect(noise(1, Variant(192, "w025")), SMALL)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

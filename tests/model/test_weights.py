@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from jellyfish.core import CLASSES, RESOLUTIONS, WIDTHS, Variant
 from jellyfish.errors import InputError
+from jellyfish.model.layers import norm_key
 from jellyfish.model.weights import card_path, load_weights, save_weights
 
 
@@ -36,10 +37,10 @@ def test_what_was_saved_is_loaded(random_weights):
 
 def test_accuracy_is_the_cards(random_weights):
     weights = random_weights[1]
-    assert weights.accuracy(Variant(448, 1.0)) == 1.0
-    assert weights.accuracy(Variant(224 + 32, 0.5)) == pytest.approx(0.5 * 256 / 448)
+    assert weights.accuracy(Variant(448, "w100")) == 1.0
+    assert weights.accuracy(Variant(224 + 32, "w050")) == pytest.approx(0.5 * 256 / 448)
     with pytest.raises(InputError, match="w100-999"):
-        weights.accuracy(Variant(999, 1.0))
+        weights.accuracy(Variant(999, "w100"))
 
 
 def test_a_missing_file_is_refused(tmp_path):
@@ -107,6 +108,8 @@ def test_a_file_that_is_not_safetensors_is_refused(copy):
 def test_the_shipped_weights_know_every_variant_and_more_is_better():
     weights = load_weights()
     assert weights.card.classes == CLASSES
-    assert set(weights.variants()) == {Variant(resolution, width) for resolution in RESOLUTIONS for width in WIDTHS}
-    assert weights.accuracy(Variant(448, 1.0)) > weights.accuracy(Variant(448, 0.25))
-    assert weights.accuracy(Variant(448, 1.0)) > weights.accuracy(Variant(128, 1.0))
+    assert set(weights.variants()) == {
+        Variant(resolution, norm_key(width)) for resolution in RESOLUTIONS for width in WIDTHS
+    }
+    assert weights.accuracy(Variant(448, "w100")) > weights.accuracy(Variant(448, "w025"))
+    assert weights.accuracy(Variant(448, "w100")) > weights.accuracy(Variant(128, "w100"))

@@ -13,7 +13,7 @@ from jellyfish.core import Variant
 from jellyfish.profile.measure import Subject, measure_profile
 
 SUBJECT = Subject("cpu", "a processor, 2 threads", "abc")
-VARIANTS = (Variant(128, 0.25), Variant(256, 1.0))
+VARIANTS = (Variant(128, "w025"), Variant(256, "w100"))
 
 
 class Device:

@@ -15,7 +15,7 @@ from jellyfish.profile.store import find_profile, load_profile, profile_path, sa
 from jellyfish.profile.table import LatencyProfile, VariantLatency
 
 PROFILE = LatencyProfile(
-    "cuda:0", "a GPU", "0123456789abcdef", (VariantLatency(Variant(128, 0.25), (0.01, 0.015), (0.02, 0.025)),)
+    "cuda:0", "a GPU", "0123456789abcdef", (VariantLatency(Variant(128, "w025"), (0.01, 0.015), (0.02, 0.025)),)
 )
 
 
@@ -70,7 +70,7 @@ def test_a_file_that_does_not_exist_is_an_input_error(tmp_path: Path) -> None:
         b'{"device": "cpu"}',
         msgspec.json.encode(PROFILE).replace(b"[0.01,0.015]", b"[0.01]"),
         msgspec.json.encode(PROFILE).replace(b"[0.01,0.015]", b"[0.01,-1]"),
-        msgspec.json.encode(PROFILE).replace(b'"schema":1', b'"schema":2'),
+        msgspec.json.encode(PROFILE).replace(b'"schema":2', b'"schema":3'),
     ],
     ids=["empty", "binary", "array", "foreign", "ragged", "negative", "newer"],
 )

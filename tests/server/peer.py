@@ -22,7 +22,7 @@ from jellyfish.profile.table import LatencyProfile, VariantLatency
 from jellyfish.server.service import Service
 from jellyfish.simulation.network import URL, MemoryConnector, listening
 
-SMALL, LARGE = Variant(128, 0.25), Variant(448, 1.0)
+SMALL, LARGE = Variant(128, "w025"), Variant(448, "w100")
 PROFILE = LatencyProfile(
     "cpu",
     "a processor",

@@ -7,7 +7,7 @@ from jellyfish.core import Detection, LabelledObject, Variant, canvas_size
 from jellyfish.model.weights import VariantAccuracy
 from jellyfish.training.evaluate import evaluate, served
 
-VARIANT = Variant(256, 0.5)
+VARIANT = Variant(256, "w050")
 
 
 class Oracle:

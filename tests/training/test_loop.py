@@ -8,6 +8,7 @@ import torch
 
 from jellyfish.core import RESOLUTIONS, WIDTHS, Variant
 from jellyfish.errors import InputError
+from jellyfish.model.layers import norm_key
 from jellyfish.model.weights import load_weights
 from jellyfish.training.loop import Progress, TrainingConfig, learn, ship, start
 
@@ -31,7 +32,9 @@ def test_a_run_ships_weights_whose_card_says_how_they_came_about(config, frames)
     weights = ship(config, learner, [frames[0], frames[1]])
     assert [(p.phase, p.done, p.total) for p in told] == [("learn", done, 3) for done in (1, 2, 3)]
     assert all(p.loss is not None and p.loss > 0 for p in told)
-    assert set(weights.variants()) == {Variant(resolution, width) for resolution in RESOLUTIONS for width in WIDTHS}
+    assert set(weights.variants()) == {
+        Variant(resolution, norm_key(width)) for resolution in RESOLUTIONS for width in WIDTHS
+    }
     loaded = load_weights(config.output)
     assert loaded.card.training.command == "jellyfish train --steps 3"
     assert loaded.card.training.steps == 3

@@ -44,7 +44,7 @@ def test_counts_are_summed_over_frames_at_the_threshold_given():
     frames = [(frame(), [there]), (frame(), [])]
     (accuracy,) = evaluate(engine, frames, [VARIANT], thresholds=[0.1]).accuracy
     # One right of four found, nothing missed.
-    assert accuracy == VariantAccuracy(256, 0.5, 0.1, f1=0.4, precision=0.25, recall=1.0)
+    assert accuracy == VariantAccuracy(256, "w050", 0.1, f1=0.4, precision=0.25, recall=1.0)
 
 
 def test_what_is_found_in_the_padding_alone_does_not_count_just_as_it_is_not_served():

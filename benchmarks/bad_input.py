@@ -46,7 +46,7 @@ from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
 
 VIDEO = Path(__file__).parent.parent / "videos" / "street-junction.mp4"
-VARIANT, MAX_BATCH, DEVICE_S = Variant(448, "w100"), 8, 0.010
+VARIANT, MAX_BATCH, DEVICE_S = Variant(448, "w100e2"), 8, 0.010
 LATENCIES = (DEVICE_S,) * MAX_BATCH
 PROFILE = LatencyProfile("cpu", "timed", "", (VariantLatency(VARIANT, LATENCIES, LATENCIES),))
 LIMITS = Limits(hello_timeout_s=2.0)

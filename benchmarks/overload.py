@@ -1,6 +1,6 @@
 """Goodput of a real server in overload, beside what the device could do at best; with --adapt, what planning saves.
 
-    python benchmarks/overload.py [--variant w100-448] [--loads 0.8 1.2 2] [--rounds 2]
+    python benchmarks/overload.py [--variant w100e2-448] [--loads 0.8 1.2 2] [--rounds 2]
     python benchmarks/overload.py --adapt
 
 Server, network and decoding in this process, the clients in another one, both on this machine. The ideal is the best
@@ -214,7 +214,7 @@ def adapted(phase: Phase, arguments: argparse.Namespace) -> Table:
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--adapt", action="store_true", help="let the planner choose the variant")
-    parser.add_argument("--variant", default="w100-448", help="fixed variant, or the one whose ideal is the measure")
+    parser.add_argument("--variant", default="w100e2-448", help="fixed variant, or the one whose ideal is the measure")
     parser.add_argument("--slo-ms", type=float, default=250)
     parser.add_argument("--fps", type=float, default=15, help="about how much one client sends")
     parser.add_argument("--loads", type=float, nargs="+", default=[0.8, 1.2, 2.0], help="offered / ideal")

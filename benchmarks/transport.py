@@ -33,13 +33,16 @@ from jellyfish.profile.table import LatencyProfile, VariantLatency
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
 
-VARIANT = Variant(128, "w025")
+VARIANT = Variant(128, "w025e1")
 PROFILE = LatencyProfile("none", "none", "", (VariantLatency(VARIANT, (1e-6,) * 8, (1e-6,) * 8),))
 IMAGE = np.zeros((1, 1, 3), np.uint8)
 
 
 class NoDevice:
     """Answers at once that nothing was found."""
+
+    def ready(self, variant: Variant) -> Variant:
+        return variant
 
     async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
         return [[] for _ in images]

@@ -41,13 +41,18 @@ Device = Annotated[
     str, typer.Option(help="Where the network runs: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.", show_default=True)
 ]
 Weights = Annotated[Path | None, typer.Option(help="A weights file (.safetensors); the shipped ones by default.")]
+Zoo = Annotated[
+    str | None,
+    typer.Option(help="Static detectors instead (docs/zoo.md): `torchvision`, or some: `torchvision:ssdlite,fcos`."),
+]
+ZooWeights = Annotated[Path | None, typer.Option(help="Folder of their state files; otherwise they are downloaded.")]
 Profile = Annotated[
     Path | None, typer.Option(help="A latency profile; by default the saved one, or a quick one is made.")
 ]
 Planner = Annotated[str, typer.Option(help="Who plans: `best`, `exact` or `annealing` (the published algorithm).")]
 Window = Annotated[float, typer.Option(help="Milliseconds between two plans.")]
 FixedVariant = Annotated[
-    str | None, typer.Option("--variant", help="Serve this variant alone, without adaptation, e.g. `w100-448`.")
+    str | None, typer.Option("--variant", help="Serve this variant alone, without adaptation, e.g. `w100e2-448`.")
 ]
 MaxBatch = Annotated[int, typer.Option(min=1, max=64, help="Largest batch.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of one forward pass on cpu; by default cores - 1.")]
@@ -80,6 +85,8 @@ def serve(
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
+    zoo: Zoo = None,
+    zoo_weights: ZooWeights = None,
     max_clients: Annotated[int, typer.Option(min=1, help="Further clients are refused.")] = 128,
     max_message_kb: Annotated[int, typer.Option(min=1, help="Largest message of a client.")] = 4096,
     max_image_side: Annotated[int, typer.Option(min=32, help="Largest width or height of a frame.")] = 4096,
@@ -110,6 +117,8 @@ def serve(
         max_batch,
         threads,
         limits,
+        zoo=zoo,
+        zoo_weights=zoo_weights,
     )
     _run(serve_mode(config, _console()))
 
@@ -142,6 +151,8 @@ def bench(
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
+    zoo: Zoo = None,
+    zoo_weights: ZooWeights = None,
 ) -> None:
     """Emulate cameras against a server and measure what came of every captured frame."""
     if not math.isfinite(duration):
@@ -154,8 +165,9 @@ def bench(
         for number, (rate, slo, name, path) in zip(range(clients), cycles, strict=False)
     )
     server = ServerConfig(
-        "127.0.0.1", 0, _devices(device), weights, profile, planner, _window_s(window_ms), variant, max_batch, threads
-    )
+        "127.0.0.1", 0, _devices(device), weights, profile, planner, _window_s(window_ms), variant, max_batch, threads,
+        zoo=zoo, zoo_weights=zoo_weights,
+    )  # fmt: skip
     from jellyfish.modes.bench import bench as bench_mode  # here, so that a wrong option need not wait for torch
 
     _run(bench_mode(BenchConfig(cameras, duration, results, seed, connect, save_detections, server), _console()))
@@ -205,11 +217,18 @@ def profile(
     max_batch: MaxBatch = 8,
     threads: Threads = None,
     quick: Annotated[bool, typer.Option(help="About 15 seconds instead of a thorough measurement.")] = False,
+    zoo: Zoo = None,
+    zoo_weights: ZooWeights = None,
 ) -> None:
     """Measure how long a device takes for every variant and batch; saved for `serve` and `bench`."""
+    from jellyfish.modes.detectors import open_detectors
     from jellyfish.modes.profile import profile as profile_mode
 
-    _guard(lambda: profile_mode(_devices(device), weights, max_batch, threads, quick, _console()))
+    def measure() -> None:
+        detectors = open_detectors(weights, zoo, zoo_weights)
+        profile_mode(_devices(device), detectors, max_batch, threads, quick, _console())
+
+    _guard(measure)
 
 
 @app.command()
@@ -218,22 +237,93 @@ def train(
         "weights/street.safetensors"
     ),
     folder: Annotated[Path, typer.Option(help="Where rendered frames and checkpoints are kept.")] = Path("training"),
-    scenes: Annotated[int, typer.Option(min=1, help="Procedural street scenes to learn from.")] = 1200,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 6000,
+    coco: Annotated[
+        Path | None,
+        typer.Option(help="Labelled photographs to learn from too, in COCO format; `iscrowd` is masked out."),
+    ] = None,
+    validation: Annotated[
+        Path | None, typer.Option(help="Photographs held out, to measure on, in COCO format.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="The folder these files' names are relative to; by default each file's own.")
+    ] = None,
+    coco_share: Annotated[
+        float, typer.Option(help="Share of the photographs among what is learned from; the rest is generated.")
+    ] = 0.65,
+    backbone: Annotated[
+        Path | None, typer.Option(help="State file of EfficientNet-Lite0 to begin with; by default from scratch.")
+    ] = None,
+    scenes: Annotated[int, typer.Option(min=1, help="Generated street scenes to learn from.")] = 1200,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 7500,
     seed: Annotated[int, typer.Option(min=0, help="Seed of scenes, first weights and order.")] = 0,
     device: Annotated[str, typer.Option(help="`cpu` or `cuda:N`.")] = "cpu",
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare batches.")] = 1,
     resume: Annotated[bool, typer.Option(help="Go on from the folder's last checkpoint.")] = False,
 ) -> None:
-    """Train the slimmable detector on procedural street scenes, measure every variant, and write weights and card."""
+    """Train the slimmable detector on photographs and generated street scenes, measure every variant, and write weights
+    and card. A run that was stopped goes on with `--resume` as if it had not been.
+    """
     from jellyfish.modes.train import train as train_mode
-    from jellyfish.training.loop import TrainingConfig
+    from jellyfish.training.config import TrainingConfig
 
-    config = TrainingConfig(
-        output=output, folder=folder, scenes=scenes, steps=steps, seed=seed, device=device, workers=workers,
-        resume=resume, command=" ".join(["jellyfish", *sys.argv[1:]]),
+    _guard(
+        lambda: train_mode(
+            TrainingConfig(
+                output=output, folder=folder, coco=coco, validation=validation, images=images, coco_share=coco_share,
+                backbone=backbone, scenes=scenes, steps=steps, seed=seed, device=device, workers=workers,
+                resume=resume, command=" ".join(["jellyfish", *sys.argv[1:]]),
+            ),
+            _console(),
+        )
     )  # fmt: skip
-    _guard(lambda: train_mode(config, _console()))
+
+
+@app.command()
+def evaluate(
+    coco: Annotated[Path, typer.Option(help="Labels of a set of images, in COCO format.")],
+    images: Annotated[
+        Path | None, typer.Option(help="The folder its file names are relative to; by default its own.")
+    ] = None,
+    weights: Weights = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(help="Only this variant, e.g. `w100e2-448`; repeat for several.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many images, spread evenly over the set.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where the network runs: `cpu` or `cuda:0`.")] = "cpu",
+    output: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
+) -> None:
+    """Measure what each variant finds in labelled images: AP50, AP50:95, and F1 at the score threshold that serves."""
+    from jellyfish.modes.evaluate import evaluate as evaluate_mode
+
+    _guard(lambda: evaluate_mode(coco, images or coco.parent, weights, variant, limit, device, output, _console()))
+
+
+@app.command()
+def detect(
+    file: Annotated[Path, typer.Argument(help="A video or an image.")],
+    variant: Annotated[str, typer.Option(help="The variant that looks.")] = "w100e2-448",
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="COCO results (JSON). `image_id` is the frame's number from 1 on, as in the label files of "
+            "`jellyfish video make`; an image's is 1. `bbox` is in pixels of the file."
+        ),
+    ] = Path("detections.json"),
+    draw: Annotated[
+        Path | None, typer.Option(help="Also write the video (.mp4) or image with the detections drawn on it.")
+    ] = None,
+    score: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Least score of a detection; by default the one that serves.")
+    ] = None,
+    weights: Weights = None,
+    device: Annotated[str, typer.Option(help="Where the network runs: `cpu` or `cuda:0`.")] = "cpu",
+) -> None:
+    """Find the objects in a video or an image with one variant, and write them down or draw them."""
+    from jellyfish.modes.detect import detect as detect_mode
+
+    _guard(lambda: detect_mode(file, variant, output, draw, score, weights, device, _console()))
 
 
 @video_app.command("make")

@@ -41,11 +41,15 @@ class ServerConfig:
     window_s: float = 0.5
     """Time between two plans."""
     variant: str | None = None
-    """Serve with this variant alone (no adaptation), e.g. `w100-448`."""
+    """Serve with this variant alone (no adaptation), e.g. `w100e2-448`."""
     max_batch: int = 8
     threads: int | None = None
     """Processor threads of one forward pass on `cpu`; None leaves one core to everything else."""
     limits: Limits = field(default_factory=Limits)
+    zoo: str | None = None
+    """Static detectors instead of the slimmable one: `torchvision`, or a part such as `torchvision:ssdlite,fcos`."""
+    zoo_weights: Path | None = None
+    """Folder of their state files; None downloads what torchvision has not downloaded before."""
 
 
 @dataclass(frozen=True, slots=True)

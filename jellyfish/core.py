@@ -17,9 +17,6 @@ CLASSES: tuple[str, ...] = ("person", "bicycle", "car", "motorcycle", "bus", "tr
 RESOLUTIONS: tuple[int, ...] = (128, 192, 256, 320, 384, 448)
 """The ladder of frame sizes: longest side in pixels."""
 
-WIDTHS: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
-"""The widths of the slimmable network, as a share of the full channel count."""
-
 STRIDE = 32
 """The detector's coarsest stride: canvas sides are multiples of it."""
 
@@ -62,7 +59,7 @@ class Variant(msgspec.Struct, frozen=True, order=True):
 
     @property
     def name(self) -> str:
-        """Short name for logs and tables, e.g. `w075-320`."""
+        """Short name for logs and tables, e.g. `w075e2-320`."""
         return f"{self.network}-{self.resolution}"
 
 

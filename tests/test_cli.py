@@ -76,7 +76,7 @@ def refused(*arguments: str | Path) -> str:
     ("options", "words"),
     [
         (["--planner", "clever"], ["'clever'", "annealing", "exact"]),
-        (["--variant", "w200-999"], ["'w200-999'", "w025-128", "w100-448"]),
+        (["--variant", "w200-999"], ["'w200-999'", "w025e1-128", "w100e2-448"]),
         (["--video", "nowhere.mp4"], ["nowhere.mp4", "no video file"]),
         (["--video", str(TEXT)], [TEXT.name, "not a video"]),
         (["--trace", "5g"], ["'5g'", "wifi", "10mbps", "CSV"]),
@@ -178,7 +178,7 @@ COMMANDS = dict(commands(typer.main.get_command(cli.app)))
 
 
 def test_these_are_the_commands() -> None:
-    assert set(COMMANDS) >= {("serve",), ("bench",), ("profile",), ("train",), ("video", "make")}
+    assert set(COMMANDS) >= {("serve",), ("bench",), ("profile",), ("train",), ("evaluate",), ("detect",), ("video", "make")}
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -196,7 +196,7 @@ def test_every_command_explains_itself_and_each_option(words: tuple[str, ...]) -
 def test_the_bare_command_shows_what_there_is() -> None:
     result = jellyfish()
     assert result.exit_code == 2
-    assert all(word in result.output for word in ("serve", "bench", "profile", "train", "video"))
+    assert all(word in result.output for word in ("serve", "bench", "profile", "train", "evaluate", "detect", "video"))
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from jellyfish import cli, wire
-from jellyfish.core import CLASSES, RESOLUTIONS, WIDTHS, Outcome, Variant
-from jellyfish.model.layers import norm_key
+from jellyfish.core import CLASSES, Outcome
+from jellyfish.model.sizes import SIZES, VARIANTS
 from jellyfish.model.weights import load_weights
 from jellyfish.profile.table import LatencyProfile, VariantLatency
 from jellyfish.results.records import FrameRecord, RunInfo, WindowLine
@@ -34,7 +34,7 @@ from tests.server.peer import JPEG, Peer
 ROOT = Path(__file__).parent.parent
 VIDEO = ROOT / "videos" / "street-town.mp4"
 FILES = {"run.json", "frames.jsonl", "windows.jsonl", "summary.json"}
-FAST = ("--variant", "w025-128", "--max-batch", "2", "--threads", "1")
+FAST = ("--variant", "w025e1-128", "--max-batch", "2", "--threads", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -50,14 +50,12 @@ def unchanged_process() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A handmade latency profile, so that no run measures the machine first."""
+    cost = {size.name: size.width * size.exit for size in SIZES}
     latencies = []
-    for resolution in RESOLUTIONS:
-        for width in WIDTHS:
-            each_s = 0.1 * width * (resolution / 448) ** 2
-            times = (0.005 + each_s, 0.005 + 2 * each_s)
-            latencies.append(
-                VariantLatency(Variant(resolution, norm_key(width)), times, tuple(1.5 * time for time in times))
-            )
+    for variant in VARIANTS:
+        each_s = 0.05 * cost[variant.network] * (variant.resolution / 448) ** 2
+        times = (0.005 + each_s, 0.005 + 2 * each_s)
+        latencies.append(VariantLatency(variant, times, tuple(1.5 * time for time in times)))
     made = LatencyProfile("cpu", "handmade", load_weights().card.sha256, tuple(latencies))
     path = tmp_path_factory.mktemp("profile") / "profile.json"
     path.write_bytes(msgspec.json.encode(made))
@@ -138,7 +136,7 @@ def test_a_fixed_variant_serves_every_answer(tmp_path: Path, profile: Path) -> N
     assert done.exit_code == 0, done.output
     check_sums(folder, {"camera-0"})
     variants = {frame.variant for frame in frames_of(folder) if frame.variant is not None}
-    assert variants == {"w025-128"}
+    assert variants == {"w025e1-128"}
     assert {window.planner for window in windows_of(folder)} == {"fixed"}
 
 
@@ -210,7 +208,7 @@ async def _see_the_server_go(http: aiohttp.ClientSession, url: str, process: asy
         await peer.send(wire.Hello("witness", 15, 60_000))
         await peer.until(wire.Welcome)
         await peer.send_frame(0, JPEG)
-        assert (await peer.until(wire.Result)).variant == "w025-128"
+        assert (await peer.until(wire.Result)).variant == "w025e1-128"
         process.send_signal(signal.SIGTERM)
         assert (await peer.until(wire.ErrorMessage)).code == "draining"
 

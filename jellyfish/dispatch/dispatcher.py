@@ -211,7 +211,11 @@ class Dispatcher:
             self._frames += len(decision.run)
 
     async def _execute(self, batch: list[Request], variant: Variant, started: float) -> bool:
-        """Run `batch` and answer it; False when the device failed, which costs its batch, never the loop."""
+        """Run `batch` and answer it; False when the device failed, which costs its batch, never the loop.
+
+        Where the network of `variant` has yet to be loaded, another runs, and the answers say so.
+        """
+        variant = self._executor.ready(variant)
         profiled_s = self._profile.of(variant).p50_s[len(batch) - 1]
         self._running = started, profiled_s
         self._idle.clear()

@@ -21,6 +21,8 @@ Image = NDArray[np.uint8]
 """RGB [height, width, 3]."""
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
+Ready = Callable[[Variant], Variant]
+"""What can run now in place of a variant."""
 
 
 class Engine(Protocol):
@@ -33,6 +35,10 @@ class Engine(Protocol):
 
 class Executor(Protocol):
     """A device, real or simulated. The seam at which tests and simulations put theirs."""
+
+    def ready(self, variant: Variant) -> Variant:
+        """What to run now in place of `variant`: itself, unless its network has yet to be loaded. Returns at once."""
+        ...
 
     async def run(self, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
         """Detections of each image, sides normalised to the image. May raise anything: the device failed."""
@@ -69,12 +75,21 @@ def _stay_on(cores: frozenset[int] | None) -> None:
 class TorchExecutor:
     """An engine on a worker thread of its own, so that the event loop goes on while the device computes."""
 
-    def __init__(self, engine: Engine, device: str, cores: frozenset[int] | None = None) -> None:
-        """`cores`: the processors that the worker runs on; None leaves it to the system."""
-        self._engine = engine
+    def __init__(
+        self, engine: Engine, device: str, cores: frozenset[int] | None = None, ready: Ready | None = None
+    ) -> None:
+        """`cores`: the processors that the worker runs on; None leaves it to the system.
+
+        `ready`: of engines that load networks while others run; None where every variant can run at once.
+        """
+        self._engine, self._ready = engine, ready
         self._worker = ThreadPoolExecutor(
             max_workers=1, thread_name_prefix=f"device-{device}", initializer=_stay_on, initargs=(cores,)
         )
+
+    def ready(self, variant: Variant) -> Variant:
+        """See `Executor.ready`."""
+        return variant if self._ready is None else self._ready(variant)
 
     async def run(self, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
         """See `Executor.run`."""

@@ -21,6 +21,10 @@ class TimedExecutor:
     def __init__(self, profile: LatencyProfile, disturbance: Disturbance | None = None) -> None:
         self._profile, self._disturbance = profile, disturbance
 
+    def ready(self, variant: Variant) -> Variant:
+        """The variant itself: nothing has to be loaded."""
+        return variant
+
     async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
         """No detections for each image, after the profiled time; raises what the disturbance raises."""
         batch = len(images)

@@ -71,7 +71,7 @@ def make_street_video(path: Path, clip: Clip, progress: Progress = lambda done, 
 
 
 def write_video(
-    path: Path, frames: Iterable[NDArray[np.uint8]], fps: int, width: int, height: int, crf: int = 28
+    path: Path, frames: Iterable[NDArray[np.uint8]], fps: float, width: int, height: int, crf: int = 28
 ) -> None:
     """Write RGB images [height, width, 3] as H.264, yuv420p, at a constant quality `crf` (0 best .. 51).
 
@@ -84,8 +84,9 @@ def write_video(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(partial), "w", options={"fflags": "+bitexact", "movflags": "+faststart"}) as container:
-            options = {"crf": str(crf), "preset": "medium", "threads": "1", "g": str(2 * fps)}
-            stream = container.add_stream("libx264", rate=Fraction(fps), options=options)
+            options = {"crf": str(crf), "preset": "medium", "threads": "1", "g": str(round(2 * fps))}
+            rate = Fraction(fps).limit_denominator(1001)  # 29.97 frames per second are 30,000 in 1,001 seconds
+            stream = container.add_stream("libx264", rate=rate, options=options)
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             for image in frames:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))

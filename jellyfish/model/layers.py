@@ -1,17 +1,24 @@
-"""Slimmable layers: one set of weights, several widths, the width an argument of every call.
+"""Slimmable layers: one set of weights, several sizes, the size an argument of every call.
 
 A narrower layer is the leading slice of the wider one's weights; only its batch norm is its own
 (Yu et al., "Slimmable Neural Networks", ICLR 2019). No layer may know which network it is part of,
-and none keeps a width between calls.
+and none keeps a size between calls.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jellyfish.core import WIDTHS
+from jellyfish.model.depthwise import depthwise
+from jellyfish.model.sizes import SIZES, WIDTHS, Size
+
+MOMENTUM = 0.03
+EPSILON = 1e-3
+"""Of every batch norm; the backbone's initial weights were trained with it."""
 
 
 def channels(full: int, width: float) -> int:
@@ -19,41 +26,107 @@ def channels(full: int, width: float) -> int:
     return round(full * width)
 
 
-def norm_key(width: float) -> str:
-    """Name of a width's own batch norm within a layer, e.g. `w050`."""
-    return f"w{round(width * 100):03d}"
+def width_key(size: Size) -> str:
+    """The norm of a layer that all exits of a width share."""
+    return size.name[:4]
+
+
+def size_key(size: Size) -> str:
+    """The norm of a layer that sees other features at each exit."""
+    return size.name
 
 
 class SlimmableConv(nn.Module):
-    """Convolution without bias, batch norm of the width, and (optionally) ReLU.
+    """Convolution without bias, a batch norm of the size, and (optionally) ReLU6.
 
-    An `image` layer reads the picture itself, whose three channels are the same at every width.
+    Inputs, outputs or both are slimmed; `depthwise` convolutions have one filter per channel. Features that
+    differ from exit to exit have a norm per size, others one per width.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, *, relu: bool = True, image: bool = False
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 1,
+        stride: int = 1,
+        *,
+        depthwise: bool = False,
+        slim_inputs: bool = True,
+        slim_outputs: bool = True,
+        activated: bool = True,
+        per_exit: bool = False,
     ) -> None:
         super().__init__()
         self.inputs, self.outputs, self.stride, self.padding = inputs, outputs, stride, kernel // 2
-        self.relu, self.image = relu, image
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel))
+        self.depthwise, self.slim_inputs, self.slim_outputs = depthwise, slim_inputs, slim_outputs
+        self.activated = activated
+        self._key: Callable[[Size], str] = size_key if per_exit else width_key
+        self.weight = nn.Parameter(torch.empty(outputs, 1 if depthwise else inputs, kernel, kernel))
         nn.init.kaiming_normal_(self.weight, mode="fan_in", nonlinearity="relu")
-        self.norms = nn.ModuleDict({norm_key(w): nn.BatchNorm2d(channels(outputs, w), momentum=0.03) for w in WIDTHS})
+        sizes = SIZES if per_exit else [Size(width, 1) for width in WIDTHS]
+        self.norms = nn.ModuleDict({self._key(size): self._norm(size) for size in sizes})
 
-    def forward(self, x: Tensor, width: float) -> Tensor:
-        """[n, inputs at width, h, w] -> [n, outputs at width, h / stride, w / stride]."""
-        x = F.conv2d(x, self.weight_at(width), stride=self.stride, padding=self.padding)
-        x = self.norms[norm_key(width)](x)
-        return F.relu(x, inplace=True) if self.relu else x
+    def _norm(self, size: Size) -> nn.BatchNorm2d:
+        return nn.BatchNorm2d(self.outputs_at(size), eps=EPSILON, momentum=MOMENTUM)
 
-    def weight_at(self, width: float) -> Tensor:
-        """The leading slice of the weights that the network of `width` uses."""
-        inputs = self.inputs if self.image else channels(self.inputs, width)
-        return self.weight[: channels(self.outputs, width), :inputs]
+    def outputs_at(self, size: Size) -> int:
+        """Output channels at `size`."""
+        return channels(self.outputs, size.width) if self.slim_outputs else self.outputs
+
+    def forward(self, x: Tensor, size: Size) -> Tensor:
+        """[n, inputs at size, h, w] -> [n, outputs at size, h / stride, w / stride]."""
+        weight = self.weight_at(size)
+        if self.depthwise:
+            x = depthwise(x, weight, self.stride)
+        else:
+            x = F.conv2d(x, weight, stride=self.stride, padding=self.padding)
+        x = self.norms[self._key(size)](x)
+        return F.relu6(x, inplace=True) if self.activated else x
+
+    def weight_at(self, size: Size) -> Tensor:
+        """The leading slice of the weights that the network of `size` uses."""
+        slim = self.slim_inputs and not self.depthwise
+        inputs = channels(self.inputs, size.width) if slim else self.weight.shape[1]
+        return self.weight[: self.outputs_at(size), :inputs]
+
+    def norm_at(self, size: Size) -> nn.BatchNorm2d:
+        """The batch norm that the network of `size` uses."""
+        norm = self.norms[self._key(size)]
+        assert isinstance(norm, nn.BatchNorm2d)
+        return norm
+
+
+class FixedConv(nn.Module):
+    """Convolution without bias, batch norm and (optionally) ReLU6, alike at every size."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 1,
+        stride: int = 1,
+        *,
+        depthwise: bool = False,
+        activated: bool = True,
+    ) -> None:
+        super().__init__()
+        self.stride, self.padding, self.depthwise, self.activated = stride, kernel // 2, depthwise, activated
+        self.weight = nn.Parameter(torch.empty(outputs, 1 if depthwise else inputs, kernel, kernel))
+        nn.init.kaiming_normal_(self.weight, mode="fan_in", nonlinearity="relu")
+        self.norm = nn.BatchNorm2d(outputs, eps=EPSILON, momentum=MOMENTUM)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, inputs, h, w] -> [n, outputs, h / stride, w / stride]."""
+        if self.depthwise:
+            x = depthwise(x, self.weight, self.stride)
+        else:
+            x = F.conv2d(x, self.weight, stride=self.stride, padding=self.padding)
+        x = self.norm(x)
+        return F.relu6(x, inplace=True) if self.activated else x
 
 
 class PredictionConv(nn.Module):
-    """1x1 convolution with bias whose outputs are the same in number at every width."""
+    """1x1 convolution with bias whose outputs are the same in number at every size."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -61,45 +134,84 @@ class PredictionConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
         nn.init.normal_(self.weight, std=0.01)
 
-    def forward(self, x: Tensor, width: float) -> Tensor:
-        """[n, inputs at width, h, w] -> [n, outputs, h, w]."""
-        return F.conv2d(x, self.weight_at(width), self.bias)
+    def forward(self, x: Tensor, size: Size) -> Tensor:
+        """[n, inputs at size, h, w] -> [n, outputs, h, w]."""
+        return F.conv2d(x, self.weight_at(size), self.bias)
 
-    def weight_at(self, width: float) -> Tensor:
-        """The leading slice of the weights that the network of `width` uses."""
-        return self.weight[:, : channels(self.weight.shape[1], width)]
+    def weight_at(self, size: Size) -> Tensor:
+        """The leading slice of the weights that the network of `size` uses."""
+        return self.weight[:, : channels(self.weight.shape[1], size.width)]
 
 
 class FoldedConv(nn.Module):
-    """What a slimmable layer becomes for inference at one width: a plain convolution with bias.
+    """What a layer becomes for inference at one size: a plain convolution with bias.
 
-    It takes the width like the layer it stands for, so that one network class serves both forms,
-    and has no use for it.
+    It takes a size like the layer it stands for, so that one network class serves both forms, and has no use for it.
     """
 
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, weight: Tensor, bias: Tensor, stride: int = 1, *, relu: bool = False) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor, stride: int = 1, *, depthwise: bool = False, activated: bool = False
+    ) -> None:
         super().__init__()
-        self.stride, self.padding, self.relu = stride, weight.shape[-1] // 2, relu
+        self.stride, self.padding, self.activated = stride, weight.shape[-1] // 2, activated
+        self.groups = weight.shape[0] if depthwise else 1
         self.register_buffer("weight", weight.contiguous(memory_format=torch.channels_last))
         self.register_buffer("bias", bias)
 
-    def forward(self, x: Tensor, width: float) -> Tensor:
+    def forward(self, x: Tensor, size: Size | None = None) -> Tensor:
         """[n, inputs, h, w] -> [n, outputs, h / stride, w / stride]."""
-        x = F.conv2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
-        return F.relu(x, inplace=True) if self.relu else x
+        x = F.conv2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding, groups=self.groups)
+        return F.relu6(x, inplace=True) if self.activated else x
 
 
-class Residual(nn.Module):
-    """Two 3x3 convolutions and a shortcut (He et al., CVPR 2016, basic block)."""
+class FixedBlock(nn.Module):
+    """Inverted residual block (Sandler et al., CVPR 2018) of the part that all sizes share."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
-        self.first = SlimmableConv(size, size)
-        self.second = SlimmableConv(size, size, relu=False)
+        inner = inputs * expansion
+        self.expand = FixedConv(inputs, inner) if expansion > 1 else None
+        self.depthwise = FixedConv(inner, inner, kernel, stride, depthwise=True)
+        self.project = FixedConv(inner, outputs, activated=False)
+        self.shortcut = inputs == outputs and stride == 1
 
-    def forward(self, x: Tensor, width: float) -> Tensor:
-        """Shape is kept."""
-        return F.relu(self.second(self.first(x, width), width).add_(x), inplace=True)
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, inputs, h, w] -> [n, outputs, h / stride, w / stride]."""
+        y: Tensor = x if self.expand is None else self.expand(x)
+        y = self.project(self.depthwise(y))
+        return y.add_(x) if self.shortcut else y
+
+
+class SlimmableBlock(nn.Module):
+    """Inverted residual block whose inner channels are slimmed; its cost is proportional to the width.
+
+    Inputs and outputs keep their channels, so that a block of any width can follow one of any other.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        inner = inputs * expansion
+        self.expand = SlimmableConv(inputs, inner, slim_inputs=False)
+        self.depthwise = SlimmableConv(inner, inner, kernel, stride, depthwise=True)
+        self.project = SlimmableConv(inner, outputs, slim_outputs=False, activated=False)
+        self.shortcut = inputs == outputs and stride == 1
+
+    def forward(self, x: Tensor, size: Size) -> Tensor:
+        """[n, inputs, h, w] -> [n, outputs, h / stride, w / stride]."""
+        y: Tensor = self.project(self.depthwise(self.expand(x, size), size), size)
+        return y.add_(x) if self.shortcut else y
+
+
+def blocks(
+    kind: type[FixedBlock] | type[SlimmableBlock], inputs: int, rows: Sequence[tuple[int, int, int, int, int]]
+) -> nn.ModuleList:
+    """Blocks one after the other: rows of (outputs, kernel, stride of the first, expansion, how many)."""
+    made: list[nn.Module] = []
+    for outputs, kernel, stride, expansion, count in rows:
+        for number in range(count):
+            made.append(kind(inputs, outputs, kernel, stride if number == 0 else 1, expansion))
+            inputs = outputs
+    return nn.ModuleList(made)

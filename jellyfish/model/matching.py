@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,29 +35,63 @@ class Counts(NamedTuple):
         return 2 * self.tp / total if total else 1.0
 
 
+class Judged(NamedTuple):
+    """Scores of the right and of the wrong detections of some images, and the objects that were asked for.
+
+    Matching goes from the best score down, so what is right at a score threshold is right at any lower one: the counts
+    of every threshold are here.
+    """
+
+    right: list[float]
+    wrong: list[float]
+    asked: int
+
+    def counts(self, score_threshold: float = 0.0) -> Counts:
+        """Counts of the detections that score at least `score_threshold`."""
+        tp = sum(score >= score_threshold for score in self.right)
+        fp = sum(score >= score_threshold for score in self.wrong)
+        return Counts(tp, fp, self.asked - tp)
+
+
+def joined(parts: Iterable[Judged]) -> Judged:
+    """Several images' judgements as one."""
+    parts = tuple(parts)
+    return Judged(
+        [score for part in parts for score in part.right],
+        [score for part in parts for score in part.wrong],
+        sum(part.asked for part in parts),
+    )
+
+
 def match(detections: Sequence[Detection], objects: Sequence[LabelledObject], iou_threshold: float = 0.5) -> Counts:
+    """Right, wrong and missed, as `judge` finds them: tp + fn = objects not ignored, always."""
+    return judge(detections, objects, iou_threshold).counts()
+
+
+def judge(detections: Sequence[Detection], objects: Sequence[LabelledObject], iou_threshold: float = 0.5) -> Judged:
     """Match greedily, best score first: each detection takes the best free object of its class.
 
     A detection that finds no object to ask for, but overlaps one marked `ignore` (of any class) or lies
-    mostly inside it, counts as neither right nor wrong. So tp + fn = objects not ignored, always.
+    mostly inside it, counts as neither right nor wrong.
     """
     asked = [o for o in objects if not o.ignore]
     ranked = sorted(detections, key=lambda d: -d.score)
+    right: list[float] = []
+    wrong: list[float] = []
     if not ranked:
-        return Counts(0, 0, len(asked))
+        return Judged(right, wrong, len(asked))
     sides = _sides(ranked)
     overlap = _iou(sides, _sides(asked))
     overlap[np.array([d.label for d in ranked])[:, None] != np.array([o.label for o in asked])[None, :]] = 0.0
     excused = _covered(sides, _sides([o for o in objects if o.ignore]), iou_threshold)
-    right = wrong = 0
-    for row, excuse in zip(overlap, excused, strict=True):
+    for detection, row, excuse in zip(ranked, overlap, excused, strict=True):
         best = int(row.argmax()) if row.size else -1
         if best >= 0 and row[best] >= iou_threshold:
-            right += 1
+            right.append(detection.score)
             overlap[:, best] = 0.0
         elif not excuse:
-            wrong += 1
-    return Counts(right, wrong, len(asked) - right)
+            wrong.append(detection.score)
+    return Judged(right, wrong, len(asked))
 
 
 def _sides(boxes: Sequence[Detection] | Sequence[LabelledObject]) -> NDArray[np.float64]:

@@ -17,8 +17,8 @@ from jellyfish.core import CLASSES, Variant
 from jellyfish.errors import InputError
 from jellyfish.model.detector import SlimmableDetector
 
-SCHEMA = 1
-ARCHITECTURE = "slimmable-street-1"
+SCHEMA = 2
+ARCHITECTURE = "slimmable-street-2"
 _CONVOLUTION = 4
 """Dimensions of a convolution's weights."""
 
@@ -26,11 +26,34 @@ SHIPPED = Path(__file__).parent / "shipped" / "street.safetensors"
 
 
 class VariantAccuracy(msgspec.Struct, frozen=True):
-    """What one variant was measured to find, at the score threshold that serves it."""
+    """What planners know of a variant."""
 
     resolution: int
     network: str
     score_threshold: float
+    """The least score of a detection worth answering with: where `f1` is best."""
+    f1: float
+    """Mean over the card's evaluations of F1 at that threshold."""
+
+    @property
+    def variant(self) -> Variant:
+        """The variant this is about."""
+        return Variant(self.resolution, self.network)
+
+
+class VariantEvaluation(msgspec.Struct, frozen=True):
+    """What one variant found in one set of images.
+
+    Average precision is COCO's, over the classes that the set has objects of; the rest is counted over all objects at
+    the score threshold.
+    """
+
+    resolution: int
+    network: str
+    score_threshold: float
+    ap50: float
+    ap: float
+    """Mean over the IoU thresholds 0.50, 0.55 .. 0.95."""
     f1: float
     precision: float
     recall: float
@@ -41,6 +64,16 @@ class VariantAccuracy(msgspec.Struct, frozen=True):
         return Variant(self.resolution, self.network)
 
 
+class Evaluation(msgspec.Struct, frozen=True):
+    """What was measured on one set of labelled images."""
+
+    name: str
+    images: int
+    iou_threshold: float
+    """Least overlap of a right detection, for F1, precision and recall."""
+    variants: tuple[VariantEvaluation, ...]
+
+
 class Training(msgspec.Struct, frozen=True):
     """How the weights came to be."""
 
@@ -48,6 +81,9 @@ class Training(msgspec.Struct, frozen=True):
     steps: int
     seed: int
     hours: float
+    machine: str
+    data: tuple[str, ...]
+    """What was learned from, a line each."""
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -57,10 +93,15 @@ class Card(msgspec.Struct, frozen=True):
     architecture: str
     classes: tuple[str, ...]
     sha256: str
-    evaluated_frames: int
-    iou_threshold: float
     accuracy: tuple[VariantAccuracy, ...]
+    evaluations: tuple[Evaluation, ...]
     training: Training
+
+
+class _Schema(msgspec.Struct, frozen=True):
+    """Just enough of a card to tell one of another schema, whatever else it says."""
+
+    schema: int
 
 
 class Weights:
@@ -77,7 +118,7 @@ class Weights:
         return detector.eval()
 
     def variants(self) -> tuple[Variant, ...]:
-        """Every variant the card speaks of, small resolutions first, narrow before wide."""
+        """Every variant the card speaks of, small resolutions first."""
         return tuple(sorted(self._accuracy))
 
     def accuracy(self, variant: Variant) -> float:
@@ -153,11 +194,13 @@ def _read(path: Path) -> bytes:
 def _read_card(path: Path) -> Card:
     """The card at `path`, if this program can use weights such as it describes."""
     try:
-        card = msgspec.json.decode(_read(path), type=Card)
+        data = _read(path)
+        schema = msgspec.json.decode(data, type=_Schema).schema
+        if schema != SCHEMA:
+            raise InputError(f"{path} has schema {schema}; this version reads schema {SCHEMA}")
+        card = msgspec.json.decode(data, type=Card)
     except msgspec.DecodeError as error:
         raise InputError(f"{path} is not a weights card: {error}") from error
-    if card.schema != SCHEMA:
-        raise InputError(f"{path} has schema {card.schema}; this version reads schema {SCHEMA}")
     if card.architecture != ARCHITECTURE:
         raise InputError(f"{path} is for the network {card.architecture!r}; this version has {ARCHITECTURE!r}")
     if card.classes != CLASSES:

@@ -99,7 +99,7 @@ async def _measure(
         summary = run.finish(dispatchers, lag.percentiles())
     late = summary.loop_lag_ms
     remarks = [] if late is None else [f"Event loop: timers late by {late.p50:.1f} ms (p50), {late.p99:.1f} ms (p99)."]
-    return summary, remarks + run.remarks()
+    return summary, remarks + run.remarks() + ([] if server is None else server.remarks())
 
 
 class _Watch:

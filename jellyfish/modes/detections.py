@@ -1,9 +1,10 @@
-"""`detections.json`: every answered frame's detections in COCO's results format, written as the run goes."""
+"""Detections in COCO's results format, written as they come: of a run's answered frames, or of any images."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -11,24 +12,21 @@ from jellyfish.core import Detection
 from jellyfish.results.records import FrameRecord
 
 
-class DetectionFile:
-    """A JSON array of COCO results; `image_id` is the captured frame's number, `client` tells cameras apart."""
+class CocoResults:
+    """A JSON array of COCO results in an open file, which it closes."""
 
-    def __init__(self, path: Path, sizes: Mapping[str, tuple[int, int]]) -> None:
-        """`sizes`: (width, height) of each client's video, in pixels."""
-        self._sizes = sizes
-        self._file = path.open("xb")
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self._separator = b"[\n"
 
-    def add(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
-        """Write the detections of one frame."""
-        width, height = self._sizes[record.client]
+    def add(self, image_id: int, size: tuple[int, int], detections: Sequence[Detection], **more: str) -> None:
+        """Write the detections of one image of (width, height) pixels, each with what `more` says."""
+        width, height = size
         for detection in detections:
             left, top = detection.left * width, detection.top * height
             box = (left, top, detection.right * width - left, detection.bottom * height - top)
-            line = {
-                "client": record.client,
-                "image_id": record.frame,
+            line = more | {
+                "image_id": image_id,
                 "category_id": detection.label + 1,
                 "bbox": [round(side, 2) for side in box],
                 "score": round(detection.score, 4),
@@ -40,3 +38,20 @@ class DetectionFile:
         """End the array."""
         self._file.write(b"[]\n" if self._separator == b"[\n" else b"\n]\n")
         self._file.close()
+
+
+class DetectionFile:
+    """`detections.json` of a run: `image_id` is the captured frame's number, `client` tells cameras apart."""
+
+    def __init__(self, path: Path, sizes: Mapping[str, tuple[int, int]]) -> None:
+        """`sizes`: (width, height) of each client's video, in pixels."""
+        self._sizes = sizes
+        self._results = CocoResults(path.open("xb"))
+
+    def add(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
+        """Write the detections of one frame."""
+        self._results.add(record.frame, self._sizes[record.client], detections, client=record.client)
+
+    def close(self) -> None:
+        """End the array."""
+        self._results.close()

@@ -13,13 +13,13 @@ from jellyfish.config import ServerConfig
 from jellyfish.core import Variant
 from jellyfish.dispatch.executor import TorchExecutor, detect_images
 from jellyfish.errors import InputError
-from jellyfish.model.engine import DetectorEngine
-from jellyfish.model.weights import Weights
+from jellyfish.modes.detectors import AnyEngine, Detectors, identity, make_engine
 from jellyfish.modes.tuning import usable_cores
 from jellyfish.profile.hardware import processor_name
 from jellyfish.profile.measure import Subject, measure_profile
 from jellyfish.profile.store import find_profile, load_profile, save_profile
 from jellyfish.profile.table import LatencyProfile
+from jellyfish.zoo.engine import ZooEngine
 
 QUICK_PROFILE_S = 15.0
 """Time for a profile that is made because none exists; a user waits for it."""
@@ -33,7 +33,7 @@ class Device:
     """A device with everything that belongs to it."""
 
     name: str
-    engine: DetectorEngine
+    engine: AnyEngine
     profile: LatencyProfile
     executor: TorchExecutor
 
@@ -79,7 +79,7 @@ def parse_variant(name: str, known: Sequence[Variant]) -> Variant:
 
 
 def profile_device(
-    engine: DetectorEngine, subject: Subject, max_batch: int, budget_s: float | None, report: Report
+    engine: AnyEngine, subject: Subject, max_batch: int, budget_s: float | None, report: Report
 ) -> LatencyProfile:
     """Measure `engine` and save the profile where the next start finds it."""
     words = f"measuring {subject.device}" + ("" if budget_s is None else " (a quick profile)")
@@ -91,7 +91,7 @@ def profile_device(
 
 
 def open_devices(
-    config: ServerConfig, weights: Weights, threads: int, report: Report, cpu_cores: frozenset[int] | None = None
+    config: ServerConfig, detectors: Detectors, threads: int, report: Report, cpu_cores: frozenset[int] | None = None
 ) -> list[Device]:
     """Every configured device, profiled; `threads` is what `set_threads` has set."""
     if config.profile is not None and len(config.devices) > 1:
@@ -99,8 +99,8 @@ def open_devices(
     devices = []
     for name in config.devices:
         device = torch_device(name)
-        engine = DetectorEngine(weights, device)
-        subject = Subject(name, hardware_name(device, threads), weights.card.sha256)
+        engine = make_engine(detectors, device)
+        subject = Subject(name, hardware_name(device, threads), identity(detectors))
         if config.profile is not None:
             profile = load_profile(config.profile)
             if profile.device != name:
@@ -111,6 +111,20 @@ def open_devices(
         missing = set(engine.variants()) - set(profile.variants)
         if missing:
             raise InputError(f"the profile of {name} lacks the variant {min(missing).name}; run `jellyfish profile`")
-        executor = TorchExecutor(engine, name, cpu_cores if device.type == "cpu" else None)
+        ready = engine.ready if isinstance(engine, ZooEngine) else None
+        executor = TorchExecutor(engine, name, cpu_cores if device.type == "cpu" else None, ready)
         devices.append(Device(name, engine, profile, executor))
     return devices
+
+
+def load_remarks(devices: Sequence[Device]) -> list[str]:
+    """What loading networks has cost each device that does so, warming up included, in words."""
+    lines = []
+    for device in devices:
+        if isinstance(device.engine, ZooEngine):
+            loads = device.engine.loads
+            lines.append(
+                f"{device.name}: {loads.loads} networks loaded, {1000 * loads.mean_load_s:.0f} ms each; the planned "
+                f"one was there for {loads.hits} batches, another stood in for {loads.misses}."
+            )
+    return lines

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.model.engine import DetectorEngine
-from jellyfish.model.weights import Weights, load_weights
+from jellyfish.modes.detectors import Detectors, identity, make_engine
 from jellyfish.modes.devices import QUICK_PROFILE_S, hardware_name, profile_device, set_threads, torch_device
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.tuning import tune_process
@@ -18,24 +15,23 @@ from jellyfish.profile.table import LatencyProfile
 
 
 def profile(
-    devices: tuple[str, ...], weights: Path | None, max_batch: int, threads: int | None, quick: bool, console: Console
+    devices: tuple[str, ...], detectors: Detectors, max_batch: int, threads: int | None, quick: bool, console: Console
 ) -> None:
     """Measure each device, save what was found and show it."""
     tune_process()
-    loaded = load_weights(weights)
     count = set_threads(threads)
     for name in devices:
         device = torch_device(name)
-        subject = Subject(name, hardware_name(device, count), loaded.card.sha256)
+        subject = Subject(name, hardware_name(device, count), identity(detectors))
         with ProgressReport(console) as progress:
             measured = profile_device(
-                DetectorEngine(loaded, device), subject, max_batch, QUICK_PROFILE_S if quick else None, progress
+                make_engine(detectors, device), subject, max_batch, QUICK_PROFILE_S if quick else None, progress
             )
-        console.print(_table(measured, loaded))
+        console.print(_table(measured, detectors))
         console.print(f"saved: {profile_path(name, subject.hardware, subject.weights)}", soft_wrap=True)
 
 
-def _table(measured: LatencyProfile, weights: Weights) -> Table:
+def _table(measured: LatencyProfile, detectors: Detectors) -> Table:
     """Latency of a batch of one and of the largest, best rate, and F1, per variant."""
     largest = measured.max_batch
     table = Table(title=f"{measured.device}: {measured.hardware}")
@@ -44,7 +40,7 @@ def _table(measured: LatencyProfile, weights: Weights) -> Table:
     for entry in measured.latencies:
         rate = max((batch + 1) / seconds for batch, seconds in enumerate(entry.p50_s))
         times = (entry.p50_s[0], entry.p99_s[0], entry.p50_s[-1], entry.p99_s[-1])
-        accuracy = weights.accuracy(entry.variant)
+        accuracy = detectors.accuracy(entry.variant)
         table.add_row(
             entry.variant.name, *(f"{seconds * 1000:.2f}" for seconds in times), f"{rate:.0f}", f"{accuracy:.3f}"
         )

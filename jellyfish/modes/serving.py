@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -25,9 +25,9 @@ from jellyfish.dispatch.request import Answered, Request
 from jellyfish.errors import InputError, RunError
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.media.resize import fit
-from jellyfish.model.weights import Weights, load_weights
 from jellyfish.modes.assembly import OnWindow, Parts, assembled, policy
-from jellyfish.modes.devices import Device, Report, open_devices, parse_variant, set_threads
+from jellyfish.modes.detectors import Detectors, open_detectors
+from jellyfish.modes.devices import Device, Report, load_remarks, open_devices, parse_variant, set_threads
 from jellyfish.modes.tuning import cores_divided, tune_process
 from jellyfish.profile.table import LatencyProfile
 from jellyfish.server.app import create_app
@@ -44,37 +44,40 @@ class RunningServer:
     url: str
     service: Service
     profiles: tuple[LatencyProfile, ...]
+    remarks: Callable[[], list[str]] = list
+    """What else a person should know of its devices so far."""
 
 
 @contextlib.asynccontextmanager
 async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> AsyncIterator[RunningServer]:
     """A ready server for the time of the context; it drains on the way out."""
     tune_process()
-    weights = load_weights(config.weights)
-    fixed = None if config.variant is None else parse_variant(config.variant, weights.variants())
+    detectors = open_detectors(config.weights, config.zoo, config.zoo_weights)
+    fixed = None if config.variant is None else parse_variant(config.variant, detectors.variants())
     policy(config.planner, fixed, config.max_batch, config.window_s, seed=0)  # refuses a wrong name before measuring
     async with contextlib.AsyncExitStack() as stack:
         threads = set_threads(config.threads)  # before the cores are divided: it counts those of this thread
         cores = stack.enter_context(cores_divided(threads)) if "cpu" in config.devices else None
-        opened = partial(open_devices, config, weights, threads, report, cores)
+        opened = partial(open_devices, config, detectors, threads, report, cores)
         devices = await asyncio.get_running_loop().run_in_executor(None, opened)
-        await _warm(devices, config, weights, fixed, report)
+        await _warm(devices, config, detectors, fixed, report)
         stack.callback(_close, devices)
-        parts = _parts(config, weights, fixed, devices, stack)
+        parts = _parts(config, detectors, fixed, devices, stack)
         service = await stack.enter_async_context(assembled(parts, on_window))
         url = await stack.enter_async_context(_listening(service, config))
         await _probe(service)
         gc.collect()
         gc.freeze()
         service.ready = True
-        yield RunningServer(url, service, tuple(device.profile for device in devices))
+        profiles = tuple(device.profile for device in devices)
+        yield RunningServer(url, service, profiles, partial(load_remarks, devices))
 
 
 async def _warm(
-    devices: list[Device], config: ServerConfig, weights: Weights, fixed: Variant | None, report: Report
+    devices: list[Device], config: ServerConfig, detectors: Detectors, fixed: Variant | None, report: Report
 ) -> None:
     """Run every (variant, batch) that can run on each device once."""
-    variants = weights.variants() if fixed is None else (fixed,)
+    variants = detectors.variants() if fixed is None else (fixed,)
     for device in devices:
         max_batch = min(config.max_batch, device.profile.max_batch)
         await device.executor.warm(variants, max_batch, partial(report, f"warming up {device.name}"))
@@ -82,7 +85,7 @@ async def _warm(
 
 def _parts(
     config: ServerConfig,
-    weights: Weights,
+    detectors: Detectors,
     fixed: Variant | None,
     devices: list[Device],
     stack: contextlib.AsyncExitStack,
@@ -96,8 +99,8 @@ def _parts(
     max_batch = min(config.max_batch, *(device.profile.max_batch for device in devices))
     return Parts(
         devices=[(device.executor, device.profile) for device in devices],
-        variants=weights.variants() if fixed is None else (fixed,),
-        accuracy=weights,
+        variants=detectors.variants() if fixed is None else (fixed,),
+        accuracy=detectors,
         max_batch=max_batch,
         decode=_decoder(decoders, config.limits.image_side),
         offload=partial(loop.run_in_executor, planner),

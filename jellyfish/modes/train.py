@@ -5,12 +5,12 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.core import RESOLUTIONS, WIDTHS, Variant
-from jellyfish.model.layers import norm_key
+from jellyfish.core import RESOLUTIONS, Variant
+from jellyfish.model.sizes import SIZES
 from jellyfish.model.weights import Weights, card_path
 from jellyfish.modes.devices import torch_device
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.training.loop import Progress, TrainingConfig
+from jellyfish.training.config import Progress, TrainingConfig
 from jellyfish.training.loop import train as run_training
 
 _WORDS = {"render": "rendering scenes", "learn": "learning", "evaluate": "measuring every variant"}
@@ -31,12 +31,13 @@ def train(config: TrainingConfig, console: Console) -> None:
 
 
 def accuracy_table(weights: Weights) -> Table:
-    """F1 by width and resolution."""
-    table = Table(title=f"F1 at IoU {weights.card.iou_threshold:g} on {weights.card.evaluated_frames} frames held out")
-    table.add_column("width")
+    """F1 by size and resolution, as planners read it."""
+    sets = " and ".join(f"{one.images:,} {one.name}" for one in weights.card.evaluations)
+    table = Table(title=f"F1, mean over {sets}")
+    table.add_column("size")
     for resolution in RESOLUTIONS:
         table.add_column(str(resolution), justify="right")
-    for width in WIDTHS:
-        values = (weights.accuracy(Variant(resolution, norm_key(width))) for resolution in RESOLUTIONS)
-        table.add_row(f"{width:g}", *(f"{value:.3f}" for value in values))
+    for size in SIZES:
+        values = (weights.accuracy(Variant(resolution, size.name)) for resolution in RESOLUTIONS)
+        table.add_row(size.name, *(f"{value:.3f}" for value in values))
     return table

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import LabelledObject, canvas_size, fitted_size
+from jellyfish.core import LabelledObject, canvas_size
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.media.resize import PADDING, fit
 
@@ -26,6 +26,9 @@ _LEAST_SHARE_LEFT = 0.4
 Image = NDArray[np.uint8]
 """RGB [h, w, 3]."""
 
+LabelledFrame = tuple[Image, Sequence[LabelledObject]]
+"""An image and the objects that are truly in it."""
+
 
 class Sample(NamedTuple):
     """One canvas and its objects, sides in pixels of the canvas."""
@@ -36,18 +39,44 @@ class Sample(NamedTuple):
     ignore: NDArray[np.bool_]
 
 
-def augment(image: Image, objects: Sequence[LabelledObject], resolution: int, random: np.random.Generator) -> Sample:
-    """A random crop at a random scale, mirrored, recoloured, blurred, noisy and compressed."""
+def augment(frames: Sequence[LabelledFrame], resolution: int, random: np.random.Generator) -> Sample:
+    """A canvas with one frame, or several side by side, each cropped at a random scale, mirrored and recoloured;
+    then blurred, noisy and compressed as a whole.
+    """
+    height, width = canvas_size(resolution)
+    edges = [round(width * share) for share in _edges(len(frames), random)]
+    parts = []
+    for (image, objects), left, right in zip(frames, edges, edges[1:], strict=False):
+        part = _augment_part(image, objects, (height, right - left), random)
+        parts.append(part._replace(sides=part.sides + np.array([left, 0] * 2, dtype=np.float32)))
+    canvas = _soften(np.concatenate([part.canvas for part in parts], axis=1), random)
+    return Sample(
+        through_jpeg(canvas, quality=int(random.integers(60, 97))),
+        np.concatenate([part.label for part in parts]),
+        np.concatenate([part.sides for part in parts]),
+        np.concatenate([part.ignore for part in parts]),
+    )
+
+
+def _edges(parts: int, random: np.random.Generator) -> list[float]:
+    """Where the parts of a canvas begin and end, as shares of its width: none is narrower than half its fair share."""
+    shares = random.uniform(0.5, 1.5, size=parts)
+    return [0.0, *(np.cumsum(shares) / shares.sum())]
+
+
+def _augment_part(
+    image: Image, objects: Sequence[LabelledObject], size: tuple[int, int], random: np.random.Generator
+) -> Sample:
+    """One frame on a canvas of (height, width)."""
     if random.random() < 0.4:  # what a video codec leaves of it
         image = through_jpeg(image, quality=int(random.integers(25, 80)))
-    canvas, sides = _crop(image, _sides(objects), resolution, random)
+    canvas, sides = _crop(image, _sides(objects), size, random)
     if random.random() < 0.5:
         canvas = canvas[:, ::-1]
         sides[:, [0, 2]] = canvas.shape[1] - sides[:, [2, 0]]
-    canvas = through_jpeg(_soften(_recolour(canvas, random), random), quality=int(random.integers(60, 97)))
     label = np.array([o.label for o in objects], dtype=np.int64)
     ignore = np.array([o.ignore for o in objects], dtype=bool)
-    return _visible(canvas, label, sides, ignore)
+    return _visible(_recolour(canvas, random), label, sides, ignore)
 
 
 def through_jpeg(image: Image, quality: int) -> Image:
@@ -61,19 +90,20 @@ def _sides(objects: Sequence[LabelledObject]) -> NDArray[np.float32]:
 
 
 def _crop(
-    image: Image, sides: NDArray[np.float32], resolution: int, random: np.random.Generator
+    image: Image, sides: NDArray[np.float32], size: tuple[int, int], random: np.random.Generator
 ) -> tuple[Image, NDArray[np.float32]]:
-    """Scale the frame by a random factor over the canvas and cut out, or pad to, the canvas.
+    """Scale the frame by a random factor over the canvas and cut out, or pad to, the canvas of (height, width).
 
     Now and then as in service: just fitted, at the top left. Returns the canvas and the sides in its
     pixels (they may reach beyond it).
     """
-    height, width = canvas_size(resolution)
-    scaled = fitted_size(image.shape[1], image.shape[0], resolution)
+    height, width = size
+    scale = min(width / image.shape[1], height / image.shape[0])
+    scaled = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     offset = (0, 0)
-    if random.random() < 0.7:
-        zoom, aspect = np.exp(random.uniform(np.log(0.7), np.log(1.6))), np.exp(random.uniform(-0.1, 0.1))
-        scaled = (round(scaled[0] * zoom * aspect), round(scaled[1] * zoom / aspect))
+    if random.random() < 0.75:
+        zoom, aspect = np.exp(random.uniform(np.log(0.65), np.log(1.8))), np.exp(random.uniform(-0.1, 0.1))
+        scaled = (max(1, round(scaled[0] * zoom * aspect)), max(1, round(scaled[1] * zoom / aspect)))
         offset = (_offset(width - scaled[0], random), _offset(height - scaled[1], random))
     sides = sides * np.array(scaled * 2, dtype=np.float32) + np.array(offset * 2, dtype=np.float32)
     return _paste(fit(image, *scaled), offset, (height, width)), sides
@@ -96,6 +126,8 @@ def _paste(image: Image, offset: tuple[int, int], size: tuple[int, int]) -> Imag
 def _recolour(canvas: Image, random: np.random.Generator) -> Image:
     """Another exposure, contrast and white balance, one table per channel; now and then no colour."""
     gamma = np.exp(random.uniform(-0.25, 0.25))
+    if random.random() < 0.1:  # low light
+        gamma *= random.uniform(1.2, 2.0)
     gain = np.exp(random.uniform(-0.2, 0.2)) * np.exp(random.uniform(-0.08, 0.08, size=3))
     levels = (np.arange(256)[:, None] / 255) ** gamma * gain[None, :] * 255 + random.uniform(-12, 12)
     table = levels.clip(0, 255).astype(np.uint8).reshape(256, 1, 3)

@@ -11,13 +11,16 @@ from typing import NamedTuple, Protocol
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from jellyfish.core import LabelledObject, canvas_size
-from jellyfish.training.augment import Sample, augment
+from jellyfish.core import canvas_size
+from jellyfish.training.augment import LabelledFrame, Sample, augment
 from jellyfish.training.targets import Labels
+
+_LEAST_PAIRED = 256
+_PAIRED = 0.4
+"""How often, and from which resolution on, a canvas holds two frames side by side."""
 
 
 class Frames(Protocol):
@@ -25,7 +28,15 @@ class Frames(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, number: int) -> tuple[NDArray[np.uint8], Sequence[LabelledObject]]: ...
+    def __getitem__(self, number: int) -> LabelledFrame: ...
+
+
+class Source(NamedTuple):
+    """Where frames come from, and how often."""
+
+    frames: Frames
+    share: float
+    """Of all frames; the shares of a run add up to 1."""
 
 
 class Batch(NamedTuple):
@@ -38,22 +49,28 @@ class Batch(NamedTuple):
 
 
 class StepBatches(Dataset[Batch]):
-    """The batch of each step: frames, augmentation and resolution drawn from (seed, step).
+    """The batch of each step: sources, frames, augmentation and resolution drawn from (seed, step).
 
     `shares` weighs the resolutions; `batch_size` is that of the largest canvas, smaller canvases come in
     batches of up to twice as many for steadier norms.
     """
 
-    def __init__(self, frames: Frames, shares: dict[int, float], batch_size: int, seed: int) -> None:
-        self._frames, self._shares, self._batch_size, self._seed = frames, shares, batch_size, seed
+    def __init__(self, sources: Sequence[Source], shares: dict[int, float], batch_size: int, seed: int) -> None:
+        self._sources, self._shares, self._batch_size, self._seed = sources, shares, batch_size, seed
 
     def __getitem__(self, step: int) -> Batch:
         random = np.random.default_rng((self._seed, step))
         resolution = int(random.choice(list(self._shares), p=list(self._shares.values())))
-        numbers = random.integers(len(self._frames), size=self._size_at(resolution))
-        samples = [augment(*self._frames[int(number)], resolution, random) for number in numbers]
+        samples = [self._sample(resolution, random) for _ in range(self._size_at(resolution))]
         images = torch.from_numpy(np.stack([sample.canvas for sample in samples])).permute(0, 3, 1, 2)
         return Batch(resolution, images, _pad(samples))
+
+    def _sample(self, resolution: int, random: np.random.Generator) -> Sample:
+        """One canvas; a large one often holds two frames, which fill it better than one upright photograph."""
+        pair = resolution >= _LEAST_PAIRED and random.random() < _PAIRED
+        source = self._sources[int(random.choice(len(self._sources), p=[source.share for source in self._sources]))]
+        frames = [source.frames[int(number)] for number in random.integers(len(source.frames), size=1 + pair)]
+        return augment(frames, resolution, random)
 
     def _size_at(self, resolution: int) -> int:
         height, width = canvas_size(resolution)

@@ -1,7 +1,7 @@
-"""The loss of one network width against the targets that all widths of a step share.
+"""The loss of one size of the network against the targets that all sizes of a step share.
 
-The widest network chooses the targets, so the narrower ones learn from where it is good at (in-place
-distillation in its plainest form, Yu and Huang, "Universally Slimmable Networks", ICCV 2019).
+The largest network chooses the targets and the smaller ones imitate its scores too (in-place distillation, Yu and
+Huang, "Universally Slimmable Networks", ICCV 2019).
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ _FOCUS = 2.0
 
 
 def targets_of(predictions: Tensor, points: Tensor, labels: Labels) -> Targets:
-    """Targets for raw predictions [n, points, PREDICTIONS] of the widest network."""
+    """Targets for raw predictions [n, points, PREDICTIONS] of the largest network."""
     predictions = predictions.detach().float()
     scores = predictions[..., : len(CLASSES)].sigmoid()
     return assign(scores, decode(predictions[..., len(CLASSES) :], points), points, labels)
 
 
-def detection_loss(predictions: Tensor, points: Tensor, targets: Targets) -> Tensor:
+def detection_loss(predictions: Tensor, points: Tensor, targets: Targets, teacher: Tensor | None = None) -> Tensor:
     """Scalar loss of raw predictions [n, points, PREDICTIONS]: varifocal for scores, GIoU for boxes.
 
-    Both are sums per unit of target quality, so that crowded and empty images weigh as their objects do.
+    With the `teacher`'s raw predictions, its scores are to be met too. All are sums per unit of target quality, so
+    that crowded and empty images weigh as their objects do.
     """
     predictions = predictions.float()
     total = targets.quality.sum().clamp(min=1.0)
     scores = _score_loss(predictions[..., : len(CLASSES)], targets)
+    if teacher is not None:
+        scores = scores + _imitation_loss(predictions[..., : len(CLASSES)], teacher[..., : len(CLASSES)], targets)
     boxes = _box_loss(predictions[..., len(CLASSES) :], points, targets)
     return (scores + _BOX_WEIGHT * boxes) / total
 
@@ -43,6 +46,13 @@ def _score_loss(logits: Tensor, targets: Targets) -> Tensor:
     wanted = torch.zeros_like(logits).scatter_(2, targets.label[..., None], targets.quality[..., None])
     background = _NEGATIVE_WEIGHT * logits.detach().sigmoid() ** _FOCUS
     weight = torch.where(wanted > 0, wanted, background) * targets.weight[..., None]
+    return F.binary_cross_entropy_with_logits(logits, wanted, weight=weight, reduction="sum")
+
+
+def _imitation_loss(logits: Tensor, teacher: Tensor, targets: Targets) -> Tensor:
+    """Quality focal loss (Li et al., NeurIPS 2020) against the teacher's scores: counts where the two differ."""
+    wanted = teacher.detach().float().sigmoid()
+    weight = (logits.detach().sigmoid() - wanted).abs() ** _FOCUS * targets.weight[..., None]
     return F.binary_cross_entropy_with_logits(logits, wanted, weight=weight, reduction="sum")
 
 

@@ -51,9 +51,12 @@ class Targets(NamedTuple):
 
 def overlap(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union of boxes [..., 4] that broadcast against each other."""
-    size = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0)
-    shared = size[..., 0] * size[..., 1]
-    return shared / (_area(a) + _area(b) - shared).clamp(min=1e-6)
+    # One coordinate at a time: operations on planes are several times as quick as on pairs.
+    (left_a, top_a, right_a, bottom_a), (left_b, top_b, right_b, bottom_b) = a.unbind(-1), b.unbind(-1)
+    wide = (torch.minimum(right_a, right_b) - torch.maximum(left_a, left_b)).clamp_(min=0)
+    high = (torch.minimum(bottom_a, bottom_b) - torch.maximum(top_a, top_b)).clamp_(min=0)
+    shared = wide.mul_(high)
+    return shared / (_area(a) + _area(b) - shared).clamp_(min=1e-6)
 
 
 @torch.no_grad()
@@ -97,8 +100,12 @@ def _inside(sides: Tensor, points: Tensor, margin: float) -> Tensor:
     """[n, m, p] whether each point lies in the box, taken to reach `margin` strides from its centre at least."""
     centre = (sides[..., :2] + sides[..., 2:]) / 2
     half = (sides[..., 2:] - sides[..., :2]) / 2
-    reach = torch.maximum(half[:, :, None], points[None, None, :, 2:] * margin)
-    return ((points[None, None, :, :2] - centre[:, :, None]).abs() < reach).all(dim=-1)
+    least = points[:, 2] * margin
+    inside = [
+        (points[:, axis] - centre[..., axis, None]).abs_() < torch.maximum(half[..., axis, None], least)
+        for axis in (0, 1)
+    ]
+    return inside[0] & inside[1]
 
 
 def _area(boxes: Tensor) -> Tensor:

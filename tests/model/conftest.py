@@ -5,10 +5,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from jellyfish.core import CLASSES, RESOLUTIONS, WIDTHS
+from jellyfish.core import CLASSES, RESOLUTIONS
 from jellyfish.model.detector import SlimmableDetector
-from jellyfish.model.layers import norm_key
-from jellyfish.model.weights import ARCHITECTURE, SCHEMA, Card, Training, VariantAccuracy, Weights, save_weights
+from jellyfish.model.sizes import SIZES
+from jellyfish.model.weights import (
+    ARCHITECTURE,
+    SCHEMA,
+    Card,
+    Evaluation,
+    Training,
+    VariantAccuracy,
+    VariantEvaluation,
+    Weights,
+    save_weights,
+)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -26,10 +36,12 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Weig
         torch.nn.init.normal_(head.predict.weight, std=0.1)
         torch.nn.init.zeros_(head.predict.bias)
     entries = tuple(
-        VariantAccuracy(resolution, norm_key(width), 0.5, width * resolution / 448, 0.5, 0.5)
+        VariantAccuracy(resolution, size.name, 0.5, size.width * size.exit / 2 * resolution / 448)
         for resolution in RESOLUTIONS
-        for width in WIDTHS
+        for size in SIZES
     )
-    card = Card(SCHEMA, ARCHITECTURE, CLASSES, "", 10, 0.5, entries, Training("none", 0, 0, 0.0))
+    lines = tuple(VariantEvaluation(e.resolution, e.network, 0.5, 0.5, 0.25, e.f1, e.f1, e.f1) for e in entries)
+    training = Training("none", 0, 0, 0.0, "a machine", ("nothing",))
+    card = Card(SCHEMA, ARCHITECTURE, CLASSES, "", entries, (Evaluation("frames", 10, 0.5, lines),), training)
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
     return path, save_weights(path, detector.state_dict(), card)

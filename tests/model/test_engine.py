@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from jellyfish.core import CLASSES, RESOLUTIONS, WIDTHS, Variant, canvas_size
+from jellyfish.core import CLASSES, RESOLUTIONS, Variant, canvas_size
 from jellyfish.errors import InputError
 from jellyfish.model.boxes import MAXIMUM_DETECTIONS
 from jellyfish.model.engine import DetectorEngine
-from jellyfish.model.layers import norm_key
+from jellyfish.model.sizes import SIZES
 
-SMALL = Variant(128, "w025")
+SMALL = Variant(128, "w025e1")
 
 
 @pytest.fixture(scope="module")
 def engine(random_weights) -> DetectorEngine:
-    return DetectorEngine(random_weights[1], torch.device("cpu"))
+    return DetectorEngine(random_weights[1], torch.device("cpu"), torch.float32)
 
 
 def noise(images: int, variant: Variant, seed: int = 0) -> np.ndarray:
@@ -23,13 +23,11 @@ def noise(images: int, variant: Variant, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, size=shape, dtype=np.uint8)
 
 
-def test_every_resolution_at_every_width_is_a_variant(engine):
-    assert set(engine.variants()) == {
-        Variant(resolution, norm_key(width)) for resolution in RESOLUTIONS for width in WIDTHS
-    }
+def test_every_resolution_at_every_size_is_a_variant(engine):
+    assert set(engine.variants()) == {Variant(resolution, size.name) for resolution in RESOLUTIONS for size in SIZES}
 
 
-@pytest.mark.parametrize("variant", [SMALL, Variant(192, "w100"), Variant(320, "w050")])
+@pytest.mark.parametrize("variant", [SMALL, Variant(192, "w100e2"), Variant(320, "w050e2")])
 def test_detections_are_in_range_and_best_first(engine, variant):
     answers = engine.detect(noise(2, variant), variant)
     assert len(answers) == 2 and all(answers)
@@ -57,10 +55,26 @@ def test_a_batch_answers_what_its_images_alone_would(engine):
 
 
 def test_interleaved_variants_do_not_disturb_each_other(engine):
-    other = Variant(192, "w050")
+    other = Variant(192, "w050e2")
     first = engine.detect(noise(1, SMALL), SMALL)
     engine.detect(noise(3, other), other)
     assert engine.detect(noise(1, SMALL), SMALL) == first
+
+
+def test_frames_of_one_resolution_and_many_sizes_in_one_batch_get_what_each_would_alone(engine):
+    variants = [Variant(192, size.name) for size in SIZES] + [Variant(192, "w050e2")]
+    canvases = noise(len(variants), variants[0])
+    together = engine.detect_mixed(canvases, variants)
+    for image, variant, answer in zip(canvases, variants, together, strict=True):
+        alone = engine.detect(image[None], variant)[0]
+        assert len(answer) == pytest.approx(len(alone), abs=2)
+        assert [d.label for d in answer[:3]] == [d.label for d in alone[:3]]
+        np.testing.assert_allclose([d.score for d in answer[:3]], [d.score for d in alone[:3]], atol=0.02)
+
+
+def test_a_mixed_batch_of_two_resolutions_is_refused(engine):
+    with pytest.raises(InputError, match="w025e1-128"):
+        engine.detect_mixed(noise(2, Variant(192, "w100e2")), [Variant(192, "w100e2"), SMALL])
 
 
 def test_a_higher_threshold_leaves_fewer(engine):
@@ -70,8 +84,8 @@ def test_a_higher_threshold_leaves_fewer(engine):
 
 
 def test_canvases_of_another_size_are_refused(engine):
-    with pytest.raises(InputError, match="w025-128"):
-        engine.detect(noise(1, Variant(192, "w025")), SMALL)
+    with pytest.raises(InputError, match="w025e1-128"):
+        engine.detect(noise(1, Variant(192, "w025e1")), SMALL)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

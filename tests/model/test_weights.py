@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from jellyfish.core import CLASSES, RESOLUTIONS, WIDTHS, Variant
+from jellyfish.core import CLASSES, Variant
 from jellyfish.errors import InputError
-from jellyfish.model.layers import norm_key
-from jellyfish.model.weights import card_path, load_weights, save_weights
+from jellyfish.model.sizes import VARIANTS
+from jellyfish.model.weights import SHIPPED, card_path, load_weights, save_weights
 
 
 @pytest.fixture
@@ -37,10 +37,11 @@ def test_what_was_saved_is_loaded(random_weights):
 
 def test_accuracy_is_the_cards(random_weights):
     weights = random_weights[1]
-    assert weights.accuracy(Variant(448, "w100")) == 1.0
-    assert weights.accuracy(Variant(224 + 32, "w050")) == pytest.approx(0.5 * 256 / 448)
-    with pytest.raises(InputError, match="w100-999"):
-        weights.accuracy(Variant(999, "w100"))
+    assert weights.accuracy(Variant(448, "w100e2")) == 1.0
+    assert weights.accuracy(Variant(256, "w050e1")) == pytest.approx(0.25 * 256 / 448)
+    assert weights.score_threshold(Variant(256, "w050e1")) == 0.5
+    with pytest.raises(InputError, match="w100e2-999"):
+        weights.accuracy(Variant(999, "w100e2"))
 
 
 def test_a_missing_file_is_refused(tmp_path):
@@ -87,12 +88,12 @@ def test_a_card_of_another_kind_is_refused(copy, changes, message):
 def test_tensors_of_another_network_are_refused(copy, random_weights, damage):
     tensors = load_file(copy)
     if damage == "lacks":
-        del tensors["stem.weight"]
+        del tensors["stem.entry.weight"]
     elif damage == "has the unknown":
         tensors["stem.other"] = torch.zeros(1)
     else:
-        tensors["stem.weight"] = torch.zeros(8, 3, 3, 3)
-    with pytest.raises(InputError, match=rf"{damage} tensor stem\.(weight|other)"):
+        tensors["stem.entry.weight"] = torch.zeros(8, 3, 3, 3)
+    with pytest.raises(InputError, match=rf"{damage} tensor stem\.(entry\.weight|other)"):
         save_weights(copy, tensors, random_weights[1].card)
 
 
@@ -108,8 +109,26 @@ def test_a_file_that_is_not_safetensors_is_refused(copy):
 def test_the_shipped_weights_know_every_variant_and_more_is_better():
     weights = load_weights()
     assert weights.card.classes == CLASSES
-    assert set(weights.variants()) == {
-        Variant(resolution, norm_key(width)) for resolution in RESOLUTIONS for width in WIDTHS
-    }
-    assert weights.accuracy(Variant(448, "w100")) > weights.accuracy(Variant(448, "w025"))
-    assert weights.accuracy(Variant(448, "w100")) > weights.accuracy(Variant(128, "w100"))
+    assert set(weights.variants()) == set(VARIANTS)
+    largest = weights.accuracy(Variant(448, "w100e2"))
+    assert largest > weights.accuracy(Variant(448, "w025e2"))
+    assert largest > weights.accuracy(Variant(448, "w100e1"))
+    assert largest > weights.accuracy(Variant(128, "w100e2"))
+
+
+def test_the_shipped_card_tells_what_was_measured_where_and_at_the_threshold_that_serves():
+    weights = load_weights()
+    assert weights.card.evaluations
+    for measured in weights.card.evaluations:
+        assert measured.images > 0
+        assert {line.variant for line in measured.variants} == set(VARIANTS)
+        for line in measured.variants:
+            assert line.score_threshold == weights.score_threshold(line.variant)
+            assert 0 <= line.ap <= line.ap50 <= 1
+    for variant in VARIANTS:
+        figures = [line.f1 for part in weights.card.evaluations for line in part.variants if line.variant == variant]
+        assert weights.accuracy(variant) == pytest.approx(sum(figures) / len(figures), abs=2e-4)
+
+
+def test_the_shipped_weights_are_at_most_ten_megabytes():
+    assert SHIPPED.stat().st_size <= 10_000_000

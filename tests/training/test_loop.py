@@ -6,11 +6,12 @@ import msgspec
 import pytest
 import torch
 
-from jellyfish.core import RESOLUTIONS, WIDTHS, Variant
 from jellyfish.errors import InputError
-from jellyfish.model.layers import norm_key
+from jellyfish.model.sizes import VARIANTS
 from jellyfish.model.weights import load_weights
-from jellyfish.training.loop import Progress, TrainingConfig, learn, ship, start
+from jellyfish.training.config import LogLine, Progress, TrainingConfig
+from jellyfish.training.data import Source
+from jellyfish.training.loop import learn, ship, start
 
 
 @pytest.fixture
@@ -28,27 +29,28 @@ def config(tmp_path: Path) -> TrainingConfig:
 def test_a_run_ships_weights_whose_card_says_how_they_came_about(config, frames):
     told: list[Progress] = []
     learner = start(config)
-    learn(config, learner, frames, told.append)
-    weights = ship(config, learner, [frames[0], frames[1]])
+    learn(config, learner, [Source(frames, 1.0)], told.append, lambda learner: 0.125)
+    weights = ship(config, learner, {"rectangles": type(frames)(2)})
     assert [(p.phase, p.done, p.total) for p in told] == [("learn", done, 3) for done in (1, 2, 3)]
     assert all(p.loss is not None and p.loss > 0 for p in told)
-    assert set(weights.variants()) == {
-        Variant(resolution, norm_key(width)) for resolution in RESOLUTIONS for width in WIDTHS
-    }
+    (line,) = (config.folder / "log.jsonl").read_bytes().splitlines()
+    assert msgspec.json.decode(line, type=LogLine).ap50 == 0.125
+    assert set(weights.variants()) == set(VARIANTS)
     loaded = load_weights(config.output)
     assert loaded.card.training.command == "jellyfish train --steps 3"
     assert loaded.card.training.steps == 3
-    assert loaded.card.evaluated_frames == 2
+    assert [(part.name, part.images) for part in loaded.card.evaluations] == [("rectangles", 2)]
     learned = learner.average.state_dict()
-    assert torch.equal(loaded.tensors["stem.weight"], learned["stem.weight"].half())
+    assert torch.equal(loaded.tensors["stem.entry.weight"], learned["stem.entry.weight"].half())
     assert torch.equal(
-        loaded.detector().state_dict()["stem.norms.w025.running_var"], learned["stem.norms.w025.running_var"]
+        loaded.detector().state_dict()["second.0.expand.norms.w025.running_var"],
+        learned["second.0.expand.norms.w025.running_var"],
     )
 
 
 def test_a_run_stopped_between_steps_goes_on_to_the_same_weights(config, frames):
     straight = start(config)
-    learn(config, straight, frames)
+    learn(config, straight, [Source(frames, 1.0)])
 
     class StopError(Exception):
         pass
@@ -59,10 +61,10 @@ def test_a_run_stopped_between_steps_goes_on_to_the_same_weights(config, frames)
 
     elsewhere = msgspec.structs.replace(config, folder=config.folder / "elsewhere", checkpoint_steps=1)
     with pytest.raises(StopError):
-        learn(elsewhere, start(elsewhere), frames, stop)
+        learn(elsewhere, start(elsewhere), [Source(frames, 1.0)], stop)
     resumed = start(msgspec.structs.replace(elsewhere, resume=True))
     assert 0 < resumed.steps_done < 3
-    learn(elsewhere, resumed, frames)
+    learn(elsewhere, resumed, [Source(frames, 1.0)])
     for name, tensor in straight.average.state_dict().items():
         torch.testing.assert_close(resumed.average.state_dict()[name], tensor)
 

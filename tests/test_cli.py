@@ -76,6 +76,8 @@ def refused(*arguments: str | Path) -> str:
     ("options", "words"),
     [
         (["--planner", "clever"], ["'clever'", "annealing", "exact"]),
+        (["--controller", "clever"], ["'clever'", "prudent", "mpc"]),
+        (["--controller", "mpc", "--variant", "w025-128"], ["--controller", "nothing left to choose"]),
         (["--variant", "w200-999"], ["'w200-999'", "w025-128", "w100-448"]),
         (["--video", "nowhere.mp4"], ["nowhere.mp4", "no video file"]),
         (["--video", str(TEXT)], [TEXT.name, "not a video"]),

@@ -101,8 +101,9 @@ def _parts(
         max_batch=max_batch,
         decode=_decoder(decoders, config.limits.image_side),
         offload=partial(loop.run_in_executor, planner),
-        policy=policy(config.planner, fixed, max_batch, config.window_s, seed=0),
+        policy=policy(config.planner, fixed, max_batch, config.window_s, seed=0, care=config.care),
         limits=config.limits,
+        actuation=config.actuation,
     )
 
 

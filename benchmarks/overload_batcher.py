@@ -22,10 +22,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jellyfish.core import Variant
 from jellyfish.dispatch.batcher import Batcher, Decision
+from jellyfish.dispatch.lanes import Lane, Way
 from jellyfish.dispatch.request import Answered, Dropped, Request
 
 FPS, JITTER, LARGEST_BATCH = 15.0, 0.3, 12
+VARIANT = Variant(448, "w100")
 TIGHTEST, LONGEST = 4, 10
 """Budgets in units of l(1)."""
 Take = Callable[[Batcher, float, Sequence[float], int], Decision]
@@ -68,9 +71,14 @@ class Result:
     shares: list[float]
 
 
+def lane(latency_s: Sequence[float]) -> Lane:
+    """The lane of a device that runs nothing else."""
+    return Lane(Way(VARIANT, 1.0, latency_s, latency_s), len(latency_s))
+
+
 def lookahead(batcher: Batcher, now: float, latency_s: Sequence[float], max_batch: int) -> Decision:
     """The batcher as it is."""
-    return batcher.take(now, latency_s, max_batch)
+    return batcher.take(now, [lane(latency_s[:max_batch])], lambda request: 0)
 
 
 def plain_edf(batcher: Batcher, now: float, latency_s: Sequence[float], max_batch: int) -> Decision:
@@ -82,7 +90,7 @@ def plain_edf(batcher: Batcher, now: float, latency_s: Sequence[float], max_batc
     )
     for request in waiting[first + size :]:
         batcher.push(request, now)
-    return Decision(waiting[first : first + size], [])
+    return Decision(waiting[first : first + size], [], VARIANT)
 
 
 def arrivals(clients: int, budgets: Callable[[random.Random], float], seconds: float, seed: int) -> list[Request]:
@@ -157,7 +165,7 @@ def take_cost_ms(repetitions: int = 200) -> list[float]:
             request.deadline_s += 1.0 - request.queued_s
             batcher.push(request, 1.0)
         start = time.perf_counter()
-        batcher.take(1.0, GPU.latency_s(LARGEST_BATCH), LARGEST_BATCH)
+        lookahead(batcher, 1.0, GPU.latency_s(LARGEST_BATCH), LARGEST_BATCH)
         costs.append(1e3 * (time.perf_counter() - start))
     return sorted(costs)
 

@@ -17,7 +17,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from jellyfish import __version__
-from jellyfish.config import BenchConfig, CameraConfig, Limits, ServerConfig
+from jellyfish.config import (
+    CLIENTS_CHOOSE,
+    DEFAULT_CARE,
+    DEFAULT_PLANNER,
+    MOST_CARE,
+    BenchConfig,
+    CameraConfig,
+    Limits,
+    ServerConfig,
+)
 from jellyfish.errors import InputError, JellyfishError
 
 app = typer.Typer(
@@ -31,6 +40,8 @@ app = typer.Typer(
 )
 video_app = typer.Typer(no_args_is_help=True, help="Make labelled videos of procedural street scenes.")
 app.add_typer(video_app, name="video")
+trace_app = typer.Typer(no_args_is_help=True, help="Bandwidth traces: what there is, what they are like, make some.")
+app.add_typer(trace_app, name="trace")
 SWITCH_INTERVAL_S = 0.0005
 """The event loop gets the interpreter back from worker threads after at most this; Python's default is 5 ms."""
 
@@ -49,8 +60,20 @@ ZooWeights = Annotated[Path | None, typer.Option(help="Folder of their state fil
 Profile = Annotated[
     Path | None, typer.Option(help="A latency profile; by default the saved one, or a quick one is made.")
 ]
-Planner = Annotated[str, typer.Option(help="Who plans: `best`, `exact` or `annealing` (the published algorithm).")]
+Planner = Annotated[
+    str,
+    typer.Option(
+        help="Who plans: `shared` (devices run several variants in turn); or, with one variant per device, `best`, "
+        "`exact` or `annealing` (the published algorithm). `client`: nobody, clients choose for themselves."
+    ),
+]
+Actuation = Annotated[
+    bool, typer.Option(help="A batch that would be late may run narrower than planned, one with time to spare wider.")
+]
 Window = Annotated[float, typer.Option(help="Milliseconds between two plans.")]
+Care = Annotated[
+    float, typer.Option(min=0, max=MOST_CARE, help="0 plans with means and medians, 1 with 99th percentiles, 2 beyond.")
+]
 FixedVariant = Annotated[
     str | None, typer.Option("--variant", help="Serve this variant alone, without adaptation, e.g. `w100e2-448`.")
 ]
@@ -80,13 +103,15 @@ def serve(
     device: Device = "cpu",
     weights: Weights = None,
     profile: Profile = None,
-    planner: Planner = "best",
+    planner: Planner = DEFAULT_PLANNER,
     window_ms: Window = 500,
+    care: Care = DEFAULT_CARE,
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
     zoo: Zoo = None,
     zoo_weights: ZooWeights = None,
+    actuation: Actuation = True,
     max_clients: Annotated[int, typer.Option(min=1, help="Further clients are refused.")] = 128,
     max_message_kb: Annotated[int, typer.Option(min=1, help="Largest message of a client.")] = 4096,
     max_image_side: Annotated[int, typer.Option(min=32, help="Largest width or height of a frame.")] = 4096,
@@ -113,12 +138,14 @@ def serve(
         profile,
         planner,
         _window_s(window_ms),
+        care,
         variant,
         max_batch,
         threads,
         limits,
         zoo=zoo,
         zoo_weights=zoo_weights,
+        actuation=actuation,
     )
     _run(serve_mode(config, _console()))
 
@@ -133,7 +160,7 @@ def bench(
     ] = None,
     trace: Annotated[
         str,
-        typer.Option(help="Uplink: `wifi`, `lte`, `steps`, `10mbps`, `none`, or a CSV `time_s,mbps`; several cycle."),
+        typer.Option(help="Uplink: `wifi`, `lte`, `outage`, `steps`, `10mbps`, `none`, or a file; several cycle."),
     ] = "wifi",
     delay_ms: Annotated[float, typer.Option(min=0, help="One-way delay of the link.")] = 5.0,
     duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 20.0,
@@ -146,17 +173,25 @@ def bench(
     device: Device = "cpu",
     weights: Weights = None,
     profile: Profile = None,
-    planner: Planner = "best",
+    planner: Planner = DEFAULT_PLANNER,
+    controller: Annotated[
+        str | None,
+        typer.Option(help="No plans: cameras choose their own sizes, by `prudent`, `mpc`, ... (docs/controllers.md)."),
+    ] = None,
     window_ms: Window = 500,
+    care: Care = DEFAULT_CARE,
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
     zoo: Zoo = None,
     zoo_weights: ZooWeights = None,
+    actuation: Actuation = True,
 ) -> None:
     """Emulate cameras against a server and measure what came of every captured frame."""
     if not math.isfinite(duration):
         raise typer.BadParameter(f"{duration} is not a number of seconds", param_hint="--duration")
+    if controller is not None and variant is not None:
+        raise typer.BadParameter("with --variant there is nothing left to choose", param_hint="--controller")
     videos = _videos(video or [DEFAULT_VIDEO])
     rates, slos, traces = _numbers("--fps", fps, 240), _numbers("--slo-ms", slo_ms, 60_000), trace.split(",")
     cycles = zip(itertools.cycle(rates), itertools.cycle(slos), itertools.cycle(traces), itertools.cycle(videos))
@@ -164,13 +199,15 @@ def bench(
         CameraConfig(f"camera-{number}", path, rate, slo / 1000, name, delay_ms / 1000, seed + number)
         for number, (rate, slo, name, path) in zip(range(clients), cycles, strict=False)
     )
+    planner = planner if controller is None else CLIENTS_CHOOSE
     server = ServerConfig(
-        "127.0.0.1", 0, _devices(device), weights, profile, planner, _window_s(window_ms), variant, max_batch, threads,
-        zoo=zoo, zoo_weights=zoo_weights,
+        "127.0.0.1", 0, _devices(device), weights, profile, planner, _window_s(window_ms), care, variant, max_batch,
+        threads, zoo=zoo, zoo_weights=zoo_weights, actuation=actuation,
     )  # fmt: skip
     from jellyfish.modes.bench import bench as bench_mode  # here, so that a wrong option need not wait for torch
 
-    _run(bench_mode(BenchConfig(cameras, duration, results, seed, connect, save_detections, server), _console()))
+    run = BenchConfig(cameras, duration, results, seed, connect, save_detections, controller, server)
+    _run(bench_mode(run, _console()))
 
 
 @app.command()
@@ -182,17 +219,31 @@ def simulate(
         int | None, typer.Option(min=0, help="Instead of a file: this seed's random faults, and what must hold after.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the scenario's own.")] = None,
+    care: Annotated[float | None, typer.Option(min=0, max=MOST_CARE, help="Instead of the scenario's own.")] = None,
     results: Annotated[Path | None, typer.Option(help="Folder; `results/simulate-DATE` by default.")] = None,
 ) -> None:
     """Run a scenario in virtual time: the same server and cameras, simulated devices, links and faults."""
     from jellyfish.modes import simulate as mode
 
     if scenario is not None and chaos is None:
-        _guard(lambda: mode.simulate(scenario, results, seed, _console()))
+        _guard(lambda: mode.simulate(scenario, results, seed, care, _console()))
     elif chaos is not None and scenario is None:
         _guard(lambda: mode.simulate_chaos(chaos, results, _console()))
     else:
         raise typer.BadParameter("give either a scenario file or --chaos SEED", param_hint="SCENARIO")
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Results folders of runs; several are compared with the first.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder; `results/report-DATE` by default.")
+    ] = None,
+) -> None:
+    """Show runs as one page of figures and words, from their result files; several side by side."""
+    from jellyfish.modes.report import report as report_mode
+
+    _guard(lambda: report_mode(runs, output, _console()))
 
 
 @app.command()
@@ -338,6 +389,46 @@ def video_make(
     from jellyfish.modes.video import make
 
     _guard(lambda: make(folder, name, layout, seed, duration, _console()))
+
+
+@trace_app.command("list")
+def trace_list() -> None:
+    """Name the traces that the program knows by itself."""
+    from jellyfish.modes.trace import show_known
+
+    _guard(lambda: show_known(_console()))
+
+
+@trace_app.command("show")
+def trace_show(
+    trace: Annotated[str, typer.Argument(help="A name of `trace list`, or a file.")],
+    seed: Annotated[int, typer.Option(min=0, help="Seed of a trace by name.")] = 0,
+    plot: Annotated[Path | None, typer.Option(help="Also draw it: a PNG file to write.")] = None,
+) -> None:
+    """Print the statistics of a trace: duration, mean, percentiles, low seconds, outages."""
+    from jellyfish.modes.trace import show
+
+    _guard(lambda: show(trace, seed, plot, _console()))
+
+
+@trace_app.command("make")
+def trace_make(
+    kind: Annotated[str, typer.Argument(help="`wifi`, `lte` or `outage`.")],
+    file: Annotated[Path, typer.Argument(help="CSV file to write.")],
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another trace.")] = 0,
+    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 600.0,
+    mean_mbps: Annotated[float | None, typer.Option(help="Mean of the trace.")] = None,
+    variation: Annotated[float | None, typer.Option(help="Its coefficient of variation.")] = None,
+    autocorrelation: Annotated[float | None, typer.Option(help="Of one second with the next.")] = None,
+    outage_s: Annotated[float | None, typer.Option(help="Mean length of an outage.")] = None,
+    outage_every_s: Annotated[float | None, typer.Option(help="Mean time from one outage to the next.")] = None,
+) -> None:
+    """Make a trace like those measured on real links, or with other statistics than theirs."""
+    from jellyfish.link.synthetic import Wanted
+    from jellyfish.modes.trace import make
+
+    wanted = Wanted(mean_mbps, variation, autocorrelation, outage_s, outage_every_s)
+    _guard(lambda: make(kind, file, seed, duration, wanted, _console()))
 
 
 def _console() -> Console:

@@ -5,6 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+DEFAULT_PLANNER = "shared"
+"""Who plans for a server, see `jellyfish.control.planners`."""
+CLIENTS_CHOOSE = "client"
+"""In a planner's place: nobody plans, each client chooses the sizes of its frames."""
+DEFAULT_CARE = 1.0
+MOST_CARE = 3.0
+"""How careful plans are, see `jellyfish.control.care`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -37,9 +45,10 @@ class ServerConfig:
     """A weights file; None takes those that ship."""
     profile: Path | None = None
     """A latency profile; None takes the one saved for the device, or makes a quick one."""
-    planner: str = "best"
+    planner: str = DEFAULT_PLANNER
     window_s: float = 0.5
     """Time between two plans."""
+    care: float = DEFAULT_CARE
     variant: str | None = None
     """Serve with this variant alone (no adaptation), e.g. `w100e2-448`."""
     max_batch: int = 8
@@ -50,6 +59,8 @@ class ServerConfig:
     """Static detectors instead of the slimmable one: `torchvision`, or a part such as `torchvision:ssdlite,fcos`."""
     zoo_weights: Path | None = None
     """Folder of their state files; None downloads what torchvision has not downloaded before."""
+    actuation: bool = True
+    """Whether batches may run with another variant than the planned one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +94,6 @@ class BenchConfig:
     connect: str | None = None
     """URL of a running server; None starts one in this process."""
     save_detections: bool = False
+    controller: str | None = None
+    """With one, the cameras steer themselves by it; None lets them follow the server's plan."""
     server: ServerConfig = field(default_factory=ServerConfig)

@@ -71,7 +71,18 @@ class PlanMessage(msgspec.Struct, frozen=True):
     probe_interval_ms: float
 
 
-class Welcome(msgspec.Struct, frozen=True):
+class Offer(msgspec.Struct, frozen=True):
+    """What frames of a resolution may be run with."""
+
+    resolution: int
+    variant: str
+    f1: float
+    """Expected accuracy, 0..1."""
+    execute_ms: float
+    """What one frame takes on the device."""
+
+
+class Welcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """Server, after the first pings: the stream is open."""
 
     classes: tuple[str, ...]
@@ -79,6 +90,10 @@ class Welcome(msgspec.Struct, frozen=True):
     max_in_flight: int
     max_message_bytes: int
     plan: PlanMessage
+    offers: tuple[Offer, ...] = ()
+    """Of a server that leaves the choice to its clients; empty where the server plans for them."""
+    narrows: bool = False
+    """Whether such a server runs a frame that is short of time with less than its resolution is meant for."""
 
 
 class Frame(msgspec.Struct, frozen=True):

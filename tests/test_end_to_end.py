@@ -123,7 +123,7 @@ def test_an_adaptive_run_leaves_files_that_add_up(tmp_path: Path, profile: Path)
     assert (info.mode, info.profile, info.devices) == ("bench", "handmade", ["cpu"])
     windows = windows_of(folder)
     assert len(windows) >= 3
-    assert {window.planner for window in windows} == {"best"}
+    assert {window.planner for window in windows} == {"shared"}
     assert all(window.snapshot.keys() <= clients for window in windows)
     assert all(window.plan.clients.keys() <= window.snapshot.keys() for window in windows)
     assert any(window.mapped for window in windows)
@@ -138,6 +138,18 @@ def test_a_fixed_variant_serves_every_answer(tmp_path: Path, profile: Path) -> N
     variants = {frame.variant for frame in frames_of(folder) if frame.variant is not None}
     assert variants == {"w025e1-128"}
     assert {window.planner for window in windows_of(folder)} == {"fixed"}
+
+
+def test_a_camera_that_steers_is_served_what_it_asks_for(tmp_path: Path, profile: Path) -> None:
+    folder = tmp_path / "run"
+    options = ["--duration", "2", "--trace", "50mbps", "--max-batch", "1", "--controller", "mpc", "--no-actuation"]
+    done = bench("--clients", "1", *options, "--profile", profile, "--results", folder)
+    assert done.exit_code == 0, done.output
+    check_sums(folder, {"camera-0"})
+    answered = [frame for frame in frames_of(folder) if frame.variant is not None]
+    assert len({frame.resolution for frame in answered}) > 1
+    assert all(str(frame.variant).endswith(f"-{frame.resolution}") for frame in answered)
+    assert {window.planner for window in windows_of(folder)} == {"client"}
 
 
 def test_a_port_in_use_is_said_in_a_line(profile: Path) -> None:

@@ -49,7 +49,7 @@ def test_accuracy_is_a_share_of_the_effective_clients_and_others_have_no_place(t
     assert answer["optimal"] and answer["bound"] == pytest.approx(0.6)
 
 
-@pytest.mark.parametrize("planner", ["best", "exact", "annealing"])
+@pytest.mark.parametrize("planner", ["best", "exact", "annealing", "shared"])
 def test_a_list_gives_one_answer_per_instance_whatever_the_planner(tmp_path: Path, planner: str) -> None:
     path = written(tmp_path, [instance(), instance(clients=[]), instance(n_gpus=3)])
     answers = msgspec.json.decode(run(path, "--json", "--planner", planner, "--time-budget-ms", "50").stdout)

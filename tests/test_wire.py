@@ -23,7 +23,16 @@ messages = st.one_of(
         st.floats(0.1, 240),
         st.floats(1, 60_000),
     ),
-    st.builds(wire.Welcome, st.just(("car",)), st.just((128, 448)), counts, counts, plans),
+    st.builds(
+        wire.Welcome,
+        st.just(("car",)),
+        st.just((128, 448)),
+        counts,
+        counts,
+        plans,
+        st.lists(st.builds(wire.Offer, counts, st.text(max_size=10), shares, shares), max_size=3).map(tuple),
+        st.booleans(),
+    ),
     st.builds(wire.Frame, st.integers(0, 2**32 - 1), st.integers(1, 65535), seconds, seconds, st.binary(max_size=200)),
     st.builds(
         wire.Result,

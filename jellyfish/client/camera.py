@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish import wire
+from jellyfish.client.controllers.controller import Controller, OnTheWay
 from jellyfish.client.ledger import Captured, Ledger
 from jellyfish.client.sizing import Sizer
+from jellyfish.client.steering import Steering, feedback
 from jellyfish.core import LabelledObject, Reason, fitted_size
 from jellyfish.errors import ProtocolError
 from jellyfish.link.link import Link
@@ -85,8 +87,12 @@ class Camera:
         offload: Offload,
         encode: Encode = scaled_jpeg,
         clock: Callable[[float], float] = lambda now: now,
+        steering: Steering | None = None,
     ) -> None:
-        """`clock` turns the event loop's time into the camera's own, which is what it tells the server."""
+        """`clock` turns the event loop's time into the camera's own, which is what it tells the server.
+
+        Without `steering` the camera follows the server's plan.
+        """
         self.hello = hello
         self.farewell: wire.Farewell | None = None
         self.refusal: str | None = None
@@ -96,6 +102,8 @@ class Camera:
         self._uplink_shaper, self._downlink_shaper = uplink, downlink
         self._encode, self._clock = encode, clock
         self._sizer = Sizer(hello.fps, hello.slo_ms / 1000)
+        self._steering = steering
+        self._controller: Controller | None = None
         self._uplink: Link | None = None
         self._wake = asyncio.Event()
         self._finished = asyncio.Event()
@@ -206,6 +214,8 @@ class Camera:
             case wire.Welcome():
                 self._ledger.welcomed(message.max_in_flight)
                 self._sizer.ladder = message.resolutions
+                if self._steering is not None:
+                    self._controller = self._steering.controller(self.hello, message, self._uplink_shaper)
                 self.plan = message.plan
             case wire.Farewell():
                 self.farewell = message
@@ -218,9 +228,12 @@ class Camera:
 
     def _answered(self, result: wire.Result, now: float) -> None:
         sent = self._ledger.answered(now, result)
-        if sent is not None:
-            rest_s = now - sent.sent_s - result.uplink_ms / 1000
-            self._sizer.answered(result.bandwidth_kbps * 1000, rest_s)
+        if sent is None:
+            return
+        if self._controller is None:
+            self._sizer.answered(result.bandwidth_kbps * 1000, now - sent.sent_s - result.uplink_ms / 1000)
+        else:
+            self._controller.answered(now, feedback(sent, result, now))
 
     # --- frames ------------------------------------------------------------------------------------------
 
@@ -240,8 +253,7 @@ class Camera:
                 self._ledger.skip(Reason.PAUSED)
                 return
             self._next_probe_s = loop.time() + plan.probe_interval_ms / 1000
-        on_the_way = [(sent.sent_s, sent.size_bytes) for sent in self._ledger.unanswered]
-        resolution = self._sizer.choose(loop.time(), plan.resolution, frame.captured_s, on_the_way)
+        resolution = self._choose(loop.time(), frame.captured_s, plan)
         if resolution is None:
             self._ledger.skip(Reason.STALE)
             return
@@ -250,5 +262,12 @@ class Camera:
         times = (self._clock(frame.captured_s), self._clock(now))
         message = wire.encode(wire.Frame(frame.frame, resolution, *times, jpeg))
         self._ledger.sent(now, resolution, len(message))
-        self._sizer.sent(now, resolution, len(message))
+        (self._controller or self._sizer).sent(now, resolution, len(message))
         await uplink.send(message)
+
+    def _choose(self, now: float, captured_s: float, plan: wire.PlanMessage) -> int | None:
+        """The resolution to send a frame at, by the controller or by the plan; None to leave it out."""
+        on_the_way = [OnTheWay(sent.sent_s, sent.size_bytes) for sent in self._ledger.unanswered]
+        if self._controller is not None:
+            return self._controller.choose(now, captured_s, on_the_way)
+        return self._sizer.choose(now, plan.resolution, captured_s, on_the_way)

@@ -2,17 +2,24 @@
 
 Source: Jellyfish (RTSS 2022). A device that runs a variant in batches of b serves a set of clients when the sum of
 their rates is below b / l(b), and twice l(b) fits each one's budget: a frame may just miss a batch, then wait for it.
+
+A device that runs several variants in turn, v in batches of b_v, has a cycle of T = sum of l_v(b_v). It serves its
+clients when the sum of the rates on each v is below b_v / T, so that a batch takes all frames of a cycle, and
+T + l_v(b_v) fits the budget of each client on v: a frame may just miss its batch, then wait for one cycle. With one
+variant this is the rule above.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem
+from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
+from jellyfish.core import Variant
 
 Capacities = tuple["VariantCapacity", ...]
 """One device's capacity, per variant."""
@@ -115,32 +122,66 @@ def idle_plan(problem: Problem, running: Plan | None) -> Plan:
 def with_newcomers(problem: Problem, running: Plan | None) -> Plan:
     """`running` with a place for each new client where there is room for it: a stopgap until the planner has answered.
 
-    What runs stays as it is, whether or not it still is the best; clients that are gone lose their places.
+    What runs stays as it is, whether or not it still is the best; clients that are gone lose their places. A newcomer
+    gets the most accurate of the shares that have room for it, on the device with most of it.
     """
     plan = running or idle_plan(problem, None)
     demands = {client.client: client for client in problem.clients}
+    options = {option.device: option for option in problem.devices}
     places = {client: device for client, device in plan.clients.items() if client in demands}
-    load_fps = {option.device: 0.0 for option in problem.devices}
+    variants = {client: variant for client, variant in plan.variants.items() if client in demands}
+    load_fps: dict[tuple[str, Variant], float] = defaultdict(float)
     for client, device in places.items():
-        load_fps[device] += demands[client].fps
+        load_fps[device, variants.get(client, plan.devices[device].variant)] += demands[client].fps
     for client in sorted(demands.keys() - places.keys(), key=lambda name: (demands[name].fps, name)):
-        room = {device: _spare_fps(problem, plan, device, demands[client]) - load_fps[device] for device in load_fps}
-        device = max(room, key=lambda name: room[name], default="")
-        if device and room[device] > demands[client].fps:
+        rooms = [
+            (
+                problem.accuracy[problem.variants.index(share.variant)],
+                spare_fps - load_fps[name, share.variant],
+                name,
+                share,
+            )
+            for name, option in options.items()
+            for share, spare_fps in _spare_fps(problem, option, plan.devices[name], demands[client])
+        ]
+        fitting = [room for room in rooms if room[1] > demands[client].fps]
+        if fitting:
+            _, _, device, share = max(fitting, key=lambda room: room[:2])
             places[client] = device
-            load_fps[device] += demands[client].fps
-    return msgspec.structs.replace(plan, clients=places)
+            load_fps[device, share.variant] += demands[client].fps
+            if plan.devices[device].others:
+                variants[client] = share.variant
+    return msgspec.structs.replace(plan, clients=places, variants=variants)
 
 
-def _spare_fps(problem: Problem, plan: Plan, device: str, demand: ClientDemand) -> float:
-    """Rate of what `device` runs in `plan` if `demand` can be served by it, else 0."""
-    option = next(option for option in problem.devices if option.device == device)
-    chosen = plan.devices[device]
-    if chosen.variant not in problem.variants:
-        return 0.0
-    variant = problem.variants.index(chosen.variant)
-    seconds = option.latency_s[variant][chosen.batch - 1]
-    return chosen.batch / seconds if 2.0 * seconds <= demand.budget_s[variant] else 0.0
+def _spare_fps(
+    problem: Problem, option: DeviceOption, chosen: DevicePlan, demand: ClientDemand
+) -> Iterator[tuple[Share, float]]:
+    """The shares of `chosen` that can serve `demand` in time, and the rate that each can carry in all."""
+    if any(share.variant not in problem.variants for share in chosen.shares):
+        return
+    cycle_s = cycle_length_s(problem, option, chosen)
+    for share in chosen.shares:
+        variant = problem.variants.index(share.variant)
+        if cycle_s + option.latency_s[variant][share.batch - 1] <= demand.budget_s[variant]:
+            yield share, share.batch / cycle_s
+
+
+def cycle_length_s(problem: Problem, option: DeviceOption, chosen: DevicePlan) -> float:
+    """What one full batch of each share takes together: the longest cycle."""
+    return sum(option.latency_s[problem.variants.index(share.variant)][share.batch - 1] for share in chosen.shares)
+
+
+def worst_cases_s(problem: Problem, plan: Plan) -> dict[str, float]:
+    """Client -> seconds that its frames wait and run on their device at the worst, if `plan` is feasible."""
+    options = {option.device: option for option in problem.devices}
+    worst_s = {}
+    for client, device in plan.clients.items():
+        chosen, option = plan.devices[device], options[device]
+        own = next(share for share in chosen.shares if share.variant == plan.variant_of(client))
+        own_s = option.latency_s[problem.variants.index(own.variant)][own.batch - 1]
+        worst_s[client] = cycle_length_s(problem, option, chosen) + own_s
+    return worst_s
 
 
 def violations(problem: Problem, plan: Plan) -> list[str]:
@@ -153,31 +194,51 @@ def violations(problem: Problem, plan: Plan) -> list[str]:
     if found:
         return found
     for device, chosen in plan.devices.items():
-        members = [demands[client] for client, at in plan.clients.items() if at == device]
+        members: dict[Variant, list[ClientDemand]] = defaultdict(list)
+        for client, at in plan.clients.items():
+            if at == device:
+                members[plan.variants.get(client, chosen.variant)].append(demands[client])
         found += _device_violations(problem, options.get(device), chosen, members)
     return found
 
 
 def _device_violations(
-    problem: Problem, option: DeviceOption | None, chosen: DevicePlan, members: Sequence[ClientDemand]
+    problem: Problem, option: DeviceOption | None, chosen: DevicePlan, members: Mapping[Variant, Sequence[ClientDemand]]
 ) -> list[str]:
     if option is None:
         return ["the plan names an unknown device"]
-    if chosen.variant not in problem.variants:
-        return [f"{option.device}: unknown variant {chosen.variant.name}"]
-    variant = problem.variants.index(chosen.variant)
-    if not 1 <= chosen.batch <= len(option.latency_s[variant]):
-        return [f"{option.device}: no profile for a batch of {chosen.batch}"]
-    if not members:
-        return []
-    seconds = option.latency_s[variant][chosen.batch - 1]
+    found = []
+    for share in chosen.shares:
+        if share.variant not in problem.variants:
+            found.append(f"{option.device}: unknown variant {share.variant.name}")
+        elif not 1 <= share.batch <= len(option.latency_s[problem.variants.index(share.variant)]):
+            found.append(f"{option.device}: no profile for a batch of {share.batch}")
+    planned = [share.variant for share in chosen.shares]
+    found += [
+        f"{option.device}: {variant.name} has two shares" for variant in set(planned) if planned.count(variant) > 1
+    ]
+    found += [f"{option.device}: clients of {v.name}, which it does not run" for v in members if v not in planned]
+    if found:
+        return found
+    cycle_s = cycle_length_s(problem, option, chosen)
+    for share in chosen.shares:
+        found += _share_violations(problem, option, share, cycle_s, members.get(share.variant, ()))
+    return found
+
+
+def _share_violations(
+    problem: Problem, option: DeviceOption, share: Share, cycle_s: float, members: Sequence[ClientDemand]
+) -> list[str]:
+    """Clients whose worst case, a cycle and a batch, is over their budget; and more frames than a batch can take."""
+    variant = problem.variants.index(share.variant)
+    worst_s = cycle_s + option.latency_s[variant][share.batch - 1]
     found = [
-        f"{option.device}: {member.client} has {member.budget_s[variant] * 1000:.1f} ms, a batch of {chosen.batch} may "
-        f"take {2000 * seconds:.1f} ms"
+        f"{option.device}: {member.client} has {member.budget_s[variant] * 1000:.1f} ms, a batch of {share.batch} may "
+        f"take {worst_s * 1000:.1f} ms"
         for member in members
-        if 2.0 * seconds > member.budget_s[variant]
+        if worst_s > member.budget_s[variant]
     ]
     asked = sum(member.fps for member in members)
-    if not asked < chosen.batch / seconds:
-        found.append(f"{option.device}: {asked:g} fps asked, {chosen.batch / seconds:.1f} fps possible")
+    if not asked < share.batch / cycle_s:
+        found.append(f"{option.device}: {asked:g} fps asked, {share.batch / cycle_s:.1f} fps possible")
     return found

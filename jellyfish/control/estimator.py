@@ -6,10 +6,12 @@ Pure: times are arguments. Knows nothing of sockets, devices or other clients. S
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 
+from jellyfish.control import care as careful
 from jellyfish.control.clock import ClockOffset
-from jellyfish.control.filters import ErrorBasedFilter, Ewma, HarmonicWindow
+from jellyfish.control.filters import ErrorBasedFilter, Ewma, HarmonicWindow, Spread
 from jellyfish.control.frame_size import FrameSizeModel
 from jellyfish.control.problem import ClientDemand
 from jellyfish.core import Variant
@@ -22,8 +24,11 @@ MIN_BANDWIDTH_BPS = 1e3
 """Floor of an estimate: a frame stuck for a minute must not take the harmonic mean to zero."""
 RESPONSE_BITS = 8_000.0
 """Size of an answer, about 1 kB of detections; it travels at the uplink's rate, as in the paper."""
-MARGIN_S = 0.002
-"""Fixed part of the overhead."""
+MARGIN_S = 0.004
+"""Fixed part of the overhead, kept free of every deadline too: timer resolution and the last hops of the answer."""
+INITIAL_NETWORK_SPREAD = 0.2
+"""Error of expected network times, as the standard deviation of its logarithm, before any was measured."""
+INITIAL_OVERHEAD_SPREAD_S = 0.001
 
 
 class ClientEstimator:
@@ -35,6 +40,8 @@ class ClientEstimator:
         self._pace = ErrorBasedFilter()
         self._bandwidth = HarmonicWindow()
         self._overhead = Ewma(keep=0.5)
+        self._network_spread = Spread(INITIAL_NETWORK_SPREAD)
+        self._overhead_spread = Spread(INITIAL_OVERHEAD_SPREAD_S)
         self._previous_arrival_s = float("-inf")
 
     def exchange(self, t0: float, t1: float, t2: float, t3: float) -> bool:
@@ -42,7 +49,9 @@ class ClientEstimator:
         return self.clock.exchange(t0, t1, t2, t3)
 
     def overhead_sample(self, seconds: float) -> None:
-        """Take in what a frame cost outside waiting and running: 2 x dispatch + preprocessing."""
+        """Take in what a frame cost outside network, waiting and running: 2 x dispatch + preprocessing."""
+        if self._overhead.value is not None:
+            self._overhead_spread.add(seconds - self._overhead.value)
         self._overhead.add(seconds)
 
     def frame_arrived(self, sent_client_s: float, arrived_s: float, size_bytes: int, resolution: int) -> None:
@@ -53,16 +62,18 @@ class ClientEstimator:
         the same asymmetric exchange and cancel, so what is left is jitter, which makes the estimate too low, never too
         high. A small frame on a fast link is therefore underestimated, until larger frames follow it.
         """
-        self.sizes.add(resolution, size_bytes)
         if self.clock.known:
             one_way_s = self.clock.round_trip_s / 2.0
             began_s = max(self.clock.to_server(sent_client_s), self._previous_arrival_s - one_way_s)
-            self._transfer(arrived_s, 8.0 * size_bytes, arrived_s - one_way_s - began_s)
+            self._transfer(arrived_s, resolution, 8.0 * size_bytes, arrived_s - one_way_s - began_s)
+        self.sizes.add(resolution, size_bytes)
         self._previous_arrival_s = max(arrived_s, self._previous_arrival_s)
 
-    def _transfer(self, now: float, bits: float, seconds: float) -> None:
+    def _transfer(self, now: float, resolution: int, bits: float, seconds: float) -> None:
         """The published filter smooths network time; time per bit is that, but comparable between frame sizes."""
         pace = min(max(seconds / bits, 1.0 / MAX_BANDWIDTH_BPS), 1.0 / MIN_BANDWIDTH_BPS)
+        if self._pace.value is not None:
+            self._network_spread.add(math.log(bits * pace / (self.sizes.bits(resolution) * self._pace.value)))
         self._pace.add(pace)
         self._bandwidth.add(now, 1.0 / pace)
 
@@ -78,16 +89,26 @@ class ClientEstimator:
 
     @property
     def overhead_s(self) -> float:
-        """Expected time of a frame on the server outside waiting and running."""
+        """Expected time of a frame outside network, waiting and running."""
         return MARGIN_S + (0.0 if self._overhead.value is None else self._overhead.value)
 
-    def demand(self, now: float, client: str, fps: float, slo_s: float, variants: Sequence[Variant]) -> ClientDemand:
-        """The client as a planner sees it at `now`: one budget per variant."""
-        bandwidth_bps = self.bandwidth_bps(now)
-        fixed_s = self.clock.round_trip_s + self.overhead_s + RESPONSE_BITS / bandwidth_bps
+    def demand(
+        self, now: float, client: str, fps: float, slo_s: float, variants: Sequence[Variant], care: float
+    ) -> ClientDemand:
+        """The client as a planner sees it at `now`, with so much `care`: one budget per variant.
+
+        The smallest resolution is offered without care: to refuse a client for fear that it might be late sometimes
+        would help nobody.
+        """
+        smallest = min(variant.resolution for variant in variants)
+        steady_bps, spread = self.bandwidth_bps(now), self._network_spread.deviation
 
         @functools.cache
         def budget(resolution: int) -> float:
+            taken = 0.0 if resolution == smallest else care
+            bandwidth_bps = careful.bandwidth_bps(taken, steady_bps, self.newest_bandwidth_bps, spread)
+            overhead_s = careful.overhead_s(taken, self.overhead_s, self._overhead_spread.deviation)
+            fixed_s = self.clock.round_trip_s + overhead_s + RESPONSE_BITS / bandwidth_bps
             return budget_s(slo_s, fps, self.sizes.bits(resolution), bandwidth_bps, fixed_s)
 
         return ClientDemand(client, fps, tuple(budget(variant.resolution) for variant in variants))

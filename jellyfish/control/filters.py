@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 ERRORS_REMEMBERED = 10
 SAMPLES_REMEMBERED = 256
+_DEVIATION_PER_SIZE = math.sqrt(math.pi / 2.0)
+"""Standard deviation over mean absolute value, of a normal distribution about 0."""
 
 
 class Ewma:
@@ -49,6 +52,26 @@ class ErrorBasedFilter:
         hold = 1.0 - self._error / largest if largest > 0.0 else 1.0
         self.value = hold * self.value + (1.0 - hold) * sample
         return self.value
+
+
+class Spread:
+    """How far samples lie from what was expected of them, as a standard deviation (exact for normal errors).
+
+    Smoothed is the size of the errors, not their squares: one outlier does not rule for long (as in TCP's retransmission
+    timer; Jacobson, 1988). Begins at `initial`, so that few samples mean more doubt, not less.
+    """
+
+    def __init__(self, initial: float, keep: float = 0.97) -> None:
+        self._size = Ewma(keep, initial / _DEVIATION_PER_SIZE)
+
+    def add(self, error: float) -> None:
+        """Take in sample minus expectation, on whatever scale the errors are alike."""
+        self._size.add(abs(error))
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the errors."""
+        return _DEVIATION_PER_SIZE * (self._size.value or 0.0)
 
 
 class HarmonicWindow:

@@ -40,11 +40,27 @@ class Problem(msgspec.Struct, frozen=True):
     """Expected accuracy (0..1) per variant."""
 
 
-class DevicePlan(msgspec.Struct, frozen=True):
-    """What a device runs until the next plan: one variant, in batches of at most `batch`."""
+class Share(msgspec.Struct, frozen=True):
+    """One variant's part of a device's time: a batch of at most `batch` frames per cycle."""
 
     variant: Variant
     batch: int
+
+
+class DevicePlan(msgspec.Struct, frozen=True):
+    """What a device runs until the next plan: one variant in batches of at most `batch`, or several in turn."""
+
+    variant: Variant
+    batch: int
+    others: tuple[Share, ...] = ()
+    """Further variants that have their turn in each cycle, where the device shares its time."""
+    cycle_s: float | None = None
+    """The longest cycle that is planned with, where the planner says so."""
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """The whole cycle. A single share is one variant, batch after batch."""
+        return (Share(self.variant, self.batch), *self.others)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -57,11 +73,13 @@ class Plan(msgspec.Struct, frozen=True):
     """Clients that some device could serve at all, each for itself."""
     accuracy: float = 0.0
     """Rate-weighted mean accuracy over the mappable clients; an unmapped one counts 0."""
+    variants: dict[str, Variant] = {}
+    """Client -> its own variant, where that is not the only one of its device."""
 
     def variant_of(self, client: str) -> Variant | None:
         """The variant `client` is served with; None when it is not mapped."""
         device = self.clients.get(client)
-        return None if device is None else self.devices[device].variant
+        return None if device is None else self.variants.get(client, self.devices[device].variant)
 
 
 class Planner(Protocol):

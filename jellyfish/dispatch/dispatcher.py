@@ -10,14 +10,17 @@ import asyncio
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
 
+from jellyfish.control.care import batch_s
+from jellyfish.control.problem import DevicePlan, Share
 from jellyfish.core import Detection, Reason, Variant
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.executor import Executor
+from jellyfish.dispatch.lanes import lane_of, make_lanes
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.dispatch.slowdown import SlowDown
 from jellyfish.errors import InputError
@@ -36,9 +39,8 @@ class DeviceStatistics(msgspec.Struct, frozen=True):
     """What one device has done so far. Counts are since the start."""
 
     device: str
-    variant: Variant
-    batch: int
-    """Largest batch of the plan in force."""
+    shares: tuple[Share, ...]
+    """The plan in force: variants that have their turn, with the largest batch of each."""
     busy_s: float
     batches: int
     frames: int
@@ -57,14 +59,23 @@ class Dispatcher:
     """One device's queue and the loop that empties it.
 
     `variant` and `batch` hold from the start, so that frames which arrive before the first plan are served too.
+    Variants whose `accuracy` is given may run in place of the planned ones, batch by batch, where that saves frames or
+    time is to spare; without any, frames are run with what was planned or not at all.
     """
 
     def __init__(
-        self, executor: Executor, profile: LatencyProfile, variant: Variant, batch: int, capacity: int = QUEUE_CAPACITY
+        self,
+        executor: Executor,
+        profile: LatencyProfile,
+        variant: Variant,
+        batch: int,
+        capacity: int = QUEUE_CAPACITY,
+        accuracy: Mapping[Variant, float] | None = None,
     ) -> None:
         self._executor, self._profile = executor, profile
         self._batcher = Batcher(capacity)
         self._max_batch = batch
+        self._accuracy = accuracy or {}
         self._slow_down = SlowDown()
         self._running: tuple[float, float] | None = None
         self._failing = False
@@ -74,7 +85,7 @@ class Dispatcher:
         self._draining = False
         self._busy_s, self._batches, self._frames = 0.0, 0, 0
         self._dropped: Counter[Reason] = Counter()
-        self.apply(variant, batch)
+        self.apply(DevicePlan(variant, batch), {})
 
     @property
     def device(self) -> str:
@@ -96,23 +107,24 @@ class Dispatcher:
         """Requests that wait."""
         return len(self._batcher)
 
-    @property
-    def quickest_s(self) -> float:
-        """What the variant in force takes for a batch of one, as things are now."""
-        return self._slow_down.cautious_factor * self._profile.of(self._variant).p50_s[0]
+    def quickest_s(self, variant: Variant | None) -> float:
+        """The least that a frame planned for `variant` takes, as things are now."""
+        lane = self._lanes[lane_of(self._lanes, variant, self._profile)]
+        return self._slow_down.cautious_factor * lane.quickest.latency_s[0]
 
-    def latency_table(self, variants: Sequence[Variant], now: float) -> tuple[tuple[float, ...], ...]:
-        """For planning: seconds of each variant at each batch size that may run, at the worst that is to be expected.
+    def latency_table(self, variants: Sequence[Variant], now: float, care: float) -> tuple[tuple[float, ...], ...]:
+        """For planning: seconds of each variant at each batch size that may run, with so much `care`.
 
-        The profile's p99 with the slow-down, and no less than what the dispatcher itself decides with. A batch that is
-        overdue slows the device down before it is done: one that hangs must not get more clients.
+        The profile's spread with the slow-down, or the slow-down's own spread if that is more (at care 1: no less than
+        what the dispatcher itself decides with). A batch that is overdue slows the device down before it is done: one
+        that hangs must not get more clients.
         """
         usual = max(self._slow_down.factor, self._overdue(now))
-        cautious = self._slow_down.cautious_factor
+        careful = self._slow_down.careful_factor(care)
         entries = (self._profile.of(variant) for variant in variants)
         return tuple(
             tuple(
-                max(usual * p99_s, cautious * p50_s)
+                max(usual * batch_s(care, p50_s, p99_s), careful * p50_s)
                 for p50_s, p99_s in zip(entry.p50_s[: self._max_batch], entry.p99_s[: self._max_batch], strict=True)
             )
             for entry in entries
@@ -125,14 +137,19 @@ class Dispatcher:
         started, profiled_s = self._running
         return (now - started) / profiled_s
 
-    def apply(self, variant: Variant, batch: int) -> None:
-        """Run `variant` in batches of at most `batch` from the next batch on. InputError if it is not profiled."""
-        if variant not in self._profile.variants or not 1 <= batch <= self._profile.max_batch:
-            raise InputError(
-                f"{self._profile.device}: {variant.name} in batches of {batch} is not in its profile; "
-                f"measure one with this variant and batches up to {batch}"
-            )
-        self._variant, self._batch = variant, batch
+    def apply(self, plan: DevicePlan, clients: Mapping[Variant, int]) -> None:
+        """Run `plan` from the next batch on. InputError if it is not profiled.
+
+        `clients`: how many there are on each variant. Frames that wait from an earlier plan run with what is nearest.
+        """
+        for variant, batch in ((share.variant, share.batch) for share in plan.shares):
+            if variant not in self._profile.variants or not 1 <= batch <= self._profile.max_batch:
+                raise InputError(
+                    f"{self._profile.device}: {variant.name} in batches of {batch} is not in its profile; "
+                    f"measure one with this variant and batches up to {batch}"
+                )
+        self._plan = plan
+        self._lanes = make_lanes(plan, clients, self._profile, self._accuracy, self._max_batch)
 
     def submit(self, request: Request) -> None:
         """Queue `request`; it and any frame that has to leave for it are answered through their `done`."""
@@ -170,7 +187,7 @@ class Dispatcher:
         """Run an empty frame, to learn whether a device that nobody is sent to any more has recovered."""
         now = asyncio.get_running_loop().time()
         done: asyncio.Future[Answered | Dropped] = asyncio.get_running_loop().create_future()
-        await self._execute([Request("", 0, now, now, BLANK, done)], self._variant, now)
+        await self._execute([Request("", 0, now, now, BLANK, done)], self._plan.variant, now)
 
     async def drain(self) -> None:
         """Give up everything queued and all that is still submitted; returns when the running batch is answered."""
@@ -183,8 +200,7 @@ class Dispatcher:
         """A snapshot."""
         return DeviceStatistics(
             device=self._profile.device,
-            variant=self._variant,
-            batch=self._batch,
+            shares=self._plan.shares,
             busy_s=self._busy_s,
             batches=self._batches,
             frames=self._frames,
@@ -199,16 +215,17 @@ class Dispatcher:
         A batch is expected to take its profiled median times the cautious slow-down factor: with the median alone,
         half of the batches that just fit would be late.
         """
-        latency_s = self._profile.of(self._variant).p50_s
         now = asyncio.get_running_loop().time()
-        cautious = self._slow_down.cautious_factor
-        decision = self._batcher.take(now, [cautious * seconds for seconds in latency_s], self._batch)
+        decision = self._batcher.take(now, self._lanes, self._lane_of, self._slow_down.cautious_factor)
         self._drop(decision.drop)
         if not decision.run:
             return
-        if await self._execute(decision.run, self._variant, now):
+        if await self._execute(decision.run, decision.variant, now):
             self._batches += 1
             self._frames += len(decision.run)
+
+    def _lane_of(self, request: Request) -> int:
+        return lane_of(self._lanes, request.variant, self._profile)
 
     async def _execute(self, batch: list[Request], variant: Variant, started: float) -> bool:
         """Run `batch` and answer it; False when the device failed, which costs its batch, never the loop.

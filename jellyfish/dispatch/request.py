@@ -17,6 +17,7 @@ class Answered:
 
     detections: list[Detection]
     variant: Variant
+    """The one that ran, which need not be the planned one."""
     device: str
     batch: int
     queue_s: float
@@ -41,3 +42,5 @@ class Request:
     image: NDArray[np.uint8]
     """RGB [height, width, 3], any size up to the largest canvas; scaled to the variant's canvas when it runs."""
     done: asyncio.Future[Answered | Dropped] = field(repr=False)
+    variant: Variant | None = None
+    """What its client was planned to be served with; None where there is no such plan."""

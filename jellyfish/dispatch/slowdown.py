@@ -34,7 +34,11 @@ class SlowDown:
     @property
     def cautious_factor(self) -> float:
         """A factor that most batches stay under. Equals `factor` on a device that always takes the same time."""
-        return self._factor + _DEVIATIONS * self._deviation
+        return self.careful_factor(1.0)
+
+    def careful_factor(self, care: float) -> float:
+        """Between `factor` (care 0) and the cautious one (care 1), or as much further."""
+        return self._factor + care * _DEVIATIONS * self._deviation
 
     def observe(self, measured_s: float, profiled_s: float) -> None:
         """A batch that the profile puts at `profiled_s` took `measured_s`."""

@@ -1,49 +1,52 @@
 """Bandwidth traces made from a seed, for runs without a measured one, and the choice between all kinds. Pure.
 
-Radio links are drawn as log-AR(1) noise around a median (slow fading: each second resembles the one before)
-with occasional dips of a few seconds (a door, a body, a busy neighbour), between a floor and a ceiling.
+Every statistic that is said to be measured is that of the means over whole seconds, as `link.statistics` computes it.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.signal import lfilter
-
 from jellyfish.errors import InputError
-from jellyfish.link.trace import MEGABIT, BandwidthTrace, load_trace
+from jellyfish.link.files import load_trace
+from jellyfish.link.radio import Radio, draw, with_statistics
+from jellyfish.link.trace import MEGABIT, BandwidthTrace
 
 PUBLISHED_STEPS_MBPS = (20.0, 15.0, 10.0, 7.5, 10.0, 15.0, 20.0)
 STEP_S = 20.0
 RADIO_DURATION_S = 600.0
-"""Length of a `wifi` or `lte` trace chosen by name, before it repeats."""
+"""Length of a `wifi`, `lte` or `outage` trace chosen by name, before it repeats."""
+
+WIFI = Radio(54.0, 3.0, 94.0, 0.28, 0.88, 0.03, 4.0, (0.2, 0.55))
+LTE = Radio(15.2, 0.5, 28.0, 0.32, 0.80, 0.03, 1.5, (0.2, 0.5))
+OUTAGE = replace(LTE, outage_s=2.8, outage_every_s=50.0)
+RADIOS = {"wifi": WIFI, "lte": LTE, "outage": OUTAGE}
+
+KNOWN = {
+    "wifi": "WiFi of a camera that moves about a building; another one for each seed",
+    "lte": "LTE uplink; another one for each seed",
+    "outage": "`lte` that is down for 2.8 s every 50 s (means); another one for each seed",
+    "steps": "20, 15, 10, 7.5, 10, 15, 20 Mbit/s, 20 s each",
+}
+"""Traces by name, and what they are."""
 
 _NUMBER_WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg])(?:bps|bit/s)", re.IGNORECASE)
 _UNITS = {"k": 1e-3, "m": 1.0, "g": 1e3}
 
 
-@dataclass(frozen=True)
-class _Radio:
-    """One sample a second; rates in Mbit/s, `log_deviation` and `correlation` are those of the log rate."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Statistics that a made trace is to have; None leaves one as it comes."""
 
-    median_mbps: float
-    floor_mbps: float
-    ceiling_mbps: float
-    log_deviation: float
-    correlation: float
-    dips_per_s: float
-    dip_s: float
-    dip_depth: tuple[float, float]
-    """A dip leaves this share of the rate: uniform between the two."""
-
-
-_WIFI = _Radio(54.0, 3.0, 94.0, 0.28, 0.88, 0.03, 4.0, (0.2, 0.55))
-_LTE = _Radio(15.2, 0.5, 28.0, 0.32, 0.80, 0.03, 1.5, (0.2, 0.5))
+    mean_mbps: float | None = None
+    variation: float | None = None
+    autocorrelation: float | None = None
+    outage_s: float | None = None
+    """Mean length of an outage, and the mean time from one's beginning to the next one's."""
+    outage_every_s: float | None = None
 
 
 def wifi_like(seed: int, duration_s: float) -> BandwidthTrace:
@@ -53,7 +56,7 @@ def wifi_like(seed: int, duration_s: float) -> BandwidthTrace:
     same group: mean 52 Mbit/s (measured 52; walking 49-58), coefficient of variation 0.35 (0.32; 0.37-0.42),
     5th percentile 18.5 Mbit/s (18.7; 12-21), correlation of one second with the next 0.81 (0.74; 0.87-0.91).
     """
-    return _radio_trace(_WIFI, seed, duration_s, "wifi")
+    return make_trace("wifi", seed, duration_s)
 
 
 def lte_like(seed: int, duration_s: float) -> BandwidthTrace:
@@ -62,7 +65,51 @@ def lte_like(seed: int, duration_s: float) -> BandwidthTrace:
     Aims at mean 15.4 Mbit/s (measured 15.2), coefficient of variation 0.34 (0.35), 5th percentile 7.5 Mbit/s
     (7.4), correlation of one second with the next 0.7 (0.68).
     """
-    return _radio_trace(_LTE, seed, duration_s, "lte")
+    return make_trace("lte", seed, duration_s)
+
+
+def outage_like(seed: int, duration_s: float) -> BandwidthTrace:
+    """The LTE uplink with outages as in the uplinks of moving cars measured for mahimahi (Netravali et al., ATC 2015).
+
+    Those four (3127 s; LTE, UMTS and EVDO) were below 0.1 Mbit/s 62 times: every 50 s, for 2.8 s in the mean and 2 s
+    in the median but for one of 78 s. They are slower than LTE is today, so that only their outages are taken: 2.8 s
+    (geometric: median 2 s) every 50 s.
+    """
+    return make_trace("outage", seed, duration_s)
+
+
+def make_trace(kind: str, seed: int, duration_s: float, wanted: Wanted | None = None) -> BandwidthTrace:
+    """A radio trace of a kind in `RADIOS`, one rate per second, with the wanted statistics.
+
+    They are those of this very trace, not of many such ones. Raises `InputError` for what cannot be had.
+    """
+    wanted = wanted or Wanted()
+    if kind not in RADIOS:
+        raise InputError(f"no kind of link {kind!r} to make a trace of: choose {', '.join(RADIOS)}")
+    if not 1.0 <= duration_s < math.inf:
+        raise InputError(f"trace {kind}: a duration of {duration_s:g} s is too short or endless; give at least 1 s")
+    seconds = math.ceil(duration_s)
+    radio = _with_outages(RADIOS[kind], wanted)
+    radio = with_statistics(radio, seed, seconds, wanted.variation, wanted.autocorrelation)
+    mbps = draw(radio, seed, seconds)
+    if wanted.mean_mbps is not None:
+        if not (0 < wanted.mean_mbps < math.inf and mbps.any()):
+            raise InputError(f"trace {kind}: a mean of {wanted.mean_mbps:g} Mbit/s cannot be had; give one above 0")
+        mbps *= wanted.mean_mbps / mbps.mean()
+    return BandwidthTrace(tuple(map(float, range(seconds))), tuple((mbps * MEGABIT).tolist()), kind)
+
+
+def _with_outages(radio: Radio, wanted: Wanted) -> Radio:
+    outage_s = radio.outage_s if wanted.outage_s is None else wanted.outage_s
+    every_s = radio.outage_every_s if wanted.outage_every_s is None else wanted.outage_every_s
+    if (outage_s, every_s) == (0.0, math.inf):
+        return radio
+    if not 1 <= outage_s <= every_s - 1 < math.inf:
+        raise InputError(
+            f"outages of {outage_s:g} s every {every_s:g} s cannot be had: give both a length of at least 1 s and a "
+            "time from one to the next that is at least 1 s longer"
+        )
+    return replace(radio, outage_s=outage_s, outage_every_s=every_s)
 
 
 def steps() -> BandwidthTrace:
@@ -81,51 +128,18 @@ def resolve_trace(text: str, seed: int) -> BandwidthTrace | None:
 
     Raises `InputError` that lists the choices, or says what is wrong with the file at that path.
     """
-    match text.strip().lower():
-        case "none":
-            return None
-        case "wifi":
-            return wifi_like(seed, RADIO_DURATION_S)
-        case "lte":
-            return lte_like(seed, RADIO_DURATION_S)
-        case "steps":
-            return steps()
-        case other:
-            number = _NUMBER_WITH_UNIT.fullmatch(other)
-    if number is not None:
+    name = text.strip().lower()
+    if name == "none":
+        return None
+    if name == "steps":
+        return steps()
+    if name in RADIOS:
+        return make_trace(name, seed, RADIO_DURATION_S)
+    if (number := _NUMBER_WITH_UNIT.fullmatch(name)) is not None:
         return constant(float(number[1]) * _UNITS[number[2]])
-    if Path(text).is_file() or Path(text).suffix == ".csv":
+    if Path(text).is_file() or Path(text).suffix in (".csv", ".txt"):
         return load_trace(Path(text))
     raise InputError(
-        f"no trace {text!r}: choose wifi, lte, steps, a rate with its unit such as 10mbps, none (not shaped), "
-        "or the path of a CSV file with the header time_s,mbps"
+        f"no trace {text!r}: choose {', '.join(KNOWN)}, a rate with its unit such as 10mbps, none (not shaped), or the "
+        "path of a file: CSV with the header time_s,mbps, one rate in Mbit/s per line, or mahimahi packet times"
     )
-
-
-def _radio_trace(radio: _Radio, seed: int, duration_s: float, name: str) -> BandwidthTrace:
-    if not 1.0 <= duration_s < math.inf:
-        raise InputError(f"trace {name}: a duration of {duration_s:g} s is too short or endless; give at least 1 s")
-    samples = math.ceil(duration_s)
-    random = np.random.default_rng(seed)
-    mbps = radio.median_mbps * np.exp(_fading(radio, samples, random)) * _dips(radio, samples, random)
-    mbps = mbps.clip(radio.floor_mbps, radio.ceiling_mbps)
-    return BandwidthTrace(tuple(map(float, range(samples))), tuple((mbps * MEGABIT).tolist()), name)
-
-
-def _fading(radio: _Radio, samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """[samples] AR(1) noise of the radio's deviation, stationary from the first sample on."""
-    noise = random.normal(0.0, radio.log_deviation, samples)
-    noise[1:] *= math.sqrt(1.0 - radio.correlation**2)
-    fading: NDArray[np.float64] = lfilter([1.0], [1.0, -radio.correlation], noise)
-    return fading
-
-
-def _dips(radio: _Radio, samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """[samples] 1 outside dips, the share of the rate that is left inside them."""
-    left = np.ones(samples)
-    begin = int(random.geometric(radio.dips_per_s))
-    while begin < samples:
-        end = begin + int(random.geometric(1.0 / radio.dip_s))
-        left[begin:end] = random.uniform(*radio.dip_depth)
-        begin = end + int(random.geometric(radio.dips_per_s))
-    return left

@@ -5,14 +5,11 @@ Knows nothing of sockets, queues or clocks. Rates are bits per second, times are
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
 import statistics
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from jellyfish.errors import InputError
 
@@ -88,59 +85,3 @@ class BandwidthTrace:
             raise InputError(f"trace {self.name}: rates must be finite and not negative")
         if not any(rates):
             raise InputError(f"trace {self.name}: every rate is 0, so nothing would ever arrive")
-
-
-def load_trace(path: Path) -> BandwidthTrace:
-    """Read a CSV file with the header `time_s,mbps`; its first time becomes 0.
-
-    Raises `InputError` that names the file, the line and what to do when it cannot be used.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(_rows(path, file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"trace {path}: cannot be read ({error}); give a CSV file with the header time_s,mbps"
-        ) from error
-    if not rows:
-        raise InputError(f"trace {path}: has no rows; put at least one line `time_s,mbps` below the header")
-    if not any(mbps for _, mbps in rows):
-        raise InputError(f"trace {path}: every rate is 0, so nothing would ever arrive; give at least one above 0")
-    start_s = rows[0][0]
-    return BandwidthTrace(
-        tuple(time_s - start_s for time_s, _ in rows), tuple(mbps * MEGABIT for _, mbps in rows), path.stem
-    )
-
-
-def _rows(path: Path, lines: Iterable[str]) -> Iterator[tuple[float, float]]:
-    """(time in seconds, Mbit/s) of each line, checked."""
-    reader = csv.reader(lines)
-    header = [cell.strip() for cell in next(reader, [])]
-    if header[:2] != ["time_s", "mbps"]:
-        raise InputError(
-            f"trace {path}, line 1: expected the header time_s,mbps, found {','.join(header) or 'nothing'}"
-        )
-    previous_s = -math.inf
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        where = f"trace {path}, line {reader.line_num}"
-        time_s, mbps = _numbers(where, cells)
-        if time_s <= previous_s:
-            raise InputError(f"{where}: time {time_s:g} does not come after {previous_s:g}; sort the rows by time")
-        if mbps < 0:
-            raise InputError(f"{where}: {mbps:g} Mbit/s is negative; use 0 for an outage")
-        previous_s = time_s
-        yield time_s, mbps
-
-
-def _numbers(where: str, cells: list[str]) -> tuple[float, float]:
-    try:
-        time_s, mbps = (float(cell) for cell in cells[:2])
-    except ValueError:
-        raise InputError(
-            f"{where}: expected two numbers (time_s,mbps), found {','.join(cells)!r}; correct or remove the line"
-        ) from None
-    if not (math.isfinite(time_s) and math.isfinite(mbps)):
-        raise InputError(f"{where}: {','.join(cells)!r} is not finite; correct or remove the line")
-    return time_s, mbps

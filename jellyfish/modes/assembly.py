@@ -10,10 +10,11 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
-from jellyfish.config import Limits
+from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, Limits
 from jellyfish.control.capacity import violations
 from jellyfish.control.loop import ControlLoop, Offload, WindowRecord
 from jellyfish.control.planners import make_planner
+from jellyfish.control.planners.client import ClientsChoice, asked_variants
 from jellyfish.control.planners.fixed import FixedPlanner, accept
 from jellyfish.control.problem import Plan, Planner, Problem
 from jellyfish.core import Variant
@@ -28,19 +29,31 @@ OnWindow = Callable[[WindowRecord, Service], None]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who plans, how often, and what is checked of a plan."""
+    """Who plans, how often, how carefully, and what is checked of a plan."""
 
     planner: Planner
     check: Callable[[Problem, Plan], list[str]]
     window_s: float
+    care: float = DEFAULT_CARE
+    clients_choose: bool = False
+    """Whether a frame is run with what its client asks for, and not with what was planned for it."""
 
 
-def policy(planner: str, fixed: Variant | None, max_batch: int, window_s: float, seed: int) -> Policy:
+def policy(
+    planner: str, fixed: Variant | None, max_batch: int, window_s: float, seed: int, care: float = DEFAULT_CARE
+) -> Policy:
     """The planner called `planner`, or the one that always answers `fixed`. InputError for an unknown name."""
+    if planner == CLIENTS_CHOOSE and fixed is None:
+        return clients_choose(window_s)
     named = make_planner(planner, seed)
     if fixed is None:
-        return Policy(named, violations, window_s)
-    return Policy(FixedPlanner(fixed, max_batch), accept, window_s)
+        return Policy(named, violations, window_s, care)
+    return Policy(FixedPlanner(fixed, max_batch), accept, window_s, care)
+
+
+def clients_choose(window_s: float) -> Policy:
+    """No plan: clients steer for themselves."""
+    return Policy(ClientsChoice(), accept, window_s, clients_choose=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,8 @@ class Parts:
     offload: Offload
     policy: Policy
     limits: Limits
+    actuation: bool = True
+    """Whether batches may run with another variant than the planned one."""
 
 
 @contextlib.asynccontextmanager
@@ -65,8 +80,17 @@ async def assembled(parts: Parts, on_window: OnWindow) -> AsyncIterator[Service]
     serves nobody must not look alive.
     """
     smallest = parts.variants[0]
-    dispatchers = [Dispatcher(executor, profile, smallest, parts.max_batch) for executor, profile in parts.devices]
-    service = Service(dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits)
+    stand_ins = {variant: parts.accuracy.accuracy(variant) for variant in parts.variants if parts.actuation}
+    dispatchers = [
+        Dispatcher(executor, profile, smallest, parts.max_batch, accuracy=stand_ins)
+        for executor, profile in parts.devices
+    ]
+    accuracy = [parts.accuracy.accuracy(variant) for variant in parts.variants]
+    asked = asked_variants(parts.variants, accuracy) if parts.policy.clients_choose else None
+    service = Service(
+        dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits, parts.policy.care, asked,
+        parts.actuation,
+    )  # fmt: skip
     loop = asyncio.get_running_loop()
     control = ControlLoop(
         lambda: service.observe(loop.time()),

@@ -19,6 +19,8 @@ import msgspec
 from rich.console import Console
 
 from jellyfish.client.camera import GOODBYE_S
+from jellyfish.client.controllers import controller_named
+from jellyfish.client.steering import Steering
 from jellyfish.config import BenchConfig, CameraConfig
 from jellyfish.core import Detection
 from jellyfish.errors import InputError
@@ -45,9 +47,10 @@ async def bench(config: BenchConfig, console: Console) -> None:
     started = datetime.now().astimezone()
     folder = config.results or default_folder("bench", started)
     require_empty(folder)  # before minutes of measuring
+    steering = None if config.controller is None else Steering(controller_named(config.controller))
     async with contextlib.AsyncExitStack() as stack:
         sources = {camera.name: stack.enter_context(VideoSource(camera.video)) for camera in config.cameras}
-        setups = [_setup(camera, sources[camera.name]) for camera in config.cameras]
+        setups = [_setup(camera, sources[camera.name], steering) for camera in config.cameras]
         windows = WindowLog("fixed" if config.server.variant else config.server.planner)
         server = None
         if config.connect is None:
@@ -70,9 +73,9 @@ def _same(http: aiohttp.ClientSession, name: str) -> aiohttp.ClientSession:
     return http
 
 
-def _setup(config: CameraConfig, source: VideoSource) -> Setup:
+def _setup(config: CameraConfig, source: VideoSource, steering: Steering | None) -> Setup:
     """A camera with its trace read, before anything has started."""
-    return Setup(config, source, resolve_trace(config.trace, config.seed))
+    return Setup(config, source, resolve_trace(config.trace, config.seed), steering=steering)
 
 
 async def _measure(

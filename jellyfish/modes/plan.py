@@ -14,16 +14,14 @@ from rich.table import Table
 from jellyfish.control.capacity import device_capacities, mappable_clients
 from jellyfish.control.planners import make_planner
 from jellyfish.control.planners.bound import accuracy_bound
-from jellyfish.control.planners.shared import SharedPlan, SharedPlanner
-from jellyfish.control.problem import ClientDemand, DeviceOption, Plan, Planner, Problem
+from jellyfish.control.planners.shared import SharedPlanner
+from jellyfish.control.problem import ClientDemand, DeviceOption, Plan, Problem
 from jellyfish.core import Variant
 from jellyfish.errors import InputError
 
 SEE = "see docs/planning.md for the format"
 BOUND_SHARE = 2.0
 """Time for the bound, as a multiple of the planner's."""
-SHARED = "shared"
-"""Time-sharing: devices run several variants in turn. No server can carry that out yet, so it has a name only here."""
 SAME = 1e-6
 """An accuracy this close to its bound is optimal."""
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
@@ -81,14 +79,13 @@ class Answer(msgspec.Struct, frozen=True):
     devices: list[PlannedDevice] | list[SharedDevice]
     assign: list[int | None]
     optimal: bool
-    bound: float | None
+    bound: float
     solve_ms: float
 
 
 def plan(path: Path, planner: str, time_budget_s: float, as_json: bool, console: Console) -> None:
     """Plan every instance in the file; a table, or JSON on standard output."""
-    if planner != SHARED:
-        make_planner(planner, 0)
+    make_planner(planner, 0)
     answers = [answer(instance, planner, time_budget_s) for instance in load_instances(path)]
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode(answers) + b"\n")
@@ -155,26 +152,23 @@ def answer(instance: Instance, planner: str, time_budget_s: float) -> Answer:
     problem = problem_of(instance)
     effective = [index for index, client in enumerate(problem.clients) if client.budget_s[0] > 0.0]
     asked = sum(problem.clients[index].fps for index in effective)
-    policy: SharedPlanner | Planner
-    if planner == SHARED:
-        policy = SharedPlanner(0, time_budget_s=time_budget_s)
-    else:
-        policy = make_planner(planner, 0, time_budget_s=time_budget_s)
+    policy = make_planner(planner, 0, time_budget_s=time_budget_s)
     began_s = time.perf_counter()
     found = policy.plan(problem, None)
     solve_ms = 1000.0 * (time.perf_counter() - began_s)
     accuracy = _earned(problem, found) / asked if asked else 0.0
     proved = bool(getattr(policy, "proved", False))
-    bound = None
-    if isinstance(found, Plan):
+    if isinstance(policy, SharedPlanner):
+        bound = policy.bound * _mappable_fps(problem) / asked if asked else 0.0
+    else:
         bound = accuracy if proved else _bound(problem, found, asked, BOUND_SHARE * time_budget_s)
-        proved = proved or (bound is not None and len(found.clients) == found.mappable and accuracy >= bound - SAME)
+        proved = proved or (len(found.clients) == found.mappable and accuracy >= bound - SAME)
     return Answer(
         planner=planner,
         effective=len(effective),
         mapped=len(found.clients),
         accuracy=accuracy,
-        devices=_devices(problem, found) if isinstance(found, Plan) else _shared_devices(found),
+        devices=_shared_devices(problem, found) if isinstance(policy, SharedPlanner) else _devices(problem, found),
         assign=[_place(found, client.client) for client in problem.clients],
         optimal=proved,
         bound=bound,
@@ -182,25 +176,28 @@ def answer(instance: Instance, planner: str, time_budget_s: float) -> Answer:
     )
 
 
-def _place(found: Plan | SharedPlan, client: str) -> int | None:
+def _place(found: Plan, client: str) -> int | None:
     device = found.clients.get(client)
     return None if device is None else int(device)
 
 
-def _earned(problem: Problem, found: Plan | SharedPlan) -> float:
-    variants = {c: found.variant_of(c) for c in found.clients} if isinstance(found, Plan) else found.variants
-    rates = {client.client: client.fps for client in problem.clients}
+def _earned(problem: Problem, found: Plan) -> float:
+    variants = {client.client: found.variant_of(client.client) for client in problem.clients}
     return sum(
-        rates[client] * problem.accuracy[variant.resolution]
-        for client, variant in variants.items()
-        if variant is not None
+        client.fps * problem.accuracy[variant.resolution]
+        for client in problem.clients
+        if (variant := variants[client.client]) is not None
     )
+
+
+def _mappable_fps(problem: Problem) -> float:
+    mappable = mappable_clients(problem, device_capacities(problem.devices))
+    return sum(problem.clients[index].fps for index in mappable)
 
 
 def _bound(problem: Problem, found: Plan, asked: float, time_limit_s: float) -> float:
     """`accuracy_bound`, as a share of the effective clients' rates instead of the mappable ones'."""
-    mappable = mappable_clients(problem, device_capacities(problem.devices))
-    share = sum(problem.clients[index].fps for index in mappable) / asked if asked else 0.0
+    share = _mappable_fps(problem) / asked if asked else 0.0
     return share * accuracy_bound(problem, found, time_limit_s)
 
 
@@ -214,19 +211,20 @@ def _devices(problem: Problem, found: Plan) -> list[PlannedDevice]:
     ]
 
 
-def _shared_devices(found: SharedPlan) -> list[SharedDevice]:
-    devices = []
-    for device, shares in found.cycles.items():
-        members = sorted((client for client, at in found.clients.items() if at == device), key=int)
-        devices.append(
-            SharedDevice(
-                [share.variant.resolution for share in shares],
-                [share.batch for share in shares],
-                [int(client) for client in members],
-                [found.variants[client].resolution for client in members],
-            )
+def _shared_devices(problem: Problem, found: Plan) -> list[SharedDevice]:
+    members: dict[str, list[tuple[int, int]]] = {option.device: [] for option in problem.devices}
+    for client, device in found.clients.items():
+        variant = found.variants.get(client, found.devices[device].variant)
+        members[device].append((int(client), variant.resolution))
+    return [
+        SharedDevice(
+            [share.variant.resolution for share in chosen.shares],
+            [share.batch for share in chosen.shares],
+            [client for client, _ in sorted(members[device])],
+            [variant for _, variant in sorted(members[device])],
         )
-    return devices
+        for device, chosen in found.devices.items()
+    ]
 
 
 def _device_cell(device: PlannedDevice | SharedDevice) -> str:
@@ -244,7 +242,7 @@ def answers_table(answers: list[Answer]) -> Table:
     table.add_column("devices: model x batch, clients", overflow="fold")
     for number, each in enumerate(answers):
         devices = ", ".join(_device_cell(device) for device in each.devices if device.clients)
-        bound = "optimal" if each.optimal else "?" if each.bound is None else f"{each.bound:.4f}"
+        bound = "optimal" if each.optimal else f"{each.bound:.4f}"
         mapped = f"{each.mapped}/{each.effective}"
         table.add_row(str(number), mapped, f"{each.accuracy:.4f}", bound, f"{each.solve_ms:.1f}", devices)
     return table

@@ -16,6 +16,7 @@ import msgspec
 from jellyfish import wire
 from jellyfish.client.camera import Camera, Encode, FrameSource, Offload, scaled_jpeg
 from jellyfish.client.ledger import Ledger
+from jellyfish.client.steering import Steering
 from jellyfish.config import CameraConfig
 from jellyfish.core import Detection
 from jellyfish.dispatch.dispatcher import Dispatcher
@@ -45,6 +46,7 @@ class Setup:
     trace: BandwidthTrace | None
     encode: Encode = scaled_jpeg
     clock: Callable[[float], float] = lambda now: now
+    steering: Steering | None = None
 
 
 class MeasuredRun:
@@ -82,7 +84,9 @@ class MeasuredRun:
         hello = wire.Hello(config.name, config.fps, config.slo_s * 1000)
         uplink = Shaper(setup.trace and setup.trace.shifted(-self.start_s), config.delay_s)
         downlink = Shaper(None, config.delay_s)
-        camera = Camera(hello, setup.source, ledger, uplink, downlink, offload, setup.encode, setup.clock)
+        camera = Camera(
+            hello, setup.source, ledger, uplink, downlink, offload, setup.encode, setup.clock, setup.steering
+        )
         self._ledgers[config.name], self.cameras[config.name] = ledger, camera
         self._configs[config.name] = config
 

@@ -29,6 +29,7 @@ from jellyfish.modes.assembly import OnWindow, Parts, assembled, policy
 from jellyfish.modes.detectors import Detectors, open_detectors
 from jellyfish.modes.devices import Device, Report, load_remarks, open_devices, parse_variant, set_threads
 from jellyfish.modes.tuning import cores_divided, tune_process
+from jellyfish.profile.pareto import pareto_front
 from jellyfish.profile.table import LatencyProfile
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
@@ -60,9 +61,10 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         cores = stack.enter_context(cores_divided(threads)) if "cpu" in config.devices else None
         opened = partial(open_devices, config, detectors, threads, report, cores)
         devices = await asyncio.get_running_loop().run_in_executor(None, opened)
-        await _warm(devices, config, detectors, fixed, report)
         stack.callback(_close, devices)
-        parts = _parts(config, detectors, fixed, devices, stack)
+        variants = _offered(detectors, devices) if fixed is None else (fixed,)
+        await _warm(devices, config, variants, report)
+        parts = _parts(config, detectors, variants, devices, stack)
         service = await stack.enter_async_context(assembled(parts, on_window))
         url = await stack.enter_async_context(_listening(service, config))
         await _probe(service)
@@ -73,11 +75,14 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         yield RunningServer(url, service, profiles, partial(load_remarks, devices))
 
 
-async def _warm(
-    devices: list[Device], config: ServerConfig, detectors: Detectors, fixed: Variant | None, report: Report
-) -> None:
+def _offered(detectors: Detectors, devices: list[Device]) -> tuple[Variant, ...]:
+    """What planners may choose from: what is on the Pareto front of some device's profile."""
+    fronts = {variant for device in devices for variant in pareto_front(device.profile, detectors.accuracy)}
+    return tuple(variant for variant in detectors.variants() if variant in fronts)
+
+
+async def _warm(devices: list[Device], config: ServerConfig, variants: tuple[Variant, ...], report: Report) -> None:
     """Run every (variant, batch) that can run on each device once."""
-    variants = detectors.variants() if fixed is None else (fixed,)
     for device in devices:
         max_batch = min(config.max_batch, device.profile.max_batch)
         await device.executor.warm(variants, max_batch, partial(report, f"warming up {device.name}"))
@@ -86,7 +91,7 @@ async def _warm(
 def _parts(
     config: ServerConfig,
     detectors: Detectors,
-    fixed: Variant | None,
+    variants: tuple[Variant, ...],
     devices: list[Device],
     stack: contextlib.AsyncExitStack,
 ) -> Parts:
@@ -99,13 +104,21 @@ def _parts(
     max_batch = min(config.max_batch, *(device.profile.max_batch for device in devices))
     return Parts(
         devices=[(device.executor, device.profile) for device in devices],
-        variants=detectors.variants() if fixed is None else (fixed,),
+        variants=variants,
         accuracy=detectors,
         max_batch=max_batch,
         decode=_decoder(decoders, config.limits.image_side),
         offload=partial(loop.run_in_executor, planner),
-        policy=policy(config.planner, fixed, max_batch, config.window_s, seed=0),
+        policy=policy(
+            config.planner,
+            variants[0] if config.variant else None,
+            max_batch,
+            config.window_s,
+            seed=0,
+            care=config.care,
+        ),
         limits=config.limits,
+        actuation=config.actuation and config.zoo is None,  # a network that is not loaded cannot stand in
     )
 
 

@@ -18,7 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from jellyfish.config import CameraConfig, Limits
+from jellyfish import wire
+from jellyfish.client.controllers import controller_named
+from jellyfish.client.steering import Steering
+from jellyfish.config import CLIENTS_CHOOSE, CameraConfig, Limits
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
 from jellyfish.control.problem import Plan, Planner, Problem
@@ -27,7 +30,7 @@ from jellyfish.dispatch.executor import Executor
 from jellyfish.dispatch.timed import TimedExecutor
 from jellyfish.errors import InputError, RunError
 from jellyfish.link.synthetic import resolve_trace
-from jellyfish.modes.assembly import Parts, Policy, assembled
+from jellyfish.modes.assembly import Parts, Policy, assembled, clients_choose
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, MeasuredRun, Setup
 from jellyfish.modes.window_log import WindowLog
@@ -56,11 +59,11 @@ OnService = Callable[[Service], None]
 """Given the service when everything is over, for checks on what it is left with."""
 
 
-def simulate(path: Path, folder: Path | None, seed: int | None, console: Console) -> None:
-    """Run the scenario in the file and show what came of it."""
+def simulate(path: Path, folder: Path | None, seed: int | None, care: float | None, console: Console) -> None:
+    """Run the scenario in the file, with another seed or care if given, and show what came of it."""
     scenario = load_scenario(path)
-    if seed is not None:
-        scenario = msgspec.structs.replace(scenario, seed=seed)
+    instead = {key: value for key, value in (("seed", seed), ("care", care)) if value is not None}
+    scenario = msgspec.structs.replace(scenario, **instead)
     folder = folder or default_folder("simulate", datetime.now().astimezone())
     require_empty(folder)
     with ProgressReport(console) as progress:
@@ -123,6 +126,7 @@ class _Simulation:
 
     def __init__(self, scenario: Scenario, planner: Planner | None) -> None:
         self._scenario = scenario
+        self._make = None if scenario.controller is None else controller_named(scenario.controller)
         self._planner = planner or make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf)
         self._models = {device.name: load_model(device.model) for device in scenario.devices}
         self._variants = next(iter(self._models.values())).variants
@@ -135,7 +139,7 @@ class _Simulation:
         self, folder: Path, progress: Callable[[int, int], None], on_service: OnService
     ) -> tuple[Summary, list[str]]:
         scenario, loop = self._scenario, asyncio.get_running_loop()
-        windows = WindowLog(scenario.planner)
+        windows = WindowLog(scenario.planner if scenario.controller is None else CLIENTS_CHOOSE)
         async with contextlib.AsyncExitStack() as stack:
             writer = stack.enter_context(ResultWriter(folder, self._info()))
             service = await stack.enter_async_context(assembled(self._parts(), windows))
@@ -164,7 +168,6 @@ class _Simulation:
             profile = msgspec.structs.replace(model.profile, device=name)
             disturbance = device_disturbance(profile, faults, name, f"{scenario.seed}/{name}", self._run_s)
             devices.append((TimedExecutor(profile, disturbance), profile))
-        planner = UnreliablePlanner(self._planner, faults, self._run_s)
         return Parts(
             devices=devices,
             variants=self._variants,
@@ -172,9 +175,17 @@ class _Simulation:
             max_batch=min(scenario.max_batch, *(profile.max_batch for _, profile in devices)),
             decode=_decoding(scenario.host.decode_ms / 1000),
             offload=self._plan_offload,
-            policy=Policy(planner, violations, scenario.window_ms / 1000),
+            policy=self._policy(),
             limits=Limits(clients=max(128, 2 * len(scenario.client_names()))),
+            actuation=scenario.actuation,
         )
+
+    def _policy(self) -> Policy:
+        window_s = self._scenario.window_ms / 1000
+        if self._make is not None:
+            return clients_choose(window_s)
+        planner = UnreliablePlanner(self._planner, self._scenario.faults, self._run_s)
+        return Policy(planner, violations, window_s, self._scenario.care)
 
     def _run_s(self) -> float:
         """Seconds of the run."""
@@ -202,7 +213,9 @@ class _Simulation:
         )  # fmt: skip
         trace = with_outages(resolve_trace(group.trace, seed), scenario.faults, name, scenario.duration_s)
         clock = camera_clock(scenario.faults, name, self._start_s)
-        return Setup(config, NoPictures(), trace, FrameWeights(seed, group.frame_size), clock)
+        frames = FrameWeights(seed, group.frame_size)
+        steering = None if self._make is None else Steering(self._make, _message_bytes(frames))
+        return Setup(config, NoPictures(), trace, frames, clock, steering)
 
     def _http(self, stack: contextlib.AsyncExitStack) -> Callable[[str], aiohttp.ClientSession]:
         """Each camera's own connections, so that they can be cut."""
@@ -263,6 +276,10 @@ def _taking(seconds: float) -> Callable[..., Awaitable[Any]]:
         return function(*arguments)
 
     return offload
+
+
+def _message_bytes(frames: FrameWeights) -> Callable[[int], int]:
+    return lambda resolution: frames.weight(resolution) + wire.FRAME_OVERHEAD_BYTES
 
 
 def _decoding(seconds: float) -> Callable[[bytes], Awaitable[NDArray[np.uint8]]]:

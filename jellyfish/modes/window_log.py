@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 from jellyfish.control.loop import WindowRecord
-from jellyfish.control.problem import Plan, Problem
+from jellyfish.control.problem import DevicePlan, Plan, Problem
 from jellyfish.core import Variant
 from jellyfish.results.planning import PlannerTally
 from jellyfish.results.records import (
@@ -29,7 +29,7 @@ class WindowLog:
         self._planner = planner
         self._write: Callable[[WindowLine, float], None] | None = None
         self._origin_s = 0.0
-        self._running: dict[str, Variant] = {}
+        self._running: dict[str, set[Variant]] = {}
 
     def start(self, write: Callable[[WindowLine, float], None], origin_s: float) -> None:
         """From now on write lines; `origin_s` is the run's start on the loop's clock."""
@@ -41,9 +41,9 @@ class WindowLog:
             return
         line = window_line(record, record.plan, service, self._planner, self._origin_s)
         self.tally.solved(line)
-        variants = {name: device.variant for name, device in record.plan.devices.items()}
-        for name, variant in variants.items():
-            if self._running.get(name, variant) != variant:
+        variants = {name: {share.variant for share in device.shares} for name, device in record.plan.devices.items()}
+        for name, planned in variants.items():
+            if self._running.get(name, planned) != planned:
                 self.tally.switched(milliseconds(service.apply_s))
         self._running = variants
         self._write(line, record.t_s + record.solve_s)
@@ -61,7 +61,7 @@ def window_line(record: WindowRecord, plan: Plan, service: Service, planner: str
         mappable=plan.mappable,
         snapshot=_snapshot(record.problem, record.t_s, service),
         plan=WindowPlan(
-            {name: DeviceAssignment((device.variant.name,), device.batch) for name, device in plan.devices.items()},
+            {name: _device(device) for name, device in plan.devices.items()},
             {client: _assignment(plan, client) for client in plan.clients},
         ),
     )
@@ -80,7 +80,13 @@ def _snapshot(problem: Problem, now: float, service: Service) -> dict[str, Clien
     return snapshot
 
 
+def _device(plan: DevicePlan) -> DeviceAssignment:
+    batches = tuple(share.batch for share in plan.shares)
+    cycle_ms = None if plan.cycle_s is None else milliseconds(plan.cycle_s)
+    return DeviceAssignment(tuple(share.variant.name for share in plan.shares), max(batches), batches, cycle_ms)
+
+
 def _assignment(plan: Plan, client: str) -> ClientAssignment:
     device = plan.clients[client]
-    variant = plan.devices[device].variant
+    variant = plan.variants.get(client, plan.devices[device].variant)
     return ClientAssignment(device, variant.name, variant.resolution)

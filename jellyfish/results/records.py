@@ -65,11 +65,14 @@ class ClientSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     bandwidth_mbps: float | None = None
 
 
-class DeviceAssignment(msgspec.Struct, frozen=True):
-    """What a device was told to run: names of variants, and the largest batch."""
+class DeviceAssignment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a device was told to run: names of variants, and the largest batch of all and of each."""
 
     variants: tuple[str, ...]
     batch: int
+    batches: tuple[int, ...] = ()
+    cycle_ms: float | None = None
+    """The longest time for one batch of each, where the planner says so."""
 
 
 class ClientAssignment(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from jellyfish.results.summary import Accuracy, Figures, Summary
 NOT_MEASURED = "not measured"
 SHOWN_REASONS = 3
 SHOWN_VARIANTS = 3
-TWO_VARIANTS = len("w100-448:50 w100-384:50")
+TWO_VARIANTS = len("w100e2-448:50 w075e2-384:50")
 
 _SHORT: dict[str, str] = {
     Reason.QUEUE_FULL: "queue",

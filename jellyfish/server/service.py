@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from jellyfish import wire
-from jellyfish.config import Limits
+from jellyfish.config import DEFAULT_CARE, Limits
 from jellyfish.control.problem import DeviceOption, Plan, Problem
 from jellyfish.core import Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
@@ -43,7 +43,14 @@ class Service:
         accuracy: Accuracy,
         decode: Decode,
         limits: Limits,
+        care: float = DEFAULT_CARE,
+        asked: Mapping[int, Variant] | None = None,
+        narrowed: bool = False,
     ) -> None:
+        """`asked`: what frames of each resolution are run with, where clients choose; None where a plan decides.
+
+        `narrowed`: whether they may be run with something else when time is short.
+        """
         self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
         self.limits = limits
         self.sessions: dict[str, Session] = {}
@@ -61,6 +68,10 @@ class Service:
         """The resolutions that clients may send at, ascending."""
         self._variants = variants
         self._accuracy = tuple(accuracy.accuracy(variant) for variant in variants)
+        self._care = care
+        self._asked = asked
+        self.narrows = asked is not None and narrowed
+        """Whether frames may be run with less than their clients ask for."""
         self.decode = decode
 
     def join(self, hello: wire.Hello, send: Send) -> Session:
@@ -74,9 +85,19 @@ class Service:
             raise ProtocolError("full", f"the server has its {self.limits.clients} clients; try again later")
         names = itertools.chain([hello.client], (f"{hello.client}#{number}" for number in itertools.count(2)))
         name = next(name for name in names if name not in self.sessions)
-        session = Session(name, hello, send, self.decode, self._quietest(), self.limits, self.ladder[0])
+        session = Session(name, hello, send, self.decode, self._quietest(), self.limits, self.ladder[0], self._asked)
         self.sessions[name] = session
         return session
+
+    def offers(self, now: float) -> tuple[wire.Offer, ...]:
+        """What a client may choose from, as things are now; nothing where a plan decides."""
+        if self._asked is None:
+            return ()
+        tables = [dispatcher.latency_table(self._variants, now, care=0.0) for dispatcher in self.dispatchers.values()]
+        return tuple(
+            wire.Offer(variant.resolution, variant.name, f1, 1000 * max(table[index][0] for table in tables))
+            for index, (variant, f1) in enumerate(zip(self._variants, self._accuracy, strict=True))
+        )
 
     def announce(self, cause: str) -> None:
         """Tell whoever plans that the set of clients has changed."""
@@ -90,9 +111,9 @@ class Service:
     def observe(self, now: float) -> Problem:
         """The clients and devices as they are now, for the planner."""
         return Problem(
-            clients=tuple(session.demand(self._variants, now) for session in self.sessions.values()),
+            clients=tuple(session.demand(self._variants, now, self._care) for session in self.sessions.values()),
             devices=tuple(
-                DeviceOption(name, dispatcher.latency_table(self._variants, now))
+                DeviceOption(name, dispatcher.latency_table(self._variants, now, self._care))
                 for name, dispatcher in self.dispatchers.items()
             ),
             variants=self._variants,
@@ -102,19 +123,17 @@ class Service:
     def apply(self, plan: Plan) -> None:
         """Put `plan` into force: devices first, then the clients that it concerns."""
         began_s = time.perf_counter()
-        clients = Counter(plan.clients.values())
+        clients: dict[str, Counter[Variant]] = defaultdict(Counter)
+        for client, device in plan.clients.items():
+            clients[device][plan.variants.get(client, plan.devices[device].variant)] += 1
         for name, device_plan in plan.devices.items():
-            dispatcher = self.dispatchers[name]
-            # The plan's bound, one batch to wait and one to run, holds where the frames that wait fit into one batch.
-            # One frame of each client can: taken together they are sooner done than one after the other.
-            batch = min(max(device_plan.batch, clients[name]), dispatcher.max_batch)
-            dispatcher.apply(device_plan.variant, batch)
+            self.dispatchers[name].apply(device_plan, clients[name])
         for client, session in list(self.sessions.items()):
-            device, variant = plan.clients.get(client), plan.variant_of(client)
-            if device is None or variant is None:
+            variant = plan.variant_of(client)
+            if variant is None:
                 session.assign(self._quietest(), min(self._variants), mapped=False)
             else:
-                session.assign(self.dispatchers[device], variant, mapped=True)
+                session.assign(self.dispatchers[plan.clients[client]], variant, mapped=True)
         self.apply_s = time.perf_counter() - began_s
 
     async def drain(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from jellyfish import wire
 from jellyfish.config import Limits
-from jellyfish.control.estimator import ClientEstimator
+from jellyfish.control.estimator import MARGIN_S, ClientEstimator
 from jellyfish.control.problem import ClientDemand
 from jellyfish.core import Reason, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
@@ -28,8 +28,6 @@ from jellyfish.server.rate import RateLimit
 Decode = Callable[[bytes], Awaitable[NDArray[np.uint8]]]
 Send = Callable[[wire.Message], Awaitable[None]]
 
-RETURN_MARGIN_S = 0.004
-"""Kept free of every deadline for what is not measured: timer resolution and the last hops of the answer."""
 PROBE_INTERVAL_S = 0.25
 """How often a client without a place in the plan may send a frame, so that its link stays known."""
 
@@ -72,7 +70,9 @@ class Session:
         dispatcher: Dispatcher,
         limits: Limits,
         probe_resolution: int,
+        asked: Mapping[int, Variant] | None = None,
     ) -> None:
+        """`asked`: what frames of each resolution are run with, where clients choose instead of a plan."""
         self.client = name
         self.fps = hello.fps
         self.slo_s = hello.slo_ms / 1000
@@ -82,18 +82,21 @@ class Session:
         self.plan_changed = asyncio.Event()
         self._send, self._decode, self._limits = send, decode, limits
         self._dispatcher = dispatcher
+        self._variant: Variant | None = None
+        self._asked = asked or {}
         self._rate = RateLimit(limits.in_flight)
         self._plan = wire.PlanMessage(probe_resolution, "", mapped=False, probe_interval_ms=PROBE_INTERVAL_S * 1000)
 
     # --- control -----------------------------------------------------------------------------------------
 
-    def demand(self, variants: tuple[Variant, ...], now: float) -> ClientDemand:
+    def demand(self, variants: tuple[Variant, ...], now: float, care: float) -> ClientDemand:
         """This client as the planner sees it."""
-        return self.estimator.demand(now, self.client, self.fps, self.slo_s, variants)
+        return self.estimator.demand(now, self.client, self.fps, self.slo_s, variants, care)
 
     def assign(self, dispatcher: Dispatcher, variant: Variant, mapped: bool) -> None:
         """Serve this client on `dispatcher` from now on; an unmapped one may only probe."""
         self._dispatcher = dispatcher
+        self._variant = variant if mapped else None
         plan = wire.PlanMessage(variant.resolution, variant.name, mapped, PROBE_INTERVAL_S * 1000)
         if plan != self._plan:
             self._plan = plan
@@ -131,8 +134,8 @@ class Session:
             return Dropped(Reason.TOO_FAST), f"at most {self._allowed_fps:.3g} frames per second are served now"
         loop = asyncio.get_running_loop()
         deadline_s = self._deadline(frame, arrived_s)
-        dispatcher = self._dispatcher
-        if arrived_s + dispatcher.quickest_s > deadline_s:
+        dispatcher, variant = self._dispatcher, self._asked.get(frame.resolution, self._variant)
+        if arrived_s + dispatcher.quickest_s(variant) > deadline_s:
             return Dropped(Reason.EXPIRED), ""
         try:
             image = await self._decode(frame.jpeg)
@@ -140,11 +143,12 @@ class Session:
             return Dropped(Reason(error.reason)), str(error)
         queued_s = loop.time()
         done: asyncio.Future[Answered | Dropped] = loop.create_future()
-        dispatcher.submit(Request(self.client, frame.frame, deadline_s, queued_s, image, done))
+        dispatcher.submit(Request(self.client, frame.frame, deadline_s, queued_s, image, done, variant))
         outcome = await done
         if isinstance(outcome, Answered):
             on_device = outcome.queue_s + outcome.execute_s
-            self.estimator.overhead_sample(loop.time() - arrived_s - on_device)
+            before_s = min(max(0.0, frame.sent_s - frame.captured_s), self.slo_s)  # its clock may have been set between
+            self.estimator.overhead_sample(before_s + loop.time() - arrived_s - on_device)
         return outcome, ""
 
     @property
@@ -158,7 +162,7 @@ class Session:
         No later than one SLO after the arrival, whatever the client's clock says.
         """
         captured_s = self.estimator.clock.to_server(frame.captured_s)
-        return_s = self.estimator.clock.round_trip_s / 2 + RETURN_MARGIN_S
+        return_s = self.estimator.clock.round_trip_s / 2 + MARGIN_S
         return min(captured_s, arrived_s) + self.slo_s - return_s
 
     def _result(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped, message: str) -> wire.Result:

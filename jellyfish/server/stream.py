@@ -111,7 +111,9 @@ class _Connection:
         self._service.announce("join")
         limits = self._service.limits
         ladder = self._service.ladder
-        await self.send(wire.Welcome(CLASSES, ladder, limits.in_flight, limits.message_bytes, session.plan))
+        offers = self._service.offers(self._loop.time())
+        settings = limits.in_flight, limits.message_bytes, session.plan, offers, self._service.narrows
+        await self.send(wire.Welcome(CLASSES, ladder, *settings))
 
     async def _converse(self, session: Session) -> None:
         """Frames in, results out, until the client says bye or is gone."""

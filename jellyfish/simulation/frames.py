@@ -37,7 +37,14 @@ class FrameWeights:
         self._random = random.Random(seed)
         drawn = self._random.lognormvariate(0.0, SCENE_SPREAD)
         self._scene = drawn if scene is None else scene
+        self._frame = self._random.lognormvariate(0.0, FRAME_SPREAD)
+
+    def weight(self, resolution: int) -> int:
+        """How many bytes the next frame will have."""
+        return round(reference_bytes(resolution) * self._scene * self._frame)
 
     def __call__(self, image: NDArray[np.uint8], resolution: int) -> bytes:
         """The bytes of one frame."""
-        return bytes(round(reference_bytes(resolution) * self._scene * self._random.lognormvariate(0.0, FRAME_SPREAD)))
+        encoded = bytes(self.weight(resolution))
+        self._frame = self._random.lognormvariate(0.0, FRAME_SPREAD)
+        return encoded

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, MOST_CARE
 from jellyfish.errors import InputError
 from jellyfish.wire import NAME_PATTERN
 
@@ -174,8 +175,13 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     devices: Annotated[tuple[Device, ...], msgspec.Meta(min_length=1)]
     clients: Annotated[tuple[Clients, ...], msgspec.Meta(min_length=1)]
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
-    planner: str = "best"
+    planner: str = DEFAULT_PLANNER
+    controller: str | None = None
+    """With one, clients steer themselves and nothing is planned for them."""
+    actuation: bool = True
+    """Whether batches may run with another variant than the planned one."""
     window_ms: Annotated[float, msgspec.Meta(ge=50, le=60_000)] = 500.0
+    care: Annotated[float, msgspec.Meta(ge=0, le=MOST_CARE)] = DEFAULT_CARE
     max_batch: Count = 8
     host: Host = Host()
     faults: tuple[AnyFault, ...] = ()

@@ -97,7 +97,7 @@ def test_budget_is_what_network_and_overheads_leave() -> None:
         link.estimator.overhead_sample(seconds)
     assert link.estimator.overhead_s == pytest.approx(0.007 + MARGIN_S)
     demand = link.estimator.demand(
-        now, "gate", 15.0, 0.1, (Variant(128, "w025"), Variant(256, "w025"), Variant(256, "w100"))
+        now, "gate", 15.0, 0.1, (Variant(128, "w025"), Variant(256, "w025"), Variant(256, "w100")), 0.0
     )
     bits = link.estimator.sizes.bits(256) + RESPONSE_BITS
     assert demand.budget_s[1] == pytest.approx(0.1 - bits / 1e7 - 2 * ONE_WAY_S - 0.007 - MARGIN_S, rel=1e-3)

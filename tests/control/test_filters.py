@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jellyfish.control.filters import ErrorBasedFilter, Ewma, HarmonicWindow
+from jellyfish.control.filters import ErrorBasedFilter, Ewma, HarmonicWindow, Spread
 
 POSITIVE = st.floats(0.01, 1000.0)
 
@@ -32,6 +34,22 @@ def test_estimates_stay_between_the_extremes(samples: list[float]) -> None:
         estimates = [estimator.add(sample) for sample in samples]
         assert min(samples) * 0.999999 <= min(estimates)
         assert max(estimates) <= max(samples) * 1.000001
+
+
+def test_spread_begins_in_doubt_and_finds_the_standard_deviation_of_normal_errors() -> None:
+    chance, spread = random.Random(1), Spread(0.5, keep=0.999)
+    assert spread.deviation == pytest.approx(0.5)
+    for _ in range(20_000):
+        spread.add(chance.gauss(0.0, 0.1))
+    assert spread.deviation == pytest.approx(0.1, rel=0.1)
+
+
+def test_one_outlier_does_not_rule_the_spread() -> None:
+    spread = Spread(0.1)
+    spread.add(5.0)
+    for _ in range(100):
+        spread.add(0.0)
+    assert spread.deviation < 0.02
 
 
 def test_harmonic_window_means_the_last_second_only() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.overload_batcher import CPU, GPU, Device, equal_shares, lookahead, plain_edf, share_of_ideal
+from benchmarks.overload_batcher import CPU, GPU, Device, equal_shares, lane, lookahead, plain_edf, share_of_ideal
 from jellyfish.core import Reason
-from jellyfish.dispatch.batcher import Batcher, choose
+from jellyfish.dispatch.batcher import Batcher, Decision
 from tests.dispatch.requests import request
 
 # Whole numbers of seconds keep the arithmetic of the reference and of the batcher exact.
@@ -24,6 +24,10 @@ def filled(deadlines: Sequence[float], capacity: int = 64) -> Batcher:
     for deadline in deadlines:
         assert batcher.push(request(deadline), now=-10.0) == []
     return batcher
+
+
+def take(batcher: Batcher, now: float, latency_s: Sequence[float], max_batch: int) -> Decision:
+    return batcher.take(now, [lane(latency_s[:max_batch])], lambda request: 0)
 
 
 def all_servable(now: float, deadlines: tuple[float, ...], latency_s: tuple[float, ...]) -> bool:
@@ -43,7 +47,7 @@ def all_servable(now: float, deadlines: tuple[float, ...], latency_s: tuple[floa
 def test_a_batch_is_predicted_to_finish_before_all_its_deadlines(
     deadlines: list[float], latency_s: list[float], max_batch: int
 ) -> None:
-    decision = filled(deadlines).take(0.0, latency_s, max_batch)
+    decision = take(filled(deadlines), 0.0, latency_s, max_batch)
     assert len(decision.run) <= min(max_batch, len(latency_s))
     assert all(latency_s[len(decision.run) - 1] <= each.deadline_s for each in decision.run)
 
@@ -52,7 +56,7 @@ def test_a_batch_is_predicted_to_finish_before_all_its_deadlines(
 def test_nothing_is_given_up_when_all_that_is_feasible_can_be_served(
     deadlines: list[float], latency_s: list[float]
 ) -> None:
-    decision = filled(deadlines).take(0.0, latency_s, len(latency_s))
+    decision = take(filled(deadlines), 0.0, latency_s, len(latency_s))
     feasible = tuple(sorted(each for each in deadlines if latency_s[0] <= each))
     hopeless = sorted(each for each in deadlines if latency_s[0] > each)
     assert [each.deadline_s for each, reason in decision.drop if reason == Reason.EXPIRED] == hopeless
@@ -65,14 +69,14 @@ def test_nothing_is_given_up_when_all_that_is_feasible_can_be_served(
 def test_frames_given_up_in_overload_could_not_be_served_after_the_batch(
     deadlines: list[float], latency_s: list[float]
 ) -> None:
-    decision = filled(deadlines).take(0.0, latency_s, len(latency_s))
+    decision = take(filled(deadlines), 0.0, latency_s, len(latency_s))
     spoilers = [each for each, reason in decision.drop if reason == Reason.OVERLOAD]
     assert all(each.deadline_s < latency_s[len(decision.run) - 1] for each in spoilers)
 
 
 @given(DEADLINES, LATENCIES)
 def test_something_runs_whenever_a_frame_can_be_on_time(deadlines: list[float], latency_s: list[float]) -> None:
-    decision = filled(deadlines).take(0.0, latency_s, len(latency_s))
+    decision = take(filled(deadlines), 0.0, latency_s, len(latency_s))
     assert bool(decision.run) == any(latency_s[0] <= each for each in deadlines)
 
 
@@ -86,7 +90,7 @@ def test_every_request_leaves_exactly_once(
         left += [gone for gone, _ in batcher.push(pushed[-1], now)]
         assert len(batcher) <= capacity
         if device_is_free:
-            decision = batcher.take(now, latency_s, 4)
+            decision = take(batcher, now, latency_s, 4)
             left += decision.run + [gone for gone, _ in decision.drop]
             now += latency_s[len(decision.run) - 1] if decision.run else 1.0
     left += batcher.clear()
@@ -94,24 +98,25 @@ def test_every_request_leaves_exactly_once(
 
 
 def test_frames_run_in_order_of_deadline() -> None:
-    decision = filled([30.0, 10.0, 20.0]).take(0.0, [1.0, 2.0], 2)
+    decision = take(filled([30.0, 10.0, 20.0]), 0.0, [1.0, 2.0], 2)
     assert [each.deadline_s for each in decision.run] == [10.0, 20.0]
 
 
 def test_one_urgent_frame_is_given_up_for_a_large_batch() -> None:
-    decision = filled([1.2, 3.0, 3.0, 3.0, 3.0]).take(0.0, [1.0, 1.5, 2.0, 2.5], 4)
+    decision = take(filled([1.2, 3.0, 3.0, 3.0, 3.0]), 0.0, [1.0, 1.5, 2.0, 2.5], 4)
     assert len(decision.run) == 4
     assert [(each.deadline_s, reason) for each, reason in decision.drop] == [(1.2, Reason.OVERLOAD)]
 
 
 def test_an_urgent_frame_goes_first_alone_when_the_others_can_wait() -> None:
-    decision = filled([1.2, 3.5, 3.5, 3.5, 3.5]).take(0.0, [1.0, 1.5, 2.0, 2.5], 4)
+    decision = take(filled([1.2, 3.5, 3.5, 3.5, 3.5]), 0.0, [1.0, 1.5, 2.0, 2.5], 4)
     assert [each.deadline_s for each in decision.run] == [1.2]
     assert decision.drop == []
 
 
 def test_a_batch_that_gains_nothing_is_not_paid_for_with_frames() -> None:
-    assert choose(0.0, [1.0, 4.0, 4.0, 4.0, 4.0], [1.0, 2.0, 3.0, 4.0]) == (0, 1)
+    decision = take(filled([1.0, 4.0, 4.0, 4.0, 4.0]), 0.0, [1.0, 2.0, 3.0, 4.0], 4)
+    assert [each.deadline_s for each in decision.run] == [1.0]
 
 
 def test_a_full_queue_gives_up_its_most_urgent_frame() -> None:
@@ -133,7 +138,7 @@ def test_frames_of_clients_that_have_gone_take_no_place() -> None:
     batcher.push(waiting, 0.0)
     gone.done.cancel()
     assert batcher.push(request(10.0), 0.0) == []
-    decision = batcher.take(0.0, [1.0, 1.0, 1.0], 3)
+    decision = take(batcher, 0.0, [1.0, 1.0, 1.0], 3)
     assert waiting in decision.run and gone not in decision.run
     assert decision.drop == []
 

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from jellyfish.control.problem import DevicePlan, Share
 from jellyfish.core import Detection, Reason, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.dispatch.timed import Disturbance, TimedExecutor
 from jellyfish.errors import InputError
+from jellyfish.profile.table import LatencyProfile, VariantLatency
 from tests.dispatch.requests import IMAGE, LARGE, SMALL, profile
 from tests.virtual import virtual
 
@@ -35,10 +37,12 @@ async def serving(served: Dispatcher) -> AsyncIterator[None]:
             await task
 
 
-def submit(served: Dispatcher, budget_s: float, frame: int = 0) -> asyncio.Future[Answered | Dropped]:
+def submit(
+    served: Dispatcher, budget_s: float, frame: int = 0, variant: Variant | None = None
+) -> asyncio.Future[Answered | Dropped]:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Answered | Dropped] = loop.create_future()
-    served.submit(Request("camera", frame, loop.time() + budget_s, loop.time(), IMAGE, done))
+    served.submit(Request("camera", frame, loop.time() + budget_s, loop.time(), IMAGE, done, variant))
     return done
 
 
@@ -93,7 +97,7 @@ async def test_a_new_plan_holds_from_the_next_batch_on() -> None:
     async with serving(served):
         running = submit(served, 20.0)
         await asyncio.sleep(0.5)
-        served.apply(LARGE, 2)
+        served.apply(DevicePlan(LARGE, 2), {})
         following = submit(served, 20.0)
         first, second = await running, await following
     assert isinstance(first, Answered) and first.variant == SMALL
@@ -101,12 +105,41 @@ async def test_a_new_plan_holds_from_the_next_batch_on() -> None:
 
 
 @virtual
+async def test_a_device_that_shares_its_time_runs_each_frame_with_its_own_variant() -> None:
+    served = dispatcher()
+    served.apply(DevicePlan(SMALL, 2, (Share(LARGE, 2),)), {SMALL: 2, LARGE: 2})
+    waiting = [submit(served, 50.0, variant=variant) for variant in (SMALL, LARGE, SMALL, LARGE)]
+    async with serving(served):
+        answers = await asyncio.gather(*waiting)
+    ran = [(answer.variant, answer.batch, answer.queue_s) for answer in answers if isinstance(answer, Answered)]
+    assert ran == [(SMALL, 2, 0.0), (LARGE, 2, 1.5), (SMALL, 2, 0.0), (LARGE, 2, 1.5)]
+    assert served.statistics().shares == (Share(SMALL, 2), Share(LARGE, 2))
+
+
+@virtual
+async def test_a_frame_that_would_be_late_runs_with_a_stand_in_and_the_answer_says_so() -> None:
+    planned, narrow = LARGE, Variant(LARGE.resolution, "w025")
+    table = LatencyProfile(
+        "cpu", "a processor", "abc", (VariantLatency(planned, (4.0,), (4.0,)), VariantLatency(narrow, (1.0,), (1.0,)))
+    )
+    served = Dispatcher(TimedExecutor(table), table, planned, 1, accuracy={planned: 0.9, narrow: 0.5})
+    async with serving(served):
+        for budget_s, variant in ((4.5, planned), (2.0, narrow)):
+            answer = await submit(served, budget_s)
+            assert isinstance(answer, Answered) and answer.variant == variant
+        assert (served.quickest_s(planned), served.quickest_s(None)) == (1.0, 1.0)
+        assert await submit(served, 0.5) == Dropped(Reason.EXPIRED)
+
+
+@virtual
 async def test_a_variant_or_batch_that_was_not_profiled_is_refused() -> None:
     served = dispatcher()
     for variant, batch in ((Variant(256, "w050"), 1), (SMALL, 5), (SMALL, 0)):
         with pytest.raises(InputError, match="not in its profile"):
-            served.apply(variant, batch)
-    assert (served.statistics().variant, served.statistics().batch) == (SMALL, 4)
+            served.apply(DevicePlan(variant, batch), {})
+        with pytest.raises(InputError, match="not in its profile"):
+            served.apply(DevicePlan(SMALL, 1, (Share(variant, batch),)), {})
+    assert served.statistics().shares == (Share(SMALL, 4),)
 
 
 def test_a_failing_device_costs_its_batches_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
@@ -257,9 +290,9 @@ async def test_a_batch_that_hangs_makes_the_device_look_slow_before_it_is_done()
     served = dispatcher(lambda variant, batch: 100.0)
     async with serving(served):
         waiting = submit(served, 1000.0)
-        before = served.latency_table([SMALL], asyncio.get_running_loop().time())[0][0]
+        before = served.latency_table([SMALL], asyncio.get_running_loop().time(), 1.0)[0][0]
         await asyncio.sleep(50.0)
-        during = served.latency_table([SMALL], asyncio.get_running_loop().time())[0][0]
+        during = served.latency_table([SMALL], asyncio.get_running_loop().time(), 1.0)[0][0]
         assert during > 10 * before
         await waiting
 
@@ -268,7 +301,7 @@ async def test_a_batch_that_hangs_makes_the_device_look_slow_before_it_is_done()
 async def test_the_planner_is_offered_no_larger_batches_than_may_run() -> None:
     served = dispatcher(batch=2)
     assert len(profile().of(SMALL).p50_s) > 2
-    assert [len(row) for row in served.latency_table([SMALL, LARGE], 0.0)] == [2, 2]
+    assert [len(row) for row in served.latency_table([SMALL, LARGE], 0.0, 1.0)] == [2, 2]
 
 
 @virtual

@@ -49,3 +49,12 @@ def test_a_device_that_varies_is_planned_with_caution() -> None:
     for ratio in (1.0, 1.0, 1.5, 1.5, 1.0, 1.0, 1.5, 1.5) * 3:
         slow_down.observe(ratio, 1.0)
     assert slow_down.cautious_factor >= 1.5
+
+
+def test_more_care_is_further_from_the_mean() -> None:
+    slow_down = SlowDown()
+    for ratio in (1.0, 1.0, 1.5, 1.5, 1.0, 1.0):
+        slow_down.observe(ratio, 1.0)
+    factors = [slow_down.careful_factor(care) for care in (0.0, 1.0, 2.0)]
+    assert factors == [slow_down.factor, slow_down.cautious_factor, pytest.approx(2 * factors[1] - factors[0])]
+    assert factors[0] < factors[1]

@@ -12,7 +12,7 @@ import pytest
 
 from jellyfish import wire
 from jellyfish.config import Limits
-from jellyfish.control.problem import DevicePlan, Plan
+from jellyfish.control.problem import DevicePlan, Plan, Share
 from jellyfish.core import Reason
 from tests.server.peer import (
     JPEG,
@@ -85,6 +85,17 @@ async def test_one_frame_of_each_client_may_run_together_whatever_the_plans_batc
             await peer.send_frame(1)
         batches = [(await peer.until(wire.Result)).batch for peer in peers for _ in range(2)]
         assert max(batches) == 3
+
+
+@virtual
+async def test_clients_of_one_device_are_served_with_variants_of_their_own() -> None:
+    async with running() as service, welcomed("a") as one, welcomed("b") as other:
+        shared = {"cpu": DevicePlan(SMALL, 1, (Share(LARGE, 1),))}
+        service.apply(Plan(shared, {"a": "cpu", "b": "cpu"}, variants={"a": SMALL, "b": LARGE}))
+        for peer, variant in ((one, SMALL), (other, LARGE)):
+            assert (await peer.until(wire.PlanMessage)).resolution == variant.resolution
+            await peer.send_frame(0)
+        assert [(await peer.until(wire.Result)).variant for peer in (one, other)] == [SMALL.name, LARGE.name]
 
 
 @virtual

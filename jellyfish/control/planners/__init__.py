@@ -9,11 +9,11 @@ from jellyfish.control.planners.annealing import AnnealingPlanner
 from jellyfish.control.planners.best import BestPlanner
 from jellyfish.control.planners.exact import ExactPlanner
 from jellyfish.control.planners.exchange import TIME_BUDGET_S
+from jellyfish.control.planners.shared import SharedPlanner
 from jellyfish.control.problem import Planner
 from jellyfish.errors import InputError
 
-DEFAULT_PLANNER = "best"
-PLANNERS = ("annealing", "best", "exact")
+PLANNERS = ("annealing", "best", "exact", "shared")
 
 
 def make_planner(
@@ -22,8 +22,10 @@ def make_planner(
     """The planner called `name`; InputError, listing the names, when there is none.
 
     `time_budget_s` by `clock` is for those that improve a plan for as long as they may. With an infinite one they end
-    after a number of rounds, and `best` and `annealing` give the same plans for the same problems.
+    after a number of rounds, and `shared`, `best` and `annealing` give the same plans for the same problems.
     """
+    if name == "shared":
+        return SharedPlanner(seed, clock, time_budget_s)
     if name == "best":
         return BestPlanner(seed, clock, time_budget_s)
     if name == "exact":

@@ -9,32 +9,26 @@ import math
 import time
 from collections.abc import Callable
 
-from jellyfish.control.capacity import (
-    complete_plan,
-    device_capacities,
-    idle_plan,
-    kept_variant,
-    mappable_clients,
-)
-from jellyfish.control.planners.exact import ExactPlanner
-from jellyfish.control.planners.exchange import TIME_BUDGET_S, ExchangePlanner
-from jellyfish.control.planners.layout import Group, device_kinds, lay_out
-from jellyfish.control.planners.patterns import PatternProgram
+import numpy as np
+
+from jellyfish.control.capacity import idle_plan
+from jellyfish.control.planners.exact import plan_by_all_sets
+from jellyfish.control.planners.exchange import TIME_BUDGET_S
+from jellyfish.control.planners.integer import Effort
+from jellyfish.control.planners.many import ManyClients
+from jellyfish.control.planners.pattern_program import PatternProgram
 from jellyfish.control.planners.priced_sets import PricedSets
+from jellyfish.control.planners.task import Task
 from jellyfish.control.problem import Plan, Problem
 
 ALL_SETS_LIMIT = 10
 """Clients up to which looking at all sets on all devices is fastest."""
-FEW_PATTERNS, MANY_PATTERNS = 60, 120
-"""Patterns of frame rates up to which the integer programme is fastest; and up to which it is worth a try in time."""
-MAX_SIZE = 1_000
-"""Variables of that programme with which it keeps to its time limit."""
-PROGRAMME_SHARE = 0.45
-"""Of the time budget, for that programme."""
-QUICK_LIMIT_S = 0.06
-"""The same where priced sets come after it."""
 MAX_SETS = 1 << 16
 """Sets of clients, times kinds of device, up to which sets are priced."""
+FEW_PATTERNS = 60
+"""Patterns of frame rates up to which the integer programme is tried before that."""
+QUICK_LIMIT_S, QUICK_NODES = 0.06, 50
+"""For that programme."""
 FIRST_NODES, MAX_NODES = 5_000, 10_000
 """Of the search for priced sets: without a known plan, and with one to beat."""
 FEW_ROUNDS = 12
@@ -50,45 +44,45 @@ class BestPlanner:
     def __init__(
         self, seed: int, clock: Callable[[], float] = time.monotonic, time_budget_s: float = TIME_BUDGET_S
     ) -> None:
-        self._all_sets = ExactPlanner(seed)
-        self._exchange = ExchangePlanner(seed, clock, time_budget_s)
-        self._quick = ExchangePlanner(seed, clock, time_budget_s, FEW_ROUNDS)
+        self._random = np.random.default_rng(seed)
         self._clock, self._time_budget_s = clock, time_budget_s
         self.proved = False
         """Whether the last plan is the proved optimum."""
 
     def plan(self, problem: Problem, running: Plan | None) -> Plan:
         """A feasible plan."""
-        began_s = self._clock()
-        tables = device_capacities(problem.devices)
-        clients = mappable_clients(problem, tables)
-        self.proved = len(clients) <= ALL_SETS_LIMIT
-        if not clients:
+        task = Task.of(problem, running)
+        self.proved = len(task.clients) <= ALL_SETS_LIMIT
+        if not task.clients:
             return idle_plan(problem, running)
         if self.proved:
-            return self._all_sets.plan(problem, running)
-        kinds = device_kinds(tables)
-        kept = [kept_variant(problem, running, device) for device in range(len(tables))]
+            return plan_by_all_sets(task)
+        if len(task.tables) << len(task.clients) <= MAX_SETS:
+            return self._plan_by_sets(task)
+        search = ManyClients(task, self._random, self._clock, self._time_budget_s)
+        plan = search.plan()
+        self.proved = search.proved
+        return plan
 
-        def laid_out(groups: list[Group]) -> Plan:
-            return complete_plan(problem, running, lay_out(groups, kinds, kept))
-
-        few = len(set(kinds)) << len(clients) <= MAX_SETS
-        most = FEW_PATTERNS if few or self._time_budget_s == math.inf else MANY_PATTERNS
-        program = PatternProgram(problem, tables, kinds, kept, clients, most)
-        limit_s = min(QUICK_LIMIT_S if few else math.inf, PROGRAMME_SHARE * self._time_budget_s)
-        answer = None if program.too_large or program.size > MAX_SIZE else program.solve(limit_s)
-        known = laid_out(answer.groups) if answer else None
-        if answer and known and answer.proved:
-            self.proved = True
+    def _plan_by_sets(self, task: Task) -> Plan:
+        known = self._quick_plan(task)
+        if known is not None and self.proved:
             return known
-        if not few:
-            left_s = self._time_budget_s - (self._clock() - began_s)
-            return self._exchange.plan(problem, running, known, left_s)
-        sets = PricedSets(problem, tables, kinds, clients)
+        sets = PricedSets(task)
         groups = sets.search(FIRST_NODES)
         if groups is None:
-            known = self._quick.plan(problem, running, known)
+            known = ManyClients(task, self._random, self._clock, self._time_budget_s, FEW_ROUNDS).plan(known)
             groups = sets.search(MAX_NODES, (len(known.clients), known.accuracy))
         self.proved = sets.proved
-        return known if groups is None and known else laid_out(groups or [])
+        return known if groups is None and known is not None else task.plan(groups or [])
+
+    def _quick_plan(self, task: Task) -> Plan | None:
+        """The integer programme's, where it is small."""
+        program = PatternProgram(task, FEW_PATTERNS)
+        if program.too_large:
+            return None
+        nodes = QUICK_NODES if math.isinf(self._time_budget_s) else None
+        limit_s = math.inf if nodes else min(QUICK_LIMIT_S, self._time_budget_s)
+        answer = program.solve(Effort(limit_s, self._clock, nodes))
+        self.proved = answer.proved
+        return None if answer.groups is None else task.plan(answer.groups)

@@ -18,19 +18,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from jellyfish.control.capacity import (
-    Capacities,
-    complete_plan,
-    device_capacities,
-    idle_plan,
-    kept_variant,
-    mappable_clients,
-)
-from jellyfish.control.planners.exchange import TIME_BUDGET_S, ExchangePlanner
-from jellyfish.control.planners.layout import device_kinds, lay_out
-from jellyfish.control.planners.patterns import PatternProgram
+from jellyfish.control.capacity import idle_plan
+from jellyfish.control.planners.exchange import TIME_BUDGET_S
+from jellyfish.control.planners.integer import Effort
+from jellyfish.control.planners.many import ManyClients
+from jellyfish.control.planners.pattern_program import PatternProgram
 from jellyfish.control.planners.subsets import (
-    Floats,
     best_split,
     best_within,
     least_over_sets,
@@ -38,6 +31,7 @@ from jellyfish.control.planners.subsets import (
     subsets_of,
     sums_over_sets,
 )
+from jellyfish.control.planners.task import SAME, Floats, Task
 from jellyfish.control.problem import Plan, Problem
 
 SETS_LIMIT_TWO_DEVICES = 18
@@ -46,8 +40,6 @@ SETS_LIMIT = 14
 """The same for more devices (3^clients)."""
 TIME_LIMIT_S = 0.4
 """For the integer programme; what it has found by then is used."""
-SAME = 1e-9
-"""Accuracies this close, as a share of the best there could be, count as equal."""
 
 
 class ExactPlanner:
@@ -60,37 +52,27 @@ class ExactPlanner:
         time_budget_s: float = TIME_BUDGET_S,
         time_limit_s: float = TIME_LIMIT_S,
     ) -> None:
-        self._fallback = ExchangePlanner(seed, clock, time_budget_s)
-        self._time_limit_s = time_limit_s
+        self._random = np.random.default_rng(seed)
+        self._clock, self._time_budget_s, self._time_limit_s = clock, time_budget_s, time_limit_s
 
     def plan(self, problem: Problem, running: Plan | None) -> Plan:
         """The best plan; a good one where the programme is cut off by its time limit."""
-        tables = device_capacities(problem.devices)
-        clients = mappable_clients(problem, tables)
-        if not clients:
+        task = Task.of(problem, running)
+        if not task.clients:
             return idle_plan(problem, running)
-        kept = [kept_variant(problem, running, device) for device in range(len(tables))]
-        if len(clients) <= (SETS_LIMIT_TWO_DEVICES if len(tables) <= 2 else SETS_LIMIT):
-            return complete_plan(problem, running, _Sets(problem, tables, kept, clients).serving())
-        return self._by_patterns(problem, running, tables, kept, clients)
-
-    def _by_patterns(
-        self,
-        problem: Problem,
-        running: Plan | None,
-        tables: Sequence[Capacities],
-        kept: Sequence[int | None],
-        clients: Sequence[int],
-    ) -> Plan:
-        kinds = device_kinds(tables)
-        program = PatternProgram(problem, tables, kinds, kept, clients)
-        answer = None if program.too_large else program.solve(self._time_limit_s)
-        if answer is None:
-            return self._fallback.plan(problem, running)
-        found = complete_plan(problem, running, lay_out(answer.groups, kinds, kept))
-        if answer.proved:
+        if len(task.clients) <= (SETS_LIMIT_TWO_DEVICES if len(task.kinds) <= 2 else SETS_LIMIT):
+            return plan_by_all_sets(task)
+        program = PatternProgram(task)
+        answer = None if program.too_large else program.solve(Effort(self._time_limit_s, self._clock))
+        found = None if answer is None or answer.groups is None else task.plan(answer.groups)
+        if found is not None and answer is not None and answer.proved:
             return found
-        return max(found, self._fallback.plan(problem, running), key=lambda plan: (len(plan.clients), plan.accuracy))
+        return ManyClients(task, self._random, self._clock, self._time_budget_s).plan(found)
+
+
+def plan_by_all_sets(task: Task) -> Plan:
+    """The optimum, by looking at every set of clients on every device."""
+    return task.plan_at(_Sets(task).serving())
 
 
 class _Sets:
@@ -99,27 +81,14 @@ class _Sets:
     Worth of a set: clients first, then rate x accuracy, less a little for a change of variant.
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        tables: Sequence[Capacities],
-        kept: Sequence[int | None],
-        clients: Sequence[int],
-    ) -> None:
-        self._clients = clients
-        self._accuracy = problem.accuracy
-        self._kept = kept
-        self._kinds = device_kinds(tables)
-        rates = np.array([problem.clients[client].fps for client in clients])
-        budgets = np.array([problem.clients[client].budget_s for client in clients]).T
-        self._rate = sums_over_sets(rates)
-        self._mapped = sums_over_sets(np.full(len(clients), 1.0 + rates.sum()))
-        self._change = SAME * float(rates.sum())
-        tightest_s = least_over_sets(budgets)
-        self._servable = {
-            kind: servable_sets(table, self._rate, tightest_s)
-            for kind, table in dict(zip(self._kinds, tables, strict=True)).items()
-        }
+    def __init__(self, task: Task) -> None:
+        self._clients, self._accuracy = task.clients, task.problem.accuracy
+        self._kinds, self._kept = task.kinds, task.kept
+        self._rate = sums_over_sets(task.fps)
+        self._mapped = sums_over_sets(np.full(len(task.clients), task.mapping))
+        self._change = SAME * float(task.fps.sum())
+        tightest_s = least_over_sets(task.budgets_s.T)
+        self._servable = [servable_sets(table, self._rate, tightest_s) for table in task.tables]
         self._worths: dict[tuple[tuple[int, int | None], ...], Floats] = {}
 
     def serving(self) -> dict[int, tuple[int, list[int]]]:

@@ -9,17 +9,13 @@ small shortfall, depth first. It is the optimum when its shortfall is no more th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from scipy.optimize import linprog
 
-from jellyfish.control.capacity import Capacities
 from jellyfish.control.planners.layout import Group
-from jellyfish.control.planners.pricing import Floats, Ints
+from jellyfish.control.planners.linear import linear_programme
 from jellyfish.control.planners.set_search import Prices, Search
 from jellyfish.control.planners.subsets import least_over_sets, servable_sets, sums_over_sets
-from jellyfish.control.problem import Problem
+from jellyfish.control.planners.task import Floats, Ints, Task
 
 COLUMNS_PER_ROUND = 40
 SETS = 300
@@ -32,20 +28,14 @@ TINY = 1e-9
 class PricedSets:
     """One problem. Sets are bits of an index: bit i is the i-th of `clients`."""
 
-    def __init__(
-        self, problem: Problem, tables: Sequence[Capacities], kinds: Sequence[int], clients: Sequence[int]
-    ) -> None:
-        self._clients, self._kinds = clients, kinds
-        self._accuracy = np.array(problem.accuracy)
-        rates = np.array([problem.clients[client].fps for client in clients])
-        self._rate = sums_over_sets(rates)
-        self._tightest_s = least_over_sets(np.array([problem.clients[client].budget_s for client in clients]).T)
-        mapped = 1.0 + float(rates.sum())
-        self._mapped = mapped
-        self._tiny = TINY * mapped
-        self._table_of = dict(zip(kinds, tables, strict=True))
-        counted = sums_over_sets(np.full(len(clients), mapped))
-        self._servable = [servable_sets(table, self._rate, self._tightest_s) for table in self._table_of.values()]
+    def __init__(self, task: Task) -> None:
+        self._clients, self._kinds, self._accuracy = task.clients, task.kinds, task.accuracy
+        self._rate = sums_over_sets(task.fps)
+        self._mapped = task.mapping
+        self._tiny = TINY * task.mapping
+        tightest_s = least_over_sets(task.budgets_s.T)
+        counted = sums_over_sets(np.full(len(task.clients), task.mapping))
+        self._servable = [servable_sets(table, self._rate, tightest_s) for table in task.tables]
         self._values = [counted + self._best_accuracy(servable) * self._rate for servable in self._servable]
         for values in self._values:
             values[0] = -np.inf
@@ -107,20 +97,24 @@ class PricedSets:
         """Column generation: adds the sets worth most beyond their prices to `columns` until none is worth more."""
         count, kinds = len(self._clients), len(self._values)
         limits = np.array([1.0] * count + [float(self._kinds.count(kind)) for kind in range(kinds)] + [places])
+        programme, known = linear_programme(limits), set(columns)
         while True:
-            sets, of_kind = np.array([members for _, members in columns]), np.array([kind for kind, _ in columns])
-            inside = sets >> np.arange(count)[:, None] & 1
-            rows = np.concatenate([inside, of_kind == np.arange(kinds)[:, None], inside.sum(axis=0)[None]])
-            value = np.array([self._values[kind][members] for kind, members in columns])
-            answer = linprog(-value, A_ub=rows.astype(float), b_ub=limits, method="highs-ds")
-            dual = np.maximum(-np.asarray(answer.ineqlin.marginals), 0.0)
+            for kind, members in columns:
+                inside = np.flatnonzero(members >> np.arange(count) & 1)
+                rows = np.array([*inside, count + kind, count + kinds])
+                entries = np.array([1.0] * (len(inside) + 1) + [float(len(inside))])
+                programme.add(float(self._values[kind][members]), rows, entries)
+            solved = programme.solve()
+            assert solved is not None, "no sets at all are a solution"
+            dual = solved.prices
             prices = Prices(dual[:count], dual[count:-1], float(dual[-1]), places)
             dearest = sums_over_sets(prices.clients + prices.place)
             gains = [value - dearest - price for value, price in zip(self._values, prices.devices, strict=True)]
             added = {(kind, members) for kind, gain in enumerate(gains) for members in _most(gain, self._tiny)}
-            if added <= set(columns):
+            columns = sorted(added - known)
+            known |= added
+            if not columns:
                 return float(dual @ limits), prices
-            columns += sorted(added - set(columns))
 
 
 def _most(gain: Floats, least: float) -> list[int]:

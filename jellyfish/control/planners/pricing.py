@@ -8,18 +8,11 @@ programme goes over classes and counts, not over clients; numpy runs it for all 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from jellyfish.control.capacity import Capacities
-from jellyfish.control.problem import Problem
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from jellyfish.control.planners.task import Bools, Floats, Ints, Task
 
 FINEST_FPS = 0.01
 """Finest common unit of rates that is looked for."""
@@ -42,6 +35,18 @@ def rate_steps(fps: Floats, up: bool = True) -> tuple[Ints, float]:
     return steps.astype(np.int64), unit
 
 
+def dominated(variant: Ints, accuracy: Floats, room: Ints | Floats, eligible: Bools) -> Bools:
+    """(c,) whether another configuration has as much room and allows the same clients or more, with the same variant
+    or a more accurate one. Of equals the last stays.
+    """
+    allowed = eligible.astype(np.float32)
+    allows = allowed @ (1.0 - allowed).T == 0.0
+    as_good = allows & (room >= room[:, None]) & ((variant == variant[:, None]) | (accuracy > accuracy[:, None]))
+    later = np.arange(len(variant)) > np.arange(len(variant))[:, None]
+    found: Bools = (as_good & (~as_good.T | later)).any(axis=1)
+    return found
+
+
 class PricedGroups(NamedTuple):
     """Sets of clients, one per row."""
 
@@ -52,27 +57,29 @@ class PricedGroups(NamedTuple):
 
 
 class Pricing:
-    """One kind of device. Configurations are the pairs of variant and useful batch size that serve any client.
+    """One kind of device. Configurations are the pairs of variant and useful batch size that serve any client, less those
+    that another one matches or betters in all respects.
 
     Per configuration (c,): `variant` is its variant, `accuracy` what that has, `steps` the most steps of rate that it
     serves, and `rows` counts them: 0, 1, ... `eligible` (c, n): whose budgets allow it. `weights` (n,): steps
     of each client.
     """
 
-    def __init__(self, problem: Problem, clients: Sequence[int], table: Capacities, up: bool = True) -> None:
+    def __init__(self, task: Task, kind: int, up: bool = True) -> None:
         """`up`: see `rate_steps`."""
-        fps = np.array([problem.clients[client].fps for client in clients])
-        budgets = np.array([problem.clients[client].budget_s for client in clients])
+        table = task.tables[kind]
         pairs = [(m, b) for m, capacity in enumerate(table) for b in range(len(capacity.batches))]
-        self.weights, unit = rate_steps(fps, up)
-        self.variant = np.array([m for m, _ in pairs])
+        self.weights, unit = rate_steps(task.fps, up)
+        variant = np.array([m for m, _ in pairs])
         worst_s = np.array([table[m].worst_s[b] for m, b in pairs])
-        self.eligible = np.ascontiguousarray((budgets[:, self.variant] >= worst_s).T)
-        limits = np.array([min(table[m].rate_fps[b], float(fps.sum()) + 2.0 * unit) for m, b in pairs])
-        self.steps = np.ceil(limits / unit - 1e-9).astype(np.int64) - 1
-        useful = self.eligible.any(axis=1) & (self.steps >= self.weights.min())
-        self.variant, self.eligible, self.steps = self.variant[useful], self.eligible[useful], self.steps[useful]
-        self.accuracy = np.array(problem.accuracy)[self.variant]
+        eligible = (task.budgets_s[:, variant] >= worst_s).T
+        limits = np.array([min(table[m].rate_fps[b], float(task.fps.sum()) + 2.0 * unit) for m, b in pairs])
+        steps = np.ceil(limits / unit - 1e-9).astype(np.int64) - 1
+        useful = eligible.any(axis=1) & (steps >= self.weights.min())
+        useful &= ~dominated(variant, task.accuracy[variant], steps, eligible)
+        self.variant, self.steps = variant[useful], steps[useful]
+        self.eligible = np.ascontiguousarray(eligible[useful])
+        self.accuracy = task.accuracy[self.variant]
         self.rows = np.arange(len(self.variant))
 
     def best(self, profit: Floats, clients: Ints, rows: Ints, most_steps: int | None = None) -> PricedGroups:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jellyfish.control.planners.pricing import Floats, Ints
+from jellyfish.control.planners.task import Floats, Ints
 
 
 class Prices(NamedTuple):

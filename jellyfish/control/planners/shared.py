@@ -1,94 +1,42 @@
 """Time-sharing: a device runs several variants in turn, so that each client can have its own. Pure.
 
 A device repeats a cycle. In each it runs, for every variant in use, one batch of the frames that have come since that
-variant's last batch: at most floor(rate x cycle) + 1. So the longest cycle T is the least solution of
-T = sum of l_v(floor(F_v T) + 1) over the variants v in use, with F_v the sum of the rates on v. A frame may just miss
-its batch; it waits one cycle and then runs: its answer is there after at most T + l_v(batch), within its budget.
+variant's last batch. A frame may just miss its batch; it waits one cycle and then runs (`jellyfish.control.capacity`).
 
-For `jellyfish plan` only: the dispatcher runs one variant per device, so no server can carry out these plans yet.
+The search begins with the better of two plans: the best one with a single variant per device, and the running one as
+far as it still fits. Then one client after the other gets a better variant where it fits, until none does; after that
+a few clients at a time lose their places and get new ones, in another order, which is kept if it is no worse. The
+answer has never fewer clients, nor less accuracy, than the best plan with one variant per device.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 
-import msgspec
 import numpy as np
 
 from jellyfish.control.capacity import device_capacities, mappable_clients
 from jellyfish.control.planners.best import BestPlanner
+from jellyfish.control.planners.cycles import SAME, Cycles
 from jellyfish.control.planners.exchange import TIME_BUDGET_S
-from jellyfish.control.problem import DeviceOption, Plan, Problem
-from jellyfish.core import Variant
+from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
 
-BASE_SHARE = 0.5
+BASE_SHARE = 0.8
 """Of the time budget, for the plan with one variant per device that the search begins with."""
-PASSES = 20
-"""Rounds over all clients before the search ends by itself."""
-SAME = 1e-9
-
-
-class Share(msgspec.Struct, frozen=True):
-    """One variant's part of a device's cycle."""
-
-    variant: Variant
-    batch: int
-
-
-class SharedPlan(msgspec.Struct, frozen=True):
-    """One window's answer where devices share their time."""
-
-    cycles: dict[str, tuple[Share, ...]]
-    """Device -> what it runs in one cycle; empty where it is idle. A single share is a batch run again and again."""
-    cycle_s: dict[str, float]
-    """Device -> its longest cycle."""
-    clients: dict[str, str]
-    """Client -> device."""
-    variants: dict[str, Variant]
-    """Client -> variant."""
-    accuracy: float = 0.0
-    """As in `Plan`."""
-
-
-Counts = Mapping[int, Sequence[int]]
-"""Variant -> the clients on it."""
-
-
-def least_cycle(rates: Mapping[int, float], option: DeviceOption) -> tuple[float, dict[int, int]] | None:
-    """(longest cycle in seconds, batch per variant) of a device with these rates per variant; None if there is none.
-
-    Iterates from an empty cycle upwards: batches only grow, so it ends at the least solution or above the largest batch
-    of the profile. A batch counts with the longest time of all batches up to it, for a cycle may bring fewer frames.
-    """
-    batches = dict.fromkeys(rates, 1)
-    while True:
-        cycle_s = sum(max(option.latency_s[variant][:batch]) for variant, batch in batches.items())
-        needed = {variant: math.floor(rate * cycle_s + SAME) + 1 for variant, rate in rates.items()}
-        if any(count > len(option.latency_s[variant]) for variant, count in needed.items()):
-            return None
-        if needed == batches:
-            return cycle_s, batches
-        batches = needed
-
-
-def served(problem: Problem, option: DeviceOption, members: Counts) -> tuple[float, dict[int, int]] | None:
-    """`least_cycle` with these clients, if every one's budget allows it; else None."""
-    rates = {variant: sum(problem.clients[c].fps for c in clients) for variant, clients in members.items() if clients}
-    found = least_cycle(rates, option)
-    if found is None:
-        return None
-    cycle_s, batches = found
-    for variant, batch in batches.items():
-        worst_s = cycle_s + max(option.latency_s[variant][:batch])
-        if any(worst_s > problem.clients[client].budget_s[variant] for client in members[variant]):
-            return None
-    return found
+MOST_TAKEN = 5
+"""Clients that lose their places together."""
+NEIGHBOURS_ONLY = 0.5
+"""How often they are all of one device."""
+VAIN_ROUNDS = 12
+"""The search ends after so many rounds, and one more for each client, that brought nothing."""
+Place = tuple[int, int]
+Score = tuple[int, float]
+"""(clients mapped, sum of rate x accuracy)."""
 
 
 class SharedPlanner:
-    """Begins with the best plan of one variant per device and moves clients to better variants where these fit."""
+    """Better than one variant per device wherever clients differ. With an infinite time budget it is repeatable."""
 
     def __init__(
         self, seed: int, clock: Callable[[], float] = time.monotonic, time_budget_s: float = TIME_BUDGET_S
@@ -96,107 +44,158 @@ class SharedPlanner:
         self._base = BestPlanner(seed, clock, BASE_SHARE * time_budget_s)
         self._random = np.random.default_rng(seed)
         self._clock, self._time_budget_s = clock, time_budget_s
+        self.proved = False
+        """Whether no plan can be better than the last one: all clients have the best that they could have alone."""
+        self.bound = 0.0
+        """No plan that maps as many clients is more accurate than this."""
 
-    def plan(self, problem: Problem, running: Plan | None) -> SharedPlan:
-        """A feasible plan that maps no fewer clients, and is no less accurate, than one variant per device allows."""
+    def plan(self, problem: Problem, running: Plan | None) -> Plan:
+        """A feasible plan."""
         ends_s = self._clock() + self._time_budget_s
-        search = _Sharing(problem, self._base.plan(problem, running))
-        for _ in search.run(self._random):
+        base = self._base.plan(problem, running)
+        search = _Search(problem, base, running, self._random)
+        for _ in search.run():
             if self._clock() >= ends_s:
                 break
-        return search.plan()
+        self.bound = search.bound
+        found = search.plan(base)
+        found = found if (len(found.clients), found.accuracy) >= (len(base.clients), base.accuracy) else base
+        self.proved = len(found.clients) == found.mappable and found.accuracy >= self.bound - SAME
+        return found
 
 
-class _Sharing:
-    """Places of clients: (device, variant), by index. A device with one variant needs no cycle: see `_fits`."""
+class _Search:
+    def __init__(self, problem: Problem, base: Plan, running: Plan | None, chance: np.random.Generator) -> None:
+        self._problem, self._random = problem, chance
+        self._cycles = Cycles(problem)
+        self._accuracy = np.array(problem.accuracy)
+        self._alone = self._cycles.alone()
+        mappable = mappable_clients(problem, device_capacities(problem.devices))
+        self._mappable = [client for client in mappable if self._alone[client].any()]
+        self._asked_fps = sum(problem.clients[client].fps for client in mappable)
+        self._most: list[float] = np.where(self._alone, self._accuracy, 0.0).max(axis=1, initial=0.0).tolist()
+        self._restore(self._places(running))
+        self._best, kept = dict(self._cycles.place), self._score()
+        self._restore(self._places(base))
+        if self._score() > (kept[0], kept[1] + SAME):
+            self._best = dict(self._cycles.place)
+        else:
+            self._restore(self._best)
 
-    def __init__(self, problem: Problem, base: Plan) -> None:
-        self._problem = problem
-        devices = {option.device: index for index, option in enumerate(problem.devices)}
-        variants = {variant: index for index, variant in enumerate(problem.variants)}
-        self._members: list[dict[int, list[int]]] = [{} for _ in devices]
-        self._place: dict[int, tuple[int, int]] = {}
-        for index, client in enumerate(problem.clients):
-            if client.client in base.clients:
-                device = base.clients[client.client]
-                self._put(index, devices[device], variants[base.devices[device].variant])
+    @property
+    def bound(self) -> float:
+        """Accuracy if each client had what it could have without the others."""
+        most = sum(self._problem.clients[client].fps * self._most[client] for client in self._mappable)
+        return most / self._asked_fps if self._asked_fps else 0.0
 
-    def run(self, chance: np.random.Generator) -> Iterator[None]:
-        """Better places for one client after the other, until a whole pass finds none; yields after each client."""
-        for _ in range(PASSES):
-            changed = False
-            for client in chance.permutation(len(self._problem.clients)).tolist():
-                changed |= self._improve(client)
+    def run(self) -> Iterator[None]:
+        """Better places, until no more come of it; yields after each step."""
+        yield from self._pass()
+        best, vain = self._keep(), 0
+        while vain < VAIN_ROUNDS + len(self._mappable) and (wanting := self._wanting()):
+            before, places = self._score(), dict(self._cycles.place)
+            self._exchange(int(self._random.choice(wanting)))
+            score = self._score()
+            if score < (before[0], before[1] - SAME):
+                self._restore(places)
+            vain += 1
+            if score > (best[0], best[1] + SAME):
+                best, vain = self._keep(), 0
+            yield
+        self._restore(self._best)
+
+    def _pass(self) -> Iterator[None]:
+        """Each client in turn, until a whole round brings nothing."""
+        improved = True
+        while improved:
+            improved = False
+            for client in self._random.permutation(self._mappable).tolist():
+                improved |= self._improve(client)
                 yield
-            if not changed:
-                return
+
+    def _wanting(self) -> list[int]:
+        """Clients that could have more accuracy if they were alone."""
+        place, most, accuracy = self._cycles.place, self._most, self._problem.accuracy
+        return [
+            client
+            for client in self._mappable
+            if client not in place or most[client] > accuracy[place[client][1]] + SAME
+        ]
+
+    def _exchange(self, first: int) -> None:
+        """`first`, which wants a better place, and some others, mostly of its device, are placed anew."""
+        others = [client for client in self._cycles.place if client != first]
+        if first in self._cycles.place and self._random.random() < NEIGHBOURS_ONLY:
+            device, _ = self._cycles.place[first]
+            others = [client for clients in self._cycles.members[device].values() for client in clients - {first}]
+        count = min(int(self._random.integers(1, MOST_TAKEN)), len(others))
+        chosen = [first, *self._random.choice(sorted(others), count, replace=False).tolist()] if others else [first]
+        for client in chosen:
+            self._cycles.take(client)
+        for client in (*chosen, *self._random.permutation(chosen).tolist()):
+            self._improve(client)
 
     def _improve(self, client: int) -> bool:
-        """Put `client` where it gets the most accurate variant that fits; whether that is better than now."""
-        place = self._place.get(client)
-        accuracy = self._problem.accuracy
-        least = -1.0 if place is None else accuracy[place[1]]
-        better = [variant for variant in range(len(accuracy)) if accuracy[variant] > least + SAME]
+        """Put `client` where it gets the most accurate variant that fits, for the least time; whether it is better."""
+        place = self._cycles.place.get(client)
+        least = -1.0 if place is None else self._accuracy[place[1]]
+        wanted = self._alone[client] & (self._accuracy > least + SAME)
+        if not wanted.any():
+            return False
+        self._cycles.take(client)
+        devices, variants, longer_s = self._cycles.options(client, wanted)
+        if len(devices):
+            best = np.lexsort((longer_s, -self._accuracy[variants]))[0]
+            self._cycles.put(client, int(devices[best]), int(variants[best]))
+            return True
         if place is not None:
-            self._members[place[0]][place[1]].remove(client)
-        for variant in sorted(better, key=lambda each: -accuracy[each]):
-            for device in range(len(self._members)):
-                if self._fits(device, variant, client) and (place is None or self._stays(place[0])):
-                    self._put(client, device, variant)
-                    return True
-        if place is not None:
-            self._members[place[0]][place[1]].append(client)
+            self._cycles.put(client, *place)
         return False
 
-    def _fits(self, device: int, variant: int, client: int) -> bool:
-        members = {**self._members[device], variant: [*self._members[device].get(variant, []), client]}
-        return self._feasible(device, members)
+    def _score(self) -> Score:
+        placed, clients, accuracy = self._cycles.place, self._problem.clients, self._problem.accuracy
+        return len(placed), sum(clients[c].fps * accuracy[v] for c, (_, v) in placed.items())
 
-    def _stays(self, device: int) -> bool:
-        return self._feasible(device, self._members[device])
+    def _keep(self) -> Score:
+        self._best = dict(self._cycles.place)
+        return self._score()
 
-    def _feasible(self, device: int, members: Counts) -> bool:
-        """By cycle; or, on one variant, by the rule for one variant per device, which allows more."""
-        option = self._problem.devices[device]
-        used = [variant for variant, clients in members.items() if clients]
-        if not used or served(self._problem, option, {variant: members[variant] for variant in used}) is not None:
-            return True
-        return len(used) == 1 and self._single(option, used[0], members[used[0]]) is not None
+    def _places(self, plan: Plan | None) -> dict[int, Place]:
+        if plan is None:
+            return {}
+        devices = {option.device: index for index, option in enumerate(self._problem.devices)}
+        variants = {variant: index for index, variant in enumerate(self._problem.variants)}
+        places = {}
+        for index, client in enumerate(self._problem.clients):
+            device, variant = plan.clients.get(client.client), plan.variant_of(client.client)
+            if device in devices and variant in variants:
+                places[index] = devices[device], variants[variant]
+        return places
 
-    def _single(self, option: DeviceOption, variant: int, clients: Sequence[int]) -> int | None:
-        rate = sum(self._problem.clients[client].fps for client in clients)
-        tightest_s = min(self._problem.clients[client].budget_s[variant] for client in clients)
-        for batch, seconds in enumerate(option.latency_s[variant], start=1):
-            if rate < batch / seconds and 2.0 * seconds <= tightest_s:
-                return batch
-        return None
+    def _restore(self, places: dict[int, Place]) -> None:
+        """Put everybody where `places` says, as far as that fits."""
+        current = self._cycles.place
+        for client in [client for client, place in current.items() if places.get(client) != place]:
+            self._cycles.take(client)
+        for client, place in places.items():
+            if client not in self._cycles.place:
+                self._cycles.put(client, *place)
 
-    def _put(self, client: int, device: int, variant: int) -> None:
-        self._members[device].setdefault(variant, []).append(client)
-        self._place[client] = (device, variant)
-
-    def plan(self) -> SharedPlan:
-        """The plan found so far."""
-        problem = self._problem
-        cycles: dict[str, tuple[Share, ...]] = {}
-        cycle_s: dict[str, float] = {}
-        for option, members in zip(problem.devices, self._members, strict=True):
-            used = {variant: clients for variant, clients in members.items() if clients}
-            found = served(problem, option, used)
-            if found is None:
-                ((variant, clients),) = used.items()
-                batch = self._single(option, variant, clients) or 1
-                found = option.latency_s[variant][batch - 1], {variant: batch}
-            cycle_s[option.device] = found[0]
-            cycles[option.device] = tuple(
-                Share(problem.variants[variant], batch) for variant, batch in found[1].items()
-            )
-        earned = sum(problem.clients[c].fps * problem.accuracy[variant] for c, (_, variant) in self._place.items())
-        asked = sum(problem.clients[c].fps for c in mappable_clients(problem, device_capacities(problem.devices)))
-        return SharedPlan(
-            cycles,
-            cycle_s,
-            {problem.clients[c].client: problem.devices[device].device for c, (device, _) in self._place.items()},
-            {problem.clients[c].client: problem.variants[variant] for c, (_, variant) in self._place.items()},
-            earned / asked if asked else 0.0,
+    def plan(self, base: Plan) -> Plan:
+        """The plan found; devices without clients stay as in `base`."""
+        problem, cycles = self._problem, self._cycles
+        devices = {}
+        for index, option in enumerate(problem.devices):
+            cycle_s, batches = cycles.grown(index)
+            shares = [Share(problem.variants[variant], batch) for variant, batch in sorted(batches.items())]
+            first, *others = shares or [Share(base.devices[option.device].variant, 1)]
+            devices[option.device] = DevicePlan(first.variant, first.batch, tuple(others), cycle_s if shares else None)
+        placed = {problem.clients[client].client: place for client, place in sorted(cycles.place.items())}
+        mappable = mappable_clients(problem, device_capacities(problem.devices))
+        return Plan(
+            devices,
+            {client: problem.devices[device].device for client, (device, _) in placed.items()},
+            len(mappable),
+            self._score()[1] / self._asked_fps if self._asked_fps else 0.0,
+            {client: problem.variants[variant] for client, (_, variant) in placed.items()},
         )

@@ -1,0 +1,129 @@
+"""What does care cost, and what does it buy? Miss rate against accuracy over the knob's values, in virtual time.
+
+    python benchmarks/care.py [--seconds 30] [--seeds 5] [--care 0 0.5 1 2] [--plot docs/care.png]
+
+Each scenario runs with every seed at every care; the figures are those of all its frames together. A frame's accuracy is
+that of the variant that ran on it, or of the resolution that it was sent at if that is smaller: it is scaled up then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from jellyfish.config import DEFAULT_CARE
+from jellyfish.core import Outcome, Variant
+from jellyfish.modes.simulate import run_scenario
+from jellyfish.results.records import FrameRecord
+from jellyfish.simulation.model import Model, load_model
+from jellyfish.simulation.scenario import Clients, Device, Scenario
+
+CARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+ONE, TWO, CPU = (Device("gpu-0"),), (Device("gpu-0"), Device("gpu-1")), (Device("cpu", "cpu"),)
+SCENARIOS = {
+    "near the limit": (ONE, (Clients("a", 2, 15.0, 100.0, "20mbps"),)),
+    "many on one device": (ONE, (Clients("a", 4, 25.0, 100.0, "20mbps"), Clients("b", 2, 15.0, 100.0, "20mbps"))),
+    "LTE-like uplinks": (TWO, (Clients("a", 4, 15.0, 100.0, "lte", 10.0), Clients("b", 4, 25.0, 150.0, "lte", 10.0))),
+    "tight SLO on a CPU": (CPU, (Clients("a", 2, 25.0, 75.0, "lte"),)),
+    "overload": (ONE, (Clients("a", 12, 25.0, 75.0, "wifi"),)),
+    "comfortable": (ONE, (Clients("a", 2, 15.0, 150.0, "wifi"),)),
+}
+"""Devices and clients of each."""
+
+
+class Figures(NamedTuple):
+    """What came of a scenario's frames."""
+
+    miss_rate: float
+    f1: float
+    """Mean over the frames answered on time."""
+
+    @property
+    def value(self) -> float:
+        """Goodput x accuracy: mean F1 over all captured frames, a missed one counting 0."""
+        return (1 - self.miss_rate) * self.f1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--care", type=float, nargs="+", default=CARES)
+    parser.add_argument("--plot", type=Path, help="Write the curve here, as PNG or SVG.")
+    arguments = parser.parse_args()
+    found: dict[str, dict[float, Figures]] = {}
+    for name, (devices, clients) in SCENARIOS.items():
+        found[name] = {}
+        for care in arguments.care:
+            records = []
+            for seed in range(arguments.seeds):
+                records += run(Scenario(name, arguments.seconds, devices, clients, seed, care=care))
+            found[name][care] = figures(records, load_model(devices[0].model))
+    Console(width=110).print(table(found))
+    if arguments.plot:
+        plot(found, arguments.plot)
+
+
+def run(scenario: Scenario) -> list[FrameRecord]:
+    """The frames of one simulated run."""
+    decoder = msgspec.json.Decoder(FrameRecord)
+    with tempfile.TemporaryDirectory() as folder:
+        run_scenario(scenario, Path(folder) / "run")
+        return [decoder.decode(line) for line in (Path(folder) / "run" / "frames.jsonl").read_bytes().splitlines()]
+
+
+def figures(records: list[FrameRecord], model: Model) -> Figures:
+    by_name = {variant.name: variant for variant in model.variants}
+    on_time = [record for record in records if record.outcome is Outcome.ON_TIME]
+    return Figures(
+        1 - len(on_time) / len(records), sum(f1(record, by_name, model) for record in on_time) / len(on_time)
+    )
+
+
+def f1(record: FrameRecord, by_name: dict[str, Variant], model: Model) -> float:
+    """F1 of a frame answered on time."""
+    variant = by_name[str(record.variant)]
+    return model.accuracy(Variant(min(variant.resolution, int(record.resolution or 0)), variant.network))
+
+
+def table(found: dict[str, dict[float, Figures]]) -> Table:
+    shown = Table(title="frames missed (%) | F1 of on-time frames | mean F1 over all frames, a missed one counting 0")
+    shown.add_column("care", justify="right")
+    for name in found:
+        shown.add_column(name, justify="right")
+    for care in next(iter(found.values())):
+        cells = (scenario[care] for scenario in found.values())
+        shown.add_row(
+            f"{care:g}", *(f"{100 * cell.miss_rate:.2f} | {cell.f1:.3f} | {cell.value:.4f}" for cell in cells)
+        )
+    return shown
+
+
+def plot(found: dict[str, dict[float, Figures]], path: Path) -> None:
+    """Miss rate against accuracy, one line per scenario, its points the values of the knob."""
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6.4, 4.0), layout="constrained")
+    for name, curve in found.items():
+        (line,) = axes.plot(
+            [100 * point.miss_rate for point in curve.values()],
+            [point.f1 for point in curve.values()],
+            ".-",
+            label=name,
+        )
+        for care, point in curve.items():
+            if care == DEFAULT_CARE:
+                axes.plot(100 * point.miss_rate, point.f1, "o", color=line.get_color(), markersize=9)
+    axes.set(xlabel="frames missed (%)", ylabel="F1 of the on-time frames", xscale="symlog", xlim=(0, None))
+    axes.legend(title=f"large dot: care {DEFAULT_CARE:g}")
+    figure.savefig(path, dpi=80)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Clients on devices that run several variants in turn: what fits where, for all devices and variants at once. Pure.
+
+Source of the model: `jellyfish.control.capacity`. A device's batches are the least that take all frames of a cycle: T
+is the least solution of T = sum of l_v(floor(F_v T) + 1) over the variants v in use, with F_v the sum of the rates on
+v. It is found from below: batches only grow, so that ends at the least solution, or above the largest batch of the
+profile, whose time is infinite.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.control.problem import Problem
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+SAME = 1e-9
+
+
+class Cycles:
+    """Who is where, so kept that a place for one more client is found quickly. Clients, devices, variants by index."""
+
+    def __init__(self, problem: Problem) -> None:
+        tables = [option.latency_s for option in problem.devices]
+        self._largest = max((len(row) for table in tables for row in table), default=0)
+        # A batch counts with the longest time of all batches up to it, for a cycle may bring fewer frames.
+        self._seconds = np.full((len(tables), len(problem.variants), self._largest + 2), np.inf)
+        self._seconds[:, :, 0] = 0.0
+        for device, table in enumerate(tables):
+            for variant, row in enumerate(table):
+                self._seconds[device, variant, 1 : len(row) + 1] = np.maximum.accumulate(row)
+        self._rows: list[list[list[float]]] = self._seconds.tolist()
+        self._fps = [client.fps for client in problem.clients]
+        self._budget_s = [client.budget_s for client in problem.clients]
+        shape = len(tables), len(problem.variants)
+        self._rates = np.zeros(shape)
+        self._tightest_s = np.full(shape, np.inf)
+        self._batches: Integers = np.zeros(shape, dtype=np.int64)
+        self._cycle_s = np.zeros(len(tables))
+        self.members: list[dict[int, set[int]]] = [{} for _ in tables]
+        """Per device: variant -> clients on it."""
+        self.place: dict[int, tuple[int, int]] = {}
+        """Client -> (device, variant)."""
+
+    def alone(self) -> NDArray[np.bool_]:
+        """[client, variant]: whether some device could serve the client with the variant, had it no other client."""
+        fps, budget_s = np.array(self._fps), np.array(self._budget_s).reshape(len(self._fps), self._rates.shape[1])
+        possible = np.zeros(budget_s.shape, dtype=bool)
+        counts = np.arange(1, self._largest + 1)
+        for seconds in np.unique(self._seconds[:, :, 1:-1], axis=0):
+            keeps_up = fps[:, None, None] * seconds < counts
+            possible |= (keeps_up & (2.0 * seconds <= budget_s[:, :, None])).any(axis=2)
+        return possible
+
+    def options(self, client: int, wanted: NDArray[np.bool_]) -> tuple[Integers, Integers, Floats]:
+        """(devices, variants, longer cycle in seconds) of the places that fit `client`, among the variants `wanted`."""
+        fps, budget_s = self._fps[client], np.array(self._budget_s[client])
+        at = np.ix_(range(len(self._rows)), range(len(budget_s)))
+        running_s = self._seconds[*at, self._batches]
+        first_s = np.where(self._batches > 0, running_s, self._seconds[:, :, 1])
+        least_s = self._cycle_s[:, None] + first_s - running_s
+        slack_s = (self._tightest_s - running_s).min(axis=1)
+        possible = wanted & (least_s + first_s <= budget_s) & (least_s <= slack_s[:, None])
+        devices, variants = np.nonzero(possible)
+        if not len(devices):
+            return devices, variants, np.empty(0)
+        rows = np.arange(len(devices))
+        rates, tightest_s, batches = self._rates[devices], self._tightest_s[devices], self._batches[devices]
+        rates[rows, variants] += fps
+        tightest_s[rows, variants] = np.minimum(tightest_s[rows, variants], budget_s[variants])
+        batches[rows, variants] = np.maximum(batches[rows, variants], 1)
+        used = np.flatnonzero(batches.any(axis=0))
+        seconds = self._seconds[devices[:, None], used]
+        cycle_s, fits = self._solve(seconds, rates[:, used], tightest_s[:, used], batches[:, used])
+        return devices[fits], variants[fits], (cycle_s - self._cycle_s[devices])[fits]
+
+    def _solve(
+        self, seconds: Floats, rates: Floats, tightest_s: Floats, batches: Integers
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """(cycle, whether it is within all budgets) per row, from `batches` upwards, which are not too large."""
+        while True:
+            own_s = np.take_along_axis(seconds, batches[:, :, None], axis=2)[:, :, 0]
+            cycle_s = own_s.sum(axis=1)
+            possible = (cycle_s[:, None] + own_s <= tightest_s).all(axis=1)
+            frames = rates * np.where(possible, cycle_s, 0.0)[:, None] + SAME
+            needed = np.maximum(np.minimum(frames, self._largest).astype(np.int64) + (rates > 0.0), batches)
+            if np.array_equal(needed, batches):
+                return cycle_s, possible
+            batches = needed
+
+    def put(self, client: int, device: int, variant: int) -> bool:
+        """Give `client` this place; False, and nothing has changed, if it does not fit."""
+        members = self.members[device].setdefault(variant, set())
+        members.add(client)
+        start = {
+            each: int(self._batches[device, each]) or 1 for each, clients in self.members[device].items() if clients
+        }
+        found = self._settled(device, start)
+        if found is None:
+            members.remove(client)
+            return False
+        self.place[client] = device, variant
+        self._rates[device, variant] += self._fps[client]
+        self._tightest_s[device, variant] = min(self._tightest_s[device, variant], self._budget_s[client][variant])
+        self._enter(device, found)
+        return True
+
+    def take(self, client: int) -> tuple[int, int] | None:
+        """Take `client` away from its place, which is returned. The others on the device only gain by it."""
+        place = self.place.pop(client, None)
+        if place is None:
+            return None
+        device, variant = place
+        left = self.members[device][variant]
+        left.remove(client)
+        self._rates[place] = sum(self._fps[each] for each in left)
+        self._tightest_s[place] = min((self._budget_s[each][variant] for each in left), default=math.inf)
+        found = self._settled(device, {each: 1 for each, clients in self.members[device].items() if clients})
+        assert found is not None
+        self._enter(device, found)
+        return place
+
+    def grown(self, device: int) -> tuple[float, dict[int, int]]:
+        """(longest cycle, batches) of `device`, with larger batches where its clients' budgets have room for them.
+
+        Up to one frame of each client: cameras are not spaced evenly, their frames may come together.
+        """
+        batches = {each: int(self._batches[device, each]) for each, on_it in self.members[device].items() if on_it}
+        for variant in batches:
+            while batches[variant] < min(len(self.members[device][variant]), self._largest):
+                larger = self._settled(device, {**batches, variant: batches[variant] + 1})
+                if larger is None:
+                    break
+                batches = larger
+        return sum(self._rows[device][variant][batch] for variant, batch in batches.items()), batches
+
+    def _settled(self, device: int, batches: dict[int, int]) -> dict[int, int] | None:
+        """The least batches from `batches` upwards that serve the device's clients; None if none do."""
+        rows = self._rows[device]
+        rates = {variant: sum(self._fps[each] for each in self.members[device][variant]) for variant in batches}
+        while True:
+            cycle_s = sum(rows[variant][batch] for variant, batch in batches.items())
+            for variant, batch in batches.items():
+                worst_s = cycle_s + rows[variant][batch]
+                if any(worst_s > self._budget_s[each][variant] for each in self.members[device][variant]):
+                    return None
+            needed = {
+                variant: max(batch, min(int(rates[variant] * cycle_s + SAME), self._largest) + 1)
+                for variant, batch in batches.items()
+            }
+            if needed == batches:
+                return batches
+            batches = needed
+
+    def _enter(self, device: int, batches: dict[int, int]) -> None:
+        self._batches[device] = 0
+        for variant, batch in batches.items():
+            self._batches[device, variant] = batch
+        self._cycle_s[device] = sum(self._rows[device][variant][batch] for variant, batch in batches.items())

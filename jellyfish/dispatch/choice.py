@@ -1,0 +1,160 @@
+"""Which frames does a free device run next, and with which variant? Pure: slacks and latencies in, a choice out.
+
+A frame's slack is the time left until its deadline, in seconds of a device that keeps to its profile. The choice is
+made in this order, each step only if the one before finds nothing:
+
+1. **As planned, and nobody late.** Lanes take turns: the one whose last batch is longest ago runs, as many frames as it
+   may, if everyone who waits can still be on time; else the next lane.
+2. **Narrower, and nobody late.** One batch on a quicker variant lets all others run as planned: the one that costs
+   least accuracy.
+3. **Narrower, and all the others as quick as can be.**
+4. **Overload.** Some frame must be lost: the batch that serves most frames per second of device time, by turns.
+
+**Taking turns keeps the planned bound.** Let a lane's batches of up to b frames take l(b), and T be the sum of l(b)
+over all lanes; let at most b frames come to a lane in any time T (the planner sees to b > rate x T, which is enough for
+frames that are evenly spaced). Suppose a frame finds its lane's batch just begun. Until its own batch begins each other
+lane runs at most once: after its turn, its last batch is the newer one. All that takes at most T, the frames that have
+come to its lane fit into one batch, and so the frame is answered within T + l(b), which the planner holds against its
+client's budget. Step 1 never leaves this order within the bound: lanes that fit into one batch each can be served on
+time in order of their earliest deadlines whenever in any order (Jackson, 1955), and that is the order that is looked
+ahead with. Nothing in the argument asks what a batch runs, only that it takes no longer than l(b): so a batch of few
+frames may run on a better variant that takes no longer than the full one would have.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from jellyfish.dispatch.lanes import Lane, Way
+
+
+class Waiting(NamedTuple):
+    """A lane and the slacks of its frames, rising; each leaves room for one frame on the lane's quickest way."""
+
+    lane: Lane
+    slacks_s: Sequence[float]
+
+
+class Choice(NamedTuple):
+    """Run the frames `start` to `start + size` of a lane; the ones before `start` are to be given up."""
+
+    lane: int
+    start: int
+    size: int
+    way: Way
+
+
+def choose(waiting: Sequence[Waiting]) -> Choice | None:
+    """The next batch; None when nobody waits. `waiting`: in order of turn, lanes without frames left out."""
+    if not waiting:
+        return None
+    planned = [_Line(each.slacks_s, each.lane.planned) for each in waiting]
+    choice = _as_planned(waiting, planned)
+    if choice is not None:
+        return choice
+    if any(each.lane.quicker for each in waiting):
+        quickest = [_Line(each.slacks_s, each.lane.quickest) for each in waiting]
+        choice = _narrowed(waiting, planned) or _narrowed(waiting, quickest)
+    return choice or _most_efficient(waiting)
+
+
+class _Line:
+    """Frames that run one after the other in one way, looked ahead at."""
+
+    def __init__(self, slacks_s: Sequence[float], way: Way) -> None:
+        self.slacks_s, self.latency_s, self.accuracy = slacks_s, way.latency_s, way.accuracy
+
+    @cached_property
+    def latest_s(self) -> list[float]:
+        """Entry j: the latest time at which the device may begin to serve the frames from j on, all on time.
+
+        Exact for batches in order of deadline: with a first batch of b, it has to finish before its own earliest
+        deadline and before the latest start of the frames behind it; the best b counts.
+        """
+        frames = len(self.slacks_s)
+        latest = [float("inf")] * (frames + 1)
+        for first in range(frames - 1, -1, -1):
+            slack, best = self.slacks_s[first], -float("inf")
+            for latency, behind in zip(self.latency_s, latest[first + 1 :], strict=False):
+                best = max(best, (behind if behind < slack else slack) - latency)
+            latest[first] = best
+        return latest
+
+
+def _as_planned(waiting: Sequence[Waiting], lines: Sequence[_Line]) -> Choice | None:
+    for index, (lane, slacks_s) in enumerate(waiting):
+        latency_s = lane.planned.latency_s
+        for size in range(min(len(latency_s), len(slacks_s)), 0, -1):
+            if latency_s[size - 1] <= slacks_s[0] and _rest_in_time(lines, index, size, latency_s[size - 1]):
+                return Choice(index, 0, size, _with_time_to_spare(lane, slacks_s, lines, index, size))
+    return None
+
+
+def _with_time_to_spare(lane: Lane, slacks_s: Sequence[float], lines: Sequence[_Line], index: int, size: int) -> Way:
+    """The most accurate way that nobody is late for and that takes no longer than the plan allots to the lane."""
+    for way in lane.better:
+        seconds = way.latency_s[size - 1]
+        allotted = way.p99_s[size - 1] <= lane.allotted_s
+        if allotted and seconds <= slacks_s[0] and _rest_in_time(lines, index, size, seconds):
+            return way
+    return lane.planned
+
+
+def _narrowed(waiting: Sequence[Waiting], lines: Sequence[_Line]) -> Choice | None:
+    """The batch after which all others can be on time in the ways of `lines`, for the most accuracy in all."""
+    best: Choice | None = None
+    best_gain = -float("inf")
+    for index, (lane, slacks_s) in enumerate(waiting):
+        for size in range(min(len(lane.planned.latency_s), len(slacks_s)), 0, -1):
+            for way in (lane.planned, *lane.quicker):
+                gain = size * (way.accuracy - lines[index].accuracy)
+                if gain <= best_gain:
+                    break
+                seconds = way.latency_s[size - 1]
+                if seconds <= slacks_s[0] and _rest_in_time(lines, index, size, seconds):
+                    best, best_gain = Choice(index, 0, size, way), gain
+                    break
+    return best
+
+
+def _rest_in_time(lines: Sequence[_Line], index: int, size: int, begin_s: float) -> bool:
+    """Whether all but the first `size` of line `index` can be on time when the device is free at `begin_s`.
+
+    One line is looked at exactly. Several are served in order of their earliest deadlines, in the largest batches.
+    """
+    positions = [size if each == index else 0 for each in range(len(lines))]
+    while True:
+        left = [each for each, line in enumerate(lines) if positions[each] < len(line.slacks_s)]
+        if not left:
+            return True
+        if len(left) == 1:
+            return begin_s <= lines[left[0]].latest_s[positions[left[0]]]
+        urgent = min(left, key=lambda each: lines[each].slacks_s[positions[each]])
+        line, position = lines[urgent], positions[urgent]
+        fitting = bisect_right(line.latency_s, line.slacks_s[position] - begin_s)
+        if fitting == 0:
+            return False
+        batch = min(fitting, len(line.slacks_s) - position)
+        begin_s += line.latency_s[batch - 1]
+        positions[urgent] += batch
+
+
+def _most_efficient(waiting: Sequence[Waiting]) -> Choice:
+    """The batch that serves most frames per second of device time, when some frame must be lost anyway.
+
+    Plain earliest-deadline-first shrinks its batches to what the most urgent frame allows and so loses still more.
+    For each size the most urgent frames that make it are meant; the ones before them could not be served after
+    this batch either. Rules that look further ahead (most frames served from the queue as it stands, then least
+    device time) did worse in simulation: the queue does not stay as it stands.
+    """
+    lane, slacks_s = waiting[0]
+    way = lane.quickest
+    best, best_rate = (0, 1), 0.0
+    for size, latency in enumerate(way.latency_s[: len(slacks_s)], start=1):
+        start = bisect_left(slacks_s, latency)
+        if start + size <= len(slacks_s) and size / latency > best_rate:
+            best, best_rate = (start, size), size / latency
+    return Choice(0, *best, way)

@@ -1,0 +1,106 @@
+"""A device's plan as its queue needs it: a lane per planned variant, and the variants that may run in its place. Pure.
+
+A network of many sizes switches per batch at no cost, so what runs need not be what was planned: a batch that would be
+late runs on a quicker variant, one with time to spare on a better one. Frames were scaled for the planned resolution;
+what stands in for it has no larger one, for an image that is enlarged does not gain the larger size's accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from jellyfish.control.problem import DevicePlan, Share
+from jellyfish.core import Variant
+from jellyfish.profile.table import LatencyProfile
+
+
+class Way(NamedTuple):
+    """A variant that frames may be run with."""
+
+    variant: Variant
+    accuracy: float
+    latency_s: Sequence[float]
+    """What a batch of one, two, ... takes, as profiled: the median; never falling."""
+    p99_s: Sequence[float]
+    """What nearly none takes longer than."""
+
+
+class Lane(NamedTuple):
+    """Frames that were planned for the same variant: they wait together and run together."""
+
+    planned: Way
+    batch: int
+    """The plan's largest batch. More frames may run together where they have come together."""
+    quicker: tuple[Way, ...] = ()
+    """What may stand in, each one less accurate and quicker than the one before."""
+    better: tuple[Way, ...] = ()
+    """More accurate ways, the best first."""
+
+    @property
+    def quickest(self) -> Way:
+        """The way for frames with the least time."""
+        return self.quicker[-1] if self.quicker else self.planned
+
+    @property
+    def allotted_s(self) -> float:
+        """The longest time that the plan counts with for one batch of this lane."""
+        return self.planned.p99_s[self.batch - 1]
+
+
+def make_lanes(
+    plan: DevicePlan,
+    clients: Mapping[Variant, int],
+    profile: LatencyProfile,
+    accuracy: Mapping[Variant, float],
+    max_batch: int,
+) -> tuple[Lane, ...]:
+    """The lanes of `plan`. `clients`: how many are on each variant; `accuracy`: of the variants that may stand in.
+
+    A worst case of one cycle and one batch holds where the frames that wait fit into one batch. One frame of each
+    client can: taken together they are sooner done than one after the other.
+    """
+    lanes = []
+    for share in plan.shares:
+        most = min(max(share.batch, clients.get(share.variant, 0)), max(max_batch, share.batch))
+        lanes.append(_lane(share, most, profile, accuracy))
+    return tuple(lanes)
+
+
+def lane_of(lanes: Sequence[Lane], variant: Variant | None, profile: LatencyProfile) -> int:
+    """Index of the lane for a frame that was planned for `variant`, maybe by an earlier plan, or for none.
+
+    The slowest lane that is no slower than its own variant; the quickest lane if there is none such.
+    """
+    times = [lane.planned.latency_s[0] for lane in lanes]
+    for index, lane in enumerate(lanes):
+        if lane.planned.variant == variant:
+            return index
+    own_s = 0.0 if variant is None else profile.of(variant).p50_s[0]
+    allowed = [index for index, seconds in enumerate(times) if seconds <= own_s]
+    return max(allowed, key=times.__getitem__) if allowed else min(range(len(times)), key=times.__getitem__)
+
+
+def _lane(share: Share, most: int, profile: LatencyProfile, accuracy: Mapping[Variant, float]) -> Lane:
+    def way(variant: Variant) -> Way:
+        entry = profile.of(variant)
+        p50_s, p99_s = (tuple(accumulate(row[:most], max)) for row in (entry.p50_s, entry.p99_s))
+        return Way(variant, accuracy.get(variant, 0.0), p50_s, p99_s)
+
+    planned = way(share.variant)
+    if share.variant not in accuracy:
+        return Lane(planned, share.batch)
+    others = [way(each) for each in accuracy if each.resolution <= share.variant.resolution and each != share.variant]
+    others.sort(key=lambda each: -each.accuracy)
+    quicker: list[Way] = []
+    for other in others:
+        slower = quicker[-1] if quicker else planned
+        if other.accuracy <= planned.accuracy and _is_quicker(other, slower):
+            quicker.append(other)
+    better = tuple(other for other in others if other.accuracy > planned.accuracy)
+    return Lane(planned, share.batch, tuple(quicker), better)
+
+
+def _is_quicker(one: Way, other: Way) -> bool:
+    return all(mine < its for mine, its in zip(one.latency_s, other.latency_s, strict=True))

@@ -1,0 +1,110 @@
+"""`jellyfish report`: runs as one page and figures, from their result files alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from jellyfish.errors import InputError, RunError
+from jellyfish.modes.progress import ProgressReport
+from jellyfish.report.compare import grouped, in_words, shown
+from jellyfish.report.comparing import comparing
+from jellyfish.report.detail import detail
+from jellyfish.report.estimates import METRICS, Group, differences, estimates
+from jellyfish.report.page import Detail, page
+from jellyfish.report.reading import Run, bytes_to_read, read_run
+from jellyfish.report.style import MOST_GROUPS, Picture
+from jellyfish.results.writer import default_folder, require_empty
+
+PAGE = "report.html"
+
+
+def report(runs: Sequence[Path], folder: Path | None, console: Console) -> None:
+    """Read `runs`, write the page and its figures as PNG into `folder`, and say the most important.
+
+    Raises InputError for what is no run or cannot be shown, RunError when the folder cannot be written.
+    """
+    folder = folder or default_folder("report", datetime.now().astimezone())
+    require_empty(folder)
+    with ProgressReport(console) as progress:
+        groups = grouped(_read(runs, progress))
+        if len(groups) > MOST_GROUPS:
+            raise InputError(f"{len(groups)} different runs: a report shows at most {MOST_GROUPS} side by side")
+        pictures, details = _draw(groups, progress)
+    _write(folder, page(groups, pictures, details), pictures, details)
+    _say(groups, console)
+    console.print(Text.assemble("The report is ", (str(folder / PAGE), "bold")), soft_wrap=True)
+
+
+def _read(paths: Sequence[Path], progress: ProgressReport) -> list[Run]:
+    total = sum(map(bytes_to_read, paths))
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        progress("Reading result files", min(done, total), total)
+
+    return [read_run(path, name, advance) for path, name in zip(paths, _names(paths), strict=True)]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The folders' names, with as many parents as it takes to tell them apart."""
+    whole = [path.resolve() for path in paths]
+    if len(set(whole)) < len(whole):
+        raise InputError("the same run is named twice; name each once")
+    for parts in range(1, max(len(path.parts) for path in whole)):
+        names = ["/".join(path.parts[-parts:]) for path in whole]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in whole]
+
+
+def _draw(groups: Sequence[Group], progress: ProgressReport) -> tuple[list[Picture], list[Detail]]:
+    steps = len(groups) + 1
+    progress("Drawing", 0, steps)
+    pictures = comparing(groups)
+    details = []
+    for number, group in enumerate(groups):
+        progress("Drawing", number + 1, steps)
+        run = group.median_run
+        details.append(Detail(group, run, tuple(detail(run))))
+    progress("Drawing", steps, steps)
+    return pictures, details
+
+
+def _write(folder: Path, html: str, pictures: Sequence[Picture], details: Sequence[Detail]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / PAGE).write_text(html, "utf-8")
+        for picture in pictures:
+            (folder / f"{picture.name}.png").write_bytes(picture.png)
+        for number, shown_run in enumerate(details, 1):
+            prefix = f"run-{number}-" if len(details) > 1 else ""
+            for picture in shown_run.pictures:
+                (folder / f"{prefix}{picture.name}.png").write_bytes(picture.png)
+    except OSError as error:
+        raise RunError(f"{folder}: the report cannot be written ({error})") from error
+
+
+def _say(groups: Sequence[Group], console: Console) -> None:
+    """The headline, the differences, and what must be known of the files."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("")
+    for group in groups:
+        table.add_column(Text(group.label), justify="right")
+    found = [estimates(group) for group in groups]
+    for key, metric in METRICS.items():
+        name = f"{metric.name} ({metric.unit})" if metric.unit else metric.name
+        table.add_row(name, *(shown(metric, one[key].value) for one in found))
+    console.print(table)
+    for group in groups[1:]:
+        console.print(in_words(groups[0].label, group.label, differences(groups[0], group)), markup=False)
+    for run in (run for group in groups for run in group.runs):
+        for remark in run.remarks:
+            console.print(Text.assemble((f"{run.name}: ", "bold yellow"), remark), soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Runs as pictures and words, from nothing but their result files."""

@@ -1,0 +1,176 @@
+"""Runs side by side: which belong together, what differs in how they were made, and what in what came of them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from jellyfish.report.estimates import METRICS, Estimate, Group, Metric
+from jellyfish.report.reading import Run
+
+CONFIDENCE = "95 % interval"
+APART = ("seed", "results")
+"""Keys of a configuration that may differ between runs of one group."""
+SHOWN_CHANGES = 8
+LONGEST_VALUE = 100
+NOTHING = "\N{EN DASH}"
+LEAST_REASON_CHANGE = 5e-4
+"""Share of the captured frames by which a reason's misses must have changed to be named."""
+
+
+def grouped(runs: Sequence[Run]) -> list[Group]:
+    """Runs that differ by their seed alone become one group, in the order of their coming."""
+    groups: list[tuple[Any, list[Run]]] = []
+    for run in runs:
+        made = _made(run)
+        for known, members in groups:
+            if run.seed is not None and known == made and run.seed not in {member.seed for member in members}:
+                members.append(run)
+                break
+        else:
+            groups.append((made, [run]))
+    return [Group(_label([run.name for run in members]), tuple(members)) for _, members in groups]
+
+
+def changes(base: Group, other: Group) -> list[str]:
+    """What differs in how the runs were made, as `key: one → other`. Things of a list are told together."""
+    one, two = ({**_values(_made(group.runs[0])), "seed": _seeds(group)} for group in (base, other))
+    told = [
+        f"{path}: {before} → {after}"
+        for path in sorted(one.keys() | two.keys())
+        if (before := one.get(path, NOTHING)) != (after := two.get(path, NOTHING))
+    ]
+    more = len(told) - SHOWN_CHANGES
+    return told if more <= 0 else [*told[:SHOWN_CHANGES], f"and {more} more"]
+
+
+def in_words(base: str, other: str, found: dict[str, Estimate]) -> str:
+    """The differences between two groups in a few sentences."""
+    clear = [_clear(METRICS[key], estimate) for key, estimate in found.items() if estimate.is_clear]
+    judged: dict[str, list[str]] = {}
+    for key, estimate in found.items():
+        if not (math.isnan(estimate.value) or estimate.is_clear):
+            judged.setdefault(verdict(METRICS[key], estimate), []).append(in_text(METRICS[key]))
+    told = [f"Against {base}, {other} has {'; '.join(clear)}." if clear else f"{other} against {base}."]
+    told += [f"{judgement.capitalize()}: {', '.join(names)}." for judgement, names in sorted(judged.items())]
+    return " ".join(told)
+
+
+def verdict(metric: Metric, difference: Estimate) -> str:
+    """What a difference comes to: `unclear` where its interval holds 0, `not judged` where it has none."""
+    if difference.is_clear:
+        return "better" if (difference.value < 0) == metric.lower_is_better else "worse"
+    if difference.interval is not None:
+        return "unclear"
+    return "not judged" if difference.value else "the same"
+
+
+def reasons_in_words(base: Group, other: Group) -> str:
+    """Which reasons for misses changed most, in shares of the captured frames; empty if none did."""
+    one, two = missed_shares(base.runs), missed_shares(other.runs)
+    moved = {reason: two.get(reason, 0.0) - one.get(reason, 0.0) for reason in one.keys() | two.keys()}
+    most = sorted(moved, key=lambda reason: (-abs(moved[reason]), reason))[:2]
+    told = [
+        f"{plain(reason)} {100 * one.get(reason, 0.0):.2f} % → {100 * two.get(reason, 0.0):.2f} %"
+        for reason in most
+        if abs(moved[reason]) >= LEAST_REASON_CHANGE
+    ]
+    return f"Misses that changed most: {', '.join(told)} of the captured frames." if told else ""
+
+
+def missed_shares(runs: Sequence[Run]) -> dict[str, float]:
+    """Share of the captured frames that were not answered on time, by reason, largest first."""
+    captured = sum(run.frames.outcomes.total() for run in runs)
+    missed: Counter[str] = Counter()
+    for run in runs:
+        for (_, _, reason), frames in run.frames.misses.items():
+            missed[reason] += frames
+    return {reason: frames / captured for reason, frames in missed.most_common()}
+
+
+def in_text(metric: Metric) -> str:
+    """A metric's name in the middle of a sentence."""
+    return metric.name if metric.name.startswith("F1") else metric.name[0].lower() + metric.name[1:]
+
+
+def plain(reason: str) -> str:
+    """`no_answer` -> `no answer`."""
+    return reason.replace("_", " ")
+
+
+def shown(metric: Metric, value: float, *, sign: bool = False) -> str:
+    """A value in the metric's unit and digits, without the unit."""
+    if math.isnan(value):
+        return NOTHING
+    rounded = round(metric.scale * value, metric.digits) or 0.0  # no minus zero
+    text = f"{rounded:{'+' if sign and rounded else ''}.{metric.digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def shown_interval(metric: Metric, estimate: Estimate, *, sign: bool = False) -> str:
+    """The interval as `low to high`; empty when there is none."""
+    if estimate.interval is None:
+        return ""
+    return " to ".join(shown(metric, end, sign=sign) for end in estimate.interval)
+
+
+def _clear(metric: Metric, estimate: Estimate) -> str:
+    """`miss rate 0.42 points higher (95 % interval ...)`."""
+    unit = {"%": "percentage points "}.get(metric.unit, f"{metric.unit} " if metric.unit else "")
+    way = "lower" if estimate.value < 0 else "higher"
+    size = shown(metric, abs(estimate.value))
+    interval = shown_interval(metric, estimate, sign=True)
+    return f"{in_text(metric)} {size} {unit}{way}, which is {verdict(metric, estimate)} ({CONFIDENCE} {interval})"
+
+
+def _made(run: Run) -> dict[str, Any]:
+    """How a run was made, but for its seed and the folder that it wrote to."""
+    info = run.info
+    made = {key: info.get(key) for key in ("mode", "devices", "profile", "versions", "machine")}
+    return {"configuration": _without(run.config), **made}
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(inner) for key, inner in value.items() if key not in APART}
+    return [_without(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path and path != "configuration" else str(key))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner, path)
+    else:
+        yield path, _text(value)
+
+
+def _values(value: Any) -> dict[str, str]:
+    """The different values at each path, whatever their number and place in lists."""
+    found: dict[str, set[str]] = {}
+    for path, text in _leaves(value):
+        found.setdefault(path, set()).add(text)
+    return {path: textwrap.shorten(", ".join(sorted(texts)), LONGEST_VALUE) for path, texts in found.items()}
+
+
+def _seeds(group: Group) -> str:
+    return ", ".join(sorted({_text(run.seed) for run in group.runs}))
+
+
+def _text(value: Any) -> str:
+    return NOTHING if value is None else str(value)
+
+
+def _label(names: Sequence[str]) -> str:
+    """One name for all: what they begin with, or the first."""
+    if len(names) == 1:
+        return names[0]
+    same = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    common = "".join(letters[0] for letters in same).rstrip("-_ .")
+    return f"{common if len(common) > 2 else names[0]} ({len(names)} seeds)"

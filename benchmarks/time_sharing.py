@@ -113,8 +113,8 @@ def drive(lanes: Sequence[Lane], frames: Sequence[Frame]) -> list[tuple[Frame, f
             following += 1
         decision = batcher.take(now, lanes, lambda request: frames[request.frame].lane)
         if decision.run:
-            now += ways[decision.variant].latency_s[len(decision.run) - 1]
-            answered += [(frames[each.frame], now - each.queued_s, ways[decision.variant]) for each in decision.run]
+            now += ways[decision.variants[0]].latency_s[len(decision.run) - 1]
+            answered += [(frames[each.frame], now - each.queued_s, ways[decision.variants[0]]) for each in decision.run]
     return answered
 
 

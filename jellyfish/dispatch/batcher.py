@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from jellyfish.core import Reason, Variant
-from jellyfish.dispatch.choice import Waiting, choose
+from jellyfish.dispatch.choice import Choice, Waiting, choose, companion
 from jellyfish.dispatch.lanes import Lane
 from jellyfish.dispatch.request import Request
 
@@ -26,8 +26,8 @@ class Decision(NamedTuple):
 
     run: list[Request]
     drop: list[Drop]
-    variant: Variant
-    """What `run` is to be run with."""
+    variants: list[Variant]
+    """What each of `run` is to be run with: the same for all, or several of one resolution."""
 
 
 class Batcher:
@@ -57,14 +57,23 @@ class Batcher:
         surplus = max(0, len(self._queue) - self._capacity)
         return dropped + [(gone, Reason.QUEUE_FULL) for gone in self._leave(surplus)]
 
-    def take(self, now: float, lanes: Sequence[Lane], lane_of: LaneOf, slow_down: float = 1.0) -> Decision:
+    def take(
+        self,
+        now: float,
+        lanes: Sequence[Lane],
+        lane_of: LaneOf,
+        slow_down: float = 1.0,
+        mixes: frozenset[int] = frozenset(),
+        most: int = 1,
+    ) -> Decision:
         """The batch to run now and the frames to give up; both leave the queue. Call it when the device is free.
 
         `lanes`: what the device runs in turn, at least one lane; `lane_of` says which is a request's. The device takes
-        `slow_down` times as long as the lanes say. It never waits for more frames while one can still be served: in
-        simulated overload, waiting for larger batches gained nothing, as the queue refills while a batch runs. See
-        `jellyfish.dispatch.choice` for what is chosen, and why each frame is answered within the planned bound.
-        Frames whose `done` is already settled or cancelled are forgotten silently.
+        `slow_down` times as long as the lanes say. Where frames of a resolution in `mixes` wait in several lanes, up to
+        `most` of them may run as one batch, each with its own variant. It never waits for more frames while one can
+        still be served: in simulated overload, waiting for larger batches gained nothing, as the queue refills while a
+        batch runs. See `jellyfish.dispatch.choice` for what is chosen, and why each frame is answered within the
+        planned bound. Frames whose `done` is settled or cancelled are forgotten silently.
         """
         waiting: list[list[Request]] = [[] for _ in lanes]
         drop: list[Drop] = []
@@ -75,20 +84,26 @@ class Batcher:
             else:
                 waiting[lane].append(request)
         turns = sorted((each for each in range(len(lanes)) if waiting[each]), key=lambda each: self._turn(lanes[each]))
-        choice = choose(
-            [Waiting(lanes[t], [(each.deadline_s - now) / slow_down for each in waiting[t]]) for t in turns]
-        )
-        if choice is None:
-            self._queue = []
-            return Decision([], drop, lanes[0].planned.variant)
-        turn = turns[choice.lane]
-        self._begun += 1
-        self._last_turn[lanes[turn].planned.variant] = self._begun
-        taken = waiting[turn]
-        waiting[turn] = taken[choice.start + choice.size :]
+        at_lanes = [Waiting(lanes[t], [(each.deadline_s - now) / slow_down for each in waiting[t]]) for t in turns]
+        decision = Decision([], drop, [])
+        first = choose(at_lanes)
+        cycle_s = sum(lane.allotted_s for lane in lanes)
+        second = None if first is None else companion(at_lanes, first, mixes, most, cycle_s)
+        for choice in (first, second):
+            if choice is not None:
+                self._carry_out(choice, lanes[turns[choice.lane]], waiting[turns[choice.lane]], decision)
         self._queue = sorted((each for lane in waiting for each in lane), key=_deadline)
-        drop += [(spoiler, Reason.OVERLOAD) for spoiler in taken[: choice.start]]
-        return Decision(taken[choice.start : choice.start + choice.size], drop, choice.way.variant)
+        return decision
+
+    def _carry_out(self, choice: Choice, lane: Lane, waiting: list[Request], decision: Decision) -> None:
+        """Move the frames of a choice from its lane into the decision; it was the lane's turn."""
+        self._begun += 1
+        self._last_turn[lane.planned.variant] = self._begun
+        end = choice.start + choice.size
+        decision.drop.extend((spoiler, Reason.OVERLOAD) for spoiler in waiting[: choice.start])
+        decision.run.extend(waiting[choice.start : end])
+        decision.variants.extend([choice.way.variant] * choice.size)
+        del waiting[:end]
 
     def _turn(self, lane: Lane) -> int:
         """Lanes with the smallest number are next: their last batch is longest ago."""

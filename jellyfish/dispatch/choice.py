@@ -61,6 +61,30 @@ def choose(waiting: Sequence[Waiting]) -> Choice | None:
     return choice or _most_efficient(waiting)
 
 
+def companion(
+    waiting: Sequence[Waiting], choice: Choice, mixes: frozenset[int], most: int, cycle_s: float
+) -> Choice | None:
+    """Another lane's frames that may share `choice`'s first stage, as planned; None where none may.
+
+    `mixes`: resolutions at which a batch of several networks takes no longer than one batch for each, which is how it
+    is counted. Every frame of both waits for the whole, and frames of both that come meanwhile may wait for the other
+    lane's next batch: so all who wait must have a whole cycle (`cycle_s`, of all lanes) to spare after it. Lanes whose
+    turn it was are still next. At most `most` frames in all.
+    """
+    resolution = choice.way.variant.resolution
+    if choice.start or resolution not in mixes:
+        return None
+    tightest_s = min(each.slacks_s[0] for each in waiting)
+    for index, (lane, slacks_s) in enumerate(waiting):
+        size = min(len(slacks_s), lane.batch, most - choice.size)
+        if index == choice.lane or lane.planned.variant.resolution != resolution or size < 1:
+            continue
+        seconds = choice.way.latency_s[choice.size - 1] + lane.planned.latency_s[size - 1]
+        if seconds + cycle_s <= tightest_s:
+            return Choice(index, 0, size, lane.planned)
+    return None
+
+
 class _Line:
     """Frames that run one after the other in one way, looked ahead at."""
 

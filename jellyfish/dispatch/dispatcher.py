@@ -76,6 +76,7 @@ class Dispatcher:
         self._batcher = Batcher(capacity)
         self._max_batch = batch
         self._accuracy = accuracy or {}
+        self._mixes = frozenset(profile.mixes)
         self._slow_down = SlowDown()
         self._running: tuple[float, float] | None = None
         self._failing = False
@@ -187,7 +188,7 @@ class Dispatcher:
         """Run an empty frame, to learn whether a device that nobody is sent to any more has recovered."""
         now = asyncio.get_running_loop().time()
         done: asyncio.Future[Answered | Dropped] = asyncio.get_running_loop().create_future()
-        await self._execute([Request("", 0, now, now, BLANK, done)], self._plan.variant, now)
+        await self._execute([Request("", 0, now, now, BLANK, done)], [self._plan.variant], now)
 
     async def drain(self) -> None:
         """Give up everything queued and all that is still submitted; returns when the running batch is answered."""
@@ -216,35 +217,43 @@ class Dispatcher:
         half of the batches that just fit would be late.
         """
         now = asyncio.get_running_loop().time()
-        decision = self._batcher.take(now, self._lanes, self._lane_of, self._slow_down.cautious_factor)
+        cautious = self._slow_down.cautious_factor
+        decision = self._batcher.take(now, self._lanes, self._lane_of, cautious, self._mixes, self._max_batch)
         self._drop(decision.drop)
         if not decision.run:
             return
-        if await self._execute(decision.run, decision.variant, now):
+        if await self._execute(decision.run, decision.variants, now):
             self._batches += 1
             self._frames += len(decision.run)
 
     def _lane_of(self, request: Request) -> int:
         return lane_of(self._lanes, request.variant, self._profile)
 
-    async def _execute(self, batch: list[Request], variant: Variant, started: float) -> bool:
+    async def _execute(self, batch: list[Request], variants: list[Variant], started: float) -> bool:
         """Run `batch` and answer it; False when the device failed, which costs its batch, never the loop.
 
-        Where the network of `variant` has yet to be loaded, another runs, and the answers say so.
+        `variants`: what each is to be run with. Where a network has yet to be loaded, another runs, and the answers say
+        so.
         """
-        variant = self._executor.ready(variant)
-        profiled_s = self._profile.of(variant).p50_s[len(batch) - 1]
+        variants = [self._executor.ready(variant) for variant in variants]
+        groups = Counter(variants)
+        profiled_s = sum(self._profile.of(variant).p50_s[size - 1] for variant, size in groups.items())
         self._running = started, profiled_s
         self._idle.clear()
         try:
-            detections = await self._executor.run(variant, [request.image for request in batch])
-            answers = list(zip(batch, detections, strict=True))
+            images = [request.image for request in batch]
+            if len(groups) == 1:
+                detections = await self._executor.run(variants[0], images)
+            else:
+                detections = await self._executor.run_mixed(variants, images)
+            answers = list(zip(batch, variants, detections, strict=True))
         except asyncio.CancelledError:
             self._drop((request, Reason.SHUTDOWN) for request in batch)
             raise
         except Exception:
             if not self._failing:  # a device that stays broken is tested many times a second, for weeks maybe
-                logger.warning("%s failed on %d frames of %s", self.device, len(batch), variant.name, exc_info=True)
+                names = ", ".join(variant.name for variant in groups)
+                logger.warning("%s failed on %d frames of %s", self.device, len(batch), names, exc_info=True)
             self._failing = True
             self._drop((request, Reason.DEVICE_ERROR) for request in batch)
             self._slow_down.observe(math.inf, profiled_s)
@@ -258,14 +267,14 @@ class Dispatcher:
             logger.warning("%s works again", self.device)
         self._failing = False
         self._slow_down.observe(execute_s, profiled_s)
-        self._answer(answers, variant, started, execute_s)
+        self._answer(answers, started, execute_s)
         return True
 
     def _answer(
-        self, answers: list[tuple[Request, list[Detection]]], variant: Variant, started: float, execute_s: float
+        self, answers: list[tuple[Request, Variant, list[Detection]]], started: float, execute_s: float
     ) -> None:
         device, batch = self._profile.device, len(answers)
-        for request, found in answers:
+        for request, variant, found in answers:
             if not request.done.done():
                 queue_s = started - request.queued_s
                 request.done.set_result(Answered(found, variant, device, batch, queue_s, execute_s))

@@ -9,13 +9,13 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import Detection, Variant, canvas_size
-from jellyfish.media.resize import letterbox
+from jellyfish.media.resize import Letterboxed, letterbox
 
 Image = NDArray[np.uint8]
 """RGB [height, width, 3]."""
@@ -33,6 +33,15 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class MixingEngine(Engine, Protocol):
+    """An engine whose networks share a first stage."""
+
+    def detect_mixed(self, canvases: NDArray[np.uint8], variants: Sequence[Variant], /) -> list[list[Detection]]:
+        """As `detect`, each canvas at its own variant, all of one resolution."""
+        ...
+
+
 class Executor(Protocol):
     """A device, real or simulated. The seam at which tests and simulations put theirs."""
 
@@ -42,6 +51,10 @@ class Executor(Protocol):
 
     async def run(self, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
         """Detections of each image, sides normalised to the image. May raise anything: the device failed."""
+        ...
+
+    async def run_mixed(self, variants: Sequence[Variant], images: Sequence[Image]) -> list[list[Detection]]:
+        """As `run`, each image at its own variant, all of one resolution."""
         ...
 
     async def warm(self, variants: Sequence[Variant], max_batch: int, progress: Progress | None = None) -> None:
@@ -59,11 +72,21 @@ def detect_images(engine: Engine, variant: Variant, images: Sequence[Image]) -> 
     `images`: at least one, each RGB [height, width, 3] of any size; scaled to fit the variant's canvas. What the
     engine finds in the padding alone is left out.
     """
-    height, width = canvas_size(variant.resolution)
-    fitted = [letterbox(image, height, width) for image in images]
-    canvases = np.stack([box.canvas for box in fitted])
+    fitted, canvases = _canvases(variant.resolution, images)
     found = engine.detect(canvases, variant)
     return [box.on_frame(detections) for box, detections in zip(fitted, found, strict=True)]
+
+
+def detect_mixed(engine: MixingEngine, variants: Sequence[Variant], images: Sequence[Image]) -> list[list[Detection]]:
+    """As `detect_images`, each image at its own variant, all of one resolution, through a first stage they share."""
+    fitted, canvases = _canvases(variants[0].resolution, images)
+    found = engine.detect_mixed(canvases, variants)
+    return [box.on_frame(detections) for box, detections in zip(fitted, found, strict=True)]
+
+
+def _canvases(resolution: int, images: Sequence[Image]) -> tuple[list[Letterboxed], NDArray[np.uint8]]:
+    fitted = [letterbox(image, *canvas_size(resolution)) for image in images]
+    return fitted, np.stack([box.canvas for box in fitted])
 
 
 def _stay_on(cores: frozenset[int] | None) -> None:
@@ -95,6 +118,12 @@ class TorchExecutor:
         """See `Executor.run`."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._worker, detect_images, self._engine, variant, images)
+
+    async def run_mixed(self, variants: Sequence[Variant], images: Sequence[Image]) -> list[list[Detection]]:
+        """See `Executor.run_mixed`. Profiles say where mixing pays, and do so of engines alone that can."""
+        assert isinstance(self._engine, MixingEngine)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, detect_mixed, self._engine, variants, images)
 
     async def warm(self, variants: Sequence[Variant], max_batch: int, progress: Progress | None = None) -> None:
         """See `Executor.warm`."""

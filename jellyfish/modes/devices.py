@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from functools import partial
 
 import cv2
+import msgspec
 import torch
 
 from jellyfish.config import ServerConfig
 from jellyfish.core import Variant
-from jellyfish.dispatch.executor import TorchExecutor, detect_images
+from jellyfish.dispatch.executor import MixingEngine, TorchExecutor, detect_images, detect_mixed
 from jellyfish.errors import InputError
 from jellyfish.modes.detectors import AnyEngine, Detectors, identity, make_engine
 from jellyfish.modes.tuning import usable_cores
 from jellyfish.profile.hardware import processor_name
 from jellyfish.profile.measure import Subject, measure_profile
+from jellyfish.profile.mixing import measure_mixing
 from jellyfish.profile.store import find_profile, load_profile, save_profile
 from jellyfish.profile.table import LatencyProfile
 from jellyfish.zoo.engine import ZooEngine
@@ -86,6 +88,11 @@ def profile_device(
     profile = measure_profile(
         partial(detect_images, engine), subject, engine.variants(), max_batch, budget_s, partial(report, words)
     )
+    if isinstance(engine, MixingEngine):
+        mixes = measure_mixing(
+            partial(detect_images, engine), partial(detect_mixed, engine), engine.variants(), max_batch
+        )
+        profile = msgspec.structs.replace(profile, mixes=mixes)
     save_profile(profile)
     return profile
 

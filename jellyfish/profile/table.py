@@ -29,6 +29,8 @@ class LatencyProfile(msgspec.Struct, frozen=True):
     weights: str
     """Checksum of the weights the profile was measured with."""
     latencies: tuple[VariantLatency, ...]
+    mixes: tuple[int, ...] = ()
+    """Resolutions at which frames of several networks run quicker as one batch than as one for each."""
     schema: int = 2
 
     def __post_init__(self) -> None:

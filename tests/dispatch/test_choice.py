@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -75,11 +76,64 @@ def test_every_frame_is_answered_within_one_cycle_and_its_batch(lanes: list[Lane
         decision = batcher.take(now, lanes, lambda request: int(request.client))
         assert decision.drop == []
         lane = lanes[int(decision.run[0].client)]
-        ran = next(each for each in (lane.planned, *lane.better) if each.variant == decision.variant)
+        ran = next(each for each in (lane.planned, *lane.better) if each.variant == decision.variants[0])
         now += ran.latency_s[len(decision.run) - 1]
         assert all(now <= request.deadline_s for request in decision.run)
         answered += len(decision.run)
     assert answered == sum(map(len, gaps[: len(lanes)]))
+
+
+SAME_RESOLUTION = [Variant(128, f"w{step}") for step in range(4)]
+
+
+@st.composite
+def mixing_devices(draw: st.DrawFn) -> list[tuple[Lane, float]]:
+    """One to four lanes of one resolution with whole seconds, and what each one's clients have beyond their bound."""
+    lanes = []
+    for variant in SAME_RESOLUTION[: draw(st.integers(1, 4))]:
+        batch = draw(st.integers(1, 4))
+        latency_s = sorted(draw(st.lists(st.integers(1, 9), min_size=batch, max_size=batch)))
+        lanes.append((Lane(way(variant, 0.5, *map(float, latency_s)), batch), float(draw(st.integers(0, 40)))))
+    return lanes
+
+
+@given(mixing_devices(), st.lists(st.lists(st.integers(0, 12), max_size=20), min_size=4, max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_mixed_batches_keep_every_frame_in_time(made: list[tuple[Lane, float]], gaps: list[list[int]]) -> None:
+    lanes = [lane for lane, _ in made]
+    cycle_s = sum(lane.allotted_s for lane in lanes)
+    seconds = {lane.planned.variant: lane.planned.latency_s for lane in lanes}
+    pending = []
+    for number, (lane, spare_s) in enumerate(made):
+        for time_s in arrivals(lane, cycle_s, gaps[number]):
+            deadline_s = time_s + cycle_s + lane.allotted_s + spare_s
+            pending.append(Request(str(number), 0, deadline_s, time_s, IMAGE, unsettled(), lane.planned.variant))
+    pending.sort(key=lambda request: request.queued_s)
+    batcher, now = Batcher(capacity=200), 0.0
+    while pending or len(batcher):
+        if not len(batcher):
+            now = max(now, pending[0].queued_s)
+        while pending and pending[0].queued_s <= now:
+            assert batcher.push(pending.pop(0), now) == []
+        decision = batcher.take(now, lanes, lambda request: int(request.client), 1.0, frozenset({128}), most=6)
+        assert decision.drop == []
+        assert len(decision.run) <= 6
+        now += sum(seconds[variant][size - 1] for variant, size in Counter(decision.variants).items())
+        assert all(now <= request.deadline_s for request in decision.run)
+
+
+def test_frames_of_one_resolution_with_time_to_spare_share_a_batch() -> None:
+    lanes = [Lane(way(variant, 0.5, 1.0, 2.0), 2) for variant in SAME_RESOLUTION[:2]]
+
+    def taken(deadline_s: float, mixes: set[int]) -> list[Variant]:
+        batcher = Batcher()
+        for number in (0, 0, 1):
+            batcher.push(Request(str(number), 0, deadline_s, 0.0, IMAGE, unsettled()), 0.0)
+        return batcher.take(0.0, lanes, lambda request: int(request.client), 1.0, frozenset(mixes), most=4).variants
+
+    assert taken(20.0, {128}) == [SAME_RESOLUTION[0]] * 2 + [SAME_RESOLUTION[1]]
+    assert taken(6.9, {128}) == [SAME_RESOLUTION[0]] * 2  # 3 for both and a cycle of 4 are too much
+    assert taken(20.0, {256}) == [SAME_RESOLUTION[0]] * 2  # mixing does not pay there
 
 
 def test_lanes_take_turns_while_nobody_is_late() -> None:
@@ -152,7 +206,7 @@ def test_without_stand_ins_the_frame_is_lost() -> None:
 def test_a_slower_device_leaves_less_time() -> None:
     batcher = Batcher()
     batcher.push(Request("camera", 0, 6.0, 0.0, IMAGE, unsettled()), 0.0)
-    assert batcher.take(0.0, [NARROWING], lambda request: 0, slow_down=2.0).variant == QUICK
+    assert batcher.take(0.0, [NARROWING], lambda request: 0, slow_down=2.0).variants == [QUICK]
 
 
 def test_a_batch_smaller_than_planned_may_run_with_a_better_variant_in_the_time_of_the_full_one() -> None:

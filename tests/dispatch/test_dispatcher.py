@@ -313,3 +313,26 @@ async def test_a_devices_tests_of_itself_are_not_counted_as_frames() -> None:
             await submit(served, 100.0)
         await asyncio.sleep(60.0)
         assert (served.statistics().batches, served.statistics().frames) == (12, 12)
+
+
+@virtual
+async def test_frames_of_two_networks_and_one_resolution_run_as_one_batch_where_that_pays() -> None:
+    wide = Variant(SMALL.resolution, "w100")
+    times = (1.0, 1.5, 2.0, 2.5)
+    entries = tuple(VariantLatency(variant, times, times) for variant in (SMALL, wide))
+    mixing = LatencyProfile("cpu", "a processor", "abc", entries, mixes=(SMALL.resolution,))
+    batches: list[list[str]] = []
+
+    class Recording(TimedExecutor):
+        async def run_mixed(
+            self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]]
+        ) -> list[list[Detection]]:
+            batches.append([variant.network for variant in variants])
+            return await super().run_mixed(variants, images)
+
+    served = Dispatcher(Recording(mixing), mixing, SMALL, 4)
+    served.apply(DevicePlan(SMALL, 2, (Share(wide, 1),)), {})
+    async with serving(served):
+        answers = await asyncio.gather(*(submit(served, 60.0, variant=each) for each in (SMALL, SMALL, wide)))
+    assert [answer.variant for answer in answers if isinstance(answer, Answered)] == [SMALL, SMALL, wide]
+    assert batches == [["w025", "w025", "w100"]]

@@ -49,11 +49,13 @@ def test_the_image_given_is_not_changed_and_nothing_found_changes_nothing() -> N
 
 def test_labels_tell_class_and_score_apart() -> None:
     box = (0.2, 0.5, 0.8, 0.9)
-    pictures = [draw(GREY, [Detection(*kind, *box)]) for kind in ((0, 0.5), (0, 0.9), (4, 0.5))]
-    plates = [(image[70:88] == (0, 0, 0)).all(axis=2) for image in pictures]
-    assert all(plate.any() for plate in plates)
-    assert (plates[0] != plates[1]).any()
-    assert (plates[0] != plates[2]).any()
+    bare = []  # what of the plate is not covered by letters
+    for label, score in ((0, 0.5), (0, 0.9), (4, 0.5)):
+        image = draw(GREY, [Detection(label, score, *box)])
+        bare.append((image[:86] == COLOURS[label]).all(axis=2))
+    assert all(plate.sum() > 100 for plate in bare)
+    assert (bare[0] != bare[1]).any()
+    assert (bare[0] != bare[2]).any()
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
     python benchmarks/care.py [--seconds 30] [--seeds 5] [--care 0 0.5 1 2] [--plot docs/care.png]
 
-Each scenario runs with every seed at every care; the figures are those of all its frames together. A frame's accuracy is
-that of the variant that ran on it, or of the resolution that it was sent at if that is smaller: it is scaled up then.
+Each scenario runs with every seed at every care; the figures are those of all its frames together. A frame's accuracy
+is that of the variant that ran on it, or of the resolution that it was sent at if that is smaller: it is scaled up.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def plot(found: dict[str, dict[float, Figures]], path: Path) -> None:
         for care, point in curve.items():
             if care == DEFAULT_CARE:
                 axes.plot(100 * point.miss_rate, point.f1, "o", color=line.get_color(), markersize=9)
-    axes.set(xlabel="frames missed (%)", ylabel="F1 of the on-time frames", xscale="symlog", xlim=(0, None))
+    axes.set(xlabel="frames missed (%)", ylabel="F1 of the on-time frames", xlim=(0, None))
     axes.legend(title=f"large dot: care {DEFAULT_CARE:g}")
     figure.savefig(path, dpi=80)
 

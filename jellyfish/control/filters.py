@@ -57,8 +57,8 @@ class ErrorBasedFilter:
 class Spread:
     """How far samples lie from what was expected of them, as a standard deviation (exact for normal errors).
 
-    Smoothed is the size of the errors, not their squares: one outlier does not rule for long (as in TCP's retransmission
-    timer; Jacobson, 1988). Begins at `initial`, so that few samples mean more doubt, not less.
+    Smoothed is the size of the errors, not their squares: one outlier does not rule for long (as in TCP's
+    retransmission timer; Jacobson, 1988). Begins at `initial`, so that few samples mean more doubt, not less.
     """
 
     def __init__(self, initial: float, keep: float = 0.97) -> None:

@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -74,13 +75,18 @@ class Network:
     ) -> None:
         self._stack.close()
 
-    def open_socket(self, client: int, family: int, kind: int, protocol: int = 0) -> socket.socket:
+    def client_socket(self, client: int, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """A socket in the client's namespace, where it stays whoever uses it."""
         with _inside(self._clients[client]):
             opened = socket.socket(family, kind, protocol)
         if kind == socket.SOCK_STREAM:
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, self._congestion.encode())
         return opened
+
+    def server_socket(self, port: int) -> socket.socket:
+        """A socket that listens in the server's namespace, for a server in this process."""
+        with _inside(self.server):
+            return socket.create_server((SERVER_ADDRESS, port))
 
     def shape(self, client: int, bits_per_s: float) -> None:
         """The client's uplink has this rate from now on."""
@@ -110,7 +116,7 @@ class Network:
         shaper = subprocess.Popen(["ip", "netns", "exec", name, "tc", "-batch", "-"], stdin=subprocess.PIPE, text=True)
         stack.callback(_end, shaper)
         self._shapers.append(shaper)
-        self._nudges.append(stack.enter_context(self.open_socket(number, socket.AF_INET, socket.SOCK_DGRAM)))
+        self._nudges.append(stack.enter_context(self.client_socket(number, socket.AF_INET, socket.SOCK_DGRAM)))
 
     def _tell(self, client: int, command: str) -> None:
         stdin = self._shapers[client].stdin
@@ -127,7 +133,7 @@ def _end(shaper: subprocess.Popen[str]) -> None:
 def _inside(namespace: str) -> Iterator[None]:
     """This thread in a namespace, for the time of the context."""
     libc: Any = ctypes.CDLL(None, use_errno=True)
-    with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{namespace}") as there:
+    with Path("/proc/thread-self/ns/net").open() as home, Path("/run/netns", namespace).open() as there:
         _enter(libc, there.fileno())
         try:
             yield

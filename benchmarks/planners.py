@@ -5,11 +5,11 @@
 One run, one core. Instances are drawn at random: fps of {10, 15, 25}, SLO of {75, 100, 150} ms, bandwidth uniform in
 7.5..50 Mbit/s, 16 models of 128..608 px. `comfortable`: there is plenty of room, the question is which larger models;
 `loaded`: latencies scaled so that the load is 60-95 % of the smallest model's capacity; `narrow`: a quarter of the
-bandwidth; `overload`: 110-200 % of that capacity.
+bandwidth; `overload`: 110-200 % of that capacity. Scaled latencies leave many clients that no device could serve.
 
-Optima are proved by the exact programme, with a time limit; where it proves none, the bound of a linear programme is
-what plans are compared with, which no plan may reach. Times are CPU times of the process, which the budget does not
-bound exactly. With --instances, plans are compared with the optima in a file in the form that `jellyfish plan` reads.
+Up to 32 clients optima are proved where that ends within a time limit; else plans are compared with a proved bound,
+which no plan may reach, so that ratios are too low, if anything, and `fewer clients` too many. Times and budgets are
+CPU times of the process. With --instances, plans are compared with the optima in a file that `jellyfish plan` reads.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rich.console import Console
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
 from jellyfish.control.planners.best import BestPlanner
-from jellyfish.control.planners.bound import accuracy_bound
+from jellyfish.control.planners.bound import plan_bound
 from jellyfish.control.planners.exact import ExactPlanner
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.modes.plan import Instance, InstanceClient, InstanceModels, answer, load_instances, problem_of
@@ -36,17 +36,23 @@ from jellyfish.modes.plan import Instance, InstanceClient, InstanceModels, answe
 FAMILIES = ("comfortable", "loaded", "narrow", "overload")
 SIZES = {"4x1": 0.3, "8x2": 0.3, "16x4": 0.3, "32x8": 0.1, "64x8": 0.3, "128x16": 0.3, "256x32": 0.45, "1000x64": 0.45}
 """Clients x devices -> time budget in seconds."""
-FEW = {"32x8": 4, "64x8": 4, "128x16": 3, "256x32": 2, "1000x64": 1}
+FEW = {"32x8": 15, "64x8": 10, "128x16": 6, "256x32": 4, "1000x64": 2}
 """Instances per family where one takes long."""
-ANNEALING_LIMIT = 32
-BOUND_S = 25.0
-EXACT_S = 20.0
+SAME = 1e-6
+"""Accuracies this close are equal."""
+PROVING_LIMIT, ANNEALING_LIMIT = 32, 128
+"""Most clients."""
+BOUND_S = 6.0
+EXACT_S = 8.0
 
 
 class Reference(NamedTuple):
-    """What plans are compared with: the optimum, or a bound on the accuracy of plans that map as many."""
+    """What plans are compared with: the optimum, or bounds."""
 
+    most: int
+    """No plan maps more clients."""
     mapped: int
+    """No plan that maps as many is more accurate than `accuracy`."""
     accuracy: float
     proved: bool
 
@@ -76,19 +82,21 @@ def instance(family: str, clients: int, devices: int, chance: random.Random) -> 
 
 
 def reference(problem: Problem, plan: Plan, proved: bool) -> Reference:
-    """The optimum where it can be proved, else the bound."""
+    """The optimum where it can be proved, else bounds; `plan` is the default planner's."""
+    if not proved and len(problem.clients) <= PROVING_LIMIT:
+        few = len(problem.clients) <= 16
+        planner = ExactPlanner(1, time_limit_s=EXACT_S) if few else BestPlanner(1, time_budget_s=EXACT_S)
+        plan = max(planner.plan(problem, plan), plan, key=worth)
+        proved = planner.proved
     if proved:
-        return Reference(len(plan.clients), plan.accuracy, True)
-    if len(problem.clients) <= ANNEALING_LIMIT:
-        planner = (
-            BestPlanner(1, time_budget_s=EXACT_S)
-            if len(problem.clients) > 16
-            else ExactPlanner(1, time_limit_s=EXACT_S)
-        )
-        best = planner.plan(problem, plan)
-        if not isinstance(planner, BestPlanner) or planner.proved:
-            return Reference(len(best.clients), best.accuracy, True)
-    return Reference(len(plan.clients), accuracy_bound(problem, plan, BOUND_S), False)
+        return Reference(len(plan.clients), len(plan.clients), plan.accuracy, True)
+    bound = plan_bound(problem, plan, BOUND_S)
+    reached = bound.mapped == len(plan.clients) and plan.accuracy >= bound.accuracy - SAME
+    return Reference(bound.mapped, len(plan.clients), bound.accuracy, reached)
+
+
+def worth(plan: Plan) -> tuple[int, float]:
+    return len(plan.clients), plan.accuracy
 
 
 def row(size: str, family: str, name: str, problems: Sequence[Problem], references: dict[int, Reference]) -> list[str]:
@@ -103,9 +111,9 @@ def row(size: str, family: str, name: str, problems: Sequence[Problem], referenc
         if number not in references:
             references[number] = reference(problem, plan, bool(getattr(planner, "proved", False)))
         best = references[number]
-        fewer += len(plan.clients) < best.mapped
+        fewer += len(plan.clients) < best.most
         same = len(plan.clients) == best.mapped
-        equal += same and plan.accuracy >= best.accuracy - 1e-6
+        equal += same and plan.accuracy >= best.accuracy - SAME
         if same and best.accuracy:
             ratios.append(plan.accuracy / best.accuracy)
     proved = sum(each.proved for each in references.values())
@@ -155,7 +163,7 @@ def compare_with_file(path: Path, console: Console) -> None:
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
-    parser.add_argument("--count", type=int, default=20, help="instances per size and family, fewer of the large ones")
+    parser.add_argument("--count", type=int, default=50, help="instances per size and family, fewer of the large ones")
     parser.add_argument("--instances", type=Path, help="a file with instances and their `optimum`")
     options = parser.parse_args(words)
     console = Console(width=130)

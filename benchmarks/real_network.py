@@ -1,11 +1,12 @@
-"""Is the emulated link true? The same traces over kernel TCP through shaped namespaces, and over the emulated link.
+"""Is the emulated link true? The same frames over kernel TCP through shaped namespaces, and over the emulated link.
 
     sudo python -m benchmarks.real_network [--seconds 30] [--rounds 3] [--trace FILE --slo-ms 150]
 
-`jellyfish serve` runs in a namespace of its own; each camera's sockets are in another one. In the real run the uplink
-is a veth that tc's token bucket shapes as the trace says, in the emulated one the veth is fast and the link of
-`jellyfish bench` follows the trace. Nothing else differs, and runs of both kinds take turns. Neither has a delay beside
-what its bandwidth makes: many kernels come without netem.
+`jellyfish serve` runs in a namespace of its own; each camera's sockets are in another one. Each camera runs twice at
+once: over a veth that tc's token bucket shapes as the trace says, and over a fast veth with the link of `jellyfish
+bench` that follows the same trace. The two capture the same frames, half a frame's interval apart, so that whatever
+else goes on on this machine hits both. Neither has a delay beside what its bandwidth makes: many kernels come without
+netem.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
+import math
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import numpy as np
 import uvloop
 from rich.console import Console
@@ -35,21 +36,25 @@ from rich.table import Table
 
 from benchmarks.namespaces import SERVER_ADDRESS, Network, why_not
 from jellyfish.config import CameraConfig
+from jellyfish.core import Outcome
 from jellyfish.link.synthetic import Wanted, make_trace, resolve_trace
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.source import VideoSource
+from jellyfish.model.weights import load_weights
 from jellyfish.modes.run import MeasuredRun, Setup
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.results.environment import machine, versions
-from jellyfish.results.records import RunInfo
-from jellyfish.results.summary import Summary
+from jellyfish.results.records import FrameRecord, RunInfo
 from jellyfish.results.writer import ResultWriter
 
 ROOT = Path(__file__).parent.parent
 PORT = 8765
 URL = f"ws://{SERVER_ADDRESS}:{PORT}/v1/stream"
-UNSHAPED_BPS = 1e9
-FIGURES = ("miss %", "network ms p50", "p95", "p99", "on time fps")
+RESOLUTION = 320
+LINKS = (("lte", 4, 80), ("lte", 2, 120), ("wifi", 6, 60), ("outage", 4, 120))
+"""Kind, mean Mbit/s, SLO in ms: just too slow for every frame to be in time; where none is late, nothing can differ."""
+OUTAGE_S, OUTAGE_EVERY_S = 2.0, 12.0
+PERCENTS = (50, 95, 99)
 
 
 @dataclass(frozen=True)
@@ -62,22 +67,35 @@ class Case:
     fps: float
 
 
-def cases(arguments: argparse.Namespace) -> list[Case]:
-    """Links that are just too slow for every frame to be in time: where there is no miss, nothing can differ."""
+@dataclass
+class Told:
+    """What came of every frame of a case, over the real and over the emulated link; in the same order."""
+
+    real: list[FrameRecord] = field(default_factory=list)
+    emulated: list[FrameRecord] = field(default_factory=list)
+
+
+def cases(arguments: argparse.Namespace, round_: int) -> list[Case]:
+    """The links of a round: made from other seeds each time, or the one that was asked for."""
+    seeds = range(round_ * arguments.clients, (round_ + 1) * arguments.clients)
     if arguments.trace is not None:
-        trace = resolve_trace(arguments.trace, 0)
-        assert trace is not None
-        shifted = [trace.shifted(trace.duration_s * number / arguments.clients) for number in range(arguments.clients)]
-        return [Case(arguments.trace, shifted, arguments.slo_ms, arguments.fps)]
-    return [
-        Case(
-            f"{kind}, {mbps:g} Mbit/s, {slo_ms:g} ms",
-            [make_trace(kind, seed, arguments.seconds + 5, Wanted(mbps)) for seed in range(arguments.clients)],
-            slo_ms,
-            arguments.fps,
-        )
-        for kind, mbps, slo_ms in (("lte", 4, 100), ("lte", 2, 150), ("wifi", 6, 75), ("outage", 4, 150))
-    ]
+        traces = [_shifted(arguments.trace, seed, seed / (arguments.clients * arguments.rounds)) for seed in seeds]
+        return [Case(arguments.trace, traces, arguments.slo_ms, arguments.fps)]
+    made = []
+    for kind, mbps, slo_ms in LINKS:
+        outages = (OUTAGE_S, OUTAGE_EVERY_S) if kind == "outage" else (None, None)
+        wanted = Wanted(mbps, None, None, *outages)
+        traces = [make_trace(kind, seed, arguments.seconds + 5, wanted) for seed in seeds]
+        made.append(Case(f"{kind} {mbps} Mbit/s, {slo_ms} ms", traces, slo_ms, arguments.fps))
+    return made
+
+
+def _shifted(name: str, seed: int, share: float) -> BandwidthTrace:
+    """The trace of that name, from another point on for each camera and round."""
+    trace = resolve_trace(name, seed)
+    if trace is None:
+        raise SystemExit("a link that is not shaped has nothing to compare")
+    return trace.shifted(share * trace.duration_s)
 
 
 @contextlib.contextmanager
@@ -101,54 +119,70 @@ def server_inside(network: Network, *options: str) -> Iterator[None]:
             process.communicate()
 
 
+async def run_pair(network: Network, case: Case, video: Path, seconds: float) -> Told:
+    """One run over both links at once; clients of the network: the real ones, then as many emulated ones."""
+    apart_s = 0.5 / case.fps
+    with tempfile.TemporaryDirectory() as temporary:
+        async with asyncio.TaskGroup() as runs:
+            real = runs.create_task(run_cameras(network, case, video, seconds, Path(temporary, "real"), real=True))
+            await asyncio.sleep(apart_s)
+            emulated = runs.create_task(
+                run_cameras(network, case, video, seconds, Path(temporary, "emulated"), real=False)
+            )
+    return Told(real.result(), emulated.result())
+
+
 async def run_cameras(
     network: Network, case: Case, video: Path, seconds: float, folder: Path, *, real: bool
-) -> Summary:
+) -> list[FrameRecord]:
     """One run over the real or the emulated link. RunError when frames do not add up or the server disagrees."""
+    first = 0 if real else len(case.traces)
+    names = {f"camera-{number}": first + number for number in range(len(case.traces))}
     configs = [
-        CameraConfig(f"camera-{number}", video, case.fps, case.slo_ms / 1000, trace.name, 0.0, number)
-        for number, trace in enumerate(case.traces)
+        CameraConfig(name, video, case.fps, case.slo_ms / 1000, trace.name, 0.0, 0)
+        for name, trace in zip(names, case.traces, strict=True)
     ]
     async with contextlib.AsyncExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=os.cpu_count() or 2))
         writer = stack.enter_context(ResultWriter(folder, run_info(case, real=real)))
-        https = {config.name: await stack.enter_async_context(session(network, config.seed)) for config in configs}
+        https = {name: await stack.enter_async_context(session(network, client)) for name, client in names.items()}
         setups = [
             Setup(config, stack.enter_context(VideoSource(video)), None if real else trace)
             for config, trace in zip(configs, case.traces, strict=True)
         ]
         offload = partial(asyncio.get_running_loop().run_in_executor, pool)
         run = MeasuredRun(setups, seconds, 0, writer, WindowLog("elsewhere"), offload)
-        await stack.enter_async_context(shaped(network, case.traces, run.start_s, real=real))
+        if real:
+            await stack.enter_async_context(shaped(network, case.traces, run.start_s))
         await run.go(lambda name: https[name], URL)
-        return run.finish(None)
+        run.finish(None)
+    lines = (folder / "frames.jsonl").read_bytes().splitlines()
+    return sorted((msgspec.json.decode(line, type=FrameRecord) for line in lines), key=_which)
+
+
+def _which(record: FrameRecord) -> tuple[str, int]:
+    return record.client, record.frame
 
 
 def session(network: Network, client: int) -> aiohttp.ClientSession:
     """A session whose sockets are in a client's namespace."""
 
     def opened(address: tuple[Any, ...]) -> Any:
-        return network.open_socket(client, *address[:3])
+        return network.client_socket(client, *address[:3])
 
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, socket_factory=opened))
 
 
 @contextlib.asynccontextmanager
-async def shaped(
-    network: Network, traces: Sequence[BandwidthTrace], start_s: float, *, real: bool
-) -> AsyncIterator[None]:
-    """Uplinks that follow the traces in the real run, and are no matter in the emulated one."""
-    following: list[asyncio.Task[None]] = []
+async def shaped(network: Network, traces: Sequence[BandwidthTrace], start_s: float) -> AsyncIterator[None]:
+    """The first clients' uplinks follow the traces; a failure to shape one ends the run."""
     for client, trace in enumerate(traces):
-        network.shape(client, trace.rate_at(0.0) if real else UNSHAPED_BPS)
-        if real:
-            following.append(asyncio.create_task(network.follow(client, trace, start_s)))
-    try:
+        network.shape(client, trace.rate_at(0.0))
+    async with asyncio.TaskGroup() as following:
+        tasks = [following.create_task(network.follow(client, trace, start_s)) for client, trace in enumerate(traces)]
         yield
-    finally:
-        for task in following:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*following, return_exceptions=True)
 
 
 def run_info(case: Case, *, real: bool) -> RunInfo:
@@ -159,44 +193,66 @@ def run_info(case: Case, *, real: bool) -> RunInfo:
     )  # fmt: skip
 
 
-def figures(folder: Path, summary: Summary) -> tuple[float, ...]:
-    """As in `FIGURES`. Network time is of answered frames: from the hand-over to the link until the answer, less the
-    time in the server."""
-    frames = [json.loads(line) for line in (folder / "frames.jsonl").read_text().splitlines()]
-    network_ms = [frame["uplink_ms"] + frame["downlink_ms"] for frame in frames if "uplink_ms" in frame]
-    return (100 * summary.miss_rate, *np.percentile(network_ms, (50, 95, 99)), summary.goodput_fps)
+def miss_percent(frames: Sequence[FrameRecord]) -> float:
+    return 100 * sum(frame.outcome is not Outcome.ON_TIME for frame in frames) / len(frames)
+
+
+def network_ms(frame: FrameRecord) -> float | None:
+    """From the hand-over to the link until the answer, less the time in the server; None without an answer."""
+    return None if frame.uplink_ms is None or frame.downlink_ms is None else frame.uplink_ms + frame.downlink_ms
+
+
+def percentiles_ms(frames: Sequence[FrameRecord]) -> list[float]:
+    """Of the network time of answered frames, as in `PERCENTS`."""
+    return _percentiles([took for frame in frames if (took := network_ms(frame)) is not None], PERCENTS)
+
+
+def differences_ms(told: Told) -> list[float]:
+    """Emulated less real network time, of each frame that was answered over both."""
+    pairs = [(network_ms(one), network_ms(other)) for one, other in zip(told.emulated, told.real, strict=True)]
+    return [emulated - real for emulated, real in pairs if emulated is not None and real is not None]
+
+
+def _percentiles(values: Sequence[float], percents: Sequence[int]) -> list[float]:
+    """NaN where there are no values: a link may be too slow for any answer."""
+    return np.percentile(values, percents).tolist() if values else [math.nan] * len(percents)
 
 
 def compare(arguments: argparse.Namespace, console: Console) -> None:
-    """All cases, real and emulated in turns, on one server; medians over the rounds."""
-    found: dict[str, dict[bool, list[tuple[float, ...]]]] = {}
+    """All cases and rounds on one server."""
+    variant = next(variant for variant in load_weights().variants() if variant.resolution == RESOLUTION)
     video = sorted((ROOT / "videos").glob("*.mp4"))[0]
-    options = ["--variant", arguments.variant, "--threads", "1", *(["--profile", p] if (p := arguments.profile) else [])]
+    options = ["--variant", variant.name, "--threads", "1"]
+    if arguments.profile:
+        options += ["--profile", arguments.profile]
+    found: dict[str, Told] = {}
     with (
-        tempfile.TemporaryDirectory() as temporary,
-        Network(arguments.clients, 1000 * arguments.queue_kb, arguments.congestion) as network,
+        Network(2 * arguments.clients, 1000 * arguments.queue_kb, arguments.congestion) as network,
         server_inside(network, *options),
     ):
-        for number in range(arguments.rounds):
-            for case in cases(arguments):
-                for real in (number % 2 == 0, number % 2 == 1):
-                    folder = Path(temporary) / f"{len(found)}-{case.name.replace('/', '-')}-{number}-{real}"
-                    summary = uvloop.run(run_cameras(network, case, video, arguments.seconds, folder, real=real))
-                    told = figures(folder, summary)
-                    found.setdefault(case.name, {True: [], False: []})[real].append(told)
-                    console.print(case.name, "real" if real else "emulated", [round(float(f), 2) for f in told])
-    console.print(table(found))
+        for round_ in range(arguments.rounds):
+            for case in cases(arguments, round_):
+                told = uvloop.run(run_pair(network, case, video, arguments.seconds))
+                whole = found.setdefault(case.name, Told())
+                whole.real += told.real
+                whole.emulated += told.emulated
+                missed = f"real {miss_percent(told.real):.1f} %, emulated {miss_percent(told.emulated):.1f} %"
+                console.print(f"round {round_ + 1}, {case.name}: missed {missed}", highlight=False)
+    console.print(table(found, f"all {arguments.rounds} rounds"))
 
 
-def table(found: dict[str, dict[bool, list[tuple[float, ...]]]]) -> Table:
-    shown = Table(title="real / emulated; medians over the rounds")
-    shown.add_column("case")
-    for heading in (*FIGURES, "miss, difference"):
+def table(found: dict[str, Told], title: str) -> Table:
+    shown = Table(title=title)
+    shown.add_column("real / emulated", min_width=34)
+    columns = ("frames", "miss %", *(f"network ms p{percent}" for percent in PERCENTS), "difference ms\np5, p50, p95")
+    for heading in columns:
         shown.add_column(heading, justify="right")
-    for name, rounds in found.items():
-        real, emulated = ([statistics.median(column) for column in zip(*rounds[kind])] for kind in (True, False))
-        cells = (f"{one:.1f} / {other:.1f}" for one, other in zip(real, emulated, strict=True))
-        shown.add_row(name, *cells, f"{emulated[0] - real[0]:+.1f}")
+    for name, told in found.items():
+        pairs = [(miss_percent(told.real), miss_percent(told.emulated))]
+        pairs += zip(percentiles_ms(told.real), percentiles_ms(told.emulated), strict=True)
+        low, middle, high = _percentiles(differences_ms(told), (5, 50, 95))
+        cells = (f"{one:.1f} / {other:.1f}" for one, other in pairs)
+        shown.add_row(name, str(len(told.real)), *cells, f"{low:+.1f}, {middle:+.1f}, {high:+.1f}")
     return shown
 
 
@@ -208,7 +264,6 @@ def main() -> None:
     parser.add_argument("--fps", type=float, default=5.0)
     parser.add_argument("--trace", help="instead of the four links: one by name or file")
     parser.add_argument("--slo-ms", type=float, default=150.0, help="with --trace")
-    parser.add_argument("--variant", default="w025-320")
     parser.add_argument("--profile", help="a latency profile for the server")
     parser.add_argument("--queue-kb", type=int, default=1000, help="what may wait before an uplink")
     parser.add_argument("--congestion", default="cubic", help="the kernel's congestion control")
@@ -216,7 +271,7 @@ def main() -> None:
     if (reason := why_not()) is not None:
         sys.exit(f"cannot compare with a real network: {reason}")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that namespaces are deleted then, too
-    compare(arguments, Console(width=120))
+    compare(arguments, Console(width=140))
 
 
 if __name__ == "__main__":

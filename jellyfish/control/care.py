@@ -2,8 +2,8 @@
 
 At care 0 a planner is told what is usual, means and medians, as published (Jellyfish, RTSS 2022). At 1 a batch takes
 its 99th percentile, for nothing can be done once it runs; a frame on the network takes one standard deviation longer
-than expected, for clients send smaller frames when the uplink gets slower before the next plan; and a bandwidth that has
-just fallen is known to have fallen. Between and beyond, the distances are so many times as large. More care never
+than expected, for clients send smaller frames when the uplink gets slower before the next plan; and a bandwidth that
+has just fallen is known to have fallen. Between and beyond, the distances are so many times as large. More care never
 makes a budget larger or a device quicker.
 """
 

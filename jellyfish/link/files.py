@@ -26,6 +26,8 @@ PACKET_STEP_MS = 100
 """Packets are counted in steps of this length: finer than a frame's deadline, coarser than the gaps between packets."""
 FIRST_PACKET_TIME = 1000
 """Whole numbers that reach this are packet times (a second of them), not rates in Mbit/s."""
+LAST_PACKET_TIME = 24 * 3600 * 1000
+"""A later one is a slip: a day of packets is a file of gigabytes."""
 
 _FORMS = "a CSV file with the header time_s,mbps, or one rate in Mbit/s per line, or mahimahi packet times in ms"
 _INTERVAL = re.compile(r"#\s*interval_s\s*[:=]\s*(\S+)\s*")
@@ -104,7 +106,7 @@ def _from_rates(path: Path, lines: Sequence[_Line], interval_s: float) -> Bandwi
 
 
 def _from_packets(path: Path, lines: Sequence[_Line]) -> BandwidthTrace:
-    """The packet of millisecond t leaves in the millisecond before t; the trace ends with its last packet."""
+    """The packet of millisecond t leaves in the millisecond before t; the trace ends with its last packet's step."""
     times_ms: list[int] = []
     for number, line in lines:
         where = f"trace {path}, line {number}"
@@ -114,6 +116,8 @@ def _from_packets(path: Path, lines: Sequence[_Line]) -> BandwidthTrace:
                 f"{where}: packet time {time_ms} ms comes after {times_ms[-1] if times_ms else 0} ms; packet times do "
                 "not fall. For rates of 1000 Mbit/s and more use a CSV file with the header time_s,mbps"
             )
+        if time_ms > LAST_PACKET_TIME:
+            raise InputError(f"{where}: packet time {time_ms} ms is more than a day; correct or remove the line")
         times_ms.append(time_ms)
     packets = np.bincount(np.maximum(np.array(times_ms) - 1, 0) // PACKET_STEP_MS)
     step_s = PACKET_STEP_MS / 1000

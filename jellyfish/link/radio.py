@@ -21,6 +21,7 @@ from jellyfish.link.statistics import autocorrelation, variation
 MOST_LOG_DEVIATION = 2.0
 MOST_CORRELATION = 0.995
 """Where the search for wanted statistics ends."""
+SEARCH_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def with_statistics(
         def reached(deviation: float) -> float:
             return variation(draw(replace(free, log_deviation=deviation), seed, seconds))
 
-        deviation = _solved("coefficient of variation", wanted_variation, reached, MOST_LOG_DEVIATION)
+        deviation = _solved("a coefficient of variation", wanted_variation, reached, MOST_LOG_DEVIATION)
         return replace(free, log_deviation=deviation)
 
     def reached(correlation: float) -> float:
@@ -78,19 +79,25 @@ def with_statistics(
 
     if wanted_autocorrelation is None:
         return varied(radio)
-    correlation = _solved("autocorrelation", wanted_autocorrelation, reached, MOST_CORRELATION)
+    correlation = _solved("an autocorrelation", wanted_autocorrelation, reached, MOST_CORRELATION)
     return varied(replace(radio, correlation=correlation))
 
 
 def _solved(words: str, wanted: float, reached: Callable[[float], float], most: float) -> float:
-    """The parameter between 0 and `most` at which the statistic is the wanted one."""
-    lowest, highest = reached(0.0), reached(most)
-    if not lowest <= wanted <= highest:
+    """The smallest parameter between 0 and `most` at which the statistic is the wanted one.
+
+    Looked for step by step: where fading is slower than the trace is long, its statistics fall again.
+    """
+    steps = np.linspace(0.0, most, SEARCH_STEPS + 1)
+    values = [reached(float(step)) for step in steps]
+    if not values[0] <= wanted <= max(values):
         raise InputError(
-            f"a {words} of {wanted:g} cannot be had from this kind of link, seed and duration: give one between "
-            f"{math.ceil(100 * lowest) / 100:.2f} and {math.floor(100 * highest) / 100:.2f}"
+            f"{words} of {wanted:g} cannot be had from this kind of link, seed and duration: give one between "
+            f"{math.ceil(100 * values[0]) / 100:.2f} and {math.floor(100 * max(values)) / 100:.2f}"
         )
-    return float(brentq(lambda parameter: reached(parameter) - wanted, 0.0, most, xtol=1e-5))
+    above = next(index for index, value in enumerate(values) if value >= wanted)
+    low, high = float(steps[max(above - 1, 0)]), float(steps[above])
+    return low if low == high else float(brentq(lambda parameter: reached(parameter) - wanted, low, high, xtol=1e-5))
 
 
 def _fading(radio: Radio, seconds: int, random: np.random.Generator) -> NDArray[np.float64]:

@@ -26,7 +26,6 @@ from jellyfish.model.precision import inference_dtype
 from jellyfish.model.sizes import SIZES, VARIANTS
 from jellyfish.model.weights import Weights
 
-
 _STEM_PIXELS = 4 * 256 * 448
 """Most that a CPU's stem sees at a time. Its feature maps are large and gain nothing from a larger batch; over 32 MB
 each the allocator takes fresh pages for them at every batch, and 8 frames of 448 pixels took 50 ms instead of 30.

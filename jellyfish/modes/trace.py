@@ -43,9 +43,10 @@ def show(text: str, seed: int, plot: Path | None, console: Console) -> None:
     if trace is None:
         raise InputError("trace none: a link that is not shaped has nothing to show")
     form = f" ({FORMS[read_trace(Path(text))[0]]})" if Path(text).is_file() else ""
-    _print_statistics(f"{text}{form}", statistics_of(trace), console)
     if plot is not None:
         draw(trace, plot)
+    _print_statistics(f"{text}{form}", statistics_of(trace), console)
+    if plot is not None:
         console.print(f"drawn: {plot}", soft_wrap=True, markup=False)
 
 

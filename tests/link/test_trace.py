@@ -1,12 +1,11 @@
 import math
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jellyfish.errors import InputError
-from jellyfish.link.trace import BandwidthTrace, load_trace
+from jellyfish.link.trace import BandwidthTrace
 
 
 @st.composite
@@ -99,39 +98,3 @@ def test_a_trace_that_cannot_be_followed_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=wrong):
         BandwidthTrace(times_s, bits_per_s, "broken")
-
-
-def test_a_file_is_read_in_mbit_and_from_its_first_time_on(tmp_path: Path) -> None:
-    path = tmp_path / "cafe.csv"
-    path.write_text("time_s,mbps\n10,2\n\n11.5,0\n13,4.5\n")
-    assert load_trace(path) == BandwidthTrace((0.0, 1.5, 3.0), (2e6, 0.0, 4.5e6), "cafe")
-
-
-@pytest.mark.parametrize(
-    ("text", "wrong"),
-    [
-        ("", "line 1: expected the header time_s,mbps, found nothing"),
-        ("0,20\n1,20\n", "line 1: expected the header"),
-        ("time_s,mbps\n", "no rows"),
-        ("time_s,mbps\n0,20\n1,fast\n", "line 3: expected two numbers"),
-        ("time_s,mbps\n0\n", "line 2: expected two numbers"),
-        ("time_s,mbps\n0,nan\n", "line 2: .* not finite"),
-        ("time_s,mbps\n0,1\ninf,1\n", "line 3: .* not finite"),
-        ("time_s,mbps\n0,1\n1,-2\n", "line 3: -2 Mbit/s is negative; use 0"),
-        ("time_s,mbps\n0,1\n2,1\n2,1\n", "line 4: time 2 does not come after 2"),
-        ("time_s,mbps\n0,0\n1,0\n", "every rate is 0"),
-    ],
-)
-def test_a_broken_file_is_refused_with_file_line_and_advice(tmp_path: Path, text: str, wrong: str) -> None:
-    path = tmp_path / "broken.csv"
-    path.write_text(text)
-    with pytest.raises(InputError, match=rf"broken\.csv.*{wrong}"):
-        load_trace(path)
-
-
-def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"absent\.csv: cannot be read"):
-        load_trace(tmp_path / "absent.csv")
-    (tmp_path / "image.csv").write_bytes(b"\xff\xd8\xff\xe0\x00")
-    with pytest.raises(InputError, match=r"image\.csv: cannot be read"):
-        load_trace(tmp_path / "image.csv")

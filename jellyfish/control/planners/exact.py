@@ -54,10 +54,13 @@ class ExactPlanner:
     ) -> None:
         self._random = np.random.default_rng(seed)
         self._clock, self._time_budget_s, self._time_limit_s = clock, time_budget_s, time_limit_s
+        self.proved = False
+        """Whether no plan maps more clients than the last one, or as many with more accuracy."""
 
     def plan(self, problem: Problem, running: Plan | None) -> Plan:
         """The best plan; a good one where the programme is cut off by its time limit."""
         task = Task.of(problem, running)
+        self.proved = True
         if not task.clients:
             return idle_plan(problem, running)
         if len(task.clients) <= (SETS_LIMIT_TWO_DEVICES if len(task.kinds) <= 2 else SETS_LIMIT):
@@ -65,7 +68,8 @@ class ExactPlanner:
         program = PatternProgram(task)
         answer = None if program.too_large else program.solve(Effort(self._time_limit_s, self._clock))
         found = None if answer is None or answer.groups is None else task.plan(answer.groups)
-        if found is not None and answer is not None and answer.proved:
+        self.proved = answer is not None and answer.proved
+        if found is not None and self.proved:
             return found
         return ManyClients(task, self._random, self._clock, self._time_budget_s).plan(found)
 

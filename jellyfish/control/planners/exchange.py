@@ -22,7 +22,7 @@ THREE = 0.3
 GUESTS = 4
 """Clients without a place that an exchange tries to take in."""
 LEAST_PROFIT = 1e-3
-"""Of a client in a group, in units of accuracy, whatever its price: a client with a place is better than one without."""
+"""Of a client in a group, in units of accuracy, whatever its price: with a place it is better off than without."""
 
 
 class Exchange:

@@ -1,7 +1,8 @@
 """Which clients are together on which device, and what that is worth: the state that a search improves. Pure.
 
-Worth: clients with a place first, then rate x accuracy. A group of clients is served with the most accurate variant that
-can serve it; that needs only the sum of its rates and, per variant, the throughput that its tightest budget allows.
+Worth: clients with a place first, then rate x accuracy. A group of clients is served with the most accurate variant
+that can serve it; that needs only the sum of its rates and, per variant, the throughput that its tightest budget
+allows.
 """
 
 from __future__ import annotations

@@ -17,6 +17,16 @@ from scipy.sparse import csc_array
 from jellyfish.control.planners.linear import highspy
 from jellyfish.control.planners.task import Bools, Floats
 
+OPTIONS = {
+    "output_flag": False,
+    "threads": 1,
+    "presolve": "off",
+    "mip_rel_gap": 0.0,
+    "mip_heuristic_run_root_reduced_cost": False,
+    "mip_heuristic_run_rens": False,
+}
+"""Of HiGHS. Presolve and these two heuristics take longer here than they save; without them plans were better."""
+
 
 class IntegerProgramme(NamedTuple):
     """Maximise gains x amounts with 0 <= amounts <= upper and least <= matrix x amounts <= most."""
@@ -35,7 +45,7 @@ class Effort(NamedTuple):
 
     time_limit_s: float
     clock: Callable[[], float] = time.monotonic
-    """Of the limit; SciPy has none but its own."""
+    """Of the limit. HiGHS looks at its own besides, more often; SciPy's at nothing else."""
     nodes: int | None = None
     """Of the search tree that it may look at; None for all."""
 
@@ -56,7 +66,7 @@ def solve_integer(programme: IntegerProgramme, effort: Effort, start: Floats | N
 
 def _by_highspy(highs: Any, programme: IntegerProgramme, effort: Effort, start: Floats | None) -> IntegerAnswer:
     solver = highs.Highs()
-    for option, value in (("output_flag", False), ("threads", 1), ("mip_rel_gap", 0.0)):
+    for option, value in OPTIONS.items():
         solver.setOptionValue(option, value)
     if effort.nodes is not None:
         solver.setOptionValue("mip_max_nodes", effort.nodes)
@@ -67,6 +77,7 @@ def _by_highspy(highs: Any, programme: IntegerProgramme, effort: Effort, start: 
         solver.setSolution(known)
     if math.isfinite(effort.time_limit_s):
         ends_s = effort.clock() + effort.time_limit_s
+        solver.setOptionValue("time_limit", effort.time_limit_s)
 
         def watch(event: Any) -> None:
             if effort.clock() >= ends_s:
@@ -97,7 +108,7 @@ def _model(highs: Any, programme: IntegerProgramme) -> Any:
 
 
 def _by_scipy(programme: IntegerProgramme, effort: Effort) -> IntegerAnswer:
-    options: Any = {"time_limit": effort.time_limit_s, "mip_rel_gap": 0.0}
+    options: Any = {"time_limit": effort.time_limit_s, "mip_rel_gap": 0.0, "presolve": False}
     if effort.nodes is not None:
         options["node_limit"] = effort.nodes
     answer: Any = milp(

@@ -1,9 +1,9 @@
 """Planning for many clients: a good plan in time, from fractions of groups to whole ones, then improved.
 
-Prices and fractional groups come from column generation, a plan from diving into them; exchanges between devices improve
-it, and where they come to nothing another dive begins elsewhere. Where the patterns of frame rates are few, as in
-overload, an integer programme has the second half of the time, from the best plan so far. There is a feasible plan at
-any time; what is left of the running one is the first.
+Prices and fractional groups come from column generation, a plan from diving into them; exchanges between devices
+improve it, and where they come to nothing another dive begins elsewhere. Where the patterns of frame rates are few, as
+in overload, an integer programme has the rest of the time, from the best plan so far. There is a feasible plan at any
+time; what is left of the running one is the first.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ STALE_PER_DEVICE = 15
 """Exchanges per device without a gain after which the search begins anew."""
 MASTER_SHARE, DIVE_SHARE = 0.45, 0.8
 """Of the time: when column generation and the dive have to end."""
-FIRST_SHARE = 0.4
-"""Of the time for all of this, where an integer programme may come after."""
+SEARCHING = 0.95
+"""Of the time; steps take a while to end, and the plan to be written down."""
+FIRST_SHARE, SMALL_FIRST_SHARE, SMALL = 0.25, 0.12, 150
+"""Of the time for all of this, where an integer programme may come after; and where that has so few variables that it
+is likely to find the optimum in the rest.
+"""
 WIDE = 0.005
 """Gap to the master programme's bound, as a share, from which on the integer programme finds more than exchanges do."""
 MAX_PATTERNS = 600
@@ -52,7 +56,7 @@ class ManyClients:
         rounds_per_device: int = ROUNDS_PER_DEVICE,
     ) -> None:
         self._task, self._random, self._clock = task, random, clock
-        self._began_s, self._budget_s = clock(), budget_s
+        self._began_s, self._budget_s = clock(), SEARCHING * budget_s
         load = max(1.0, len(task.clients) / len(task.kinds) / 8.0)
         self._rounds = int(rounds_per_device * len(task.kinds) / load)
         self._pricing = [Pricing(task, kind) for kind in range(len(task.tables))]
@@ -79,7 +83,7 @@ class ManyClients:
     def _search(self, warm: bool) -> None:
         master = Master(self._task, self._pricing, [self._width(pricing) for pricing in self._pricing])
         program = PatternProgram(self._task, MAX_PATTERNS)
-        share = 1.0 if program.too_large else FIRST_SHARE
+        share = 1.0 if program.too_large else SMALL_FIRST_SHARE if program.size <= SMALL else FIRST_SHARE
         master.generate(self._after(MASTER_SHARE * share))
         self._consider(self._grouping.arranged(dive(master, self._after(DIVE_SHARE * share))))
         self._exchange(master, warm, self._after(share))

@@ -9,18 +9,21 @@ small shortfall, depth first. It is the optimum when its shortfall is no more th
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from jellyfish.control.planners.layout import Group
 from jellyfish.control.planners.linear import linear_programme
-from jellyfish.control.planners.set_search import Prices, Search
+from jellyfish.control.planners.set_search import LastDevice, Prices, Search
 from jellyfish.control.planners.subsets import least_over_sets, servable_sets, sums_over_sets
 from jellyfish.control.planners.task import Floats, Ints, Task
 
 COLUMNS_PER_ROUND = 40
 SETS = 300
-"""Sets of least shortfall that are searched where no plan is known yet; nearly always enough."""
-MAX_SETS = 5_000
+"""Sets of least shortfall that are searched first; often enough."""
+MAX_SETS = 20_000
+"""That are searched then."""
 TINY = 1e-9
 """Values this close, as a share of the value of one client, count as equal."""
 
@@ -39,11 +42,8 @@ class PricedSets:
         self._values = [counted + self._best_accuracy(servable) * self._rate for servable in self._servable]
         for values in self._values:
             values[0] = -np.inf
-        self._prices: Prices | None = None
-        self._loss: Floats | None = None
-        self._bound = np.inf
         self.proved = False
-        """Whether the last search went through to the end."""
+        """Whether the search went through to the end."""
 
     def _best_accuracy(self, servable: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Floats:
         best = np.full(servable.shape[1], -np.inf)
@@ -51,47 +51,54 @@ class PricedSets:
             np.maximum(best, accuracy, out=best, where=allowed)
         return best
 
-    def search(self, max_nodes: int, beat: tuple[int, float] | None = None) -> list[Group] | None:
-        """The groups of the best plan; None when none beats `beat` or the search was cut off, see `proved`.
+    def search(self, gives_up: Callable[[int], bool]) -> list[Group]:
+        """The groups of the best plan found, see `proved`; a part of the search may end early, see `Search`.
 
-        `beat`: how many clients a known plan maps, and its accuracy; only better plans are looked for.
+        First among few sets; then, where others might do better, among all that might.
         """
-        if self._loss is None:
-            self._price()
-        assert self._loss is not None and self._prices is not None
-        best_loss, count = np.inf, SETS
-        if beat is not None:
-            best_loss = self._bound - beat[0] * self._mapped - beat[1] * float(self._rate[-1])
-            count = max(SETS, min(MAX_SETS, int((self._loss < best_loss).sum())))
-        places, left_out = _least(self._loss, np.tile(-self._rate, len(self._values)), count)
-        kinds, sets = np.divmod(places, len(self._rate))
+        prices = self._solve_programme()
+        dearest = sums_over_sets(prices.clients + prices.place)
+        losses = [dearest + price - value for value, price in zip(self._values, prices.devices, strict=True)]
+        loss = np.maximum(np.array(losses), 0.0)
+        loss[:, 0] = prices.devices
+        last = LastDevice(loss, prices)
         devices = [self._kinds.count(kind) for kind in range(len(self._values))]
-        search = Search(sets, kinds, self._loss[places], self._prices, devices, self._tiny, max_nodes, best_loss)
-        search.run()
-        self.proved = search.nodes <= max_nodes and search.best_loss <= left_out + self._tiny
-        if not search.best or not (self.proved or beat):
-            return None
-        return [self._group(int(sets[i]), int(kinds[i])) for i in search.best]
+        best: list[tuple[int, int]] = []
+        count, last_time, best_loss = SETS, False, np.inf
+        while True:
+            kinds, sets, left_out = self._least(loss, count)
+            search = Search(sets, kinds, loss[kinds, sets], prices, last, devices, self._tiny, best_loss, gives_up)
+            search.run()
+            best, best_loss = search.best or best, search.best_loss
+            self.proved = search.complete and best_loss <= left_out + self._tiny
+            if self.proved or last_time:
+                return [self._group(members, kind) for kind, members in best if members]
+            count, last_time = min(MAX_SETS, int((loss < best_loss).sum())), True
 
-    def _price(self) -> None:
-        self._bound, self._prices = self._solve_programme()
-        dearest = sums_over_sets(self._prices.clients + self._prices.place)
-        loss = [dearest + price - value for value, price in zip(self._values, self._prices.devices, strict=True)]
-        self._loss = np.maximum(np.concatenate(loss), 0.0)
+    def _least(self, loss: Floats, count: int) -> tuple[Ints, Ints, float]:
+        """Kinds and sets of the `count` least losses in rising order, larger ones first of equals; and the least loss
+        of those left out.
+        """
+        full = np.flatnonzero(np.isfinite(loss[:, 1:]))
+        flat = loss[:, 1:].ravel()[full]
+        bound = np.partition(flat, count)[count] if len(flat) > count else np.inf
+        near = np.flatnonzero(flat <= bound)
+        kinds, sets = np.divmod(full[near], loss.shape[1] - 1)
+        sets += 1
+        order = np.lexsort((-self._rate[sets], flat[near]))[:count]
+        return kinds[order], sets[order], float(bound)
 
     def _group(self, members: int, kind: int) -> Group:
         variant = int(np.where(self._servable[kind][:, members], self._accuracy, -np.inf).argmax())
         return Group(kind, variant, tuple(client for bit, client in enumerate(self._clients) if members >> bit & 1))
 
-    def _solve_programme(self) -> tuple[float, Prices]:
+    def _solve_programme(self) -> Prices:
         """Over all sets. Where it maps a fraction of a client, it is told that none can be."""
         columns = [(kind, 1 << bit) for kind in range(len(self._values)) for bit in range(len(self._clients))]
         columns = [column for column in columns if np.isfinite(self._values[column[0]][column[1]])]
         bound, prices = self._generate(columns, float(len(self._clients)))
         whole = float(np.floor(bound / self._mapped + TINY))
-        if bound > whole * self._mapped + self._rate[-1]:
-            bound, prices = self._generate(columns, whole)
-        return bound, prices
+        return self._generate(columns, whole)[1] if bound > whole * self._mapped + self._rate[-1] else prices
 
     def _generate(self, columns: list[tuple[int, int]], places: float) -> tuple[float, Prices]:
         """Column generation: adds the sets worth most beyond their prices to `columns` until none is worth more."""
@@ -126,15 +133,3 @@ def _most(gain: Floats, least: float) -> list[int]:
     )
     most: list[int] = some[gain[some] > least].tolist()
     return most
-
-
-def _least(loss: Floats, tie: Floats, count: int) -> tuple[Ints, float]:
-    """Indices of the `count` least losses in rising order, ties by `tie`; and the least loss of those left out."""
-    if len(loss) > count:
-        bound = np.partition(loss, count)[count]
-        near = np.flatnonzero(loss <= bound)
-    else:
-        near = np.flatnonzero(np.isfinite(loss))
-    order = near[np.lexsort((tie[near], loss[near]))]
-    left_out = float(loss[order[count]]) if len(order) > count else np.inf
-    return order[:count], left_out

@@ -57,8 +57,8 @@ class PricedGroups(NamedTuple):
 
 
 class Pricing:
-    """One kind of device. Configurations are the pairs of variant and useful batch size that serve any client, less those
-    that another one matches or betters in all respects.
+    """One kind of device. Configurations are the pairs of variant and useful batch size that serve any client, less
+    those that another one matches or betters in all respects.
 
     Per configuration (c,): `variant` is its variant, `accuracy` what that has, `steps` the most steps of rate that it
     serves, and `rows` counts them: 0, 1, ... `eligible` (c, n): whose budgets allow it. `weights` (n,): steps

@@ -1,12 +1,17 @@
-"""Depth-first search for the sets of clients, each client in one at most, that fall least short of a bound. Pure."""
+"""Depth-first search for the sets of clients, each client in one at most, that fall least short of a bound. Pure.
+
+The last device needs no search: what it loses with whatever clients are left is looked up. With two devices left, all
+sets for the one are looked at together with what they leave to the other.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from jellyfish.control.planners.task import Floats, Ints
+from jellyfish.control.planners.task import Bools, Floats, Ints
 
 
 class Prices(NamedTuple):
@@ -16,65 +21,133 @@ class Prices(NamedTuple):
     devices: Floats
     place: float
     places: float
-    """Most places that all devices together can have; infinite where that does not bind."""
+    """Most places that all devices together can have."""
+
+
+class LastDevice:
+    """What one device of each kind loses at least with any set of clients that are left, or a part of it."""
+
+    def __init__(self, loss: Floats, prices: Prices) -> None:
+        """`loss` (kinds, 2^n) of the sets, the empty one's being the price of an idle device."""
+        self._loss = loss
+        self._skipping = prices.clients + prices.place
+        self.least = loss.copy()
+        """(kinds, 2^n)"""
+        for client, price in enumerate(self._skipping.tolist()):
+            pairs = self.least.reshape(len(loss), -1, 2, 1 << client)
+            np.minimum(pairs[:, :, 1], pairs[:, :, 0] + price, out=pairs[:, :, 1])
+
+    def served(self, kind: int, left: int) -> int:
+        """The part of `left` that a device of `kind` serves then."""
+        for client in reversed(range(len(self._skipping))):
+            rest = left & ~(1 << client)
+            if rest != left and self.least[kind, left] < self._loss[kind, left]:
+                skipped = self.least[kind, rest] + self._skipping[client]
+                left = rest if skipped <= self.least[kind, left] else left
+        return left
 
 
 class Search:
-    """Depth first: the lowest client not yet decided gets a set, or no place. Sets come in rising order of loss."""
+    """Depth first: the client of fewest sets that is not yet decided gets one, or no place; least loss first."""
 
     def __init__(
-        self, sets: Ints, kinds: Ints, loss: Floats, prices: Prices, devices: list[int],
-        tiny: float, max_nodes: int, best_loss: float,
+        self, sets: Ints, kinds: Ints, loss: Floats, prices: Prices, last: LastDevice, devices: list[int],
+        tiny: float, best_loss: float, gives_up: Callable[[int], bool],
     ) -> None:  # fmt: skip
-        """`best_loss`: only less is looked for; `max_nodes`: after so many the search gives up."""
-        self._sets = sets
-        self._members: list[int] = sets.tolist()
-        self._of_kind: list[int] = kinds.tolist()
-        self._losses: list[float] = loss.tolist()
-        self._prices = prices
-        self._client_prices: list[float] = prices.clients.tolist()
+        """`sets`, `kinds`, `loss`: the candidates in rising order of loss; `best_loss`: only less is looked for;
+        `gives_up`: whether to end after so many nodes.
+        """
+        self._sets, self._kinds, self._loss = sets, kinds, loss
+        self._prices, self._last = prices, last
+        count = len(prices.clients)
+        self._order: list[int] = np.argsort([(sets >> client & 1).sum() for client in range(count)]).tolist()
         self._devices = devices
-        self._tiny, self._max_nodes = tiny, max_nodes
-        self._chosen: list[int] = []
-        self.best: list[int] = []
+        self._tiny, self._gives_up = tiny, gives_up
+        self._spare = float(count) - prices.places
+        """Clients that cannot have a place anyway."""
+        self._seen: dict[tuple[int, ...], float] = {}
+        self._chosen: list[tuple[int, int]] = []
+        self.best: list[tuple[int, int]] = []
+        """(kind, set) of the best plan found."""
         self.best_loss = best_loss
-        self.nodes = 0
+        self._nodes = 0
+        self.complete = True
+        """Whether the search went through to the end."""
 
     def run(self) -> None:
         """Find the sets of least loss."""
-        self._go(np.arange(len(self._sets)), 0, 0, 0.0)
+        everyone = (1 << len(self._order)) - 1
+        if sum(self._devices) == 1:
+            self._finish(self._devices.index(1), everyone, 0.0, 0)
+        else:
+            self._go(np.arange(len(self._sets)), everyone, 0.0, 0)
 
-    def _go(self, candidates: Ints, client: int, done: int, loss: float) -> None:
-        while client < len(self._client_prices) and done >> client & 1:
-            client += 1
-        self.nodes += 1
-        if self.nodes > self._max_nodes or loss >= self.best_loss - self._tiny:
+    def _go(self, candidates: Ints, left: int, loss: float, skipped: int) -> None:
+        """`left`: clients not yet decided; `skipped`: how many were left without a place."""
+        self._nodes += 1
+        self.complete = self.complete and not self._gives_up(self._nodes)
+        bound = loss + self._prices.place * max(0.0, skipped - self._spare)
+        if not self.complete or bound >= self.best_loss - self._tiny or self._known(left, loss, skipped):
             return
-        if client == len(self._client_prices) or not any(self._devices):
-            self._end(client, done, loss)
+        client = next((client for client in self._order if left >> client & 1), None)
+        if client is None:
+            self._end(loss, skipped)
             return
         inside = self._sets[candidates] >> client & 1 == 1
+        if sum(self._devices) == 2:
+            self._try_pairs(candidates[inside], left, loss, skipped)
+        else:
+            self._try_sets(candidates, inside, left, loss, skipped)
+        without = left & ~(1 << client)
+        self._go(candidates[~inside], without, loss + float(self._prices.clients[client]), skipped + 1)
+
+    def _known(self, left: int, loss: float, skipped: int) -> bool:
+        """Whether as much was decided before, in another way, for no more loss."""
+        key, loss = (left, *self._devices), loss + self._prices.place * skipped
+        known = self._seen.get(key, np.inf) <= loss
+        if not known:
+            self._seen[key] = loss
+        return known
+
+    def _try_sets(self, candidates: Ints, inside: Bools, left: int, loss: float, skipped: int) -> None:
         for index in candidates[inside].tolist():
-            kind, total = self._of_kind[index], loss + self._losses[index]
-            if total >= self.best_loss - self._tiny:
+            kind, members = int(self._kinds[index]), int(self._sets[index])
+            total = loss + float(self._loss[index])
+            if total >= self.best_loss - self._tiny or not self.complete:
                 break
             if self._devices[kind]:
                 self._devices[kind] -= 1
-                self._chosen.append(index)
-                rest = candidates[self._sets[candidates] & self._sets[index] == 0]
-                self._go(rest, client + 1, done | self._members[index], total)
+                self._chosen.append((kind, members))
+                rest = candidates[self._sets[candidates] & members == 0]
+                self._go(rest, left & ~members, total, skipped)
                 self._chosen.pop()
                 self._devices[kind] += 1
-        self._go(candidates[~inside], client + 1, done | 1 << client, loss + self._client_prices[client])
 
-    def _end(self, client: int, done: int, loss: float) -> None:
-        """Add what idle devices, clients without a place and places that nobody has cost."""
+    def _try_pairs(self, candidates: Ints, left: int, loss: float, skipped: int) -> None:
+        """Two devices are left: the first gets one of `candidates`, the second what is best of the rest."""
+        for kind in {kind for kind, count in enumerate(self._devices) if count}:
+            self._devices[kind] -= 1
+            other = next(kind for kind, count in enumerate(self._devices) if count)
+            sets = candidates[self._kinds[candidates] == kind]
+            if len(sets):
+                rest = left & ~self._sets[sets]
+                both = self._loss[sets] + self._last.least[other, rest]
+                first = int(both.argmin())
+                self._chosen.append((kind, int(self._sets[sets[first]])))
+                self._finish(other, int(rest[first]), loss + float(self._loss[sets[first]]), skipped)
+                self._chosen.pop()
+            self._devices[kind] += 1
+
+    def _finish(self, kind: int, left: int, loss: float, skipped: int) -> None:
+        """Give the last device, of `kind`, what is best of `left`."""
+        place = self._prices.place * (skipped - self._spare)
+        loss += float(self._last.least[kind, left]) + place
+        if loss < self.best_loss - self._tiny:
+            self.best, self.best_loss = [*self._chosen, (kind, self._last.served(kind, left))], loss
+
+    def _end(self, loss: float, skipped: int) -> None:
+        """All clients are decided, and devices are left idle."""
         loss += sum(price * left for price, left in zip(self._prices.devices.tolist(), self._devices, strict=True))
-        loss += sum(
-            price for other, price in enumerate(self._client_prices) if other >= client and not done >> other & 1
-        )
-        if self._prices.place:
-            mapped = sum(self._members[index].bit_count() for index in self._chosen)
-            loss += self._prices.place * (self._prices.places - mapped)
+        loss += self._prices.place * (skipped - self._spare)
         if loss < self.best_loss - self._tiny:
             self.best, self.best_loss = self._chosen.copy(), loss

@@ -6,7 +6,7 @@ variant's last batch. A frame may just miss its batch; it waits one cycle and th
 The search begins with the better of two plans: the best one with a single variant per device, and the running one as
 far as it still fits. Then one client after the other gets a better variant where it fits, until none does; after that
 a few clients at a time lose their places and get new ones, in another order, which is kept if it is no worse. The
-answer has never fewer clients, nor less accuracy, than the best plan with one variant per device.
+answer has never fewer clients, nor less accuracy, than the plan with one variant per device that it began with.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from jellyfish.control.planners.exchange import TIME_BUDGET_S
 from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
 
 BASE_SHARE = 0.8
-"""Of the time budget, for the plan with one variant per device that the search begins with."""
+"""Of the time budget, for the plan with one variant per device that the search begins with. Where devices are nearly
+full there is little to gain by sharing them, and all of it needs time."""
 MOST_TAKEN = 5
 """Clients that lose their places together."""
 NEIGHBOURS_ONLY = 0.5

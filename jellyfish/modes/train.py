@@ -22,12 +22,17 @@ def train(config: TrainingConfig, console: Console) -> None:
     with ProgressReport(console) as progress:
 
         def report(step: Progress) -> None:
-            note = "" if step.loss is None else f"(loss {step.loss:.3f})"
+            note = "" if step.loss is None else f"(loss {step.loss:.3f}{_held_out(step)})"
             progress(_WORDS[step.phase], step.done, step.total, note)
 
         weights = run_training(config, report)
     console.print(accuracy_table(weights))
     console.print(f"written: {config.output} and {card_path(config.output)}", soft_wrap=True, markup=False)
+
+
+def _held_out(step: Progress) -> str:
+    """AP50 of the largest size, once it has been looked at."""
+    return "" if step.ap50 is None else f", AP50 {step.ap50:.3f}"
 
 
 def accuracy_table(weights: Weights) -> Table:

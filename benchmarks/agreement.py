@@ -135,10 +135,8 @@ def scenario_like(
         )
         for number, trace in enumerate(traces)
     )
-    host = Host(
-        encode_ms=statistics.median(frame["wait_ms"] for frame in real if "wait_ms" in frame),
-        decode_ms=max(0.0, statistics.median(overheads) - 1000 * MARGIN_S),
-    )
+    encode_ms = statistics.median(frame["wait_ms"] for frame in real if "wait_ms" in frame)
+    host = Host(encode_ms, decode_ms=max(0.0, statistics.median(overheads) - encode_ms - 1000 * MARGIN_S))
     slow = DeviceSlow(0.0, "cpu", seconds, slow_down(real, model.profile))
     return Scenario(
         "agreement", seconds, (Device("cpu", str(folder / "model.json")),), groups, seed, host=host, faults=(slow,)

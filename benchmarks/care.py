@@ -1,6 +1,6 @@
 """What does care cost, and what does it buy? Miss rate against accuracy over the knob's values, in virtual time.
 
-    python benchmarks/care.py [--seconds 30] [--seeds 5] [--care 0 0.5 1 2] [--plot docs/care.png]
+    python benchmarks/care.py [--seconds 30] [--seeds 5] [--care 0 0.5 1 2] [--no-actuation] [--plot docs/care.png]
 
 Each scenario runs with every seed at every care; the figures are those of all its frames together. A frame's accuracy
 is that of the variant that ran on it, or of the resolution that it was sent at if that is smaller: it is scaled up.
@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--care", type=float, nargs="+", default=CARES)
+    parser.add_argument("--no-actuation", action="store_true", help="Batches run as planned, or not at all.")
     parser.add_argument("--plot", type=Path, help="Write the curve here, as PNG or SVG.")
     arguments = parser.parse_args()
     found: dict[str, dict[float, Figures]] = {}
@@ -63,7 +64,8 @@ def main() -> None:
         for care in arguments.care:
             records = []
             for seed in range(arguments.seeds):
-                records += run(Scenario(name, arguments.seconds, devices, clients, seed, care=care))
+                scenario = Scenario(name, arguments.seconds, devices, clients, seed, care=care)
+                records += run(msgspec.structs.replace(scenario, actuation=not arguments.no_actuation))
             found[name][care] = figures(records, load_model(devices[0].model))
     Console(width=110).print(table(found))
     if arguments.plot:

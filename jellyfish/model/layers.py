@@ -75,13 +75,7 @@ class SlimmableConv(nn.Module):
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
         """[n, inputs at size, h, w] -> [n, outputs at size, h / stride, w / stride]."""
-        weight = self.weight_at(size)
-        if self.depthwise:
-            x = depthwise(x, weight, self.stride)
-        else:
-            x = F.conv2d(x, weight, stride=self.stride, padding=self.padding)
-        x = self.norms[self._key(size)](x)
-        return F.relu6(x, inplace=True) if self.activated else x
+        return _convolved(self, x, self.weight_at(size), self.norm_at(size))
 
     def weight_at(self, size: Size) -> Tensor:
         """The leading slice of the weights that the network of `size` uses."""
@@ -117,12 +111,17 @@ class FixedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[n, inputs, h, w] -> [n, outputs, h / stride, w / stride]."""
-        if self.depthwise:
-            x = depthwise(x, self.weight, self.stride)
-        else:
-            x = F.conv2d(x, self.weight, stride=self.stride, padding=self.padding)
-        x = self.norm(x)
-        return F.relu6(x, inplace=True) if self.activated else x
+        return _convolved(self, x, self.weight, self.norm)
+
+
+def _convolved(layer: SlimmableConv | FixedConv, x: Tensor, weight: Tensor, norm: nn.BatchNorm2d) -> Tensor:
+    """What either kind of layer does in training, once it is known which weights and norm are meant."""
+    if layer.depthwise:
+        x = depthwise(x, weight, layer.stride)
+    else:
+        x = F.conv2d(x, weight, stride=layer.stride, padding=layer.padding)
+    x = norm(x)
+    return F.relu6(x, inplace=True) if layer.activated else x
 
 
 class PredictionConv(nn.Module):

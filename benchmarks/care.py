@@ -2,8 +2,7 @@
 
     python benchmarks/care.py [--seconds 30] [--seeds 5] [--care 0 0.5 1 2] [--no-actuation] [--plot docs/care.png]
 
-Each scenario runs with every seed at every care; the figures are those of all its frames together. A frame's accuracy
-is that of the variant that ran on it, or of the resolution that it was sent at if that is smaller: it is scaled up.
+Each scenario runs with every seed at every care; the figures are those of all its frames together.
 """
 
 from __future__ import annotations
@@ -18,10 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from jellyfish.config import DEFAULT_CARE
-from jellyfish.core import Outcome, Variant
+from jellyfish.core import Outcome
 from jellyfish.modes.simulate import run_scenario
 from jellyfish.results.records import FrameRecord
-from jellyfish.simulation.model import Model, load_model
 from jellyfish.simulation.scenario import Clients, Device, Scenario
 
 CARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
@@ -29,7 +27,10 @@ ONE, TWO, CPU = (Device("gpu-0"),), (Device("gpu-0"), Device("gpu-1")), (Device(
 SCENARIOS = {
     "near the limit": (ONE, (Clients("a", 2, 15.0, 100.0, "20mbps"),)),
     "many on one device": (ONE, (Clients("a", 4, 25.0, 100.0, "20mbps"), Clients("b", 2, 15.0, 100.0, "20mbps"))),
-    "LTE-like uplinks": (TWO, (Clients("a", 4, 15.0, 100.0, "lte", 10.0), Clients("b", 4, 25.0, 150.0, "lte", 10.0))),
+    "LTE-like uplinks": (
+        TWO,
+        (Clients("a", 4, 15.0, 100.0, "lte", delay_ms=10.0), Clients("b", 4, 25.0, 150.0, "lte", delay_ms=10.0)),
+    ),
     "tight SLO on a CPU": (CPU, (Clients("a", 2, 25.0, 75.0, "lte"),)),
     "overload": (ONE, (Clients("a", 12, 25.0, 75.0, "wifi"),)),
     "comfortable": (ONE, (Clients("a", 2, 15.0, 150.0, "wifi"),)),
@@ -66,7 +67,7 @@ def main() -> None:
             for seed in range(arguments.seeds):
                 scenario = Scenario(name, arguments.seconds, devices, clients, seed, care=care)
                 records += run(msgspec.structs.replace(scenario, actuation=not arguments.no_actuation))
-            found[name][care] = figures(records, load_model(devices[0].model))
+            found[name][care] = figures(records)
     Console(width=110).print(table(found))
     if arguments.plot:
         plot(found, arguments.plot)
@@ -80,18 +81,9 @@ def run(scenario: Scenario) -> list[FrameRecord]:
         return [decoder.decode(line) for line in (Path(folder) / "run" / "frames.jsonl").read_bytes().splitlines()]
 
 
-def figures(records: list[FrameRecord], model: Model) -> Figures:
-    by_name = {variant.name: variant for variant in model.variants}
-    on_time = [record for record in records if record.outcome is Outcome.ON_TIME]
-    return Figures(
-        1 - len(on_time) / len(records), sum(f1(record, by_name, model) for record in on_time) / len(on_time)
-    )
-
-
-def f1(record: FrameRecord, by_name: dict[str, Variant], model: Model) -> float:
-    """F1 of a frame answered on time."""
-    variant = by_name[str(record.variant)]
-    return model.accuracy(Variant(min(variant.resolution, int(record.resolution or 0)), variant.network))
+def figures(records: list[FrameRecord]) -> Figures:
+    f1 = [record.expected_f1 or 0.0 for record in records if record.outcome is Outcome.ON_TIME]
+    return Figures(1 - len(f1) / len(records), sum(f1) / len(f1))
 
 
 def table(found: dict[str, dict[float, Figures]]) -> Table:

@@ -23,8 +23,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from jellyfish.core import Variant
-from jellyfish.dispatch.batcher import Batcher, Decision
+from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.lanes import Lane, Way
+from jellyfish.dispatch.queue import Decision
 from jellyfish.dispatch.request import Answered, Dropped, Request
 
 FPS, JITTER, LARGEST_BATCH = 15.0, 0.3, 12

@@ -234,6 +234,37 @@ def simulate(
 
 
 @app.command()
+def reproduce(
+    evaluation: Annotated[str, typer.Argument(help="Which one: `rtss22`, the Jellyfish paper's.")] = "rtss22",
+    traces: Annotated[
+        Path | None, typer.Option(help="Folder of recorded traces (CSV); by default made ones like them.")
+    ] = None,
+    clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,2,4,8",
+    slo_ms: Annotated[str, typer.Option(help="Deadlines, milliseconds.")] = "75,100,150",
+    fps: Annotated[str, typer.Option(help="Frame rates.")] = "15,25",
+    policies: Annotated[str | None, typer.Option(help="Only these, e.g. `jellyfish,published`.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Each run with so many seeds.")] = 1,
+    duration: Annotated[float, typer.Option(min=5, help="Virtual seconds of each run.")] = 140,
+    workers: Annotated[int | None, typer.Option(min=1, help="Runs at once; by default one per processor core.")] = None,
+    results: Annotated[Path, typer.Option(help="Folder; a call that was stopped goes on there.")] = Path(
+        "results/rtss22"
+    ),
+) -> None:
+    """Run a published evaluation again, in virtual time: each policy, ours and the limit, with figures of them."""
+    from jellyfish.modes.reproduce import published_matrix
+    from jellyfish.modes.reproduce import reproduce as reproduce_mode
+
+    counts = [int(number) for number in _numbers("--clients", clients, 128) if _whole("--clients", number)]
+    slos_ms, rates = _numbers("--slo-ms", slo_ms, 60_000), _numbers("--fps", fps, 240)
+
+    def run() -> None:
+        matrix = published_matrix(evaluation, traces, counts, slos_ms, rates, policies, seeds, duration)
+        reproduce_mode(matrix, results, workers, _console())
+
+    _guard(run)
+
+
+@app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Results folders of runs; several are compared with the first.")],
     output: Annotated[
@@ -462,6 +493,12 @@ def _numbers(option: str, text: str, most: float) -> list[float]:
             f"{text!r} is not a list of numbers above 0, at most {most}, such as 15,25", param_hint=option
         )
     return numbers
+
+
+def _whole(option: str, number: float) -> bool:
+    if number != int(number):
+        raise typer.BadParameter(f"{number:g} is not a whole number", param_hint=option)
+    return True
 
 
 def _videos(paths: list[Path]) -> list[Path]:

@@ -1,7 +1,7 @@
 """One emulated camera: frames paced by capture time, sent over a shaped link, answered or accounted for.
 
-Two coroutines: one captures whatever happens, one keeps a stream open and sends the newest frame whenever the
-window allows. All decisions are the ledger's and the sizer's; here is only their order in time.
+Two coroutines: one captures whatever happens, one sends the newest frame whenever the stream is open and the window
+allows. All decisions are the ledger's and the sizer's; here is only their order in time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -20,28 +19,17 @@ from numpy.typing import NDArray
 from jellyfish import wire
 from jellyfish.client.controllers.controller import Controller, OnTheWay
 from jellyfish.client.ledger import Captured, Ledger
-from jellyfish.client.sizing import Sizer
+from jellyfish.client.sizing import FrameSizer, Sizer
 from jellyfish.client.steering import Steering, feedback
+from jellyfish.client.stream import Stream
 from jellyfish.core import LabelledObject, Reason, fitted_size
-from jellyfish.errors import ProtocolError
-from jellyfish.link.link import Link
 from jellyfish.link.shaper import Shaper
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.media.resize import fit
 
 _ResultT = TypeVar("_ResultT")
-RETRY_S = 0.25
-"""Pause before a lost connection is tried again."""
 GOODBYE_S = 1.0
 """Longest wait for what is still due when a run ends, beyond the SLO."""
-SILENCE_S = 10.0
-"""A server that says nothing at all for so long is taken for gone: its pings come twice a second."""
-MAX_ANSWER_BYTES = 4 * 1024 * 1024
-END_OF_STREAM = b""
-"""Stands on the emulated way back for the end of the connection."""
-
-_log = logging.getLogger(__name__)
-
 
 Encode = Callable[[NDArray[np.uint8], int], bytes]
 """(image, resolution) -> the bytes of a frame."""
@@ -88,34 +76,43 @@ class Camera:
         encode: Encode = scaled_jpeg,
         clock: Callable[[float], float] = lambda now: now,
         steering: Steering | None = None,
+        sizer: FrameSizer | None = None,
     ) -> None:
         """`clock` turns the event loop's time into the camera's own, which is what it tells the server.
 
-        Without `steering` the camera follows the server's plan.
+        Without `steering` the camera follows the server's plan, and without `sizer` it backs off from it by a `Sizer`.
         """
         self.hello = hello
-        self.farewell: wire.Farewell | None = None
-        self.refusal: str | None = None
-        """What the server last said when it ended the stream; None when it never did."""
-        self.plan: wire.PlanMessage | None = None
         self._source, self._ledger, self._offload = source, ledger, offload
-        self._uplink_shaper, self._downlink_shaper = uplink, downlink
         self._encode, self._clock = encode, clock
-        self._sizer = Sizer(hello.fps, hello.slo_ms / 1000)
-        self._steering = steering
+        self._stream = Stream(self, hello, uplink, downlink, clock)
+        self._sizer = sizer or Sizer(hello.fps, hello.slo_ms / 1000)
+        self._steering, self._uplink = steering, uplink
         self._controller: Controller | None = None
-        self._uplink: Link | None = None
         self._wake = asyncio.Event()
-        self._finished = asyncio.Event()
-        self._said_bye = False
         self._next_probe_s = float("-inf")
+
+    @property
+    def plan(self) -> wire.PlanMessage | None:
+        """The server's newest; None while the stream is not open."""
+        return self._stream.plan
+
+    @property
+    def farewell(self) -> wire.Farewell | None:
+        """The server's own account; None while it has given none."""
+        return self._stream.farewell
+
+    @property
+    def refusal(self) -> str | None:
+        """What the server last said when it ended the stream; None when it never did."""
+        return self._stream.refusal
 
     async def run(self, http: aiohttp.ClientSession, url: str, start_s: float, end_s: float) -> None:
         """Capture from `start_s` to `end_s` (loop time), then wait for what is open and say goodbye."""
         connected = False
         try:
             async with asyncio.TaskGroup() as tasks:  # so that a failure of either ends both at once
-                streaming = tasks.create_task(self._keep_streaming(http, url))
+                streaming = tasks.create_task(self._stream.run(http, url))
                 await self._capture(start_s, end_s)
                 await self._say_goodbye()
                 connected = self.plan is not None
@@ -150,83 +147,31 @@ class Camera:
                 while not self._ledger.settled and self.plan is not None:
                     self._wake.clear()
                     await self._wake.wait()
-        if self._uplink is not None and self.plan is not None:
-            with contextlib.suppress(TimeoutError, ConnectionError):
-                async with asyncio.timeout(patience_s):
-                    self._said_bye = True
-                    await self._uplink.send(wire.encode(wire.Bye()))
-                    await self._finished.wait()
+        await self._stream.say_goodbye(patience_s)
 
-    # --- stream ------------------------------------------------------------------------------------------
+    # --- what the stream hands in ------------------------------------------------------------------------
 
-    async def _keep_streaming(self, http: aiohttp.ClientSession, url: str) -> None:
-        """Hold a stream open until the farewell; a lost one is opened anew."""
+    async def talk(self) -> None:
+        """Send the newest frame whenever the window has room for one."""
         while True:
-            try:
-                await self._stream(http, url)
-            except* (aiohttp.ClientError, ConnectionError, TimeoutError) as errors:
-                _log.info("%s: connection lost: %s", self.hello.client, errors.exceptions[0])
-            except* ProtocolError as errors:
-                self.refusal = str(errors.exceptions[0])
-                _log.warning("%s: %s", self.hello.client, errors.exceptions[0])
-            if self._finished.is_set():
-                return
-            self.plan, self._uplink = None, None
-            self._ledger.disconnected()
-            self._wake.set()
-            await asyncio.sleep(RETRY_S)
+            await self._wake.wait()
+            self._wake.clear()
+            while (plan := self.plan) is not None and (frame := self._ledger.take()) is not None:
+                await self._send_frame(frame, plan)
 
-    async def _stream(self, http: aiohttp.ClientSession, url: str) -> None:
-        """One connection, from its hello to its end."""
-        timeout = aiohttp.ClientWSTimeout(ws_receive=SILENCE_S, ws_close=GOODBYE_S)
-        async with http.ws_connect(url, max_msg_size=MAX_ANSWER_BYTES, compress=0, timeout=timeout) as socket:
-            uplink = Link(self._uplink_shaper, socket.send_bytes)
-            downlink = Link(self._downlink_shaper, self._handle)
-            self._uplink = uplink
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(uplink.run())
-                tasks.create_task(downlink.run())
-                tasks.create_task(self._send_frames(uplink))
-                await uplink.send(wire.encode(self.hello))
-                async for received in socket:
-                    if received.type is not aiohttp.WSMsgType.BINARY:
-                        break
-                    await downlink.send(received.data)
-                await downlink.send(END_OF_STREAM)  # behind what is still on the emulated way back
+    def welcomed(self, welcome: wire.Welcome) -> None:
+        """Learn how many frames may be unanswered, and which sizes there are."""
+        self._ledger.welcomed(welcome.max_in_flight)
+        self._sizer.ladder = welcome.resolutions
+        if self._steering is not None:
+            self._controller = self._steering.controller(self.hello, welcome, self._uplink)
 
-    async def _handle(self, data: bytes) -> None:
-        """Take in one message of the server's; ConnectionResetError when it was the last one."""
-        if data == END_OF_STREAM:
-            raise ConnectionResetError("closed by the server")
-        now = asyncio.get_running_loop().time()
-        match message := wire.decode(data):
-            case wire.Result():
-                self._answered(message, now)
-            case wire.Ping():
-                # Nothing may follow the goodbye: the server closes on it, and a pong written to a closed connection
-                # would break the stream off while the farewell is still on its way back.
-                if self._uplink is not None and not self._said_bye:
-                    await self._uplink.send(
-                        wire.encode(wire.Pong(message.server_s, self._clock(now), self._clock(now)))
-                    )
-            case wire.PlanMessage():
-                self.plan = message
-            case wire.Welcome():
-                self._ledger.welcomed(message.max_in_flight)
-                self._sizer.ladder = message.resolutions
-                if self._steering is not None:
-                    self._controller = self._steering.controller(self.hello, message, self._uplink_shaper)
-                self.plan = message.plan
-            case wire.Farewell():
-                self.farewell = message
-                self._finished.set()
-            case wire.ErrorMessage():
-                raise ProtocolError(message.code, f"refused by the server ({message.code}): {message.message}")
-            case _:
-                raise ProtocolError("unexpected", f"a server does not send {type(message).__name__.lower()}")
+    def planned(self, plan: wire.PlanMessage) -> None:
+        """See whether this plan lets a frame go that the one before did not."""
         self._wake.set()
 
-    def _answered(self, result: wire.Result, now: float) -> None:
+    def answered(self, result: wire.Result, now: float) -> None:
+        """Close the frame's account, and learn from it for the next one."""
         sent = self._ledger.answered(now, result)
         if sent is None:
             return
@@ -234,18 +179,14 @@ class Camera:
             self._sizer.answered(result.bandwidth_kbps * 1000, now - sent.sent_s - result.uplink_ms / 1000)
         else:
             self._controller.answered(now, feedback(sent, result, now))
+        self._wake.set()
 
-    # --- frames ------------------------------------------------------------------------------------------
+    def disconnected(self) -> None:
+        """Give up the frames that were open."""
+        self._ledger.disconnected()
+        self._wake.set()
 
-    async def _send_frames(self, uplink: Link) -> None:
-        """Send the newest frame whenever the window has room for one."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self.plan is not None and (frame := self._ledger.take()) is not None:
-                await self._send_frame(frame, self.plan, uplink)
-
-    async def _send_frame(self, frame: Captured, plan: wire.PlanMessage, uplink: Link) -> None:
+    async def _send_frame(self, frame: Captured, plan: wire.PlanMessage) -> None:
         """Send the frame taken up, or skip it for a reason."""
         loop = asyncio.get_running_loop()
         if not plan.mapped:
@@ -263,7 +204,7 @@ class Camera:
         message = wire.encode(wire.Frame(frame.frame, resolution, *times, jpeg))
         self._ledger.sent(now, resolution, len(message))
         (self._controller or self._sizer).sent(now, resolution, len(message))
-        await uplink.send(message)
+        await self._stream.send(message)
 
     def _choose(self, now: float, captured_s: float, plan: wire.PlanMessage) -> int | None:
         """The resolution to send a frame at, by the controller or by the plan; None to leave it out."""

@@ -2,58 +2,132 @@
 
 The plan comes every half second; the link changes faster. Between plans the client knows the server's newest
 bandwidth estimate (in every answer) and, before any answer can tell it, that a frame on its way is overdue.
+`Sizer`, the cameras' default, uses both; the sizers before it here know less and are there to compare with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from jellyfish.control.backoff import sustainable
 from jellyfish.control.filters import Ewma
 from jellyfish.control.frame_size import FrameSizeModel
 from jellyfish.core import RESOLUTIONS
 
+FRAME_CARE = 1.15
+"""Frames of one scene differ in size: by so much, one is heavier than all but a few in a hundred (8 % deviation)."""
 
-class Sizer:
+
+class FrameSizer(Protocol):
     """Chooses resolutions for one camera. Rates in bits per second, times on the client's clock."""
 
-    def __init__(self, fps: float, slo_s: float) -> None:
-        self.ladder: Sequence[int] = RESOLUTIONS
-        """The resolutions that the server takes, ascending; its welcome tells them."""
-        self._fps, self._slo_s = fps, slo_s
-        self._sizes = FrameSizeModel()
-        self._bandwidth_bps: float | None = None
-        self._rest_s = Ewma(keep=0.7)
-        self._link_free_s = float("-inf")
+    ladder: Sequence[int]
+    """The resolutions that the server takes, ascending; its welcome tells them."""
 
     def sent(self, now: float, resolution: int, size_bytes: int) -> None:
         """A frame was handed to the link at `now`."""
-        self._sizes.add(resolution, size_bytes)
-        if self._bandwidth_bps:
-            self._link_free_s = max(self._link_free_s, now) + 8 * size_bytes / self._bandwidth_bps
+        ...
 
     def answered(self, bandwidth_bps: float, rest_s: float) -> None:
         """An answer came: the server's newest estimate (0: it gives none), and the frame's time beyond its uplink."""
+        ...
+
+    def choose(
+        self, now: float, planned: int, captured_s: float, on_the_way: Sequence[tuple[float, int]]
+    ) -> int | None:
+        """Resolution, not above `planned`, for a frame captured at `captured_s`; None to leave it out.
+
+        `on_the_way`: when each unanswered frame was sent, and its bytes, oldest first.
+        """
+        ...
+
+
+class PlannedSizer:
+    """No back-off: each frame as it was planned."""
+
+    def __init__(self) -> None:
+        self.ladder: Sequence[int] = RESOLUTIONS
+
+    def sent(self, now: float, resolution: int, size_bytes: int) -> None:
+        """Of no concern."""
+
+    def answered(self, bandwidth_bps: float, rest_s: float) -> None:
+        """Of no concern."""
+
+    def choose(
+        self, now: float, planned: int, captured_s: float, on_the_way: Sequence[tuple[float, int]]
+    ) -> int | None:
+        """What was planned; never None."""
+        return planned
+
+
+class PublishedSizer(PlannedSizer):
+    """The largest planned size that the newest estimate sustains at the frame rate (Jellyfish, RTSS 2022).
+
+    How long a single frame takes is not asked, and every frame is sent. Before the first estimate: the smallest.
+    """
+
+    def __init__(self, fps: float, slo_s: float) -> None:
+        super().__init__()
+        self._fps = fps
+        self._sizes = FrameSizeModel()
+        self._bandwidth_bps: float | None = None
+
+    def sent(self, now: float, resolution: int, size_bytes: int) -> None:
+        """A frame's size: how well the scene compresses."""
+        self._sizes.add(resolution, size_bytes)
+
+    def answered(self, bandwidth_bps: float, rest_s: float) -> None:
+        """The newest estimate, from now on."""
         self._bandwidth_bps = bandwidth_bps or None
+
+    def choose(
+        self, now: float, planned: int, captured_s: float, on_the_way: Sequence[tuple[float, int]]
+    ) -> int | None:
+        """Resolution by the frame rate alone; never None."""
+        if self._bandwidth_bps is None:
+            return min(planned, self.ladder[0])
+        return sustainable(self.ladder, planned, self._bandwidth_bps, self._fps, self._sizes.bits)
+
+
+class Sizer(PublishedSizer):
+    """Asks besides whether the very next frame can arrive in time, behind what is still on its way."""
+
+    def __init__(self, fps: float, slo_s: float) -> None:
+        super().__init__(fps, slo_s)
+        self._slo_s = slo_s
+        self._rest_s = Ewma(keep=0.7)
+
+    def answered(self, bandwidth_bps: float, rest_s: float) -> None:
+        """The newest estimate, and what to allow for beyond the uplink."""
+        super().answered(bandwidth_bps, rest_s)
         self._rest_s.add(rest_s)
 
     def choose(
         self, now: float, planned: int, captured_s: float, on_the_way: Sequence[tuple[float, int]]
     ) -> int | None:
-        """Resolution for a frame captured at `captured_s`; None when no size of it can arrive in time.
+        """Resolution for a frame; None when no size of it can arrive in time.
 
-        `on_the_way`: when each unanswered frame was sent, and its bytes, oldest first. With none on the way a frame
-        is always sent, however hopeless: nothing else would tell that the link is back.
+        With none on the way a frame is always sent, however hopeless: nothing else would tell that the link is back.
         """
         bandwidth_bps = self._newest_bandwidth(now, on_the_way)
         if bandwidth_bps is None:
             return min(planned, self.ladder[0])
-        backlog_s = max(0.0, self._link_free_s - now) if on_the_way else 0.0
-        limit_s = self._slo_s - (now - captured_s) - (self._rest_s.value or 0.0) - backlog_s
+        rest_s = (self._rest_s.value or 0.0) + self._backlog_s(now, bandwidth_bps, on_the_way)
+        limit_s = (self._slo_s - (now - captured_s) - rest_s) / FRAME_CARE
         resolution = sustainable(self.ladder, planned, bandwidth_bps, self._fps, self._sizes.bits, limit_s)
         if on_the_way and self._sizes.bits(resolution) > bandwidth_bps * limit_s:
             return None
         return resolution
+
+    @staticmethod
+    def _backlog_s(now: float, bandwidth_bps: float, on_the_way: Sequence[tuple[float, int]]) -> float:
+        """How long frames on their way still keep the link busy, at the newest bandwidth, not that of their sending."""
+        free_s = float("-inf")
+        for sent_s, size_bytes in on_the_way:
+            free_s = max(free_s, sent_s) + 8 * size_bytes / bandwidth_bps
+        return max(0.0, free_s - now)
 
     def _newest_bandwidth(self, now: float, on_the_way: Sequence[tuple[float, int]]) -> float | None:
         """The server's estimate, or less when the oldest frame on its way should have been answered by now."""

@@ -7,12 +7,15 @@ A device that runs several variants in turn, v in batches of b_v, has a cycle of
 clients when the sum of the rates on each v is below b_v / T, so that a batch takes all frames of a cycle, and
 T + l_v(b_v) fits the budget of each client on v: a frame may just miss its batch, then wait for one cycle. With one
 variant this is the rule above.
+
+Beyond the paper: a device's only client finds it free when its frames come further apart than one takes, so one l(1)
+has to fit its budget and not two (`lone`). Should the network bring two at once, the second runs narrower.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -21,6 +24,9 @@ import msgspec
 from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
 from jellyfish.core import Variant
 
+LONE_BUSY = 0.8
+"""Most of the time between two frames that a device may take for one of them, so that the network may hold up a frame
+by the rest before the next one waits for it."""
 Capacities = tuple["VariantCapacity", ...]
 """One device's capacity, per variant."""
 Serving = Mapping[int, tuple[int, Sequence[int]]]
@@ -44,6 +50,11 @@ class VariantCapacity(NamedTuple):
         """Throughput at the largest useful batch that `budget_s` allows; 0 if it allows none."""
         index = self.choice(budget_s)
         return 0.0 if index < 0 else self.rate_fps[index]
+
+
+def lone(fps: float, single_s: float) -> bool:
+    """Whether a device's only client finds it free with each frame, where one takes `single_s`."""
+    return fps * single_s <= LONE_BUSY
 
 
 def variant_capacity(latency_s: Sequence[float]) -> VariantCapacity:
@@ -175,12 +186,15 @@ def cycle_length_s(problem: Problem, option: DeviceOption, chosen: DevicePlan) -
 def worst_cases_s(problem: Problem, plan: Plan) -> dict[str, float]:
     """Client -> seconds that its frames wait and run on their device at the worst, if `plan` is feasible."""
     options = {option.device: option for option in problem.devices}
+    fps = {demand.client: demand.fps for demand in problem.clients}
+    on_device = Counter(plan.clients.values())
     worst_s = {}
     for client, device in plan.clients.items():
         chosen, option = plan.devices[device], options[device]
         own = next(share for share in chosen.shares if share.variant == plan.variant_of(client))
         own_s = option.latency_s[problem.variants.index(own.variant)][own.batch - 1]
-        worst_s[client] = cycle_length_s(problem, option, chosen) + own_s
+        waits = on_device[device] > 1 or chosen.others or own.batch > 1 or not lone(fps[client], own_s)
+        worst_s[client] = own_s + (cycle_length_s(problem, option, chosen) if waits else 0.0)
     return worst_s
 
 
@@ -221,6 +235,9 @@ def _device_violations(
     if found:
         return found
     cycle_s = cycle_length_s(problem, option, chosen)
+    clients = [member for on_it in members.values() for member in on_it]
+    if len(clients) == 1 == len(chosen.shares) == chosen.batch and lone(clients[0].fps, cycle_s):
+        cycle_s = 0.0  # it never waits for one
     for share in chosen.shares:
         found += _share_violations(problem, option, share, cycle_s, members.get(share.variant, ()))
     return found
@@ -239,6 +256,6 @@ def _share_violations(
         if worst_s > member.budget_s[variant]
     ]
     asked = sum(member.fps for member in members)
-    if not asked < share.batch / cycle_s:
+    if not asked * cycle_s < share.batch:
         found.append(f"{option.device}: {asked:g} fps asked, {share.batch / cycle_s:.1f} fps possible")
     return found

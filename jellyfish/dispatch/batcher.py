@@ -7,27 +7,13 @@ answered after its deadline is worth nothing, so the aim is goodput: frames fini
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from jellyfish.core import Reason, Variant
 from jellyfish.dispatch.choice import Choice, Waiting, choose, companion
 from jellyfish.dispatch.lanes import Lane
+from jellyfish.dispatch.queue import Decision, Drop, LaneOf
 from jellyfish.dispatch.request import Request
-
-Drop = tuple[Request, Reason]
-"""A request that is given up, and why."""
-LaneOf = Callable[[Request], int]
-"""Index of the lane that a request waits in."""
-
-
-class Decision(NamedTuple):
-    """What to do with a free device. Both lists are in order of deadline; `run` is empty when nothing is worth it."""
-
-    run: list[Request]
-    drop: list[Drop]
-    variants: list[Variant]
-    """What each of `run` is to be run with: the same for all, or several of one resolution."""
 
 
 class Batcher:
@@ -66,14 +52,12 @@ class Batcher:
         mixes: frozenset[int] = frozenset(),
         most: int = 1,
     ) -> Decision:
-        """The batch to run now and the frames to give up; both leave the queue. Call it when the device is free.
+        """See `FrameQueue.take`; what runs and what is given up comes in order of deadline.
 
-        `lanes`: what the device runs in turn, at least one lane; `lane_of` says which is a request's. The device takes
-        `slow_down` times as long as the lanes say. Where frames of a resolution in `mixes` wait in several lanes, up to
-        `most` of them may run as one batch, each with its own variant. It never waits for more frames while one can
-        still be served: in simulated overload, waiting for larger batches gained nothing, as the queue refills while a
-        batch runs. See `jellyfish.dispatch.choice` for what is chosen, and why each frame is answered within the
-        planned bound. Frames whose `done` is settled or cancelled are forgotten silently.
+        Where frames of a resolution in `mixes` wait in several lanes, up to `most` of them may run as one batch, each
+        with its own variant. It never waits for more frames while one can still be served: in simulated overload,
+        waiting for larger batches gained nothing, as the queue refills while a batch runs. See
+        `jellyfish.dispatch.choice` for what is chosen, and why each frame is answered within the planned bound.
         """
         waiting: list[list[Request]] = [[] for _ in lanes]
         drop: list[Drop] = []

@@ -21,6 +21,7 @@ from jellyfish.core import Detection, Reason, Variant
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.executor import Executor
 from jellyfish.dispatch.lanes import lane_of, make_lanes
+from jellyfish.dispatch.queue import FrameQueue
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.dispatch.slowdown import SlowDown
 from jellyfish.errors import InputError
@@ -69,11 +70,12 @@ class Dispatcher:
         profile: LatencyProfile,
         variant: Variant,
         batch: int,
-        capacity: int = QUEUE_CAPACITY,
+        queue: FrameQueue | None = None,
         accuracy: Mapping[Variant, float] | None = None,
     ) -> None:
+        """`queue`: who decides what runs next; None takes a `Batcher`."""
         self._executor, self._profile = executor, profile
-        self._batcher = Batcher(capacity)
+        self._queue = Batcher(QUEUE_CAPACITY) if queue is None else queue
         self._max_batch = batch
         self._accuracy = accuracy or {}
         self._mixes = frozenset(profile.mixes)
@@ -106,7 +108,7 @@ class Dispatcher:
     @property
     def queued(self) -> int:
         """Requests that wait."""
-        return len(self._batcher)
+        return len(self._queue)
 
     def quickest_s(self, variant: Variant | None) -> float:
         """The least that a frame planned for `variant` takes, as things are now."""
@@ -157,14 +159,14 @@ class Dispatcher:
         if self._draining:
             self._drop([(request, Reason.SHUTDOWN)])
             return
-        self._drop(self._batcher.push(request, asyncio.get_running_loop().time()))
+        self._drop(self._queue.push(request, asyncio.get_running_loop().time()))
         self._work.set()
 
     async def run(self) -> None:
         """Serve until `drain` or cancellation. One batch runs at a time."""
         while not self._draining:
             if await self._work_within(TEST_PERIOD_S if self._suspect else None):
-                while len(self._batcher):
+                while len(self._queue):
                     await self._serve_batch()
             else:
                 await self._test()
@@ -193,7 +195,7 @@ class Dispatcher:
     async def drain(self) -> None:
         """Give up everything queued and all that is still submitted; returns when the running batch is answered."""
         self._draining = True
-        self._drop((request, Reason.SHUTDOWN) for request in self._batcher.clear())
+        self._drop((request, Reason.SHUTDOWN) for request in self._queue.clear())
         self._work.set()
         await self._idle.wait()
 
@@ -206,21 +208,23 @@ class Dispatcher:
             batches=self._batches,
             frames=self._frames,
             dropped=dict(self._dropped),
-            queued=len(self._batcher),
+            queued=len(self._queue),
             slow_down=self._slow_down.factor,
         )
 
     async def _serve_batch(self) -> None:
-        """Take the next batch and run it; on return the queue is shorter.
+        """Take the next batch and run it, or wait as the queue says.
 
         A batch is expected to take its profiled median times the cautious slow-down factor: with the median alone,
         half of the batches that just fit would be late.
         """
         now = asyncio.get_running_loop().time()
         cautious = self._slow_down.cautious_factor
-        decision = self._batcher.take(now, self._lanes, self._lane_of, cautious, self._mixes, self._max_batch)
+        decision = self._queue.take(now, self._lanes, self._lane_of, cautious, self._mixes, self._max_batch)
         self._drop(decision.drop)
         if not decision.run:
+            if decision.resume_s is not None:
+                await self._work_within(decision.resume_s - now)
             return
         if await self._execute(decision.run, decision.variants, now):
             self._batches += 1

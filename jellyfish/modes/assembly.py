@@ -18,8 +18,10 @@ from jellyfish.control.planners.client import ClientsChoice, asked_variants
 from jellyfish.control.planners.fixed import FixedPlanner, accept
 from jellyfish.control.problem import Plan, Planner, Problem
 from jellyfish.core import Variant
+from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.executor import Executor
+from jellyfish.dispatch.queue import FrameQueue
 from jellyfish.profile.table import LatencyProfile
 from jellyfish.server.service import Accuracy, Service
 from jellyfish.server.session import Decode
@@ -70,6 +72,8 @@ class Parts:
     limits: Limits
     actuation: bool = True
     """Whether batches may run with another variant than the planned one."""
+    queue: Callable[[], FrameQueue] = Batcher
+    """Makes each device's queue."""
 
 
 @contextlib.asynccontextmanager
@@ -82,7 +86,7 @@ async def assembled(parts: Parts, on_window: OnWindow) -> AsyncIterator[Service]
     smallest = parts.variants[0]
     stand_ins = {variant: parts.accuracy.accuracy(variant) for variant in parts.variants if parts.actuation}
     dispatchers = [
-        Dispatcher(executor, profile, smallest, parts.max_batch, accuracy=stand_ins)
+        Dispatcher(executor, profile, smallest, parts.max_batch, parts.queue(), stand_ins)
         for executor, profile in parts.devices
     ]
     accuracy = [parts.accuracy.accuracy(variant) for variant in parts.variants]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -16,6 +16,7 @@ import msgspec
 from jellyfish import wire
 from jellyfish.client.camera import Camera, Encode, FrameSource, Offload, scaled_jpeg
 from jellyfish.client.ledger import Ledger
+from jellyfish.client.sizing import FrameSizer, Sizer
 from jellyfish.client.steering import Steering
 from jellyfish.config import CameraConfig
 from jellyfish.core import Detection
@@ -35,6 +36,8 @@ START_PAUSE_S = 1.0
 
 OnFrame = Callable[[FrameRecord, Sequence[Detection], float], None]
 """Told each record, the detections of its answer and the time, beside what is written anyway."""
+ExpectedF1 = Callable[[str, int], float]
+"""(name of the variant, resolution that the frame was sent at) -> the frame's expected F1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Setup:
     encode: Encode = scaled_jpeg
     clock: Callable[[float], float] = lambda now: now
     steering: Steering | None = None
+    sizer: Callable[[float, float], FrameSizer] = Sizer
+    """(frames per second, SLO in seconds) -> how the camera backs off between plans."""
 
 
 class MeasuredRun:
@@ -61,9 +66,9 @@ class MeasuredRun:
         windows: WindowLog,
         offload: Offload,
         on_frame: OnFrame = lambda record, detections, now: None,
-        expected_f1: Mapping[str, float] | None = None,
+        expected_f1: ExpectedF1 | None = None,
     ) -> None:
-        """`expected_f1`: by variant, for runs without pictures, whose accuracy is that of the tables."""
+        """`expected_f1`: for runs without pictures, whose accuracy is that of the tables."""
         self._loop = asyncio.get_running_loop()
         self.start_s = self._loop.time() + START_PAUSE_S
         self.duration_s = duration_s
@@ -84,8 +89,9 @@ class MeasuredRun:
         hello = wire.Hello(config.name, config.fps, config.slo_s * 1000)
         uplink = Shaper(setup.trace and setup.trace.shifted(-self.start_s), config.delay_s)
         downlink = Shaper(None, config.delay_s)
+        sizer = setup.sizer(config.fps, config.slo_s)
         camera = Camera(
-            hello, setup.source, ledger, uplink, downlink, offload, setup.encode, setup.clock, setup.steering
+            hello, setup.source, ledger, uplink, downlink, offload, setup.encode, setup.clock, setup.steering, sizer
         )
         self._ledgers[config.name], self.cameras[config.name] = ledger, camera
         self._configs[config.name] = config
@@ -93,8 +99,9 @@ class MeasuredRun:
     def _record(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
         """A frame has ended."""
         now = self._loop.time()
-        if self._expected_f1 is not None and record.variant is not None:
-            record = msgspec.structs.replace(record, expected_f1=self._expected_f1[record.variant])
+        if self._expected_f1 is not None and record.variant is not None and record.resolution is not None:
+            f1 = self._expected_f1(record.variant, record.resolution)
+            record = msgspec.structs.replace(record, expected_f1=f1)
         self._writer.frame(record, now)
         self._summary.add(record)
         self._on_frame(record, detections, now)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import random
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -20,19 +19,22 @@ from rich.console import Console
 
 from jellyfish import wire
 from jellyfish.client.controllers import controller_named
+from jellyfish.client.sizing import FrameSizer, PublishedSizer, Sizer
 from jellyfish.client.steering import Steering
 from jellyfish.config import CLIENTS_CHOOSE, CameraConfig, Limits
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
+from jellyfish.control.planners.fixed import accept
 from jellyfish.control.problem import Plan, Planner, Problem
+from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import QUEUE_CAPACITY
 from jellyfish.dispatch.executor import Executor
+from jellyfish.dispatch.lazy import LazyQueue
 from jellyfish.dispatch.timed import TimedExecutor
 from jellyfish.errors import InputError, RunError
-from jellyfish.link.synthetic import resolve_trace
 from jellyfish.modes.assembly import Parts, Policy, assembled, clients_choose
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.run import START_PAUSE_S, MeasuredRun, Setup
+from jellyfish.modes.run import START_PAUSE_S, ExpectedF1, MeasuredRun, Setup
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.profile.table import LatencyProfile
 from jellyfish.results.environment import machine, versions
@@ -42,9 +44,11 @@ from jellyfish.results.table import summary_table
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 from jellyfish.server.service import Service
 from jellyfish.simulation.chaos import chaos
-from jellyfish.simulation.faults import UnreliablePlanner, camera_clock, device_disturbance, with_outages
+from jellyfish.simulation.faults import UnreliablePlanner, camera_clock, device_disturbance
+from jellyfish.simulation.foresight import ForesightPlanner, ForesightSizer
 from jellyfish.simulation.frames import NO_PICTURE, FrameWeights, NoPictures
 from jellyfish.simulation.invariants import Remains, breaches
+from jellyfish.simulation.links import CameraLink, camera_links
 from jellyfish.simulation.model import load_model
 from jellyfish.simulation.network import URL, MemoryConnector, listening
 from jellyfish.simulation.scenario import Clients, Cut, PlannerSlow, Scenario, load_scenario
@@ -132,6 +136,13 @@ class _Simulation:
         self._variants = next(iter(self._models.values())).variants
         if any(model.variants != self._variants for model in self._models.values()):
             raise InputError("all devices of a scenario must have the same variants; choose models that fit together")
+        self._links = camera_links(scenario)
+        if scenario.foresight:
+            groups = [group for group in scenario.clients for _ in range(group.count)]
+            slos_s = dict(zip(self._links, (group.slo_ms / 1000 for group in groups), strict=True))
+            fixed_s = (scenario.host.encode_ms + scenario.host.decode_ms) / 1000
+            window_s = scenario.window_ms / 1000
+            self._planner = ForesightPlanner(self._planner, self._links, slos_s, fixed_s, window_s, self._run_s)
         self._connectors: dict[str, MemoryConnector] = {}
         self._start_s = START_PAUSE_S
 
@@ -178,6 +189,7 @@ class _Simulation:
             policy=self._policy(),
             limits=Limits(clients=max(128, 2 * len(scenario.client_names()))),
             actuation=scenario.actuation,
+            queue=LazyQueue if scenario.dispatch == "lazy" else Batcher,
         )
 
     def _policy(self) -> Policy:
@@ -185,7 +197,8 @@ class _Simulation:
         if self._make is not None:
             return clients_choose(window_s)
         planner = UnreliablePlanner(self._planner, self._scenario.faults, self._run_s)
-        return Policy(planner, violations, window_s, self._scenario.care)
+        check = accept if self._scenario.foresight else violations  # its plans fit the truth, not the estimates
+        return Policy(planner, check, window_s, self._scenario.care)
 
     def _run_s(self) -> float:
         """Seconds of the run."""
@@ -205,17 +218,23 @@ class _Simulation:
 
     def _setup(self, group: Clients, number: int) -> Setup:
         scenario, name = self._scenario, f"{group.name}-{number}"
-        seed = random.Random(f"{scenario.seed}/{name}").randrange(2**31)
+        link = self._links[name]
         join_s = group.join_s + group.spread_s * number / group.count
         config = CameraConfig(
-            name, Path(), group.fps, group.slo_ms / 1000, group.trace, group.delay_ms / 1000, seed,
+            name, Path(), group.fps, group.slo_ms / 1000, group.trace, link.delay_s, link.seed,
             join_s=join_s, leave_s=group.leave_s,
         )  # fmt: skip
-        trace = with_outages(resolve_trace(group.trace, seed), scenario.faults, name, scenario.duration_s)
         clock = camera_clock(scenario.faults, name, self._start_s)
-        frames = FrameWeights(seed, group.frame_size)
+        frames = link.frames()
         steering = None if self._make is None else Steering(self._make, _message_bytes(frames))
-        return Setup(config, NoPictures(), trace, frames, clock, steering)
+        return Setup(config, NoPictures(), link.trace, frames, clock, steering, self._sizers(link, frames))
+
+    def _sizers(self, link: CameraLink, frames: FrameWeights) -> Callable[[float, float], FrameSizer]:
+        """Frame rate, SLO -> how one camera steps down between plans."""
+        if isinstance(self._planner, ForesightPlanner):
+            foresight, encode_s = self._planner, self._scenario.host.encode_ms / 1000
+            return lambda fps, slo_s: ForesightSizer(link, frames, foresight, self._start_s, encode_s)
+        return PublishedSizer if self._scenario.back_off == "published" else Sizer
 
     def _http(self, stack: contextlib.AsyncExitStack) -> Callable[[str], aiohttp.ClientSession]:
         """Each camera's own connections, so that they can be cut."""
@@ -228,9 +247,22 @@ class _Simulation:
 
         return session
 
-    def _expected_f1(self) -> dict[str, float]:
+    def _expected_f1(self) -> ExpectedF1:
+        """A frame that was sent smaller than its variant's resolution counts as run at what it was sent at.
+
+        Where the model lacks the network at that resolution, it counts as run at the next smaller one, or, without
+        any, as run with the least accurate variant.
+        """
         model = next(iter(self._models.values()))
-        return {variant.name: model.accuracy(variant) for variant in self._variants}
+        named = {variant.name: variant for variant in self._variants}
+
+        def expected_f1(name: str, resolution: int) -> float:
+            ran = named[name]
+            limit = min(ran.resolution, resolution)
+            fitting = [each for each in self._variants if each.network == ran.network and each.resolution <= limit]
+            return model.accuracy(max(fitting)) if fitting else min(model.f1)
+
+        return expected_f1
 
     # --- what happens beside the cameras -----------------------------------------------------------------
 

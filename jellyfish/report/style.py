@@ -10,7 +10,7 @@ import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -26,6 +26,7 @@ RUN_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (3
 MOST_GROUPS = len(RUN_COLOURS)
 
 WIDTH_IN = 4.8
+WIDE_IN = 9.6
 HEIGHT_IN = 3.2
 PNG_DPI = 200
 NO_FRAMES = "#E4E4E4"
@@ -64,15 +65,30 @@ class Picture:
 
 
 class Canvas:
-    """A figure being drawn: `with Canvas(...) as canvas`, draw on `canvas.axes`, then `picture`."""
+    """A figure being drawn: draw on `canvas.axes`, row by row, then `picture`."""
 
-    def __init__(self, title: str, rows: int = 1, height_in: float = HEIGHT_IN, ratios: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        title: str,
+        rows: int = 1,
+        height_in: float = HEIGHT_IN,
+        ratios: tuple[int, ...] = (),
+        columns: int = 1,
+        sharey: Literal["all", "row", "none"] = "none",
+    ) -> None:
+        """Panels of one column share their x axis. With several columns the figure is wide, its title above them."""
         self._title = title
         with mpl.rc_context(_STYLE):
-            self._figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
-            panels = self._figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=ratios or None)
-            self.axes: list[Axes] = list(panels[:, 0])
-            self.axes[0].set_title(title)
+            width_in = WIDTH_IN if columns == 1 else WIDE_IN
+            self._figure = Figure(figsize=(width_in, height_in), layout="constrained")
+            panels = self._figure.subplots(
+                rows, columns, sharex="col", sharey=sharey, squeeze=False, height_ratios=ratios or None
+            )
+            self.axes: list[Axes] = list(panels.ravel())
+            if columns == 1:
+                self.axes[0].set_title(title)
+            else:
+                self._figure.suptitle(title, fontsize=10.5, fontweight="bold", x=0.01, ha="left")
 
     def legend(self, columns: int = 2) -> None:
         """One legend below all panels, for what has a label; none where there is nothing to tell apart."""

@@ -39,9 +39,13 @@ class FrameWeights:
         self._scene = drawn if scene is None else scene
         self._frame = self._random.lognormvariate(0.0, FRAME_SPREAD)
 
+    def usual(self, resolution: int) -> float:
+        """Bytes of the camera's median frame."""
+        return reference_bytes(resolution) * self._scene
+
     def weight(self, resolution: int) -> int:
         """How many bytes the next frame will have."""
-        return round(reference_bytes(resolution) * self._scene * self._frame)
+        return round(self.usual(resolution) * self._frame)
 
     def __call__(self, image: NDArray[np.uint8], resolution: int) -> bytes:
         """The bytes of one frame."""

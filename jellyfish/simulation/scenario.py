@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -39,6 +39,8 @@ class Clients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     join_s: Seconds = 0.0
     leave_s: Seconds = 1e6
     spread_s: Seconds = 0.0
+    trace_shift_s: Seconds = 0.0
+    """Each camera finds the trace so much further on than the one before."""
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -180,6 +182,12 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """With one, clients steer themselves and nothing is planned for them."""
     actuation: bool = True
     """Whether batches may run with another variant than the planned one."""
+    dispatch: Literal["deadline", "lazy"] = "deadline"
+    """Who decides what a device runs next: our batcher, or the published dispatch (`jellyfish.dispatch.lazy`)."""
+    back_off: Literal["timely", "published"] = "timely"
+    """How cameras step down between plans: ours, or as published."""
+    foresight: bool = False
+    """Whether planner and cameras know the uplinks' future, to see what could be had (`.simulation.foresight`)."""
     window_ms: Annotated[float, msgspec.Meta(ge=50, le=60_000)] = 500.0
     care: Annotated[float, msgspec.Meta(ge=0, le=MOST_CARE)] = DEFAULT_CARE
     max_batch: Count = 8

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from jellyfish import wire
 from jellyfish.client.camera import Camera
 from jellyfish.client.ledger import Ledger
+from jellyfish.client.sizing import FrameSizer
 from jellyfish.client.steering import Steering
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.errors import InputError
@@ -67,13 +68,16 @@ class Setup:
         delay_s: float = 0.005,
         source: PlainSource | None = None,
         steering: Steering | None = None,
+        sizer: FrameSizer | None = None,
     ) -> None:
         self.records: list[FrameRecord] = []
         self.ended_s: dict[int, float] = {}
         self.ledger = Ledger(name, slo_ms / 1000, 3, 0.0, self.emit)
         hello = wire.Hello(name, fps, slo_ms)
         shapers = Shaper(trace, delay_s), Shaper(None, delay_s)
-        self.camera = Camera(hello, source or PlainSource(), self.ledger, *shapers, inline, steering=steering)
+        self.camera = Camera(
+            hello, source or PlainSource(), self.ledger, *shapers, inline, steering=steering, sizer=sizer
+        )
 
     def emit(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
         self.records.append(record)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jellyfish.client.sizing import PlannedSizer
 from jellyfish.config import Limits
 from jellyfish.core import LabelledObject, Outcome, Reason
 from jellyfish.errors import InputError, RunError
@@ -114,6 +115,17 @@ async def test_a_link_that_becomes_slow_costs_size_and_frames_but_answers_keep_c
     assert setup.complete(89)
     assert max(record.resolution or 0 for record in slow) < 448
     assert sum(record.outcome is Outcome.ON_TIME for record in slow) >= 0.8 * len(slow)
+
+
+@virtual
+async def test_a_camera_backs_off_as_the_sizer_says_that_it_was_given() -> None:
+    async with running() as service:
+        service.on_change = lambda cause: service.apply(everyone_on(LARGE, "camera"))
+        slow = BandwidthTrace((0.0, 5.0), (20e6, 400e3), "falls")
+        setup = Setup(trace=slow, slo_ms=150, fps=10, sizer=PlannedSizer())
+        await setup.run(1.0, 9.9)
+    assert setup.complete(89)
+    assert {record.resolution for record in setup.records} == {448, None}
 
 
 @virtual

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jellyfish.client.sizing import Sizer
+from jellyfish.client.sizing import PlannedSizer, PublishedSizer, Sizer
 from jellyfish.control.frame_size import reference_bytes
 from jellyfish.core import RESOLUTIONS
 
@@ -101,13 +101,18 @@ def test_the_link_must_keep_up_with_the_frame_rate(fps: float) -> None:
 
 def test_what_the_link_still_carries_counts_against_the_next_frame() -> None:
     chooser = sizer(2e6)
-    chooser.sent(NOW, 128, round(reference_bytes(128)))
     alone = chooser.choose(NOW, 448, NOW, [(NOW, 5000)])
-    for _ in range(5):
-        chooser.sent(NOW, 128, round(reference_bytes(128)))
-    behind = chooser.choose(NOW, 448, NOW, [(NOW, 5000)])
+    behind = chooser.choose(NOW, 448, NOW, [(NOW, 5000)] * 6)
     assert alone is not None
     assert behind is None
+
+
+def test_what_is_on_the_way_counts_at_the_bandwidth_that_has_just_become_known() -> None:
+    chooser = sizer(20e6)
+    on_the_way = [(NOW - 0.01, 40_000)]
+    assert chooser.choose(NOW, 448, NOW, on_the_way) == 448
+    chooser.answered(2e6, 0.02)  # 160 ms for what was sent for 16
+    assert chooser.choose(NOW, 448, NOW, on_the_way) is None
 
 
 def test_a_scene_that_compresses_badly_is_sent_smaller() -> None:
@@ -127,3 +132,54 @@ def test_only_sizes_that_the_server_takes_are_chosen() -> None:
     assert chooser.choose(NOW, 320, NOW, []) == 320
     chooser.answered(1e5, 0.02)
     assert chooser.choose(NOW, 320, NOW, []) == 192
+
+
+def published(bandwidth_bps: float | None = None, fps: float = 15) -> PublishedSizer:
+    chooser = PublishedSizer(fps, 0.15)
+    if bandwidth_bps is not None:
+        chooser.answered(bandwidth_bps, 0.02)
+    return chooser
+
+
+@given(bandwidth_bps=BANDWIDTHS | st.none(), planned=PLANS, age_s=st.floats(0, 5), on_the_way=ON_THE_WAY)
+def test_the_published_back_off_sends_every_frame_and_none_above_the_plan(
+    bandwidth_bps: float | None, planned: int, age_s: float, on_the_way: list[tuple[float, int]]
+) -> None:
+    chosen = published(bandwidth_bps).choose(NOW, planned, NOW - age_s, on_the_way)
+    assert chosen in RESOLUTIONS
+    assert chosen <= planned
+
+
+@pytest.mark.parametrize("frames_per_second", [5, 14.9, 15.1, 40])
+@pytest.mark.parametrize("resolution", RESOLUTIONS[1:])
+def test_the_published_back_off_takes_the_largest_size_that_the_link_keeps_up_with(
+    resolution: int, frames_per_second: float
+) -> None:
+    chosen = published(frames_per_second * 8 * reference_bytes(resolution)).choose(NOW, resolution, NOW, [])
+    assert (chosen == resolution) is (frames_per_second > 15)
+
+
+@pytest.mark.parametrize("bandwidth_bps", [None, 0.0])
+def test_the_published_back_off_knows_no_more_without_an_estimate(bandwidth_bps: float | None) -> None:
+    assert published(bandwidth_bps).choose(NOW, 448, NOW, []) == RESOLUTIONS[0]
+
+
+def test_the_published_back_off_does_not_ask_whether_a_single_frame_arrives_in_time() -> None:
+    bandwidth_bps = 6 * 8 * reference_bytes(448)  # six frames a second: a sixth of a second for each
+    ours = sizer(bandwidth_bps, fps=5).choose(NOW, 448, NOW, [])
+    assert ours is not None and ours < 448
+    assert published(bandwidth_bps, fps=5).choose(NOW, 448, NOW - 1.0, [(NOW - 3.0, 50_000)]) == 448
+
+
+def test_the_published_back_off_learns_how_a_scene_compresses() -> None:
+    chooser = published(15.1 * 8 * reference_bytes(448))
+    assert chooser.choose(NOW, 448, NOW, []) == 448
+    chooser.sent(NOW, 256, round(1.5 * reference_bytes(256)))
+    assert (chooser.choose(NOW, 448, NOW, []) or 0) < 448
+
+
+def test_without_back_off_every_frame_is_sent_as_planned() -> None:
+    chooser = PlannedSizer()
+    chooser.answered(1e3, 0.02)
+    chooser.sent(NOW, 448, 50_000)
+    assert chooser.choose(NOW, 384, NOW - 1.0, [(NOW - 3.0, 50_000)]) == 384

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from benchmarks.overload_batcher import CPU, GPU, Device, equal_shares, lane, lookahead, plain_edf, share_of_ideal
 from jellyfish.core import Reason
-from jellyfish.dispatch.batcher import Batcher, Decision
+from jellyfish.dispatch.batcher import Batcher
+from jellyfish.dispatch.queue import Decision
 from tests.dispatch.requests import request
 
 # Whole numbers of seconds keep the arithmetic of the reference and of the batcher exact.

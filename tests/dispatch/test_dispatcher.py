@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jellyfish.control.problem import DevicePlan, Share
 from jellyfish.core import Detection, Reason, Variant
+from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.dispatch.timed import Disturbance, TimedExecutor
@@ -23,7 +24,7 @@ from tests.virtual import virtual
 
 
 def dispatcher(disturbance: Disturbance | None = None, batch: int = 4, capacity: int = 64) -> Dispatcher:
-    return Dispatcher(TimedExecutor(profile(), disturbance), profile(), SMALL, batch, capacity)
+    return Dispatcher(TimedExecutor(profile(), disturbance), profile(), SMALL, batch, Batcher(capacity))
 
 
 @asynccontextmanager

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jellyfish.core import Outcome, Reason
+from jellyfish.core import Outcome, Reason, Variant
 from jellyfish.errors import InputError
 from jellyfish.modes.simulate import chaos_breaches, run_scenario
 from jellyfish.results.records import FrameRecord
 from jellyfish.simulation.invariants import Remains, breaches
-from jellyfish.simulation.model import load_model
+from jellyfish.simulation.model import Model, load_model
 from jellyfish.simulation.scenario import (
     Clients,
     Cut,
@@ -51,6 +51,31 @@ def test_every_frame_is_answered_on_time_where_nothing_is_short(tmp_path: Path) 
     assert summary.accuracy.f1_offered is None
     assert summary.accuracy.expected_offered == pytest.approx(summary.accuracy.expected_on_time)
     assert 0.4 <= (summary.accuracy.expected_offered or 0) <= 1
+
+
+def test_a_frame_that_was_sent_smaller_counts_with_the_accuracy_of_that_size(tmp_path: Path) -> None:
+    model = load_model("gpu")
+    by_name = {variant.name: variant for variant in model.variants}
+    run_scenario(msgspec.structs.replace(SMALL, clients=(Clients("camera", 2, trace="lte"),)), tmp_path / "run")
+    smaller = 0
+    for record in (record for record in records(tmp_path / "run") if record.variant is not None):
+        ran, sent = by_name[record.variant], int(record.resolution or 0)
+        smaller += sent < ran.resolution
+        assert record.expected_f1 == model.accuracy(Variant(min(ran.resolution, sent), ran.network))
+    assert smaller > 0
+
+
+def test_a_size_that_the_network_is_not_offered_at_counts_as_a_smaller_one(tmp_path: Path) -> None:
+    """Two networks at two sizes each: frames sent at 256 and run as `b-320` have no `b-256` to count as."""
+    f1 = {Variant(128, "a"): 0.3, Variant(128, "b"): 0.4, Variant(256, "a"): 0.5, Variant(320, "b"): 0.8}
+    gpu = load_model("gpu")
+    latencies = tuple(msgspec.structs.replace(gpu.profile.of(Variant(v.resolution, "w100")), variant=v) for v in f1)
+    model = Model("test", msgspec.structs.replace(gpu.profile, latencies=latencies), tuple(f1.values()))
+    (tmp_path / "model.json").write_bytes(msgspec.json.encode(model))
+    device, clients = Device("gpu-0", str(tmp_path / "model.json")), (Clients("camera", 2, trace="lte"),)
+    run_scenario(msgspec.structs.replace(SMALL, devices=(device,), clients=clients), tmp_path / "run")
+    counted = {(frame.variant, frame.resolution, frame.expected_f1) for frame in records(tmp_path / "run")}
+    assert {("a-256", 128, 0.3), ("b-320", 256, 0.4), ("b-320", 320, 0.8)} <= counted
 
 
 def test_clients_come_and_go_as_the_scenario_says(tmp_path: Path) -> None:

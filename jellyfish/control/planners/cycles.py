@@ -11,13 +11,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from jellyfish.control.capacity import LONE_BUSY, lone
 from jellyfish.control.problem import Problem
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 SAME = 1e-9
+
+
+def _lone(fps: ArrayLike, budget_s: Floats, single_s: Floats) -> NDArray[np.bool_]:
+    """`jellyfish.control.capacity.lone` for many at once, and within the budget."""
+    fits: NDArray[np.bool_] = (np.asarray(fps) * single_s <= LONE_BUSY) & (single_s <= budget_s)
+    return fits
 
 
 class Cycles:
@@ -53,6 +60,7 @@ class Cycles:
         for seconds in np.unique(self._seconds[:, :, 1:-1], axis=0):
             keeps_up = fps[:, None, None] * seconds < counts
             possible |= (keeps_up & (2.0 * seconds <= budget_s[:, :, None])).any(axis=2)
+            possible |= _lone(fps[:, None], budget_s, seconds[:, 0])
         return possible
 
     def options(self, client: int, wanted: NDArray[np.bool_]) -> tuple[Integers, Integers, Floats]:
@@ -64,7 +72,9 @@ class Cycles:
         least_s = self._cycle_s[:, None] + first_s - running_s
         slack_s = (self._tightest_s - running_s).min(axis=1)
         possible = wanted & (least_s + first_s <= budget_s) & (least_s <= slack_s[:, None])
-        devices, variants = np.nonzero(possible)
+        empty = self._cycle_s[:, None] == 0.0
+        alone = wanted & empty & _lone(fps, budget_s, self._seconds[:, :, 1])
+        devices, variants = np.nonzero(possible | alone)
         if not len(devices):
             return devices, variants, np.empty(0)
         rows = np.arange(len(devices))
@@ -75,6 +85,7 @@ class Cycles:
         used = np.flatnonzero(batches.any(axis=0))
         seconds = self._seconds[devices[:, None], used]
         cycle_s, fits = self._solve(seconds, rates[:, used], tightest_s[:, used], batches[:, used])
+        fits |= alone[devices, variants]
         return devices[fits], variants[fits], (cycle_s - self._cycle_s[devices])[fits]
 
     def _solve(
@@ -141,6 +152,8 @@ class Cycles:
         """The least batches from `batches` upwards that serve the device's clients; None if none do."""
         rows = self._rows[device]
         rates = {variant: sum(self._fps[each] for each in self.members[device][variant]) for variant in batches}
+        if self._serves_alone(device, batches):
+            return batches
         while True:
             cycle_s = sum(rows[variant][batch] for variant, batch in batches.items())
             for variant, batch in batches.items():
@@ -154,6 +167,15 @@ class Cycles:
             if needed == batches:
                 return batches
             batches = needed
+
+    def _serves_alone(self, device: int, batches: dict[int, int]) -> bool:
+        """Whether the device has one client, which finds it free with each frame."""
+        clients = [(client, variant) for variant, on_it in self.members[device].items() for client in on_it]
+        if len(clients) != 1 or set(batches.values()) != {1}:
+            return False
+        ((client, variant),) = clients
+        single_s = self._rows[device][variant][1]
+        return single_s <= self._budget_s[client][variant] and lone(self._fps[client], single_s)
 
     def _enter(self, device: int, batches: dict[int, int]) -> None:
         self._batches[device] = 0

@@ -1,0 +1,127 @@
+"""Which steps go to the cloud, and what is on its way there. Pure: events come in as calls, nothing waits.
+
+An offered step waits in a slot of one (the newest wins), is sent when fewer than 2 are on their way, and is answered,
+dropped or lost. Answers wait in a slot of one as well. Every step has exactly one fate at each point, and is counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+MOST_OUTSTANDING = 2
+"""Published: one is transferred while the other is being computed."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the steps so far.
+
+    Always: offered = sent + replaced + (1 if one waits); sent = answered + dropped + lost + outstanding;
+    answered = used + passed over + (1 if an answer waits).
+    """
+
+    offered: int = 0
+    sent: int = 0
+    replaced: int = 0
+    """Never sent: a newer step took the place."""
+    answered: int = 0
+    dropped: int = 0
+    """Sent, and refused or given up by the cloud."""
+    lost: int = 0
+    """Sent, and given up by the device: the connection is gone, or too much time has passed."""
+    used: int = 0
+    passed_over: int = 0
+    """Answered, when an answer for a newer step was there already or came before this one was used."""
+
+
+class Requests(Generic[Answer]):
+    """One stream's requests to the cloud; `Answer` is whatever the cloud answers with.
+
+    `most_outstanding`: so many are sent and unanswered at the most.
+    """
+
+    def __init__(self, most_outstanding: int = MOST_OUTSTANDING) -> None:
+        self._most_outstanding = most_outstanding
+        self._newest_offered = -1
+        self._waiting: int | None = None
+        self._outstanding: list[int] = []
+        self._answer: tuple[int, Answer] | None = None
+        self._newest_used = -1
+        self.counts = Counts()
+
+    @property
+    def waiting(self) -> int | None:
+        """The step that is sent next."""
+        return self._waiting
+
+    @property
+    def outstanding(self) -> tuple[int, ...]:
+        """Steps that are sent and have no end yet, oldest first."""
+        return tuple(self._outstanding)
+
+    def offer(self, step: int) -> int | None:
+        """A step that is to go to the cloud. Returns the one whose place it takes, whose data is needed no more.
+
+        Raises RuntimeError unless it is newer than all that were offered before.
+        """
+        if step <= self._newest_offered:
+            raise RuntimeError(f"step {step} is offered after step {self._newest_offered}")
+        self._newest_offered = step
+        replaced, self._waiting = self._waiting, step
+        self.counts.offered += 1
+        self.counts.replaced += replaced is not None
+        return replaced
+
+    def send(self) -> int | None:
+        """The step to be sent now, which is on its way from here on; None when none waits or no place is free."""
+        if self._waiting is None or len(self._outstanding) >= self._most_outstanding:
+            return None
+        step, self._waiting = self._waiting, None
+        self._outstanding.append(step)
+        self.counts.sent += 1
+        return step
+
+    def answered(self, step: int, answer: Answer) -> bool:
+        """The cloud's answer for a step is here; it waits to be used, unless one for a newer step is known.
+
+        False for a step that is not (or no longer) on its way: nothing happens.
+        """
+        if not self._end(step):
+            return False
+        self.counts.answered += 1
+        waiting = -1 if self._answer is None else self._answer[0]
+        if step < max(waiting, self._newest_used):
+            self.counts.passed_over += 1
+            return True
+        self.counts.passed_over += self._answer is not None
+        self._answer = step, answer
+        return True
+
+    def dropped(self, step: int) -> bool:
+        """The cloud refused the step or gave it up. False for one that is not (or no longer) on its way."""
+        ended = self._end(step)
+        self.counts.dropped += ended
+        return ended
+
+    def lost(self, step: int) -> bool:
+        """No answer will come, or none is waited for. False for a step that is not (or no longer) on its way."""
+        ended = self._end(step)
+        self.counts.lost += ended
+        return ended
+
+    def take(self) -> tuple[int, Answer] | None:
+        """(step, answer): the newest answer that has come since the last one taken, which is used from here on."""
+        taken, self._answer = self._answer, None
+        if taken is not None:
+            self._newest_used = taken[0]
+            self.counts.used += 1
+        return taken
+
+    def _end(self, step: int) -> bool:
+        if step not in self._outstanding:
+            return False
+        self._outstanding.remove(step)
+        return True

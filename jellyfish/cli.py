@@ -19,11 +19,17 @@ from rich.markup import escape
 from jellyfish import __version__
 from jellyfish.config import (
     CLIENTS_CHOOSE,
+    CLOUD_FILTERS,
     DEFAULT_CARE,
+    DEFAULT_FILTER,
+    DEFAULT_LOCAL,
+    DEFAULT_PERIOD,
     DEFAULT_PLANNER,
     MOST_CARE,
     BenchConfig,
     CameraConfig,
+    DeviceConfig,
+    DevicesConfig,
     Limits,
     ServerConfig,
 )
@@ -48,7 +54,7 @@ SWITCH_INTERVAL_S = 0.0005
 PLAIN_WIDTH = 110
 DEFAULT_VIDEO = Path("videos")
 
-Device = Annotated[
+OnDevice = Annotated[
     str, typer.Option(help="Where the network runs: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.", show_default=True)
 ]
 Weights = Annotated[Path | None, typer.Option(help="A weights file (.safetensors); the shipped ones by default.")]
@@ -77,6 +83,11 @@ Care = Annotated[
 FixedVariant = Annotated[
     str | None, typer.Option("--variant", help="Serve this variant alone, without adaptation, e.g. `w100e2-448`.")
 ]
+LocalVariant = Annotated[str, typer.Option(help="The small network, which runs on the device for every frame.")]
+CloudFilter = Annotated[
+    str, typer.Option(help="Which frames go to the server: `gain` (where it helps most), `periodic` or `transition`.")
+]
+Period = Annotated[int, typer.Option(min=1, max=1000, help="On average one frame in so many goes to the server.")]
 MaxBatch = Annotated[int, typer.Option(min=1, max=64, help="Largest batch.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of one forward pass on cpu; by default cores - 1.")]
 
@@ -100,7 +111,7 @@ def about(
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8765,
-    device: Device = "cpu",
+    device: OnDevice = "cpu",
     weights: Weights = None,
     profile: Profile = None,
     planner: Planner = DEFAULT_PLANNER,
@@ -169,8 +180,12 @@ def bench(
         str | None, typer.Option(help="Use a running server: ws://HOST:PORT/v1/stream; otherwise one is started.")
     ] = None,
     results: Annotated[Path | None, typer.Option(help="Results folder; `results/bench-DATE` by default.")] = None,
+    clownfish: Annotated[
+        bool,
+        typer.Option(help="Each client answers its frames itself with a small network and asks the server about some."),
+    ] = False,
     save_detections: Annotated[bool, typer.Option(help="Also write detections.json (COCO results).")] = False,
-    device: Device = "cpu",
+    device: OnDevice = "cpu",
     weights: Weights = None,
     profile: Profile = None,
     planner: Planner = DEFAULT_PLANNER,
@@ -186,6 +201,9 @@ def bench(
     zoo: Zoo = None,
     zoo_weights: ZooWeights = None,
     actuation: Actuation = True,
+    local_variant: LocalVariant = DEFAULT_LOCAL,
+    filter: CloudFilter = DEFAULT_FILTER,
+    period: Period = DEFAULT_PERIOD,
 ) -> None:
     """Emulate cameras against a server and measure what came of every captured frame."""
     if not math.isfinite(duration):
@@ -204,10 +222,51 @@ def bench(
         "127.0.0.1", 0, _devices(device), weights, profile, planner, _window_s(window_ms), care, variant, max_batch,
         threads, zoo=zoo, zoo_weights=zoo_weights, actuation=actuation,
     )  # fmt: skip
+    if clownfish:
+        if controller is not None or save_detections:
+            raise typer.BadParameter("not with --controller or --save-detections", param_hint="--clownfish")
+        devices = tuple(
+            DeviceConfig(
+                f"device-{number}", camera.video, camera.fps, camera.slo_s, camera.trace, camera.delay_s, camera.seed,
+                local_variant, _cloud_filter(filter), period,
+            )
+            for number, camera in enumerate(cameras)
+        )  # fmt: skip
+        _run_devices(DevicesConfig(devices, duration, results, seed, connect, weights, server))
+        return
     from jellyfish.modes.bench import bench as bench_mode  # here, so that a wrong option need not wait for torch
 
     run = BenchConfig(cameras, duration, results, seed, connect, save_detections, controller, server)
     _run(bench_mode(run, _console()))
+
+
+@app.command()
+def device(
+    cloud: Annotated[str, typer.Option(help="The server to ask: ws://HOST:PORT/v1/stream. It may be slow or gone.")],
+    video: Annotated[list[Path] | None, typer.Option(help="A video file; by default the first that ships.")] = None,
+    fps: Annotated[float | None, typer.Option(min=0.1, max=240, help="Frames per second; the video's own.")] = None,
+    slo_ms: Annotated[float, typer.Option(min=1, max=60_000, help="Deadline of the device's own answers.")] = 100.0,
+    variant: LocalVariant = DEFAULT_LOCAL,
+    filter: CloudFilter = DEFAULT_FILTER,
+    period: Period = DEFAULT_PERIOD,
+    trace: Annotated[str, typer.Option(help="Emulate an uplink, e.g. `lte`, `5mbps`, a file.")] = "none",
+    delay_ms: Annotated[float, typer.Option(min=0, help="One-way delay of the emulated link.")] = 0.0,
+    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 20.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the emulated link.")] = 0,
+    name: Annotated[str, typer.Option(help="What the server and the results call it.")] = "device-0",
+    results: Annotated[Path | None, typer.Option(help="Folder; `results/device-DATE` by default.")] = None,
+    weights: Weights = None,
+) -> None:
+    """Answer every frame of a video on this machine at once, with a small network, and better it with what a server
+    far away says of some frames, whenever it says it (docs/clownfish.md).
+    """
+    if not math.isfinite(duration):
+        raise typer.BadParameter(f"{duration} is not a number of seconds", param_hint="--duration")
+    (source, *_) = _videos(video or [DEFAULT_VIDEO])
+    config = DeviceConfig(
+        name, source, fps, slo_ms / 1000, trace, delay_ms / 1000, seed, variant, _cloud_filter(filter), period
+    )
+    _run_devices(DevicesConfig((config,), duration, results, seed, cloud, weights))
 
 
 @app.command()
@@ -294,7 +353,7 @@ def plan(
 
 @app.command()
 def profile(
-    device: Device = "cpu",
+    device: OnDevice = "cpu",
     weights: Weights = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
@@ -460,6 +519,18 @@ def trace_make(
 
     wanted = Wanted(mean_mbps, variation, autocorrelation, outage_s, outage_every_s)
     _guard(lambda: make(kind, file, seed, duration, wanted, _console()))
+
+
+def _cloud_filter(name: str) -> str:
+    if name not in CLOUD_FILTERS:
+        raise typer.BadParameter(f"no filter {name!r}: choose {', '.join(CLOUD_FILTERS)}", param_hint="--filter")
+    return name
+
+
+def _run_devices(config: DevicesConfig) -> None:
+    from jellyfish.modes.device import run_devices
+
+    _run(run_devices(config, _console()))
 
 
 def _console() -> Console:

@@ -82,6 +82,47 @@ class CameraConfig:
     """When it comes and goes, in seconds of the run."""
 
 
+DEFAULT_LOCAL = "w025e1-192"
+"""What a device runs on each frame itself."""
+CLOUD_FILTERS = ("gain", "periodic", "transition")
+DEFAULT_FILTER = CLOUD_FILTERS[0]
+"""Which frames go to the cloud, see `jellyfish.fusion.filters` and `jellyfish.fusion.gain`."""
+DEFAULT_PERIOD = 5
+"""One frame in so many goes to the cloud (Clownfish, SEC 2020)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceConfig:
+    """One device that answers its frames itself and asks a cloud about some of them."""
+
+    name: str
+    video: Path
+    fps: float | None
+    """None: the video's own."""
+    slo_s: float
+    trace: str
+    delay_s: float
+    seed: int
+    variant: str = DEFAULT_LOCAL
+    filter: str = DEFAULT_FILTER
+    period: int = DEFAULT_PERIOD
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesConfig:
+    """One run of devices against a cloud in this process or elsewhere."""
+
+    devices: tuple[DeviceConfig, ...]
+    duration_s: float
+    results: Path | None
+    seed: int
+    cloud: str | None = None
+    """URL of a running server; None starts one in this process."""
+    weights: Path | None = None
+    """Of the small network; None takes those that ship."""
+    server: ServerConfig = field(default_factory=ServerConfig)
+
+
 @dataclass(frozen=True, slots=True)
 class BenchConfig:
     """One measured run: a fleet of cameras against a server in this process or elsewhere."""

@@ -124,3 +124,5 @@ class Reason(enum.StrEnum):
     """Late: most of the time went to the client and the network."""
     SERVER = "server"
     """Late: most of the time went to the server."""
+    SLOW = "slow"
+    """Late: the device that answers its frames itself took too long."""

@@ -6,13 +6,29 @@ dropped or lost. Answers wait in a slot of one as well. Every step has exactly o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 MOST_OUTSTANDING = 2
 """Published: one is transferred while the other is being computed."""
 
 Answer = TypeVar("Answer")
+
+
+class Fate(StrEnum):
+    """How an offered step ends."""
+
+    REPLACED = "replaced"
+    """Never sent: a newer step took the place."""
+    DROPPED = "dropped"
+    """Sent, and refused or given up by the cloud."""
+    LOST = "lost"
+    """Sent, and given up by the device: the connection is gone, or too much time has passed."""
+    USED = "used"
+    PASSED_OVER = "passed_over"
+    """Answered, when an answer for a newer step was there already or came before this one was used."""
 
 
 @dataclass(slots=True)
@@ -26,25 +42,25 @@ class Counts:
     offered: int = 0
     sent: int = 0
     replaced: int = 0
-    """Never sent: a newer step took the place."""
     answered: int = 0
     dropped: int = 0
-    """Sent, and refused or given up by the cloud."""
     lost: int = 0
-    """Sent, and given up by the device: the connection is gone, or too much time has passed."""
     used: int = 0
     passed_over: int = 0
-    """Answered, when an answer for a newer step was there already or came before this one was used."""
 
 
 class Requests(Generic[Answer]):
     """One stream's requests to the cloud; `Answer` is whatever the cloud answers with.
 
-    `most_outstanding`: so many are sent and unanswered at the most.
+    `most_outstanding`: so many are sent and unanswered at the most. `on_end` is told once how each step ended.
     """
 
-    def __init__(self, most_outstanding: int = MOST_OUTSTANDING) -> None:
-        self._most_outstanding = most_outstanding
+    def __init__(
+        self,
+        most_outstanding: int = MOST_OUTSTANDING,
+        on_end: Callable[[int, Fate], None] = lambda step, fate: None,
+    ) -> None:
+        self._most_outstanding, self._on_end = most_outstanding, on_end
         self._newest_offered = -1
         self._waiting: int | None = None
         self._outstanding: list[int] = []
@@ -72,7 +88,9 @@ class Requests(Generic[Answer]):
         self._newest_offered = step
         replaced, self._waiting = self._waiting, step
         self.counts.offered += 1
-        self.counts.replaced += replaced is not None
+        if replaced is not None:
+            self.counts.replaced += 1
+            self._on_end(replaced, Fate.REPLACED)
         return replaced
 
     def send(self) -> int | None:
@@ -94,22 +112,27 @@ class Requests(Generic[Answer]):
         self.counts.answered += 1
         waiting = -1 if self._answer is None else self._answer[0]
         if step < max(waiting, self._newest_used):
-            self.counts.passed_over += 1
+            self._pass_over(step)
             return True
-        self.counts.passed_over += self._answer is not None
+        if self._answer is not None:
+            self._pass_over(waiting)
         self._answer = step, answer
         return True
 
     def dropped(self, step: int) -> bool:
         """The cloud refused the step or gave it up. False for one that is not (or no longer) on its way."""
         ended = self._end(step)
-        self.counts.dropped += ended
+        if ended:
+            self.counts.dropped += 1
+            self._on_end(step, Fate.DROPPED)
         return ended
 
     def lost(self, step: int) -> bool:
         """No answer will come, or none is waited for. False for a step that is not (or no longer) on its way."""
         ended = self._end(step)
-        self.counts.lost += ended
+        if ended:
+            self.counts.lost += 1
+            self._on_end(step, Fate.LOST)
         return ended
 
     def take(self) -> tuple[int, Answer] | None:
@@ -118,7 +141,24 @@ class Requests(Generic[Answer]):
         if taken is not None:
             self._newest_used = taken[0]
             self.counts.used += 1
+            self._on_end(taken[0], Fate.USED)
         return taken
+
+    def finish(self) -> None:
+        """Nothing more is sent, and no answer used: whatever has no end yet gets one."""
+        if self._waiting is not None:
+            self.counts.replaced += 1
+            self._on_end(self._waiting, Fate.REPLACED)
+            self._waiting = None
+        for step in self.outstanding:
+            self.lost(step)
+        if self._answer is not None:
+            self._pass_over(self._answer[0])
+            self._answer = None
+
+    def _pass_over(self, step: int) -> None:
+        self.counts.passed_over += 1
+        self._on_end(step, Fate.PASSED_OVER)
 
     def _end(self, step: int) -> bool:
         if step not in self._outstanding:

@@ -52,6 +52,13 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     tp: int | None = None
     fp: int | None = None
     fn: int | None = None
+    cloud: str | None = None
+    """Of a frame that its device answered itself and offered to the cloud: how that ended (`fusion.requests.Fate`).
+    `resolution` and `bytes` are what was sent there."""
+    cloud_ms: float | None = None
+    """From capture to the cloud's answer."""
+    cloud_lag: int | None = None
+    """So many frames later its answer was used."""
     expected_f1: float | None = None
     """In simulations, which have no pictures: the variant's F1 as measured elsewhere."""
 

@@ -14,6 +14,7 @@ import msgspec
 from jellyfish.core import Outcome
 from jellyfish.errors import RunError
 from jellyfish.model.matching import Counts
+from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import DurationHistogram, Percentiles
 from jellyfish.results.planning import DeviceFigures, PlannerFigures
 from jellyfish.results.records import FrameRecord
@@ -74,6 +75,8 @@ class Summary(Figures, frozen=True, kw_only=True):
     loop_lag_ms: Percentiles | None
     """How late the event loop's timers came. None where it was not measured."""
     clients: dict[str, Figures]
+    fusion: dict[str, FusionFigures] | None = None
+    """By device, where devices answered their frames themselves."""
 
 
 class RunSummary:

@@ -1,0 +1,137 @@
+"""A device's account of its frames: each captured frame ends in exactly one outcome. Pure: `now` is an argument.
+
+A frame ends here twice: when the device has answered it (or a newer one took its place), and, if it was offered to the
+cloud, when that has ended too. Its record is written after both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jellyfish.core import Detection, LabelledObject, Outcome, Reason
+from jellyfish.fusion.requests import Fate
+from jellyfish.model.matching import match
+from jellyfish.results.records import FrameRecord, milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """When and how the device answered a frame. Times are seconds."""
+
+    began_s: float
+    """When the frame was taken up."""
+    done_s: float
+    variant: str
+    device: str
+    detections: Sequence[Detection]
+    """The fused answer."""
+
+
+@dataclass(slots=True)
+class _Open:
+    captured_s: float
+    objects: Sequence[LabelledObject] | None
+    outcome: Outcome | None = None
+    offered: bool = False
+    known: dict[str, Any] = field(default_factory=dict)
+
+
+class FrameAccount:
+    """One device's frames. `emit` gets each frame's record once. Holds the frames that are open, and no others."""
+
+    def __init__(self, client: str, slo_s: float, origin_s: float, emit: Callable[[FrameRecord], None]) -> None:
+        self._client, self._slo_s, self._origin_s, self._emit = client, slo_s, origin_s, emit
+        self._open: dict[int, _Open] = {}
+        self.frames = 0
+        """Frames captured so far."""
+
+    @property
+    def open(self) -> int:
+        """Frames that have no record yet."""
+        return len(self._open)
+
+    def captured(self, frame: int, captured_s: float, objects: Sequence[LabelledObject] | None) -> None:
+        """A new frame. `objects`: what is truly in it; None when nobody knows."""
+        self.frames += 1
+        self._open[frame] = _Open(captured_s, objects)
+
+    def skipped(self, frame: int, reason: Reason) -> None:
+        """The device will not answer this frame."""
+        self._end_without_answer(frame, Outcome.SKIPPED, reason)
+
+    def failed(self, frame: int) -> None:
+        """The device tried and failed."""
+        self._end_without_answer(frame, Outcome.DROPPED, Reason.DEVICE_ERROR)
+
+    def answered(self, frame: int, served: Served, offered: bool) -> None:
+        """The device has answered. `offered`: whether the frame goes to the cloud, whose end is told later."""
+        entry = self._open[frame]
+        e2e_s = served.done_s - entry.captured_s
+        entry.outcome = Outcome.ON_TIME if e2e_s <= self._slo_s else Outcome.LATE
+        entry.offered = offered
+        entry.known |= {
+            "variant": served.variant,
+            "device": served.device,
+            "batch": 1,
+            "detections": len(served.detections),
+            "wait_ms": milliseconds(served.began_s - entry.captured_s),
+            "execute_ms": milliseconds(served.done_s - served.began_s),
+            "e2e_ms": milliseconds(e2e_s),
+        }
+        if entry.outcome is Outcome.LATE:
+            entry.known["reason"] = Reason.SLOW
+        if entry.objects is not None:
+            counts = match(served.detections, entry.objects)
+            entry.known |= {"tp": counts.tp, "fp": counts.fp, "fn": counts.fn}
+        self._settle(frame)
+
+    def sent(self, frame: int, resolution: int, size_bytes: int) -> None:
+        """The frame is on its way to the cloud."""
+        self._open[frame].known |= {"resolution": resolution, "bytes": size_bytes}
+
+    def heard(self, frame: int, now: float) -> None:
+        """The cloud's answer is here."""
+        entry = self._open[frame]
+        entry.known["cloud_ms"] = milliseconds(now - entry.captured_s)
+
+    def cloud_ended(self, frame: int, fate: Fate, lag: int | None = None) -> None:
+        """What became of a frame that was offered. `lag`: so many frames later its answer was used."""
+        entry = self._open[frame]
+        entry.offered = False
+        entry.known["cloud"] = fate.value
+        if lag is not None:
+            entry.known["cloud_lag"] = lag
+        self._settle(frame)
+
+    def finish(self) -> None:
+        """The run is over: what the device has not answered by now it never will."""
+        for frame in [frame for frame, entry in self._open.items() if entry.outcome is None]:
+            self.skipped(frame, Reason.REPLACED)
+
+    def _end_without_answer(self, frame: int, outcome: Outcome, reason: Reason) -> None:
+        entry = self._open[frame]
+        entry.outcome = outcome
+        entry.known["reason"] = reason
+        if entry.objects is not None:
+            counts = match((), entry.objects)
+            entry.known |= {"tp": counts.tp, "fp": counts.fp, "fn": counts.fn}
+        self._settle(frame)
+
+    def _settle(self, frame: int) -> None:
+        """Write the record once nothing more can come."""
+        entry = self._open[frame]
+        if entry.outcome is None or entry.offered:
+            return
+        del self._open[frame]
+        self._emit(
+            FrameRecord(
+                client=self._client,
+                frame=frame,
+                captured_s=round(entry.captured_s - self._origin_s, 6),
+                outcome=entry.outcome,
+                slo_ms=self._slo_s * 1000,
+                **entry.known,
+            )
+        )

@@ -1,0 +1,176 @@
+"""A device's way to the large network: frames that are offered go there when there is room, answers come when they do.
+
+The async rim of `jellyfish.fusion.requests`. Nothing here ever makes the device wait: to offer and to take return at
+once, and a server that is slow, silent or gone only means that there is nothing to take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish import wire
+from jellyfish.client.camera import Encode, Offload, scaled_jpeg
+from jellyfish.client.sizing import PublishedSizer
+from jellyfish.client.stream import Stream
+from jellyfish.core import Detection
+from jellyfish.fusion.requests import MOST_OUTSTANDING, Fate, Requests
+from jellyfish.link.shaper import Shaper
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told what becomes of the frames that were offered."""
+
+    sent: Callable[[int, int, int], None]
+    """(frame, resolution, bytes)"""
+    heard: Callable[[int, Sequence[Detection], float], None]
+    """(frame, detections, now): an answer has come, whether or not it will be used."""
+    ended: Callable[[int, Fate], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    frame: int
+    captured_s: float
+    image: Image
+
+
+class Cloud:
+    """One device's stream to a server. `run` beside the device; `finish` when that is done."""
+
+    def __init__(
+        self,
+        hello: wire.Hello,
+        uplink: Shaper,
+        downlink: Shaper,
+        offload: Offload,
+        listener: Listener,
+        encode: Encode = scaled_jpeg,
+    ) -> None:
+        """`hello.fps`: the mean rate of frames that are sent. `hello.slo_ms`: an answer that is older is of no use."""
+        self._patience_s = hello.slo_ms / 1000
+        self._offload, self._encode, self._listener = offload, encode, listener
+        self._sizer = PublishedSizer(hello.fps, self._patience_s)
+        self._requests = Requests[Sequence[Detection]](MOST_OUTSTANDING, listener.ended)
+        self._offered: _Offered | None = None
+        self._captured_s: dict[int, float] = {}
+        self._given = Counter[str]()
+        self._stream = Stream(self, hello, uplink, downlink, lambda now: now)
+        self._wake = asyncio.Event()
+        self._next_probe_s = float("-inf")
+
+    @property
+    def stream(self) -> Stream:
+        """The connection, with what the server last said of it."""
+        return self._stream
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the server's account of the last connection is this one; None when it gave none."""
+        farewell = self._stream.farewell
+        if farewell is None:
+            return None
+        answered = {"answered": farewell.answered} if farewell.answered else {}
+        return dict(self._given) == answered | farewell.dropped and farewell.received == self._given.total()
+
+    async def run(self, http: aiohttp.ClientSession, url: str) -> None:
+        """Keep the connection; a server that is gone is tried again and again."""
+        await self._stream.run(http, url)
+
+    def offer(self, frame: int, captured_s: float, image: Image) -> None:
+        """This frame is worth asking about. It takes the place of one that still waits to be sent."""
+        self._requests.offer(frame)
+        self._offered = _Offered(frame, captured_s, image)
+        self._wake.set()
+
+    def take(self, now: float) -> tuple[int, Sequence[Detection]] | None:
+        """(frame, detections): the newest answer that has come since the last one taken."""
+        for frame in self._requests.outstanding:
+            if now - self._captured_s[frame] > self._patience_s:
+                self._requests.lost(frame)
+                self._wake.set()
+        return self._requests.take()
+
+    async def finish(self, patience_s: float) -> None:
+        """Say goodbye, waiting for the server at most so long, and give up whatever is open."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(self._requests.finish)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    while self._requests.outstanding and self._stream.plan is not None:
+                        self._wake.clear()
+                        await self._wake.wait()
+            await self._stream.say_goodbye(patience_s)
+
+    # --- what the stream tells -----------------------------------------------------------------------------
+
+    async def talk(self) -> None:
+        """Send the newest frame offered whenever there is room for one."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while (plan := self._stream.plan) is not None and (offered := self._next(plan)) is not None:
+                await self._send(offered, plan)
+
+    def welcomed(self, welcome: wire.Welcome) -> None:
+        """Learn what the server takes."""
+        self._sizer.ladder = welcome.resolutions
+        self._given.clear()
+
+    def planned(self, plan: wire.PlanMessage) -> None:
+        """There may be room now."""
+        self._wake.set()
+
+    def answered(self, result: wire.Result, now: float) -> None:
+        """An answer, or the word that there will be none."""
+        self._given[result.reason or "answered"] += 1
+        self._sizer.answered(result.bandwidth_kbps * 1000, 0.0)
+        self._captured_s.pop(result.frame, None)
+        if result.reason is not None:
+            self._requests.dropped(result.frame)
+        elif result.frame in self._requests.outstanding:
+            self._listener.heard(result.frame, result.detections, now)
+            self._requests.answered(result.frame, result.detections)
+        self._wake.set()
+
+    def disconnected(self) -> None:
+        """What was on its way is lost; what waits is sent when the connection is back, if it is still the newest."""
+        for frame in self._requests.outstanding:
+            self._requests.lost(frame)
+        self._captured_s.clear()
+        self._given.clear()
+        self._wake.set()
+
+    def _next(self, plan: wire.PlanMessage) -> _Offered | None:
+        """The frame to send now, which is on its way from here on; None while there is none, or no room."""
+        now = asyncio.get_running_loop().time()
+        if not plan.mapped and now < self._next_probe_s:
+            return None
+        if self._requests.send() is None:
+            return None
+        self._next_probe_s = now + plan.probe_interval_ms / 1000
+        offered, self._offered = self._offered, None
+        assert offered is not None
+        self._captured_s[offered.frame] = offered.captured_s
+        return offered
+
+    async def _send(self, offered: _Offered, plan: wire.PlanMessage) -> None:
+        loop = asyncio.get_running_loop()
+        resolution = self._sizer.choose(loop.time(), plan.resolution, offered.captured_s, ())
+        assert resolution is not None  # this sizer sends every frame
+        jpeg = await self._offload(self._encode, offered.image, resolution)
+        message = wire.encode(wire.Frame(offered.frame, resolution, offered.captured_s, loop.time(), jpeg))
+        self._sizer.sent(loop.time(), resolution, len(message))
+        if offered.frame in self._requests.outstanding:
+            self._listener.sent(offered.frame, resolution, len(message))
+            await self._stream.send(message)

@@ -1,0 +1,114 @@
+"""What a device's cloud was good for: figures for `summary.json`, and a table. Pure; memory is bounded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from jellyfish.results.histogram import DurationHistogram, Percentiles
+from jellyfish.results.records import FrameRecord
+
+
+class FusionF1(msgspec.Struct, frozen=True):
+    """F1 at IoU 0.5; None where nothing was labelled."""
+
+    local: float | None
+    """The small network alone."""
+    cloud_instant: float | None
+    """The large one alone, as if its answers took no time: over the frames that it answered."""
+    cloud_arrived: float | None
+    """The large one alone, each frame answered with its newest answer at hand."""
+    fused: float | None
+
+
+class Lag(msgspec.Struct, frozen=True):
+    """Frames from the one that was asked about to the one that the answer was first used for."""
+
+    p50: int
+    p95: int
+    max: int
+
+
+class FusionFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """One device's account with the cloud. Shares are of the captured frames."""
+
+    sent: int
+    sent_share: float
+    bytes: int
+    kbps: float
+    fates: dict[str, int]
+    """Of the frames that were offered, see `jellyfish.fusion.requests.Fate`."""
+    lag_frames: Lag | None
+    """Of the answers that were used."""
+    cloud_ms: Percentiles | None
+    """From capture to the cloud's answer."""
+    f1: FusionF1
+
+
+class FusionTally:
+    """Takes one device's records one by one."""
+
+    def __init__(self) -> None:
+        self._frames, self._sent, self._bytes = 0, 0, 0
+        self._fates: Counter[str] = Counter()
+        self._lags: Counter[int] = Counter()
+        self._cloud_ms = DurationHistogram()
+
+    def add(self, record: FrameRecord) -> None:
+        """Count one captured frame."""
+        self._frames += 1
+        if record.bytes is not None:
+            self._sent += 1
+            self._bytes += record.bytes
+        if record.cloud is not None:
+            self._fates[record.cloud] += 1
+        if record.cloud_lag is not None:
+            self._lags[record.cloud_lag] += 1
+        if record.cloud_ms is not None:
+            self._cloud_ms.add(record.cloud_ms)
+
+    def figures(self, duration_s: float, f1: FusionF1) -> FusionFigures:
+        """Those of a run of `duration_s`."""
+        return FusionFigures(
+            sent=self._sent,
+            sent_share=round(self._sent / self._frames, 4) if self._frames else 0.0,
+            bytes=self._bytes,
+            kbps=round(8 * self._bytes / duration_s / 1000, 1),
+            fates=dict(self._fates.most_common()),
+            lag_frames=self._lag(),
+            cloud_ms=self._cloud_ms.percentiles(),
+            f1=f1,
+        )
+
+    def _lag(self) -> Lag | None:
+        ordered = sorted(self._lags.elements())
+        if not ordered:
+            return None
+        return Lag(ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)], ordered[-1])
+
+
+def fusion_table(figures: Mapping[str, FusionFigures]) -> Table:
+    """A row per device: what went to the cloud, how late it answered, and F1 without and with it."""
+    table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
+    table.add_column("device", no_wrap=True, max_width=16)
+    headings = (
+        "sent\n%",
+        "kbit/s",
+        "cloud's answers\nlag in frames\np50/p95",
+        "F1\nlocal",
+        "F1 cloud\ninstant",
+        "F1 cloud\narrived",
+        "F1\nfused",
+    )
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for name, told in figures.items():
+        lag = "-" if told.lag_frames is None else f"{told.lag_frames.p50}/{told.lag_frames.p95}"
+        f1 = (told.f1.local, told.f1.cloud_instant, told.f1.cloud_arrived, told.f1.fused)
+        shown = ("-" if value is None else f"{value:.3f}" for value in f1)
+        table.add_row(Text(name), f"{100 * told.sent_share:.1f}", f"{told.kbps:.0f}", lag, *shown)
+    return table

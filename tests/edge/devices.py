@@ -1,0 +1,114 @@
+"""A device at the test's command: a small network that takes a fixed time, and a cloud that sees what it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.config import Limits
+from jellyfish.core import Detection, LabelledObject, Outcome, Variant
+from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.dispatch.timed import TimedExecutor
+from jellyfish.edge.device import Device, Parts, Terms
+from jellyfish.fusion.detections import DetectionFusion
+from jellyfish.fusion.filters import Filter, Periodic
+from jellyfish.link.shaper import Shaper
+from jellyfish.link.trace import BandwidthTrace
+from jellyfish.results.records import FrameRecord
+from jellyfish.server.service import Service
+from jellyfish.simulation.network import URL, MemoryConnector, listening
+from tests.client.cameras import PlainSource, inline
+from tests.server.peer import LARGE, PROFILE, SMALL, NoAccuracy, decode, everyone_on, http
+
+LOCAL_S = 0.010
+"""What the small network takes for a frame."""
+OBJECT = LabelledObject(1, 2, 0.2, 0.2, 0.4, 0.4)
+ONLY_THE_CLOUD_SEES = Detection(2, 0.9, 0.2, 0.2, 0.4, 0.4)
+
+
+class SmallNetwork:
+    name, device, threshold = "w025e1-192", "local", 0.4
+
+    def __init__(self, found: Sequence[Detection] = (), fails_on: frozenset[int] = frozenset()) -> None:
+        self._found, self._fails_on = list(found), fails_on
+        self.runs = 0
+
+    async def run(self, image: NDArray[np.uint8]) -> list[Detection]:
+        await asyncio.sleep(LOCAL_S)
+        self.runs += 1
+        if self.runs - 1 in self._fails_on:
+            raise RuntimeError("the accelerator is gone")
+        return self._found
+
+
+class Seeing(TimedExecutor):
+    """A large network that finds one object in everything."""
+
+    async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+        await super().run(variant, images)
+        return [[ONLY_THE_CLOUD_SEES] for _ in images]
+
+
+@contextlib.asynccontextmanager
+async def cloud(name: str = "robot") -> AsyncIterator[Service]:
+    """A server that serves the device called `name` with its large network."""
+    dispatcher = Dispatcher(Seeing(PROFILE), PROFILE, SMALL, 4)
+    service = Service([dispatcher], (SMALL, LARGE), NoAccuracy(), decode, Limits())
+    service.on_change = lambda cause: service.apply(everyone_on(LARGE, name))
+    task = asyncio.create_task(dispatcher.run())
+    try:
+        async with listening(service):
+            yield service
+    finally:
+        task.cancel()
+
+
+class Robot:
+    """A device, and what came of its frames."""
+
+    def __init__(
+        self,
+        fps: float = 20.0,
+        slo_ms: float = 50.0,
+        trace: BandwidthTrace | None = None,
+        delay_s: float = 0.005,
+        network: SmallNetwork | None = None,
+        filter: Filter | None = None,
+        patience_s: float = 2.0,
+    ) -> None:
+        self.records: list[FrameRecord] = []
+        self.network = network or SmallNetwork()
+        parts = Parts(
+            PlainSource([[OBJECT]]), self.network, DetectionFusion(0.4, 0.4), filter or Periodic(5),
+            Shaper(trace, delay_s), Shaper(None, delay_s), inline,
+        )  # fmt: skip
+        self.device = Device(Terms("robot", fps, slo_ms / 1000, fps / 5, patience_s), parts, 0.0, self.records.append)
+        self.connector: MemoryConnector | None = None
+
+    async def run(self, start_s: float, end_s: float) -> None:
+        async with http() as session:
+            assert isinstance(session.connector, MemoryConnector)
+            self.connector = session.connector
+            await self.device.run(session, URL, start_s, end_s)
+
+    def complete(self, frames: int) -> bool:
+        """Each captured frame has one record, and nothing is left open."""
+        numbers = sorted(record.frame for record in self.records)
+        return numbers == list(range(frames)) and self.device.account.frames == frames and not self.device.account.open
+
+    @property
+    def outcomes(self) -> Counter[Outcome]:
+        return Counter(record.outcome for record in self.records)
+
+    @property
+    def fates(self) -> Counter[str | None]:
+        return Counter(record.cloud for record in self.records)
+
+    @property
+    def slowest_ms(self) -> float:
+        return max(record.e2e_ms or 0.0 for record in self.records)

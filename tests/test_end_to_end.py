@@ -152,6 +152,46 @@ def test_a_camera_that_steers_is_served_what_it_asks_for(tmp_path: Path, profile
     assert {window.planner for window in windows_of(folder)} == {"client"}
 
 
+def test_devices_answer_themselves_and_their_cloud_is_in_the_same_run(tmp_path: Path, profile: Path) -> None:
+    folder = tmp_path / "run"
+    options = ("--clownfish", "--filter", "periodic", "--period", "2", "--local-variant", "w025e1-128")
+    done = bench("--clients", "2", "--duration", "1.5", *options, *FAST, "--profile", profile, "--results", folder)
+    assert done.exit_code == 0, done.output
+    assert "F1 cloud" in done.output
+    summary = check_sums(folder, {"device-0", "device-1"})
+    assert sum(figures["sent"] for figures in summary["fusion"].values()) > 0
+    assert all(record.cloud is not None for record in frames_of(folder) if record.bytes is not None)
+
+
+def test_a_device_without_its_cloud_answers_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    arguments = ["device", "--cloud", "ws://127.0.0.1:9/v1/stream", "--video", VIDEO, "--fps", "8", "--slo-ms", "5000"]
+    done = CliRunner().invoke(cli.app, [str(each) for each in (*arguments, "--duration", "1", "--results", folder)])
+    assert done.exit_code == 0, done.output
+    assert "no farewell from the cloud" in done.output
+    assert {record.outcome for record in frames_of(folder)} == {Outcome.ON_TIME}
+    assert all(record.bytes is None for record in frames_of(folder))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--cloud", "http://127.0.0.1:9", "is not the URL of a cloud"),
+        ("--variant", "w999-1", "unknown variant"),
+        ("--filter", "clever", "no filter"),
+        ("--trace", "quick", "no trace"),
+        ("--video", "none.mp4", "none.mp4"),
+    ],
+)
+def test_a_device_is_told_what_it_cannot_do(option: str, value: str, said: str, tmp_path: Path) -> None:
+    given = {"--cloud": "ws://127.0.0.1:9/v1/stream", "--video": str(VIDEO), "--duration": "1"} | {option: value}
+    arguments = [word for pair in given.items() for word in pair]
+    done = CliRunner().invoke(cli.app, ["device", *arguments, "--results", str(tmp_path / "run")])
+    assert done.exit_code == 2
+    assert said in done.output
+    assert "Traceback" not in done.output
+
+
 def test_a_port_in_use_is_said_in_a_line(profile: Path) -> None:
     with contextlib.closing(asyncio.new_event_loop()) as loop:
         taken = loop.run_until_complete(asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0))

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from jellyfish.fusion.requests import Requests
+from jellyfish.fusion.requests import Fate, Requests
 
 
 def sent(requests: Requests[str], *steps: int) -> None:
@@ -96,16 +96,32 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.requests = Requests[int]()
+        self.told: dict[int, Fate] = {}
+        self.requests = Requests[int](on_end=self.hear)
         self.step = -1
         self.fates: dict[int, str] = {}
         self.ends: dict[int, str] = {}
         self.used: list[int] = []
+        self.offered: list[int] = []
+
+    def hear(self, step: int, fate: Fate) -> None:
+        assert step not in self.told, "every end is told once"
+        self.told[step] = fate
+
+    def teardown(self) -> None:
+        self.requests.finish()
+        assert sorted(self.told) == self.offered
+        assert sorted(step for step, fate in self.told.items() if fate is Fate.USED) == self.used
+        counts = self.requests.counts
+        assert counts.offered == counts.sent + counts.replaced
+        assert counts.answered == counts.used + counts.passed_over
+        assert not self.requests.outstanding
 
     @rule(skipped=st.integers(0, 3))
     def offer(self, skipped: int) -> None:
         self.step += 1 + skipped
         replaced = self.requests.offer(self.step)
+        self.offered.append(self.step)
         if replaced is not None:
             assert replaced not in self.fates
             self.fates[replaced] = "replaced"

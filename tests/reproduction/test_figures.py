@@ -1,0 +1,69 @@
+"""The figures of a matrix: drawn for whatever was run, with a line for each policy."""
+
+from __future__ import annotations
+
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from jellyfish.report.style import Picture
+from jellyfish.reproduction.figures import COLOURS, DASHES, MARKERS, figures
+from jellyfish.reproduction.outcome import CellResult
+from jellyfish.reproduction.policies import NAMES
+from tests.report.runs import frame
+from tests.reproduction.test_outcome import result
+
+DRAWN = ["miss-rate", "accuracy", "accuracy-offered", "latency", "sizes-over-time", "profiles"]
+
+
+def cells(policies: tuple[str, ...], traces: tuple[str, ...], slos_ms: tuple[float, ...]) -> list[CellResult]:
+    """Cells in which every fifth frame of one client, and none of four, is missed."""
+    return [
+        result(
+            [frame(number=n, miss=clients == 1 and n % 5 == 0, expected_f1=0.5, slo_ms=slo_ms) for n in range(20)],
+            policy, trace, slo_ms=slo_ms, clients=clients,
+        )
+        for trace in traces
+        for slo_ms in slos_ms
+        for clients in (1, 4)
+        for policy in policies
+    ]  # fmt: skip
+
+
+def pixels(picture: Picture) -> np.ndarray:
+    image = cv2.imdecode(np.frombuffer(picture.png, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    return image
+
+
+def coloured(picture: Picture, colour: str) -> int:
+    """How often the SVG uses a colour."""
+    return len(re.findall(colour, picture.svg.decode(), re.IGNORECASE))
+
+
+def test_every_policy_can_be_told_apart() -> None:
+    looks = list(zip(COLOURS, map(str, DASHES), MARKERS, strict=True))
+    assert len(looks) == len(set(looks)) == len(NAMES) == len(set(MARKERS))
+
+
+def test_all_figures_are_drawn_with_a_line_for_each_policy() -> None:
+    pictures = figures(cells(NAMES, ("synthetic", "wifi"), (75.0, 100.0)))
+    assert [picture.name for picture in pictures] == DRAWN
+    for picture in pictures:
+        assert pixels(picture).std() > 5
+        assert picture.words.endswith((".", "largest"))
+    for picture in pictures[:4]:
+        assert [name for name, colour in zip(NAMES, COLOURS, strict=True) if not coloured(picture, colour)] == []
+    taller = pixels(pictures[0]).shape[0] - pixels(figures(cells(("client",), ("wifi",), (75.0,)))[0]).shape[0]
+    assert taller > 100
+
+
+@pytest.mark.parametrize("policy", ["jellyfish", "split"])
+def test_one_policy_on_one_trace_is_enough(policy: str) -> None:
+    pictures = figures(cells((policy,), ("lte",), (100.0,)))
+    assert [picture.name for picture in pictures] == DRAWN
+    drawn, other = (COLOURS[NAMES.index(name)] for name in (policy, "oracle"))
+    assert all(coloured(picture, drawn) for picture in pictures[:5])
+    assert not any(coloured(picture, other) for picture in pictures[:3])

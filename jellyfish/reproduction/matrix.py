@@ -67,10 +67,16 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 def recorded_traces(folder: Path) -> dict[str, str]:
-    """Every CSV file of `folder` as a trace, by the name of the file without `_trace`. InputError if there is none."""
-    found = {
-        path.stem.removesuffix("_trace").removesuffix("_upload"): str(path) for path in sorted(folder.glob("*.csv"))
-    }
+    """Every CSV file of `folder` as a trace, by the name of the file without `_upload_trace`.
+
+    InputError if there is none, and for two files that would go by the same name.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(folder.glob("*.csv")):
+        title = path.stem.removesuffix("_trace").removesuffix("_upload")
+        if title in found:
+            raise InputError(f"{found[title]} and {path} would both be called {title}: rename one of them")
+        found[title] = str(path)
     if not found:
         raise InputError(f"no .csv file in {folder}: --traces takes a folder of traces (docs/traces.md)")
     return found

@@ -33,7 +33,7 @@ class MissedFrame(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Seconds(msgspec.Struct, frozen=True):
-    """Second by second, over all cameras: means of the answered frames, None where there is none."""
+    """Second by second, over all cameras: means of the frames answered on time, None where there is none."""
 
     resolution: list[float | None]
     """What the network saw: the smaller of what was sent and what ran, in pixels."""

@@ -40,7 +40,7 @@ class ForesightPlanner:
 
     def plan(self, problem: Problem, running: Plan | None) -> Plan:
         """See `Planner.plan`."""
-        now = self._clock()
+        now = max(0.0, self._clock())  # cameras join before the run, when there is nothing to foresee yet
         clients = tuple(self._foreseen(demand, problem.variants, now) for demand in problem.clients)
         return self._planner.plan(msgspec.structs.replace(problem, clients=clients), running)
 

@@ -226,7 +226,7 @@ def test_memory_is_bounded():
         if step % 5 == 0:
             fused.answer(step, crowd)
         assert len(answer) <= 400
-    assert len(fused._views) == HISTORY_STEPS
+    assert len(fused._past) == HISTORY_STEPS
     assert len(fused._tracks) <= 400
 
 

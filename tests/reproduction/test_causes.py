@@ -33,7 +33,7 @@ def skipped(number: int, at_ms: float, reason: Reason = Reason.STALE, slo_ms: fl
 
 def sent(number: int, at_ms: float, size_bytes: int, **known: Any) -> FrameRecord:
     """A frame of 320 pixels that was late, put on the link 2 ms after its capture; `known` replaces."""
-    fields = {"slo_ms": 50.0, "outcome": Outcome.LATE, "resolution": 320, "wait_ms": 2.0} | known
+    fields: dict[str, Any] = {"slo_ms": 50.0, "outcome": Outcome.LATE, "resolution": 320, "wait_ms": 2.0} | known
     return FrameRecord(client="camera-0", frame=number, captured_s=at_ms / 1000, bytes=size_bytes, **fields)
 
 

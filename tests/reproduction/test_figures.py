@@ -6,7 +6,6 @@ import re
 
 import cv2
 import numpy as np
-import pytest
 
 from jellyfish.report.style import Picture
 from jellyfish.reproduction.figures import COLOURS, DASHES, MARKERS, figures
@@ -49,21 +48,18 @@ def test_every_policy_can_be_told_apart() -> None:
 
 
 def test_all_figures_are_drawn_with_a_line_for_each_policy() -> None:
-    pictures = figures(cells(NAMES, ("synthetic", "wifi"), (75.0, 100.0)))
+    pictures = figures(cells(NAMES, ("synthetic", "wifi"), (100.0,)))
     assert [picture.name for picture in pictures] == DRAWN
-    for picture in pictures:
-        assert pixels(picture).std() > 5
-        assert picture.words.endswith((".", "largest"))
+    assert all(pixels(picture).std() > 5 and picture.words.endswith(".") for picture in pictures)
     for picture in pictures[:4]:
         assert [name for name, colour in zip(NAMES, COLOURS, strict=True) if not coloured(picture, colour)] == []
-    taller = pixels(pictures[0]).shape[0] - pixels(figures(cells(("client",), ("wifi",), (75.0,)))[0]).shape[0]
-    assert taller > 100
 
 
-@pytest.mark.parametrize("policy", ["jellyfish", "split"])
-def test_one_policy_on_one_trace_is_enough(policy: str) -> None:
-    pictures = figures(cells((policy,), ("lte",), (100.0,)))
+def test_one_policy_is_enough_even_if_it_is_neither_ours_nor_the_published_one() -> None:
+    pictures = figures(cells(("split",), ("lte",), (75.0, 100.0)))
     assert [picture.name for picture in pictures] == DRAWN
-    drawn, other = (COLOURS[NAMES.index(name)] for name in (policy, "oracle"))
+    drawn, other = (COLOURS[NAMES.index(name)] for name in ("split", "oracle"))
     assert all(coloured(picture, drawn) for picture in pictures[:5])
     assert not any(coloured(picture, other) for picture in pictures[:3])
+    by_clients, latency = pixels(pictures[0]).shape[0], pixels(pictures[3]).shape[0]
+    assert by_clients > 1.5 * latency, "a row of panels for each of the two SLOs"

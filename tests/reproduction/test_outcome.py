@@ -37,7 +37,8 @@ def result(
     records: list[FrameRecord] | None = None, policy: str = "jellyfish", trace: str = "lte", **fields: Any
 ) -> CellResult:
     """A cell of the published matrix with these frames; every missed one too large unless they are `RECORDS`."""
-    cell = Cell(**({"policy": policy, "clients": 2, "slo_ms": 100.0, "fps": 15.0, "trace": trace, "seed": 0} | fields))
+    usual: dict[str, Any] = {"clients": 2, "slo_ms": 100.0, "fps": 15.0, "seed": 0}
+    cell = Cell(policy=policy, trace=trace, **(usual | fields))
     missed = [record for record in records or RECORDS if record.outcome is not Outcome.ON_TIME]
     causes = CAUSES if records is None else len(missed) * [Cause.TOO_LARGE]
     misses = [Miss(record, cause) for record, cause in zip(missed, causes, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from jellyfish import __version__
 from jellyfish.errors import InputError, RunError
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.simulate import run_scenario
@@ -97,7 +99,7 @@ def _all_results(
 ) -> list[CellResult]:
     """Each cell's result, in the matrix' order: from its file, or run now."""
     words = f"{len(cells)} runs of {matrix.seconds:g} virtual seconds"
-    found = {cell: _kept(folder, cell, matrix.scenario(cell)) for cell in cells}
+    found = {cell: _kept(folder, cell, fingerprint(matrix.scenario(cell))) for cell in cells}
     missing = [cell for cell in cells if found[cell] is None]
     progress(words, len(cells) - len(missing), len(cells))
     # A fresh interpreter per worker: a copy of this one would share its threads' locks.
@@ -117,13 +119,20 @@ def _file(folder: Path, cell: Cell) -> Path:
     return folder / f"{cell.title}.json"
 
 
-def _kept(folder: Path, cell: Cell, scenario: Scenario) -> CellResult | None:
-    """The result of an earlier call, if it is of this very scenario."""
+def _kept(folder: Path, cell: Cell, wanted: str) -> CellResult | None:
+    """The result of an earlier call, if it is of this very run."""
     try:
         kept = msgspec.json.decode(_file(folder, cell).read_bytes(), type=CellResult)
     except (OSError, msgspec.MsgspecError):
         return None
-    return kept if kept.scenario == scenario else None
+    return kept if kept.fingerprint == wanted else None
+
+
+def fingerprint(scenario: Scenario) -> str:
+    """Of everything that decides what comes of a run: this version, the scenario, and what its traces hold."""
+    traces = [link.trace for link in camera_links(scenario).values()]
+    parts = (__version__, scenario, [trace and (trace.times_s, trace.bits_per_s, trace.offset_s) for trace in traces])
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
 def _run(cell: Cell, scenario: Scenario, folder: Path) -> CellResult:
@@ -135,6 +144,7 @@ def _run(cell: Cell, scenario: Scenario, folder: Path) -> CellResult:
         records = [decoder.decode(line) for line in (run / "frames.jsonl").read_bytes().splitlines()]
     links = camera_links(scenario)
     result = summed_up(cell, scenario, records, _misses(scenario, records, links), _bandwidth(scenario, links))
+    result = msgspec.structs.replace(result, fingerprint=fingerprint(scenario))
     part = _file(folder, cell).with_suffix(".part")
     part.write_bytes(msgspec.json.encode(result))
     part.replace(_file(folder, cell))  # whole or not at all, for a call that is stopped and goes on
@@ -183,7 +193,8 @@ def _write(folder: Path, matrix: Matrix, results: Sequence[CellResult], pictures
 def _short(result: CellResult) -> dict[str, Any]:
     """A cell's line in the one JSON: without its scenario and its seconds, which stay in the cell's own file."""
     told: dict[str, Any] = msgspec.to_builtins(result)
-    del told["scenario"], told["seconds"], told["shares"]
+    for key in ("scenario", "seconds", "shares", "fingerprint"):
+        del told[key]
     rates = {"miss_rate": round(result.miss_rate, 6), "published_miss_rate": round(result.published_miss_rate, 6)}
     cell: dict[str, Any] = told.pop("cell")
     return cell | rates | told

@@ -62,6 +62,8 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
     shares: list[int]
     """Answered frames by latency as a share of the SLO, in bins between `SHARE_EDGES`; the last one holds the rest."""
     seconds: Seconds
+    fingerprint: str = ""
+    """Of what was run, so that a result is not taken for that of something else."""
 
     @property
     def miss_rate(self) -> float:

@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from jellyfish import cli
-from jellyfish.modes.reproduce import reproduce
+from jellyfish.modes.reproduce import fingerprint, reproduce
 from jellyfish.reproduction.matrix import Matrix
 from jellyfish.reproduction.outcome import CellResult
 
@@ -97,8 +97,8 @@ def test_only_cells_that_are_missing_damaged_or_of_another_scenario_are_run(fold
     (folder / "cells" / missing).unlink()
     (folder / "cells" / damaged).write_bytes(before[damaged][1][:-30])
     kept = msgspec.json.decode(before[other][1], type=CellResult)
-    scenario = msgspec.structs.replace(kept.scenario, duration_s=6.0)
-    changed = msgspec.structs.replace(kept, scenario=scenario, frames=999)
+    longer = fingerprint(msgspec.structs.replace(kept.scenario, duration_s=6.0))
+    changed = msgspec.structs.replace(kept, fingerprint=longer, frames=999)
     (folder / "cells" / other).write_bytes(msgspec.json.encode(changed))
     shown(TINY, folder)
     after = files(folder)
@@ -156,3 +156,13 @@ def test_a_folder_that_holds_something_else_is_not_written_to(tmp_path: Path, ki
     assert "holds something else" in done.output and "--results" in done.output
     kept = [results] if kind == "file" else list(results.iterdir())
     assert [path.read_text() for path in kept] == ["kept"]
+
+
+def test_a_run_is_known_by_what_its_trace_holds_not_by_its_name(tmp_path: Path) -> None:
+    trace = tmp_path / "link_trace.csv"
+    prints = []
+    for mbps in (10, 10, 20):
+        trace.write_text(f"time_s,mbps\n0,{mbps}\n1,5\n")
+        matrix = msgspec.structs.replace(TINY, traces={"link": str(trace)})
+        prints.append(fingerprint(matrix.scenario(matrix.cells()[0])))
+    assert prints[0] == prints[1] != prints[2]

@@ -22,7 +22,7 @@ from jellyfish.reproduction.causes import Miss, Quickest, misses
 from jellyfish.reproduction.figures import figures
 from jellyfish.reproduction.matrix import MADE_TRACES, Cell, Matrix, recorded_traces
 from jellyfish.reproduction.outcome import CellResult, summed_up
-from jellyfish.reproduction.policies import NAMES
+from jellyfish.reproduction.policies import NAMES, OURS
 from jellyfish.reproduction.tables import in_words, policy_table
 from jellyfish.results.environment import machine, versions
 from jellyfish.results.records import FrameRecord
@@ -183,7 +183,7 @@ def _write(folder: Path, matrix: Matrix, results: Sequence[CellResult], pictures
         "cells": [_short(result) for result in results],
     }
     try:
-        (folder / MATRIX_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=1))
+        (folder / MATRIX_FILE).write_bytes(msgspec.json.encode(told))
         for picture in pictures:
             (folder / f"{picture.name}.png").write_bytes(picture.png)
     except OSError as error:
@@ -191,10 +191,12 @@ def _write(folder: Path, matrix: Matrix, results: Sequence[CellResult], pictures
 
 
 def _short(result: CellResult) -> dict[str, Any]:
-    """A cell's line in the one JSON: without its scenario and its seconds, which stay in the cell's own file."""
+    """A cell in the one JSON. Its scenario, its seconds and others' single misses stay in the cell's own file."""
     told: dict[str, Any] = msgspec.to_builtins(result)
     for key in ("scenario", "seconds", "shares", "fingerprint"):
         del told[key]
+    if result.cell.policy != OURS:
+        del told["missed"]
     rates = {"miss_rate": round(result.miss_rate, 6), "published_miss_rate": round(result.published_miss_rate, 6)}
     cell: dict[str, Any] = told.pop("cell")
     return cell | rates | told

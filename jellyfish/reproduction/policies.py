@@ -1,4 +1,4 @@
-"""The policies of the Jellyfish evaluation (RTSS 2022), ours, and the limit: what each changes in a scenario."""
+"""The policies of the Jellyfish evaluation (RTSS 2022), ours, and foresight: what each changes in a scenario."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ POLICIES = (
     Policy("fixed", "no adaptation: always the middle size", {"controller": "fixed", "actuation": False}),
     Policy(
         "oracle",
-        "the limit: our planner and cameras, told what each uplink will be",
+        "our planner and cameras, told what each uplink will be: how few frames have to be missed",
         {"foresight": True},
     ),
 )

@@ -1,4 +1,4 @@
-"""What could be had if the uplinks were known in advance: a planner and cameras that are told the truth. The limit.
+"""What could be had if the uplinks were known in advance: a planner and cameras that are told the truth.
 
 The planner knows the network time of each camera's usual frame in its window, the camera when its next frame would
 arrive; neither knows how long batches will take. Only for measuring others against.

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from jellyfish.core import Detection
 from jellyfish.errors import InputError
-from jellyfish.fusion.association import paired
+from jellyfish.fusion.association import Indices, paired
 from jellyfish.fusion.motion import Boxes, Motion, View, carried, likeness, patches
 from jellyfish.fusion.tracks import FOUND, Found, Tracks, found, shifted
 
@@ -24,36 +24,47 @@ HISTORY_STEPS = 60
 """Answers for older steps come too late: what was there has mostly left or changed."""
 
 LOCAL_SCORE_THRESHOLD = 0.25
-"""What `step` wants from the small network: below its serving threshold, as weak detections keep objects alive."""
+"""Local detections from here on are used: below the serving threshold as well, as weak ones keep objects alive."""
 
 MOST_OBJECTS = 100
 """Of either network in a step, as many as the engine gives at the most; twice as many are followed."""
 
-MEMORY = 0.5
-"""Share of the past in the smoothed local score."""
+MEMORY = 0.4
+"""Share of the past in the smoothed local score. More of it keeps what has gone, less loses what was missed once."""
 
-LOCAL_BOX_SHARE = 0.4
-"""Share of the small network's box in that of an object the cloud does not vouch for."""
+LOCAL_BOX_SHARE, LOCAL_VOTE = 0.4, 0.1
+"""Of an object the cloud does not vouch for: share of the newest local box in its box, and what the local score counts
+for its class, at each step.
+"""
+
+LOST_BELOW, LOST_BOX_SHARE = 0.3, 0.7
+"""An object that the cloud vouched for and that looks less alike than this has slipped from its box: up to so much of
+it is then taken from the local box, which is worse otherwise.
+"""
 
 CLOUD_MEMORY = 0.33
-"""Share of the past when the cloud answers: published (Clownfish, SEC 2020), and best here as well."""
+"""Share of the past when the cloud answers: published (Clownfish, SEC 2020); none was found to be better."""
 
-LOCAL_VOTE = 0.1
-"""What the small network's score counts for the class of such an object, at each step."""
-
-STRANGER = 0.75
-"""What a local detection counts that came up after the cloud's last look, while the cloud's word stands."""
-
-BIAS, LIKE, LOC, CLD = -1.1, 2.76, 1.88, 0.88
-DENY0, DENY1 = 0.0, 0.3
-BOX_MEMORY = 0.0
-
-HOLD_STEPS, LETTING_GO_STEPS = 45, 30
+HOLD_STEPS, FADE_STEPS = 45, 30
 """The cloud's word stands so long, and then fades. Sooner costs more objects that are there than it drops others."""
 
-_FAINT = 0.05
-_LEAST_VISIBLE = 0.25
-_LEAST_SIDE = 0.003
+FRESH_STEPS, AGEING_STEPS = 10, 10
+"""A cloud's look is fresh so long, and no longer is after so many more."""
+
+FAINT = 0.05
+"""Objects that score less by both networks are forgotten."""
+
+LEAST_VISIBLE, LEAST_SIDE = 0.25, 0.003
+"""Objects of which less is within the frame, or smaller ones (share of the frame), are forgotten."""
+
+
+class Past(NamedTuple):
+    """What is kept of a step, for an answer that comes later."""
+
+    view: View
+    numbers: NDArray[np.intp]
+    boxes: Boxes
+    """[n, 4] where the objects of these numbers were."""
 
 
 class DetectionFusion:
@@ -69,12 +80,15 @@ class DetectionFusion:
                 raise InputError(f"a score threshold lies between 0 and 1, not at {threshold:g}")
         self._local_threshold, self._cloud_threshold = local_threshold, cloud_threshold
         self._motion = Motion()
-        self._views: OrderedDict[int, View] = OrderedDict()
+        self._past: OrderedDict[int, Past] = OrderedDict()
+        self._born = 0
         self._tracks = Tracks.none()
         self._newest_used: int | None = None
         self._step = -1
         self.gain = 0.0
+        """What came up in the newest step that nothing known explains: the summed scores of new local detections."""
         self.similarity = 1.0
+        """Share of the small network's evidence, 0..1, that the newest step has in common with those before."""
 
     def step(self, step: int, image: NDArray[np.uint8], local: Sequence[Detection]) -> list[Detection]:
         """The fused detections of `step`, from its RGB image [height, width, 3] and what the small network found.
@@ -84,8 +98,13 @@ class DetectionFusion:
         if step <= self._step:
             raise InputError(f"step {step} comes after step {self._step}: steps must rise")
         self._step = step
-        self._advance(self._motion.see(image))
-        self._follow(found(local, self._local_threshold, MOST_OBJECTS))
+        view = self._motion.see(image)
+        self._move(view)
+        likely = [one for one in local if one.score >= LOCAL_SCORE_THRESHOLD]
+        self._follow(found(likely, self._local_threshold, MOST_OBJECTS))
+        self._past[step] = Past(view, self._tracks.numbers, self._tracks.boxes.copy())
+        if len(self._past) > HISTORY_STEPS:
+            self._past.popitem(last=False)
         return self._fused()
 
     def answer(self, step: int, cloud: Sequence[Detection]) -> bool:
@@ -93,21 +112,18 @@ class DetectionFusion:
 
         False for a step beyond the history or not newer than the one last answered: nothing changes then.
         """
-        if step not in self._views or (self._newest_used is not None and step <= self._newest_used):
+        if step not in self._past or (self._newest_used is not None and step <= self._newest_used):
             return False
         self._newest_used = step
-        seen = found(cloud, self._cloud_threshold, MOST_OBJECTS)
-        looks = patches(self._views[step].grey, seen.boxes)
-        self._judge(Found(self._to_now(seen.boxes, step), seen.labels, seen.scores), looks, step)
+        sure = [one for one in cloud if one.score >= self._cloud_threshold]
+        self._judge(found(sure, self._cloud_threshold, MOST_OBJECTS), step)
         return True
 
-    def _advance(self, view: View) -> None:
-        """One step on: objects move with the flow, and those that left the frame are forgotten."""
-        self._views[self._step] = view
-        if len(self._views) > HISTORY_STEPS:
-            self._views.popitem(last=False)
+    def _move(self, view: View) -> None:
+        """Objects move with the flow, and those that left the frame are forgotten."""
         self._tracks.boxes = carried(self._tracks.boxes, view.flow)
         self._tracks = self._tracks.only(_in_frame(self._tracks.boxes))
+        self._tracks.alike = likeness(self._tracks.patches, patches(view.grey, self._tracks.boxes))
 
     def _follow(self, seen: Found) -> None:
         """Take in what the small network found in this step."""
@@ -120,42 +136,55 @@ class DetectionFusion:
         tracks.local = MEMORY * tracks.local + (1 - MEMORY) * scores
         new = seen.only(np.setdiff1d(np.arange(len(seen)), j))
         self.gain = float(new.scores.sum())
-        own = ~tracks.judged[i] | (self._trust() == 0)
-        i, j = i[own], j[own]
-        tracks.votes[i] += LOCAL_VOTE * seen.votes()[j]
-        tracks.boxes[i] += np.float32(LOCAL_BOX_SHARE) * (seen.boxes[j] - tracks.boxes[i])
-        self._tracks = tracks.joined(Tracks.of_local(new, self._step))
+        own = (~tracks.judged | (self._trust() == 0))[i]
+        slipped = LOST_BOX_SHARE * np.clip(1 - tracks.alike[i] / LOST_BELOW, 0, 1)
+        share = np.where(own, LOCAL_BOX_SHARE, slipped).astype(np.float32)[:, None]
+        tracks.boxes[i] += share * (seen.boxes[j] - tracks.boxes[i])
+        tracks.votes[i] += LOCAL_VOTE * own[:, None] * seen.votes()[j]
+        self._tracks = tracks.joined(Tracks.of_local(new, self._numbers(len(new))))
 
-    def _judge(self, seen: Found, looks: NDArray[np.float32], step: int) -> None:
-        """Take in what the cloud found in `step`, carried to now."""
-        tracks = self._tracks
-        i, j = paired(tracks.boxes, tracks.labels, seen.boxes, seen.labels)
-        known = tracks.born <= step
-        known[i] = False
-        tracks.cloud[known] *= CLOUD_MEMORY
-        tracks.patches[known] = patches(self._views[self._step].grey, tracks.boxes[known])
-        past = np.where(tracks.judged[i], tracks.cloud[i], seen.scores[j])
-        tracks.cloud[i] = np.maximum(CLOUD_MEMORY * past + (1 - CLOUD_MEMORY) * seen.scores[j], FOUND)
+    def _judge(self, then: Found, step: int) -> None:
+        """Take in what the cloud found in `step`: paired with what was known there, and carried to now."""
+        tracks, past = self._tracks, self._past[step]
+        looks = patches(past.view.grey, then.boxes)
+        seen = Found(self._to_now(then.boxes, step), then.labels, np.maximum(then.scores, FOUND))
+        i, j, denied = self._same(past, then, seen)
+        before = np.where(tracks.judged[i], tracks.cloud[i], seen.scores[j])
+        tracks.cloud[i] = np.maximum(CLOUD_MEMORY * before + (1 - CLOUD_MEMORY) * seen.scores[j], FOUND)
         tracks.votes[i] = CLOUD_MEMORY * tracks.votes[i] + (1 - CLOUD_MEMORY) * seen.votes()[j]
-        share = np.where(tracks.judged[i] & (tracks.cloud[i] > 0), BOX_MEMORY, 0.0)[:, None].astype(np.float32)
-        tracks.boxes[i] = share * tracks.boxes[i] + (1 - share) * seen.boxes[j]
-        tracks.patches[i] = looks[j]
-        tracks.judged[i] = tracks.judged[known] = True
+        tracks.boxes[i], tracks.patches[i] = seen.boxes[j], looks[j]
+        tracks.cloud[denied] *= CLOUD_MEMORY
+        tracks.patches[denied] = patches(self._past[self._step].view.grey, tracks.boxes[denied])
+        tracks.judged[i] = tracks.judged[denied] = True
         new = np.setdiff1d(np.arange(len(seen)), j)
-        self._tracks = tracks.joined(Tracks.of_cloud(seen.only(new), step, looks[new]))
+        self._tracks = tracks.joined(Tracks.of_cloud(seen.only(new), self._numbers(len(new)), looks[new]))
+
+    def _same(self, past: Past, then: Found, now: Found) -> tuple[Indices, Indices, Indices]:
+        """Objects (i) that are what the cloud saw (j), and objects that were there then and that it did not see.
+
+        Paired where the cloud saw them; what it saw besides may have come up here since, and is paired where it is now.
+        """
+        tracks = self._tracks
+        old, known = np.intersect1d(tracks.numbers, past.numbers, assume_unique=True, return_indices=True)[1:]
+        i, j = paired(past.boxes[known], tracks.labels[old], then.boxes, then.labels)
+        young = np.setdiff1d(np.arange(len(tracks)), old)
+        rest = np.setdiff1d(np.arange(len(now)), j)
+        k, m = paired(tracks.boxes[young], tracks.labels[young], now.boxes[rest], now.labels[rest])
+        return np.concatenate([old[i], young[k]]), np.concatenate([j, rest[m]]), np.setdiff1d(old, old[i])
+
+    def _numbers(self, count: int) -> NDArray[np.intp]:
+        """Numbers of `count` new objects."""
+        self._born += count
+        return np.arange(self._born - count, self._born)
 
     def _fused(self) -> list[Detection]:
         """What counts as found now; what is hardly believed in is forgotten."""
-        trust, tracks = self._trust(), self._tracks
-        own = tracks.local * np.where(tracks.judged, 1.0, 1.0 - trust * (1.0 - STRANGER))
-        alike = likeness(tracks.patches, patches(self._views[self._step].grey, tracks.boxes))
-        told = expit(BIAS + LIKE * alike + LOC * tracks.local + CLD * logit(np.clip(tracks.cloud, 0.001, 0.999)))
-        confirmed = tracks.cloud >= FOUND
-        word = trust * np.where(confirmed, 1.0, np.clip((alike - DENY0) / (DENY1 - DENY0), 0, 1))
-        scores = np.where(tracks.judged, word * np.where(confirmed, told, 0.0) + (1 - word) * own, own)
+        tracks = self._tracks
+        scores = tracks.scores(self._trust(), self._fading(FRESH_STEPS, AGEING_STEPS))
         answer = self._answered(scores)
-        alive = np.maximum(tracks.local, word * confirmed * told) > _FAINT
-        self._tracks = tracks.only(np.flatnonzero(alive)[-2 * MOST_OBJECTS :])
+        worth = np.maximum(tracks.local, scores)
+        best = np.argsort(-worth, kind="stable")[: 2 * MOST_OBJECTS]
+        self._tracks = tracks.only(np.sort(best[worth[best] > FAINT]))
         return answer
 
     def _answered(self, scores: NDArray[np.float64]) -> list[Detection]:
@@ -163,22 +192,26 @@ class DetectionFusion:
         tracks = self._tracks
         chosen = np.flatnonzero(scores >= FOUND)
         chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
-        levels = shifted(scores[chosen], FOUND, self._cloud_threshold).tolist()
+        levels = np.maximum(shifted(scores[chosen], FOUND, self._cloud_threshold), self._cloud_threshold).tolist()
         labels, boxes = tracks.labels[chosen].tolist(), np.clip(tracks.boxes[chosen], 0, 1).tolist()
         return [Detection(label, score, *box) for label, score, box in zip(labels, levels, boxes, strict=True)]
 
     def _trust(self) -> float:
         """How much the cloud's last word counts now, 0..1."""
+        return self._fading(HOLD_STEPS, FADE_STEPS)
+
+    def _fading(self, hold: int, fade: int) -> float:
+        """1 for `hold` steps after the newest that the cloud has seen, 0 after `fade` more; 0 before the first."""
         if self._newest_used is None:
             return 0.0
         age = self._step - self._newest_used
-        return min(1.0, max(0.0, 1 - (age - HOLD_STEPS) / LETTING_GO_STEPS))
+        return min(1.0, max(0.0, 1 - (age - hold) / fade))
 
     def _to_now(self, boxes: Boxes, step: int) -> Boxes:
         """Boxes of `step` carried to the newest one."""
-        for later, view in self._views.items():
+        for later, past in self._past.items():
             if later > step:
-                boxes = carried(boxes, view.flow)
+                boxes = carried(boxes, past.view.flow)
         return boxes
 
 
@@ -186,5 +219,5 @@ def _in_frame(boxes: Boxes) -> NDArray[np.bool_]:
     """[n] whether enough of each box lies within the frame."""
     size, shown = boxes[:, 2:] - boxes[:, :2], np.clip(boxes, 0, 1)
     visible = (shown[:, 2:] - shown[:, :2]).prod(axis=1)
-    kept: NDArray[np.bool_] = (size.min(axis=1) > _LEAST_SIDE) & (visible > _LEAST_VISIBLE * size.prod(axis=1))
+    kept: NDArray[np.bool_] = (size.min(axis=1) > LEAST_SIDE) & (visible > LEAST_VISIBLE * size.prod(axis=1))
     return kept

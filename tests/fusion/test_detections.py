@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jellyfish.core import CLASSES, Detection
 from jellyfish.errors import InputError
-from jellyfish.fusion.detections import HISTORY_STEPS, HOLD_STEPS, LETTING_GO_STEPS, DetectionFusion
+from jellyfish.fusion.detections import FADE_STEPS, HISTORY_STEPS, HOLD_STEPS, DetectionFusion
 
 CAR, BUS = CLASSES.index("car"), CLASSES.index("bus")
 WIDTH, HEIGHT, SIDE = 320, 180, 40
@@ -95,6 +95,34 @@ def test_an_answer_for_the_newest_step_counts_from_the_next():
     assert len(fused.step(8, scene(), [])) == 1
 
 
+def test_what_the_cloud_itself_would_not_serve_is_not_added():
+    fused = fusion()
+    fused.step(0, scene(), [])
+    fused.answer(0, [thing(score=0.45)])
+    assert fused.step(1, scene(), []) == []
+    fused.answer(1, [thing(score=0.5)])
+    assert len(fused.step(2, scene(), [])) == 1
+
+
+def test_a_vanished_object_is_let_go_when_it_no_longer_looks_like_itself():
+    fused = fusion()
+    fused.step(0, scene(), [])
+    fused.answer(0, [thing(score=0.6)])
+    assert len(fused.step(1, scene(), [])) == 1
+    for step in range(2, 8):
+        answer = fused.step(step, scene(None), [])
+    assert answer == []
+
+
+def test_a_denied_object_that_changes_is_heard_again():
+    fused = fusion()
+    fused.step(0, scene(None), [thing(score=0.6)])
+    fused.answer(0, [])
+    for step in range(1, 8):
+        answer = fused.step(step, scene(), [thing(score=0.9)])
+    assert len(answer) == 1
+
+
 def test_a_vanished_object_is_let_go_when_the_cloud_no_longer_sees_it():
     fused = fusion()
     fused.step(0, scene(), [])
@@ -146,7 +174,7 @@ def test_with_a_dead_cloud_the_answer_becomes_the_local_one():
     elsewhere = thing((200, 100), score=0.7)
     fused.step(0, scene(), [elsewhere])
     fused.answer(0, [thing()])
-    for step in range(1, HOLD_STEPS + LETTING_GO_STEPS + 5):
+    for step in range(1, HOLD_STEPS + FADE_STEPS + 5):
         answer = fused.step(step, scene(), [elsewhere])
     (one,) = answer
     assert overlap(one, elsewhere) > 0.9
@@ -207,7 +235,7 @@ def test_any_input_gives_boxes_in_the_frame_and_scores_from_the_threshold_on(eve
     for step, (local, age, cloud) in enumerate(events):
         answer = fused.step(step, noise.integers(0, 255, (*size, 3), np.uint8), local)
         for one in answer:
-            assert 0.5 - 1e-9 <= one.score <= 1
+            assert 0.5 <= one.score <= 1
             assert 0 <= one.left <= one.right <= 1
             assert 0 <= one.top <= one.bottom <= 1
             assert 0 <= one.label < len(CLASSES)

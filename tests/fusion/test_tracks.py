@@ -18,12 +18,19 @@ def seen(*scores):
     return found([one(score) for score in scores], FOUND, 10)
 
 
+def local(*scores):
+    return Tracks.of_local(seen(*scores), np.arange(len(scores)))
+
+
 def cloud(*scores):
-    return Tracks.of_cloud(seen(*scores), 3, np.zeros((len(scores), PATCH_PIXELS), np.float32))
+    return Tracks.of_cloud(
+        seen(*scores), np.arange(3, 3 + len(scores)), np.zeros((len(scores), PATCH_PIXELS), np.float32)
+    )
 
 
 def fused(tracks, alike=1.0, trust=1.0):
-    return tracks.scores(np.full(len(tracks), alike, np.float32), trust)
+    tracks.alike[:] = alike
+    return tracks.scores(trust, trust)
 
 
 def test_the_threshold_becomes_the_level():
@@ -51,16 +58,18 @@ def test_the_best_detections_are_taken_and_what_is_none_is_left_out():
 
 
 def test_an_object_votes_for_its_class():
-    tracks = Tracks.of_local(found([one(0.7, label) for label in range(len(CLASSES))], FOUND, 10), 0)
+    tracks = Tracks.of_local(
+        found([one(0.7, label) for label in range(len(CLASSES))], FOUND, 10), np.arange(len(CLASSES))
+    )
     assert sorted(tracks.labels.tolist()) == list(range(len(CLASSES)))
 
 
 def test_local_objects_score_as_they_are_while_there_is_no_cloud():
-    np.testing.assert_allclose(fused(Tracks.of_local(seen(0.8, 0.3), 0), trust=0.0), [0.8, 0.3])
+    np.testing.assert_allclose(fused(local(0.8, 0.3), trust=0.0), [0.8, 0.3])
 
 
 def test_a_stranger_counts_less_while_the_clouds_word_stands():
-    strangers = Tracks.of_local(seen(0.8), 0)
+    strangers = local(0.8)
     assert fused(strangers, trust=1.0) < fused(strangers, trust=0.5) < fused(strangers, trust=0.0)
 
 
@@ -72,15 +81,16 @@ def test_the_cloud_is_believed_the_more_the_better_it_looks():
 
 
 def test_what_the_cloud_denied_is_nothing_while_its_word_stands():
-    tracks = Tracks.of_local(seen(0.9), 0)
+    tracks = local(0.9)
     tracks.judged[:] = True
     assert fused(tracks, trust=1.0) == 0
     assert fused(tracks, trust=0.0) == pytest.approx(0.9)
+    assert fused(tracks, alike=0.0) == pytest.approx(0.9)
 
 
 def test_tracks_are_joined_and_chosen_row_by_row():
-    both = Tracks.of_local(seen(0.9), 1).joined(cloud(0.8, 0.7))
+    both = local(0.9).joined(cloud(0.8, 0.7))
     assert both.judged.tolist() == [False, True, True]
     chosen = both.only(np.array([2, 0]))
-    assert chosen.born.tolist() == [3, 1]
+    assert chosen.numbers.tolist() == [4, 0]
     assert len(both.joined(Tracks.none())) == 3

@@ -47,6 +47,7 @@ class Kind(enum.IntEnum):
     BYE = 8
     FAREWELL = 9
     ERROR = 10
+    ARRIVED = 11
 
 
 _Seconds = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
@@ -58,6 +59,8 @@ class Hello(msgspec.Struct, frozen=True):
     client: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=NAME_PATTERN)]
     fps: Annotated[float, msgspec.Meta(gt=0, le=240)]
     slo_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)]
+    arrivals: bool = False
+    """Whether it wants to be told when a frame has arrived, before the frame is answered."""
 
 
 class PlanMessage(msgspec.Struct, frozen=True):
@@ -127,6 +130,18 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     detections: tuple[Detection, ...] = ()
 
 
+class Arrived(msgspec.Struct, frozen=True):
+    """Server, to a client that asked for it: a frame is here. Its result follows.
+
+    A client that is short of time learns so, one run of the network earlier, what its uplink does.
+    """
+
+    frame: int
+    uplink_ms: float
+    bandwidth_kbps: float
+    """As in the result."""
+
+
 class Ping(msgspec.Struct, frozen=True):
     """Server: answer at once with a pong. `server_s` is the server's clock."""
 
@@ -160,7 +175,7 @@ class ErrorMessage(msgspec.Struct, frozen=True):
     message: str
 
 
-Message = Hello | Welcome | Frame | Result | PlanMessage | Ping | Pong | Bye | Farewell | ErrorMessage
+Message = Hello | Welcome | Frame | Arrived | Result | PlanMessage | Ping | Pong | Bye | Farewell | ErrorMessage
 
 _JSON_KINDS: dict[Kind, type[msgspec.Struct]] = {
     Kind.HELLO: Hello,
@@ -172,6 +187,7 @@ _JSON_KINDS: dict[Kind, type[msgspec.Struct]] = {
     Kind.BYE: Bye,
     Kind.FAREWELL: Farewell,
     Kind.ERROR: ErrorMessage,
+    Kind.ARRIVED: Arrived,
 }
 _KIND_OF: dict[type[msgspec.Struct], Kind] = {message: kind for kind, message in _JSON_KINDS.items()}
 _DECODERS: dict[Kind, msgspec.json.Decoder[Message]] = {

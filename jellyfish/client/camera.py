@@ -89,6 +89,7 @@ class Camera:
         self._sizer = sizer or Sizer(hello.fps, hello.slo_ms / 1000)
         self._steering, self._uplink = steering, uplink
         self._controller: Controller | None = None
+        self._arrived: set[int] = set()
         self._wake = asyncio.Event()
         self._next_probe_s = float("-inf")
 
@@ -170,8 +171,16 @@ class Camera:
         """See whether this plan lets a frame go that the one before did not."""
         self._wake.set()
 
+    def arrived(self, arrival: wire.Arrived, now: float) -> None:
+        """The frame has left the link: learn how fast that was."""
+        for sent in self._ledger.unanswered:
+            if sent.captured.frame == arrival.frame:
+                self._arrived.add(arrival.frame)
+                self._sizer.arrived(arrival.bandwidth_kbps * 1000, now - sent.sent_s - arrival.uplink_ms / 1000)
+
     def answered(self, result: wire.Result, now: float) -> None:
         """Close the frame's account, and learn from it for the next one."""
+        self._arrived.discard(result.frame)
         sent = self._ledger.answered(now, result)
         if sent is None:
             return
@@ -183,6 +192,7 @@ class Camera:
 
     def disconnected(self) -> None:
         """Give up the frames that were open."""
+        self._arrived.clear()
         self._ledger.disconnected()
         self._wake.set()
 
@@ -208,7 +218,9 @@ class Camera:
 
     def _choose(self, now: float, captured_s: float, plan: wire.PlanMessage) -> int | None:
         """The resolution to send a frame at, by the controller or by the plan; None to leave it out."""
-        on_the_way = [OnTheWay(sent.sent_s, sent.size_bytes) for sent in self._ledger.unanswered]
+        unanswered = self._ledger.unanswered
         if self._controller is not None:
+            on_the_way = [OnTheWay(sent.sent_s, sent.size_bytes) for sent in unanswered]
             return self._controller.choose(now, captured_s, on_the_way)
-        return self._sizer.choose(now, plan.resolution, captured_s, on_the_way)
+        on_link = [(sent.sent_s, sent.size_bytes) for sent in unanswered if sent.captured.frame not in self._arrived]
+        return self._sizer.choose(now, plan.resolution, captured_s, on_link)

@@ -15,8 +15,13 @@ from jellyfish.control.filters import Ewma
 from jellyfish.control.frame_size import FrameSizeModel
 from jellyfish.core import RESOLUTIONS
 
-FRAME_CARE = 1.15
-"""Frames of one scene differ in size: by so much, one is heavier than all but a few in a hundred (8 % deviation)."""
+FRAME_CARE = 1.4
+"""A frame is chosen so that it would be in time if the network took so many times as long as expected. Between plans
+it is chosen at the edge of what can be in time, and half of what is expected to be just in time is late."""
+FALLEN = 1.3
+"""A frame that is overdue by so much did not meet a slow moment: the link has fallen."""
+FURTHER = 0.6
+"""Of the bandwidth that a frame has shown by being overdue, what the link is taken to have: it is not there yet."""
 
 
 class FrameSizer(Protocol):
@@ -29,6 +34,13 @@ class FrameSizer(Protocol):
         """A frame was handed to the link at `now`."""
         ...
 
+    hears_arrivals: bool
+    """Whether the server should tell when a frame has arrived."""
+
+    def arrived(self, bandwidth_bps: float, back_s: float) -> None:
+        """A frame is with the server: its newest estimate, and how long that message took."""
+        ...
+
     def answered(self, bandwidth_bps: float, rest_s: float) -> None:
         """An answer came: the server's newest estimate (0: it gives none), and the frame's time beyond its uplink."""
         ...
@@ -38,7 +50,8 @@ class FrameSizer(Protocol):
     ) -> int | None:
         """Resolution, not above `planned`, for a frame captured at `captured_s`; None to leave it out.
 
-        `on_the_way`: when each unanswered frame was sent, and its bytes, oldest first.
+        `on_the_way`: when each frame that may still be on the link was sent, and its bytes, oldest first: those that
+        are unanswered and not known to have arrived.
         """
         ...
 
@@ -46,10 +59,15 @@ class FrameSizer(Protocol):
 class PlannedSizer:
     """No back-off: each frame as it was planned."""
 
+    hears_arrivals = False
+
     def __init__(self) -> None:
         self.ladder: Sequence[int] = RESOLUTIONS
 
     def sent(self, now: float, resolution: int, size_bytes: int) -> None:
+        """Of no concern."""
+
+    def arrived(self, bandwidth_bps: float, back_s: float) -> None:
         """Of no concern."""
 
     def answered(self, bandwidth_bps: float, rest_s: float) -> None:
@@ -94,10 +112,17 @@ class PublishedSizer(PlannedSizer):
 class Sizer(PublishedSizer):
     """Asks besides whether the very next frame can arrive in time, behind what is still on its way."""
 
+    hears_arrivals = True
+
     def __init__(self, fps: float, slo_s: float) -> None:
         super().__init__(fps, slo_s)
         self._slo_s = slo_s
-        self._rest_s = Ewma(keep=0.7)
+        self._rest_s, self._back_s = Ewma(keep=0.7), Ewma(keep=0.7)
+
+    def arrived(self, bandwidth_bps: float, back_s: float) -> None:
+        """The newest estimate, and how long it takes until a frame that has left the link is known to have."""
+        self._bandwidth_bps = bandwidth_bps or None
+        self._back_s.add(back_s)
 
     def answered(self, bandwidth_bps: float, rest_s: float) -> None:
         """The newest estimate, and what to allow for beyond the uplink."""
@@ -130,11 +155,13 @@ class Sizer(PublishedSizer):
         return max(0.0, free_s - now)
 
     def _newest_bandwidth(self, now: float, on_the_way: Sequence[tuple[float, int]]) -> float | None:
-        """The server's estimate, or less when the oldest frame on its way should have been answered by now."""
+        """The server's estimate, or less when the oldest frame on its way should have been heard of by now."""
         if self._bandwidth_bps is None or not on_the_way:
             return self._bandwidth_bps
         sent_s, size_bytes = on_the_way[0]
-        on_link_s = now - sent_s - (self._rest_s.value or 0.0)
-        if on_link_s <= 8 * size_bytes / self._bandwidth_bps:
+        heard_s = self._back_s.value if self._back_s.value is not None else self._rest_s.value or 0.0
+        on_link_s = now - sent_s - heard_s
+        expected_s = 8 * size_bytes / self._bandwidth_bps
+        if on_link_s <= expected_s:
             return self._bandwidth_bps
-        return min(self._bandwidth_bps, 8 * size_bytes / on_link_s)
+        return (FURTHER if on_link_s > FALLEN * expected_s else 1.0) * 8 * size_bytes / on_link_s

@@ -47,6 +47,10 @@ class Owner(Protocol):
         """This is the plan from now on."""
         ...
 
+    def arrived(self, arrival: wire.Arrived, now: float) -> None:
+        """A frame is with the server; its answer is still to come. Told where the hello asked for it."""
+        ...
+
     def answered(self, result: wire.Result, now: float) -> None:
         """The answer to a frame is here."""
         ...
@@ -132,6 +136,8 @@ class Stream:
         match message := wire.decode(data):
             case wire.Result():
                 self._owner.answered(message, now)
+            case wire.Arrived():
+                self._owner.arrived(message, now)
             case wire.Ping():
                 await self._answer_ping(message, now)
             case wire.PlanMessage():

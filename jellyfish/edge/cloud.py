@@ -131,6 +131,9 @@ class Cloud:
         """There may be room now."""
         self._wake.set()
 
+    def arrived(self, arrival: wire.Arrived, now: float) -> None:
+        """Not asked for: there is no hurry."""
+
     def answered(self, result: wire.Result, now: float) -> None:
         """An answer, or the word that there will be none."""
         self._given[result.reason or "answered"] += 1

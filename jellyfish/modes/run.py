@@ -86,10 +86,11 @@ class MeasuredRun:
     def _add(self, setup: Setup, offload: Offload) -> None:
         config = setup.config
         ledger = Ledger(config.name, config.slo_s, config.max_in_flight, self.start_s, self._record)
-        hello = wire.Hello(config.name, config.fps, config.slo_s * 1000)
         uplink = Shaper(setup.trace and setup.trace.shifted(-self.start_s), config.delay_s)
         downlink = Shaper(None, config.delay_s)
         sizer = setup.sizer(config.fps, config.slo_s)
+        arrivals = setup.steering is None and sizer.hears_arrivals
+        hello = wire.Hello(config.name, config.fps, config.slo_s * 1000, arrivals)
         camera = Camera(
             hello, setup.source, ledger, uplink, downlink, offload, setup.encode, setup.clock, setup.steering, sizer
         )

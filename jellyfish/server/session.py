@@ -85,6 +85,7 @@ class Session:
         self._variant: Variant | None = None
         self._asked = asked or {}
         self._rate = RateLimit(limits.in_flight)
+        self._tells_arrivals = hello.arrivals
         self._plan = wire.PlanMessage(probe_resolution, "", mapped=False, probe_interval_ms=PROBE_INTERVAL_S * 1000)
 
     # --- control -----------------------------------------------------------------------------------------
@@ -119,6 +120,8 @@ class Session:
         size_bytes = len(frame.jpeg) + wire.FRAME_OVERHEAD_BYTES
         self.estimator.frame_arrived(frame.sent_s, arrived_s, size_bytes, frame.resolution)
         try:
+            if self._tells_arrivals:
+                await self._send(self._arrival(frame, arrived_s))
             outcome, message = await self._infer(frame, arrived_s)
         except BaseException:
             self.account.abandoned += 1
@@ -165,14 +168,23 @@ class Session:
         return_s = self.estimator.clock.round_trip_s / 2 + MARGIN_S
         return min(captured_s, arrived_s) + self.slo_s - return_s
 
+    def _arrival(self, frame: wire.Frame, arrived_s: float) -> wire.Arrived:
+        return wire.Arrived(frame.frame, self._uplink_ms(frame, arrived_s), self._bandwidth_kbps)
+
+    def _uplink_ms(self, frame: wire.Frame, arrived_s: float) -> float:
+        return 1000 * max(0.0, arrived_s - self.estimator.clock.to_server(frame.sent_s))
+
+    @property
+    def _bandwidth_kbps(self) -> float:
+        return self.estimator.newest_bandwidth_bps / 1000
+
     def _result(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped, message: str) -> wire.Result:
         now = asyncio.get_running_loop().time()
-        uplink_s = arrived_s - self.estimator.clock.to_server(frame.sent_s)
         result = wire.Result(
             frame.frame,
-            uplink_ms=max(0.0, uplink_s) * 1000,
+            uplink_ms=self._uplink_ms(frame, arrived_s),
             server_ms=(now - arrived_s) * 1000,
-            bandwidth_kbps=self.estimator.newest_bandwidth_bps / 1000,
+            bandwidth_kbps=self._bandwidth_kbps,
         )
         if isinstance(outcome, Dropped):
             return msgspec.structs.replace(result, reason=outcome.reason, message=message)

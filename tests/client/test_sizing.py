@@ -44,11 +44,12 @@ def test_a_server_that_estimates_no_bandwidth_is_sent_the_smallest_frames() -> N
     assert chooser.choose(NOW, 448, NOW, [(NOW - 1.0, 50_000)]) == RESOLUTIONS[0]
 
 
-@given(slower=BANDWIDTHS, faster=BANDWIDTHS, planned=PLANS, on_the_way=ON_THE_WAY, sent_bytes=st.integers(500, 50_000))
+@given(slower=BANDWIDTHS, faster=BANDWIDTHS, planned=PLANS, sent_bytes=st.integers(500, 50_000), behind=st.booleans())
 def test_more_bandwidth_never_makes_a_frame_smaller(
-    slower: float, faster: float, planned: int, on_the_way: list[tuple[float, int]], sent_bytes: int
+    slower: float, faster: float, planned: int, sent_bytes: int, behind: bool
 ) -> None:
     slower, faster = sorted((slower, faster))
+    on_the_way = [(NOW, sent_bytes)] if behind else []
     choices = []
     for bandwidth_bps in (slower, faster):
         chooser = sizer(bandwidth_bps)
@@ -183,3 +184,28 @@ def test_without_back_off_every_frame_is_sent_as_planned() -> None:
     chooser.answered(1e3, 0.02)
     chooser.sent(NOW, 448, 50_000)
     assert chooser.choose(NOW, 384, NOW - 1.0, [(NOW - 3.0, 50_000)]) == 384
+
+
+def test_a_frame_that_has_arrived_tells_the_bandwidth_before_it_is_answered() -> None:
+    chooser = sizer(50e6)
+    chooser.arrived(200e3, 0.005)
+    assert chooser.choose(NOW, 448, NOW, []) == 128
+
+
+def test_with_arrivals_a_frame_is_missed_sooner() -> None:
+    size_bytes = round(reference_bytes(448))
+    on_the_way = [(NOW - 0.07, size_bytes)]
+    answered_only, told = sizer(20e6, rest_s=0.06), sizer(20e6, rest_s=0.06)
+    told.arrived(20e6, 0.005)
+    assert answered_only.choose(NOW, 448, NOW, on_the_way) == 448
+    smaller = told.choose(NOW, 448, NOW, on_the_way)
+    assert smaller is None or smaller < 448
+
+
+def test_a_link_that_has_fallen_is_expected_to_fall_further() -> None:
+    size_bytes = round(reference_bytes(256))
+    chosen = [
+        sizer(10e6, 0.0, slo_s=0.3).choose(NOW, 448, NOW, [(NOW - late_s, size_bytes)]) for late_s in (0.03, 0.06)
+    ]
+    assert chosen[0] is not None
+    assert (chosen[1] or 0) < chosen[0]

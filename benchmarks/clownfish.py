@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--local", default=DEFAULT_LOCAL, help="The small network.")
     parser.add_argument("--links", nargs="+", default=LINKS, choices=LINKS)
     parser.add_argument("--lte", default="lte", help="A trace for the LTE uplink.")
-    parser.add_argument("--filters", nargs="+", default=["gain", "periodic"], choices=list(FILTERS))
+    parser.add_argument("--filters", nargs="+", default=["periodic"], choices=list(FILTERS))
     parser.add_argument("--period", type=int, nargs="+", default=[DEFAULT_PERIOD])
     parser.add_argument("--cache", type=Path, default=Path("results/clownfish-cache"))
     parser.add_argument("--draw", type=Path, help="A folder for annotated frames.")

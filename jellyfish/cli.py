@@ -85,7 +85,7 @@ FixedVariant = Annotated[
 ]
 LocalVariant = Annotated[str, typer.Option(help="The small network, which runs on the device for every frame.")]
 CloudFilter = Annotated[
-    str, typer.Option(help="Which frames go to the server: `gain` (where it helps most), `periodic` or `transition`.")
+    str, typer.Option(help="Which frames go to the server: `periodic`, `transition` or `gain` (docs/clownfish.md).")
 ]
 Period = Annotated[int, typer.Option(min=1, max=1000, help="On average one frame in so many goes to the server.")]
 MaxBatch = Annotated[int, typer.Option(min=1, max=64, help="Largest batch.")]

@@ -82,9 +82,9 @@ class CameraConfig:
     """When it comes and goes, in seconds of the run."""
 
 
-DEFAULT_LOCAL = "w025e1-192"
+DEFAULT_LOCAL = "w050e1-256"
 """What a device runs on each frame itself."""
-CLOUD_FILTERS = ("gain", "periodic", "transition")
+CLOUD_FILTERS = ("periodic", "transition", "gain")
 DEFAULT_FILTER = CLOUD_FILTERS[0]
 """Which frames go to the cloud, see `jellyfish.fusion.filters` and `jellyfish.fusion.gain`."""
 DEFAULT_PERIOD = 5

@@ -46,7 +46,7 @@ from jellyfish.results.table import summary_table
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 
 FILTERS: dict[str, Callable[[int], Filter]] = dict(
-    zip(CLOUD_FILTERS, (ExpectedGain, Periodic, Transition), strict=True)
+    zip(CLOUD_FILTERS, (Periodic, Transition, ExpectedGain), strict=True)
 )
 WARM_UP_RUNS = 20
 PROGRESS_PERIOD_S = 1.0

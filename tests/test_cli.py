@@ -17,6 +17,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from jellyfish import cli
+from jellyfish.cli.running import guard
 from jellyfish.errors import InputError, ProtocolError, RunError
 from jellyfish.media.video import write_video
 from tests.server.peer import PROFILE
@@ -216,7 +217,7 @@ def test_an_error_becomes_a_line_and_a_code(error: Exception, code: int, capsys:
         raise error
 
     with pytest.raises(typer.Exit) as left:
-        cli._guard(fail)
+        guard(fail)
     assert left.value.exit_code == code
     assert capsys.readouterr().err == "error: a [bold] word\n"
 
@@ -226,7 +227,7 @@ def test_an_error_of_ours_that_nobody_means_stays_visible() -> None:
         raise ExceptionGroup("", [ValueError("a bug")])
 
     with pytest.raises(ExceptionGroup):
-        cli._guard(fail)
+        guard(fail)
 
 
 def test_the_program_itself_refuses_a_wrong_option_without_waiting_for_torch(clip: Path) -> None:

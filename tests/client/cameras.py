@@ -69,11 +69,12 @@ class Setup:
         source: PlainSource | None = None,
         steering: Steering | None = None,
         sizer: FrameSizer | None = None,
+        arrivals: bool = False,
     ) -> None:
         self.records: list[FrameRecord] = []
         self.ended_s: dict[int, float] = {}
         self.ledger = Ledger(name, slo_ms / 1000, 3, 0.0, self.emit)
-        hello = wire.Hello(name, fps, slo_ms)
+        hello = wire.Hello(name, fps, slo_ms, arrivals)
         shapers = Shaper(trace, delay_s), Shaper(None, delay_s)
         self.camera = Camera(
             hello, source or PlainSource(), self.ledger, *shapers, inline, steering=steering, sizer=sizer

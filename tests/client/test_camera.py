@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jellyfish.client.sizing import PlannedSizer
+from jellyfish.client.sizing import PlannedSizer, Sizer
 from jellyfish.config import Limits
 from jellyfish.core import LabelledObject, Outcome, Reason
 from jellyfish.errors import InputError, RunError
@@ -272,3 +272,22 @@ async def test_the_farewell_is_heard_whenever_the_last_ping_comes(phase_ms: int)
         await setup.run(1.0, 1.5 + phase_ms / 1000)
     assert setup.camera.farewell is not None
     assert setup.ledger.agrees(setup.camera.farewell)
+
+
+@virtual
+async def test_a_camera_that_backs_off_asks_for_arrivals_and_uses_them() -> None:
+    class Listening(Sizer):
+        heard: list[float]
+
+        def arrived(self, bandwidth_bps: float, back_s: float) -> None:
+            super().arrived(bandwidth_bps, back_s)
+            self.heard.append(back_s)
+
+    sizer = Listening(20.0, 0.1)
+    sizer.heard = []
+    async with running() as service:
+        service.on_change = lambda cause: service.apply(everyone_on(LARGE, "camera"))
+        setup = Setup(delay_s=0.01, sizer=sizer, arrivals=True)
+        await setup.run(1.0, 2.0)
+    assert setup.complete(20)
+    assert sizer.heard == [pytest.approx(0.01, abs=0.001)] * 20

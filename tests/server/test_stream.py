@@ -40,6 +40,31 @@ async def test_a_frame_is_answered_and_the_farewell_counts_it() -> None:
 
 
 @virtual
+async def test_a_client_that_asks_for_it_hears_of_a_frames_arrival_before_its_answer() -> None:
+    async with running() as service, connected() as peer:
+        service.on_change = lambda cause: service.apply(everyone_on(LARGE, "camera"))
+        await peer.send(wire.Hello("camera", 15, 100.0, arrivals=True))
+        await peer.until(wire.Welcome)
+        await peer.send_frame(7)
+        loop = asyncio.get_running_loop()
+        arrival, heard_s = await peer.until(wire.Arrived), loop.time()
+        assert (arrival.frame, arrival.uplink_ms) == (7, pytest.approx(0, abs=0.1))
+        assert arrival.bandwidth_kbps > 0
+        await peer.until(wire.Result)
+        assert loop.time() - heard_s == pytest.approx(0.020, abs=0.001)
+
+
+@virtual
+async def test_a_client_that_does_not_ask_hears_the_answer_alone() -> None:
+    async with running(), welcomed() as peer:
+        await peer.send_frame(7)
+        message = wire.decode((await peer.socket.receive()).data)
+        while isinstance(message, wire.Ping | wire.PlanMessage):
+            message = wire.decode((await peer.socket.receive()).data)
+        assert isinstance(message, wire.Result)
+
+
+@virtual
 async def test_goodbye_waits_for_open_answers() -> None:
     async with running(), welcomed() as peer:
         for number in range(3):

@@ -61,6 +61,15 @@ def test_a_list_gives_one_answer_per_instance_whatever_the_planner(tmp_path: Pat
     assert all(a["bound"] >= a["accuracy"] - 1e-9 for a in answers)
 
 
+def test_a_plan_is_optimal_without_all_clients_when_no_more_have_room(tmp_path: Path) -> None:
+    client = {"fps": 10, "slo_ms": 200, "bw_kbps": 10_000}
+    models = {"accuracy": [0.5], "latency_ms": [[60]], "frame_kbits": [50]}
+    path = written(tmp_path, instance(clients=[client, client], models=models))
+    (answer,) = msgspec.json.decode(run(path, "--json", "--planner", "annealing").stdout)
+    assert (answer["effective"], answer["mapped"], answer["optimal"]) == (2, 1, True)
+    assert answer["bound"] == pytest.approx(answer["accuracy"])
+
+
 def test_sharing_gives_each_client_its_own_variant() -> None:
     (answer,) = msgspec.json.decode(run(str(EXAMPLE), "--json", "--planner", "shared").stdout)
     (single,) = msgspec.json.decode(run(str(EXAMPLE), "--json").stdout)

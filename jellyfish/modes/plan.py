@@ -13,7 +13,7 @@ from rich.table import Table
 
 from jellyfish.control.capacity import device_capacities, mappable_clients
 from jellyfish.control.planners import make_planner
-from jellyfish.control.planners.bound import accuracy_bound
+from jellyfish.control.planners.bound import Bound, plan_bound
 from jellyfish.control.planners.shared import SharedPlanner
 from jellyfish.control.problem import ClientDemand, DeviceOption, Plan, Problem
 from jellyfish.core import Variant
@@ -161,8 +161,10 @@ def answer(instance: Instance, planner: str, time_budget_s: float) -> Answer:
     if isinstance(policy, SharedPlanner):
         bound = policy.bound * _mappable_fps(problem) / asked if asked else 0.0
     else:
-        bound = accuracy if proved else _bound(problem, found, asked, BOUND_SHARE * time_budget_s)
-        proved = proved or (len(found.clients) == found.mappable and accuracy >= bound - SAME)
+        most, bound = len(found.clients), accuracy
+        if not proved:
+            most, bound = _bound(problem, found, asked, BOUND_SHARE * time_budget_s)
+        proved = len(found.clients) == most and accuracy >= bound - SAME
     return Answer(
         planner=planner,
         effective=len(effective),
@@ -195,10 +197,11 @@ def _mappable_fps(problem: Problem) -> float:
     return sum(problem.clients[index].fps for index in mappable)
 
 
-def _bound(problem: Problem, found: Plan, asked: float, time_limit_s: float) -> float:
-    """`accuracy_bound`, as a share of the effective clients' rates instead of the mappable ones'."""
+def _bound(problem: Problem, found: Plan, asked: float, time_limit_s: float) -> Bound:
+    """`plan_bound`, its accuracy as a share of the effective clients' rates instead of the mappable ones'."""
     share = _mappable_fps(problem) / asked if asked else 0.0
-    return share * accuracy_bound(problem, found, time_limit_s)
+    bound = plan_bound(problem, found, time_limit_s)
+    return bound._replace(accuracy=share * bound.accuracy)
 
 
 def _devices(problem: Problem, found: Plan) -> list[PlannedDevice]:

@@ -49,6 +49,7 @@ MEANINGS = {
     "no_answer": "lost: sent, and never answered before the run's end",
     "network": "late: most of the time went to the client and the network",
     "server": "late: most of the time went to the server",
+    "slow": "late: the device that answers its frames itself took too long",
 }
 
 

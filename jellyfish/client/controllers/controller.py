@@ -79,6 +79,12 @@ class Ladder:
                 ways.append(Size(offer.resolution, offer.f1, offer.execute_ms / 1000))
         return tuple(ways)
 
+    def step(self, index: int, output_ms: float, up_ms: float, down_ms: float) -> int:
+        """One size up from `index` where `output_ms` is at least `up_ms`, one down where at most -`down_ms`."""
+        if output_ms >= up_ms:
+            return min(index + 1, len(self) - 1)
+        return max(index - 1, 0) if output_ms <= -down_ms else index
+
     def profiled_s(self, variant: str) -> float:
         """What `variant` was said to take."""
         return self._offers[variant].execute_ms / 1000

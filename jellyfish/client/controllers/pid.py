@@ -46,12 +46,7 @@ class Pid:
         self._move(PROPORTIONAL * error_ms + integral_gain * self._integral_ms + DERIVATIVE * change_ms)
 
     def _move(self, output_ms: float) -> None:
-        step = 0
-        if output_ms >= UP_MS:
-            step = 1
-        elif output_ms <= -DOWN_MS:
-            step = -1
-        index = min(max(self._index + step, 0), len(self._ladder) - 1)
+        index = self._ladder.step(self._index, output_ms, UP_MS, DOWN_MS)
         if index != self._index:
             self._index = index
             self._filter = ErrorBasedFilter()

@@ -48,12 +48,7 @@ class Score:
             self._move()
 
     def _move(self) -> None:
-        step = 0
-        if self._score <= -UP_MS * WINDOW:
-            step = 1
-        elif self._score >= DOWN_MS * WINDOW:
-            step = -1
-        index = min(max(self._index + step, 0), len(self._ladder) - 1)
+        index = self._ladder.step(self._index, -self._score, UP_MS * WINDOW, DOWN_MS * WINDOW)
         if index != self._index:
             self._index = index
             self._restart()

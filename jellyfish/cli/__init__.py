@@ -1,0 +1,55 @@
+"""The command line: parse, make a configuration, call one mode. Exit codes: 0 done, 2 bad input, 1 a failed run.
+
+A wrong option need not wait for torch: commands import their mode when they run.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from jellyfish import __version__
+from jellyfish.cli import cameras, detector, media, serving, studying
+
+app = typer.Typer(
+    name="jellyfish",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Inference for live video that answers **in time, end to end**, over networks that change every second.\n\n"
+    "Try `jellyfish bench --clients 4` first: it starts a server and four emulated cameras, and shows what came of "
+    "every frame.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"jellyfish {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The commands say the rest."""
+
+
+for command in (
+    *(serving.serve, cameras.bench, cameras.device),
+    *(studying.simulate, studying.reproduce, studying.report, studying.plan),
+    *(detector.profile, detector.train, detector.evaluate, detector.detect),
+):
+    app.command()(command)
+app.add_typer(media.video_app, name="video")
+app.add_typer(media.trace_app, name="trace")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    app()

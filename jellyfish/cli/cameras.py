@@ -1,0 +1,161 @@
+"""Commands on the other end of the stream: emulated cameras, and a device with a small network of its own."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jellyfish.cli.options import (
+    DEFAULT_VIDEO,
+    Actuation,
+    Care,
+    CloudFilter,
+    FixedVariant,
+    LocalVariant,
+    MaxBatch,
+    OnDevice,
+    Period,
+    Planner,
+    Profile,
+    Threads,
+    Weights,
+    Window,
+    Zoo,
+    ZooWeights,
+)
+from jellyfish.cli.parsing import (
+    check_duration,
+    device_names,
+    known_filter,
+    planning_window_s,
+    positive_numbers,
+    video_files,
+)
+from jellyfish.cli.running import console, run_on_uvloop
+from jellyfish.config import (
+    CLIENTS_CHOOSE,
+    DEFAULT_CARE,
+    DEFAULT_FILTER,
+    DEFAULT_LOCAL,
+    DEFAULT_PERIOD,
+    DEFAULT_PLANNER,
+    BenchConfig,
+    CameraConfig,
+    DeviceConfig,
+    DevicesConfig,
+    ServerConfig,
+)
+
+
+def bench(
+    clients: Annotated[int, typer.Option(min=1, help="How many cameras to emulate.")] = 4,
+    fps: Annotated[str, typer.Option(help="Frames per second; several cycle over clients: `15,25`.")] = "15",
+    slo_ms: Annotated[str, typer.Option(help="Deadline from capture to answer; several cycle: `75,100,150`.")] = "150",
+    video: Annotated[
+        list[Path] | None, typer.Option(help="A video file or a folder of them; repeat to cycle over clients.")
+    ] = None,
+    trace: Annotated[
+        str,
+        typer.Option(help="Uplink: `wifi`, `lte`, `outage`, `steps`, `10mbps`, `none`, or a file; several cycle."),
+    ] = "wifi",
+    delay_ms: Annotated[float, typer.Option(min=0, help="One-way delay of the link.")] = 5.0,
+    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 20.0,
+    seed: Annotated[int, typer.Option(min=0, help="Everything that is drawn at random comes from it.")] = 0,
+    connect: Annotated[
+        str | None, typer.Option(help="Use a running server: ws://HOST:PORT/v1/stream; otherwise one is started.")
+    ] = None,
+    results: Annotated[Path | None, typer.Option(help="Results folder; `results/bench-DATE` by default.")] = None,
+    clownfish: Annotated[
+        bool,
+        typer.Option(help="Each client answers its frames itself with a small network and asks the server about some."),
+    ] = False,
+    save_detections: Annotated[bool, typer.Option(help="Also write detections.json (COCO results).")] = False,
+    device: OnDevice = "cpu",
+    weights: Weights = None,
+    profile: Profile = None,
+    planner: Planner = DEFAULT_PLANNER,
+    controller: Annotated[
+        str | None,
+        typer.Option(help="No plans: cameras choose their own sizes, by `prudent`, `mpc`, ... (docs/controllers.md)."),
+    ] = None,
+    window_ms: Window = 500,
+    care: Care = DEFAULT_CARE,
+    variant: FixedVariant = None,
+    max_batch: MaxBatch = 8,
+    threads: Threads = None,
+    zoo: Zoo = None,
+    zoo_weights: ZooWeights = None,
+    actuation: Actuation = True,
+    local_variant: LocalVariant = DEFAULT_LOCAL,
+    filter: CloudFilter = DEFAULT_FILTER,
+    period: Period = DEFAULT_PERIOD,
+) -> None:
+    """Emulate cameras against a server and measure what came of every captured frame."""
+    check_duration(duration)
+    if controller is not None and variant is not None:
+        raise typer.BadParameter("with --variant there is nothing left to choose", param_hint="--controller")
+    videos = video_files(video or [DEFAULT_VIDEO])
+    rates, slos = positive_numbers("--fps", fps, 240), positive_numbers("--slo-ms", slo_ms, 60_000)
+    traces = trace.split(",")
+    cycles = zip(itertools.cycle(rates), itertools.cycle(slos), itertools.cycle(traces), itertools.cycle(videos))
+    cameras = tuple(
+        CameraConfig(f"camera-{number}", path, rate, slo / 1000, name, delay_ms / 1000, seed + number)
+        for number, (rate, slo, name, path) in zip(range(clients), cycles, strict=False)
+    )
+    planner = planner if controller is None else CLIENTS_CHOOSE
+    server = ServerConfig(
+        "127.0.0.1", 0, device_names(device), weights, profile, planner, planning_window_s(window_ms), care, variant,
+        max_batch, threads, zoo=zoo, zoo_weights=zoo_weights, actuation=actuation,
+    )  # fmt: skip
+    if clownfish:
+        if controller is not None or save_detections:
+            raise typer.BadParameter("not with --controller or --save-detections", param_hint="--clownfish")
+        devices = tuple(
+            DeviceConfig(
+                f"device-{number}", camera.video, camera.fps, camera.slo_s, camera.trace, camera.delay_s, camera.seed,
+                local_variant, known_filter(filter), period,
+            )
+            for number, camera in enumerate(cameras)
+        )  # fmt: skip
+        _run_devices(DevicesConfig(devices, duration, results, seed, connect, weights, server))
+        return
+    from jellyfish.modes.bench import bench as bench_mode
+
+    run = BenchConfig(cameras, duration, results, seed, connect, save_detections, controller, server)
+    run_on_uvloop(bench_mode(run, console()))
+
+
+def device(
+    cloud: Annotated[str, typer.Option(help="The server to ask: ws://HOST:PORT/v1/stream. It may be slow or gone.")],
+    video: Annotated[list[Path] | None, typer.Option(help="A video file; by default the first that ships.")] = None,
+    fps: Annotated[float | None, typer.Option(min=0.1, max=240, help="Frames per second; the video's own.")] = None,
+    slo_ms: Annotated[float, typer.Option(min=1, max=60_000, help="Deadline of the device's own answers.")] = 100.0,
+    variant: LocalVariant = DEFAULT_LOCAL,
+    filter: CloudFilter = DEFAULT_FILTER,
+    period: Period = DEFAULT_PERIOD,
+    trace: Annotated[str, typer.Option(help="Emulate an uplink, e.g. `lte`, `5mbps`, a file.")] = "none",
+    delay_ms: Annotated[float, typer.Option(min=0, help="One-way delay of the emulated link.")] = 0.0,
+    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 20.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the emulated link.")] = 0,
+    name: Annotated[str, typer.Option(help="What the server and the results call it.")] = "device-0",
+    results: Annotated[Path | None, typer.Option(help="Folder; `results/device-DATE` by default.")] = None,
+    weights: Weights = None,
+) -> None:
+    """Answer every frame of a video on this machine at once, with a small network, and better it with what a server
+    far away says of some frames, whenever it says it (docs/clownfish.md).
+    """
+    check_duration(duration)
+    (source, *_) = video_files(video or [DEFAULT_VIDEO])
+    config = DeviceConfig(
+        name, source, fps, slo_ms / 1000, trace, delay_ms / 1000, seed, variant, known_filter(filter), period
+    )
+    _run_devices(DevicesConfig((config,), duration, results, seed, cloud, weights))
+
+
+def _run_devices(config: DevicesConfig) -> None:
+    from jellyfish.modes.device import run_devices
+
+    run_on_uvloop(run_devices(config, console()))

@@ -1,0 +1,68 @@
+"""Commands that make videos of street scenes and bandwidth traces, and tell what a trace is like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jellyfish.cli.options import DEFAULT_VIDEO
+from jellyfish.cli.running import console, guard
+
+video_app = typer.Typer(no_args_is_help=True, help="Make labelled videos of procedural street scenes.")
+trace_app = typer.Typer(no_args_is_help=True, help="Bandwidth traces: what there is, what they are like, make some.")
+
+
+@video_app.command("make")
+def video_make(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = DEFAULT_VIDEO,
+    name: Annotated[str | None, typer.Option(help="Only this clip; all that ship by default.")] = None,
+    layout: Annotated[str | None, typer.Option(help="Kind of street for a clip of your own.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of a clip of your own.")] = None,
+    duration: Annotated[float, typer.Option(min=0.5, help="Seconds.")] = 20.0,
+) -> None:
+    """Render street videos with exact labels beside them. Without options: the clips that ship, the same again."""
+    from jellyfish.modes.video import make
+
+    guard(lambda: make(folder, name, layout, seed, duration, console()))
+
+
+@trace_app.command("list")
+def trace_list() -> None:
+    """Name the traces that the program knows by itself."""
+    from jellyfish.modes.trace import show_known
+
+    guard(lambda: show_known(console()))
+
+
+@trace_app.command("show")
+def trace_show(
+    trace: Annotated[str, typer.Argument(help="A name of `trace list`, or a file.")],
+    seed: Annotated[int, typer.Option(min=0, help="Seed of a trace by name.")] = 0,
+    plot: Annotated[Path | None, typer.Option(help="Also draw it: a PNG file to write.")] = None,
+) -> None:
+    """Print the statistics of a trace: duration, mean, percentiles, low seconds, outages."""
+    from jellyfish.modes.trace import show
+
+    guard(lambda: show(trace, seed, plot, console()))
+
+
+@trace_app.command("make")
+def trace_make(
+    kind: Annotated[str, typer.Argument(help="`wifi`, `lte` or `outage`.")],
+    file: Annotated[Path, typer.Argument(help="CSV file to write.")],
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another trace.")] = 0,
+    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 600.0,
+    mean_mbps: Annotated[float | None, typer.Option(help="Mean of the trace.")] = None,
+    variation: Annotated[float | None, typer.Option(help="Its coefficient of variation.")] = None,
+    autocorrelation: Annotated[float | None, typer.Option(help="Of one second with the next.")] = None,
+    outage_s: Annotated[float | None, typer.Option(help="Mean length of an outage.")] = None,
+    outage_every_s: Annotated[float | None, typer.Option(help="Mean time from one outage to the next.")] = None,
+) -> None:
+    """Make a trace like those measured on real links, or with other statistics than theirs."""
+    from jellyfish.link.synthetic import Wanted
+    from jellyfish.modes.trace import make
+
+    wanted = Wanted(mean_mbps, variation, autocorrelation, outage_s, outage_every_s)
+    guard(lambda: make(kind, file, seed, duration, wanted, console()))

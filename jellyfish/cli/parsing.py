@@ -1,0 +1,73 @@
+"""What options say, as values; typer.BadParameter, which names the option, where they say nothing sensible."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import typer
+
+from jellyfish.config import CLOUD_FILTERS
+
+
+def device_names(text: str) -> tuple[str, ...]:
+    """`cuda:0,cuda:1` -> its parts."""
+    devices = tuple("cuda:0" if part.strip() == "cuda" else part.strip() for part in text.split(","))
+    if not all(devices) or len(set(devices)) != len(devices):
+        raise typer.BadParameter(f"{text!r}: name each device once, e.g. cpu or cuda:0,cuda:1", param_hint="--device")
+    return devices
+
+
+def planning_window_s(window_ms: float) -> float:
+    """Milliseconds between two plans -> seconds."""
+    if not 50 <= window_ms <= 60_000:
+        raise typer.BadParameter(f"{window_ms:g} ms: between 50 and 60000", param_hint="--window-ms")
+    return window_ms / 1000
+
+
+def check_duration(duration: float) -> None:
+    """Refuse `inf` and `nan`, which are numbers above any least one."""
+    if not math.isfinite(duration):
+        raise typer.BadParameter(f"{duration} is not a number of seconds", param_hint="--duration")
+
+
+def positive_numbers(option: str, text: str, most: float) -> list[float]:
+    """`75,100` -> positive numbers, at most what the protocol takes."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 < number <= most for number in numbers):
+        raise typer.BadParameter(
+            f"{text!r} is not a list of numbers above 0, at most {most}, such as 15,25", param_hint=option
+        )
+    return numbers
+
+
+def whole_numbers(option: str, text: str, most: float) -> list[int]:
+    """`1,2,4` -> positive whole numbers."""
+    numbers = positive_numbers(option, text, most)
+    for number in numbers:
+        if not number.is_integer():
+            raise typer.BadParameter(f"{number:g} is not a whole number", param_hint=option)
+    return [int(number) for number in numbers]
+
+
+def video_files(paths: list[Path]) -> list[Path]:
+    """Video files, folders replaced by the videos in them."""
+    videos: list[Path] = []
+    for path in paths:
+        videos += sorted(path.glob("*.mp4")) if path.is_dir() else [path]
+    if not videos:
+        raise typer.BadParameter(
+            f"no .mp4 in {', '.join(map(str, paths))}: give --video FILE, or make some with `jellyfish video make`",
+            param_hint="--video",
+        )
+    return videos
+
+
+def known_filter(name: str) -> str:
+    """`name`, if a filter of frames for the server is called so."""
+    if name not in CLOUD_FILTERS:
+        raise typer.BadParameter(f"no filter {name!r}: choose {', '.join(CLOUD_FILTERS)}", param_hint="--filter")
+    return name

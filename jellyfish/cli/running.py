@@ -1,0 +1,57 @@
+"""How commands run their mode: where it prints, on which event loop, and what its errors become."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.markup import escape
+
+from jellyfish.errors import InputError, JellyfishError
+
+SWITCH_INTERVAL_S = 0.0005
+"""The event loop gets the interpreter back from worker threads after at most this; Python's default is 5 ms."""
+PLAIN_WIDTH = 110
+
+
+def console() -> Console:
+    """Where people read: the terminal as wide as it is, files and pipes wide enough for the tables."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+
+
+def run_on_uvloop(mode: Coroutine[Any, Any, None]) -> None:
+    """Run a mode on uvloop, guarded."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(mode)
+
+    guard(run)
+
+
+def guard(action: Callable[[], None]) -> None:
+    """Errors meant for a person become one line and an exit code, never a traceback."""
+    try:
+        action()
+    except (JellyfishError, BaseExceptionGroup) as raised:
+        error = _meant_for_a_person(raised)
+        if error is None:
+            raise
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _meant_for_a_person(error: BaseException) -> JellyfishError | None:
+    """`error`, or the first such error in a group (a camera's failure ends its fleet); None if there is none."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_meant_for_a_person, error.exceptions)), None)
+    return error if isinstance(error, JellyfishError) else None

@@ -1,0 +1,91 @@
+"""Commands that study without running in real time: simulated runs, a published evaluation, plans, reports of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jellyfish.cli.options import Planner
+from jellyfish.cli.parsing import positive_numbers, whole_numbers
+from jellyfish.cli.running import console, guard
+from jellyfish.config import MOST_CARE
+
+
+def simulate(
+    scenario: Annotated[
+        Path | None, typer.Argument(help="A scenario file, e.g. scenarios/rush-hour.toml (docs/scenarios.md).")
+    ] = None,
+    chaos: Annotated[
+        int | None, typer.Option(min=0, help="Instead of a file: this seed's random faults, and what must hold after.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the scenario's own.")] = None,
+    care: Annotated[float | None, typer.Option(min=0, max=MOST_CARE, help="Instead of the scenario's own.")] = None,
+    results: Annotated[Path | None, typer.Option(help="Folder; `results/simulate-DATE` by default.")] = None,
+) -> None:
+    """Run a scenario in virtual time: the same server and cameras, simulated devices, links and faults."""
+    from jellyfish.modes import simulate as mode
+
+    if scenario is not None and chaos is None:
+        guard(lambda: mode.simulate(scenario, results, seed, care, console()))
+    elif chaos is not None and scenario is None:
+        guard(lambda: mode.simulate_chaos(chaos, results, console()))
+    else:
+        raise typer.BadParameter("give either a scenario file or --chaos SEED", param_hint="SCENARIO")
+
+
+def reproduce(
+    evaluation: Annotated[str, typer.Argument(help="Which one: `rtss22`, the Jellyfish paper's.")] = "rtss22",
+    traces: Annotated[
+        Path | None, typer.Option(help="Folder of recorded traces (CSV); by default made ones like them.")
+    ] = None,
+    clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,2,4,8",
+    slo_ms: Annotated[str, typer.Option(help="Deadlines, milliseconds.")] = "75,100,150",
+    fps: Annotated[str, typer.Option(help="Frame rates.")] = "15,25",
+    policies: Annotated[str | None, typer.Option(help="Only these, e.g. `jellyfish,published`.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Each run with so many seeds.")] = 1,
+    duration: Annotated[float, typer.Option(min=5, help="Virtual seconds of each run.")] = 140,
+    workers: Annotated[int | None, typer.Option(min=1, help="Runs at once; by default one per processor core.")] = None,
+    results: Annotated[Path, typer.Option(help="Folder; a call that was stopped goes on there.")] = Path(
+        "results/rtss22"
+    ),
+) -> None:
+    """Run a published evaluation again, in virtual time: each policy, ours and the limit, with figures of them."""
+    from jellyfish.modes.reproduce import published_matrix
+    from jellyfish.modes.reproduce import reproduce as reproduce_mode
+
+    counts = whole_numbers("--clients", clients, 128)
+    slos_ms, rates = positive_numbers("--slo-ms", slo_ms, 60_000), positive_numbers("--fps", fps, 240)
+
+    def run() -> None:
+        matrix = published_matrix(evaluation, traces, counts, slos_ms, rates, policies, seeds, duration)
+        reproduce_mode(matrix, results, workers, console())
+
+    guard(run)
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Results folders of runs; several are compared with the first.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder; `results/report-DATE` by default.")
+    ] = None,
+) -> None:
+    """Show runs as one page of figures and words, from their result files; several side by side."""
+    from jellyfish.modes.report import report as report_mode
+
+    guard(lambda: report_mode(runs, output, console()))
+
+
+def plan(
+    file: Annotated[Path, typer.Argument(help="One instance or a list of them, in JSON (docs/planning.md).")],
+    planner: Planner = "best",
+    time_budget_ms: Annotated[
+        float, typer.Option(min=1, help="The planner improves its plan for at most this long.")
+    ] = 300,
+    json: Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")] = False,
+) -> None:
+    """Plan given clients on given devices, without running anything: what if there were more of them?"""
+    from jellyfish.modes.plan import plan as plan_mode
+
+    guard(lambda: plan_mode(file, planner, time_budget_ms / 1000, json, console()))

@@ -32,18 +32,18 @@ from jellyfish.modes.devices import parse_variant, set_threads
 from jellyfish.modes.progress import ProgressReport
 
 CLIPS = sorted(Path("videos").glob("*.mp4"))
-LINKS = ("none", "150ms", "1s", "5mbps", "2mbps", "lte", "flapping", "dead")
+LINKS = ("none", "150ms", "500ms", "5mbps", "2mbps", "lte", "flapping", "dead")
 NEAR_S, USUAL_S = 0.005, 0.02
 """One-way delays: of an edge server next door, and of the shaped links."""
 
 
 def links(names: Iterable[str], lte: str) -> list[Link]:
     """By name. Delays are one-way, of each way."""
-    flapping = BandwidthTrace((0.0, 3.0, 5.0), (20e6, 0.0, 0.0), "flapping")
+    flapping = BandwidthTrace((0.0, 2.0), (20e6, 0.0), "flapping")  # two seconds each
     known = {
         "none": Link("none", NEAR_S),
-        "150ms": Link("150 ms", 0.15),
-        "1s": Link("1 s", 1.0),
+        "150ms": Link("150 ms each way", 0.15),
+        "500ms": Link("500 ms each way", 0.5),
         "5mbps": Link("5 Mbit/s", USUAL_S, constant(5)),
         "2mbps": Link("2 Mbit/s", USUAL_S, constant(2)),
         "lte": Link("LTE", USUAL_S, resolve_trace(lte, 0)),

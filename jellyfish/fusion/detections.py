@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +19,7 @@ from jellyfish.core import Detection
 from jellyfish.errors import InputError
 from jellyfish.fusion.association import Indices, paired
 from jellyfish.fusion.motion import Boxes, Motion, View, carried, likeness, patches
-from jellyfish.fusion.tracks import FOUND, Found, Tracks, found, shifted
+from jellyfish.fusion.tracks import FOUND, Found, Tracks, found, is_sound, shifted
 
 HISTORY_STEPS = 60
 """Answers for older steps come too late: what was there has mostly left or changed."""
@@ -100,12 +101,13 @@ class DetectionFusion:
         self._step = step
         view = self._motion.see(image)
         self._move(view)
-        likely = [one for one in local if one.score >= LOCAL_SCORE_THRESHOLD]
+        likely = [one for one in local if is_sound(one) and one.score >= LOCAL_SCORE_THRESHOLD]
         self._follow(found(likely, self._local_threshold, MOST_OBJECTS))
         self._past[step] = Past(view, self._tracks.numbers, self._tracks.boxes.copy())
         if len(self._past) > HISTORY_STEPS:
             self._past.popitem(last=False)
-        return self._fused()
+        fused = self._fused()
+        return fused if self._trust() else self._alone(likely)
 
     def answer(self, step: int, cloud: Sequence[Detection]) -> bool:
         """Take in the cloud's answer for an earlier step, or the newest; it takes effect in the next `step`.
@@ -186,6 +188,13 @@ class DetectionFusion:
         best = np.argsort(-worth, kind="stable")[: 2 * MOST_OBJECTS]
         self._tracks = tracks.only(np.sort(best[worth[best] > FAINT]))
         return answer
+
+    def _alone(self, local: Sequence[Detection]) -> list[Detection]:
+        """What the small network found: without the cloud, its own answer is the best on most scenes."""
+        serving = sorted((one for one in local if one.score >= self._local_threshold), key=lambda one: -one.score)
+        scores = np.array([one.score for one in serving[:MOST_OBJECTS]], np.float64)
+        levels = np.maximum(shifted(scores, self._local_threshold, self._cloud_threshold), self._cloud_threshold)
+        return [msgspec.structs.replace(one, score=level) for one, level in zip(serving, levels.tolist(), strict=False)]
 
     def _answered(self, scores: NDArray[np.float64]) -> list[Detection]:
         """Objects whose score [n] is high enough, best first."""

@@ -70,7 +70,7 @@ def found(detections: Sequence[Detection], threshold: float, most: int) -> Found
 
     What is no box within the frame, or has a class or score that is none, is left out.
     """
-    sound = [one for one in detections if _is_sound(one)]
+    sound = [one for one in detections if is_sound(one)]
     ranked = sorted(sound, key=lambda one: -one.score)[:most]
     boxes = np.array([(d.left, d.top, d.right, d.bottom) for d in ranked], np.float32).reshape(-1, 4)
     scores = np.array([d.score for d in ranked], np.float64)
@@ -85,7 +85,8 @@ def shifted(scores: Scores, threshold: float, to: float) -> Scores:
     return moved
 
 
-def _is_sound(one: Detection) -> bool:
+def is_sound(one: Detection) -> bool:
+    """A box within the frame, of a class and with a score that there are."""
     return (
         0 <= one.left < one.right <= 1
         and 0 <= one.top < one.bottom <= 1

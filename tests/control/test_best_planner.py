@@ -14,7 +14,7 @@ from jellyfish.control.planners import best as best_module
 from jellyfish.control.planners import integer as integer_module
 from jellyfish.control.planners import linear as linear_module
 from jellyfish.control.planners.best import BestPlanner
-from jellyfish.control.planners.bound import accuracy_bound, plan_bound
+from jellyfish.control.planners.bound import plan_bound
 from jellyfish.control.planners.exact import ExactPlanner
 from jellyfish.control.planners.many import ManyClients
 from jellyfish.control.planners.priced_sets import PricedSets
@@ -202,7 +202,7 @@ def test_a_crowd_is_planned_feasibly_repeatably_and_within_the_bound(clients: in
     plan = BestPlanner(1, time_budget_s=math.inf).plan(question, None)
     assert violations(question, plan) == []
     assert plan == BestPlanner(1, time_budget_s=math.inf).plan(question, None)
-    bound = accuracy_bound(question, plan, 1.0)
+    bound = plan_bound(question, plan, 1.0).accuracy
     assert plan.accuracy <= bound + SAME
     assert plan.accuracy >= 0.9 * bound
 
@@ -241,7 +241,7 @@ def test_without_the_faster_solver_plans_are_feasible_and_within_the_bound(monke
 @settings(max_examples=40, deadline=None)
 def test_no_plan_is_more_accurate_than_the_bound(question: Problem) -> None:
     plan = ExactPlanner(0).plan(question, None)
-    assert plan.accuracy <= accuracy_bound(question, plan, 5.0) + SAME
+    assert plan.accuracy <= plan_bound(question, plan, 5.0).accuracy + SAME
 
 
 @given(question=problems(max_clients=6, max_devices=1), prices=st.lists(st.floats(-1.0, 2.0), min_size=6, max_size=6))

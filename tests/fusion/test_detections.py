@@ -62,11 +62,22 @@ def test_what_stays_weak_locally_is_not_an_answer():
     assert all(fused.step(step, scene(), [thing(score=0.3)]) == [] for step in range(10))
 
 
-def test_what_is_only_missed_for_one_step_stays():
+def test_what_is_only_missed_for_one_step_stays_while_the_cloud_is_there():
     fused = fusion()
     for step in range(4):
         fused.step(step, scene(), [thing(score=0.8)])
+    fused.answer(3, [thing(score=0.8)])
     assert len(fused.step(4, scene(), [thing(score=0.35)])) == 1
+
+
+def test_while_the_cloud_never_answers_the_answer_is_the_small_networks_own():
+    fused = fusion()
+    local = [thing(score=0.8), thing((200, 100), score=0.6), thing((300, 50), score=0.39)]
+    for step in range(5):
+        fused.step(step, scene(), local)
+    answer = fused.step(5, scene(), local)
+    boxes = [(one.label, one.left, one.top, one.right, one.bottom) for one in answer]
+    assert boxes == [(one.label, one.left, one.top, one.right, one.bottom) for one in local if one.score >= 0.4]
 
 
 def test_a_static_object_missed_locally_is_added_by_the_cloud_and_stays():

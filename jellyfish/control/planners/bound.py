@@ -54,13 +54,6 @@ def plan_bound(problem: Problem, plan: Plan, time_limit_s: float, clock: Callabl
     return bound
 
 
-def accuracy_bound(
-    problem: Problem, plan: Plan, time_limit_s: float, clock: Callable[[], float] = time.monotonic
-) -> float:
-    """No plan that maps as many clients as `plan`, or more, is more accurate: in the units of `Plan.accuracy`."""
-    return plan_bound(problem, plan, time_limit_s, clock).accuracy
-
-
 def _by_columns(task: Task, mapped: int, time_is_up: Callable[[], bool]) -> Bound:
     """The bounds of column generation: first for all clients, then for as many as are known to have room."""
     pricing = [Pricing(task, kind, up=False) for kind in range(len(task.tables))]

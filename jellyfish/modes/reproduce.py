@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,9 @@ def _all_results(
     missing = [cell for cell in cells if found[cell] is None]
     progress(words, len(cells) - len(missing), len(cells))
     # A fresh interpreter per worker: a copy of this one would share its threads' locks.
-    with ProcessPoolExecutor(min(workers, max(1, len(missing))), mp_context=get_context("spawn")) as pool:
+    # A person's Ctrl-C goes to all of them; this one alone deals with it.
+    count, context = min(workers, max(1, len(missing))), get_context("spawn")
+    with ProcessPoolExecutor(count, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         running = {pool.submit(_run, cell, matrix.scenario(cell), folder): cell for cell in missing}
         try:
             for done, future in enumerate(as_completed(running), len(cells) - len(missing) + 1):
@@ -111,6 +114,8 @@ def _all_results(
                 progress(words, done, len(cells))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for worker in active_children():  # they would first finish what they have begun
+                worker.terminate()
             raise
     return [result for result in found.values() if result is not None]
 

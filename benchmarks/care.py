@@ -8,7 +8,6 @@ Each scenario runs with every seed at every care; the figures are those of all i
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from rich.table import Table
 
 from jellyfish.config import DEFAULT_CARE
 from jellyfish.core import Outcome
-from jellyfish.modes.simulate import run_scenario
+from jellyfish.modes.simulate import simulated_frames
 from jellyfish.results.records import FrameRecord
 from jellyfish.simulation.scenario import Clients, Device, Scenario
 
@@ -66,19 +65,11 @@ def main() -> None:
             records = []
             for seed in range(arguments.seeds):
                 scenario = Scenario(name, arguments.seconds, devices, clients, seed, care=care)
-                records += run(msgspec.structs.replace(scenario, actuation=not arguments.no_actuation))
+                records += simulated_frames(msgspec.structs.replace(scenario, actuation=not arguments.no_actuation))
             found[name][care] = figures(records)
     Console(width=110).print(table(found))
     if arguments.plot:
         plot(found, arguments.plot)
-
-
-def run(scenario: Scenario) -> list[FrameRecord]:
-    """The frames of one simulated run."""
-    decoder = msgspec.json.Decoder(FrameRecord)
-    with tempfile.TemporaryDirectory() as folder:
-        run_scenario(scenario, Path(folder) / "run")
-        return [decoder.decode(line) for line in (Path(folder) / "run" / "frames.jsonl").read_bytes().splitlines()]
 
 
 def figures(records: list[FrameRecord]) -> Figures:

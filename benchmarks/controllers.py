@@ -11,16 +11,13 @@ over all frames, a missed one counting 0. A plot shows, per trace, bandwidth, ch
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from jellyfish.core import Outcome
 from jellyfish.link.synthetic import resolve_trace
-from jellyfish.modes.simulate import run_scenario
+from jellyfish.modes.simulate import simulated_frames
 from jellyfish.results.records import FrameRecord
 from jellyfish.simulation.scenario import Clients, Device, LinkDown, Scenario
 
@@ -96,10 +93,7 @@ def run(controller: str, trace: Trace, slo_ms: float, arguments: argparse.Namesp
         trace.name, trace.duration_s, (Device("device", arguments.model),), (camera,), arguments.seed,
         controller=controller, actuation=arguments.narrow, faults=faults,
     )  # fmt: skip
-    decoder = msgspec.json.Decoder(FrameRecord)
-    with tempfile.TemporaryDirectory() as folder:
-        run_scenario(scenario, Path(folder) / "run")
-        return [decoder.decode(line) for line in (Path(folder) / "run" / "frames.jsonl").read_bytes().splitlines()]
+    return simulated_frames(scenario)
 
 
 def figures(records: list[FrameRecord]) -> Figures:

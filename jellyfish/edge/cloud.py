@@ -61,7 +61,7 @@ class Cloud:
         self._patience_s = hello.slo_ms / 1000
         self._offload, self._encode, self._listener = offload, encode, listener
         self._sizer = PublishedSizer(hello.fps, self._patience_s)
-        self._requests = Requests[Sequence[Detection]](MOST_OUTSTANDING, listener.ended)
+        self._requests = Requests[Sequence[Detection]](MOST_OUTSTANDING, self._ended)
         self._offered: _Offered | None = None
         self._captured_s: dict[int, float] = {}
         self._given = Counter[str]()
@@ -138,7 +138,6 @@ class Cloud:
         """An answer, or the word that there will be none."""
         self._given[result.reason or "answered"] += 1
         self._sizer.answered(result.bandwidth_kbps * 1000, 0.0)
-        self._captured_s.pop(result.frame, None)
         if result.reason is not None:
             self._requests.dropped(result.frame)
         elif result.frame in self._requests.outstanding:
@@ -150,9 +149,12 @@ class Cloud:
         """What was on its way is lost; what waits is sent when the connection is back, if it is still the newest."""
         for frame in self._requests.outstanding:
             self._requests.lost(frame)
-        self._captured_s.clear()
         self._given.clear()
         self._wake.set()
+
+    def _ended(self, frame: int, fate: Fate) -> None:
+        self._captured_s.pop(frame, None)
+        self._listener.ended(frame, fate)
 
     def _next(self, plan: wire.PlanMessage) -> _Offered | None:
         """The frame to send now, which is on its way from here on; None while there is none, or no room."""

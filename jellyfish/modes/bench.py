@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import os
-import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-import msgspec
 from rich.console import Console
 
 from jellyfish.client.camera import GOODBYE_S
@@ -29,10 +25,9 @@ from jellyfish.media.source import VideoSource
 from jellyfish.modes.detections import DetectionFile
 from jellyfish.modes.loop_lag import LoopLagProbe
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.run import MeasuredRun, Setup
+from jellyfish.modes.run import MeasuredRun, Setup, run_info, running_beside
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
-from jellyfish.results.environment import machine, versions
 from jellyfish.results.live import LiveDisplay, LiveTally
 from jellyfish.results.records import FrameRecord, RunInfo
 from jellyfish.results.summary import Summary
@@ -96,7 +91,7 @@ async def _measure(
     with contextlib.ExitStack() as stack:
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
         run = MeasuredRun(setups, config.duration_s, config.seed, writer, windows, offload, watch.frame)
-        async with _running_beside(lag.run(), watch.show(run, console)):
+        async with running_beside(lag.run(), watch.show(run, console)):
             await run.go(http, url)
         dispatchers = None if server is None else server.service.dispatchers.values()
         summary = run.finish(dispatchers, lag.percentiles())
@@ -141,18 +136,6 @@ def _detection_file(
     return stack.enter_context(contextlib.closing(DetectionFile(writer.folder / "detections.json", sizes)))
 
 
-@contextlib.asynccontextmanager
-async def _running_beside(*coroutines: Any) -> AsyncIterator[None]:
-    """Run coroutines for the time of the context."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _check_reachable(http: aiohttp.ClientSession, url: str) -> None:
     """InputError when there is nobody at `url`, instead of a run in which every frame is skipped."""
     try:
@@ -171,20 +154,6 @@ def _readiness_url(url: str) -> str:
 
 
 def _run_info(config: BenchConfig, server: RunningServer | None, started: datetime) -> RunInfo:
-    return RunInfo(
-        command=sys.argv,
-        mode="bench",
-        started=started.isoformat(timespec="seconds"),
-        seed=config.seed,
-        config=msgspec.to_builtins(dataclasses.asdict(config), enc_hook=_plain),
-        versions=versions(),
-        machine=machine(),
-        devices=[profile.device for profile in server.profiles] if server else [],
-        profile="; ".join(profile.hardware for profile in server.profiles) if server else str(config.connect),
-    )
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, Path):
-        return str(value)
-    raise NotImplementedError(type(value))
+    profiles = server.profiles if server else ()
+    hardware = "; ".join(profile.hardware for profile in profiles) if server else str(config.connect)
+    return run_info("bench", started, config.seed, config, [profile.device for profile in profiles], hardware)

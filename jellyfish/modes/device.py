@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import random
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -34,15 +32,14 @@ from jellyfish.model.engine import DetectorEngine
 from jellyfish.model.weights import Weights, load_weights
 from jellyfish.modes.devices import parse_variant, set_threads
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.run import START_PAUSE_S
+from jellyfish.modes.run import START_PAUSE_S, run_info, running_beside
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.tuning import tune_process
 from jellyfish.modes.window_log import WindowLog
-from jellyfish.results.environment import machine, versions
-from jellyfish.results.fusion import FusionTally, fusion_table
+from jellyfish.results.fusion import FusionTally
 from jellyfish.results.records import FrameRecord, RunInfo
 from jellyfish.results.summary import RunSummary, Summary
-from jellyfish.results.table import summary_table
+from jellyfish.results.table import fusion_table, summary_table
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 
 FILTERS: dict[str, Callable[[int], Filter]] = dict(
@@ -143,7 +140,7 @@ class _Fleet:
         start_s = self._loop.time() + START_PAUSE_S
         windows.start(writer.window, start_s)
         phases = random.Random(self._config.seed)
-        async with _beside(self._tell(start_s, progress)), asyncio.TaskGroup() as fleet:
+        async with running_beside(self._tell(start_s, progress)), asyncio.TaskGroup() as fleet:
             for config in self._config.devices:
                 device = self._device(config, start_s, writer)
                 self._devices[config.name] = device
@@ -212,17 +209,6 @@ def _network(config: DeviceConfig, weights: Weights) -> EngineNetwork:
     return EngineNetwork(engine, variant, weights.score_threshold(variant))
 
 
-@contextlib.asynccontextmanager
-async def _beside(coroutine: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run `coroutine` for the time of the context."""
-    task = asyncio.create_task(coroutine)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 def _check_url(url: str) -> None:
     """InputError for what is not the URL of a stream. Whether anybody answers there is not asked: a device goes on."""
     if not url.startswith(("ws://", "wss://")) or not url.endswith("/v1/stream"):
@@ -230,14 +216,5 @@ def _check_url(url: str) -> None:
 
 
 def _run_info(config: DevicesConfig, fleet: _Fleet, server: RunningServer | None, started: datetime) -> RunInfo:
-    return RunInfo(
-        command=sys.argv,
-        mode=MODE[config.cloud is None],
-        started=started.isoformat(timespec="seconds"),
-        seed=config.seed,
-        config=msgspec.to_builtins(dataclasses.asdict(config), enc_hook=str),
-        versions=versions(),
-        machine=machine(),
-        devices=fleet.device_names,
-        profile="; ".join(profile.hardware for profile in server.profiles) if server else str(config.cloud),
-    )
+    hardware = "; ".join(profile.hardware for profile in server.profiles) if server else str(config.cloud)
+    return run_info(MODE[config.cloud is None], started, config.seed, config, fleet.device_names, hardware)

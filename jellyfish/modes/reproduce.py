@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import active_children, get_context
@@ -18,7 +17,7 @@ from rich.console import Console
 from jellyfish import __version__
 from jellyfish.errors import InputError, RunError
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.simulate import run_scenario
+from jellyfish.modes.simulate import simulated_frames
 from jellyfish.reproduction.causes import Miss, Quickest, misses
 from jellyfish.reproduction.figures import figures
 from jellyfish.reproduction.matrix import MADE_TRACES, Cell, Matrix, recorded_traces
@@ -100,7 +99,7 @@ def _all_results(
 ) -> list[CellResult]:
     """Each cell's result, in the matrix' order: from its file, or run now."""
     words = f"{len(cells)} runs of {matrix.seconds:g} virtual seconds"
-    found = {cell: _kept(folder, cell, fingerprint(matrix.scenario(cell))) for cell in cells}
+    found = {cell: _kept(folder, cell, matrix.scenario(cell)) for cell in cells}
     missing = [cell for cell in cells if found[cell] is None]
     progress(words, len(cells) - len(missing), len(cells))
     # A fresh interpreter per worker: a copy of this one would share its threads' locks.
@@ -124,13 +123,13 @@ def _file(folder: Path, cell: Cell) -> Path:
     return folder / f"{cell.title}.json"
 
 
-def _kept(folder: Path, cell: Cell, wanted: str) -> CellResult | None:
+def _kept(folder: Path, cell: Cell, scenario: Scenario) -> CellResult | None:
     """The result of an earlier call, if it is of this very run."""
     try:
         kept = msgspec.json.decode(_file(folder, cell).read_bytes(), type=CellResult)
     except (OSError, msgspec.MsgspecError):
         return None
-    return kept if kept.fingerprint == wanted else None
+    return kept if kept.fingerprint == fingerprint(scenario) else None
 
 
 def fingerprint(scenario: Scenario) -> str:
@@ -142,11 +141,7 @@ def fingerprint(scenario: Scenario) -> str:
 
 def _run(cell: Cell, scenario: Scenario, folder: Path) -> CellResult:
     """Simulate one cell and keep its result. Runs in a worker process."""
-    with tempfile.TemporaryDirectory() as temporary:
-        run = Path(temporary) / "run"
-        run_scenario(scenario, run)
-        decoder = msgspec.json.Decoder(FrameRecord)
-        records = [decoder.decode(line) for line in (run / "frames.jsonl").read_bytes().splitlines()]
+    records = simulated_frames(scenario)
     links = camera_links(scenario)
     result = summed_up(cell, scenario, records, _misses(scenario, records, links), _bandwidth(scenario, links))
     result = msgspec.structs.replace(result, fingerprint=fingerprint(scenario))

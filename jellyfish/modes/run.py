@@ -6,9 +6,14 @@ The same for real cameras and simulated ones; where frames come from and how the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -25,9 +30,10 @@ from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.modes.window_log import WindowLog
+from jellyfish.results.environment import machine, versions
 from jellyfish.results.histogram import Percentiles
 from jellyfish.results.planning import DeviceFigures
-from jellyfish.results.records import FrameRecord
+from jellyfish.results.records import FrameRecord, RunInfo
 from jellyfish.results.summary import RunSummary, Summary
 from jellyfish.results.writer import ResultWriter
 
@@ -52,6 +58,39 @@ class Setup:
     steering: Steering | None = None
     sizer: Callable[[float, float], FrameSizer] = Sizer
     """(frames per second, SLO in seconds) -> how the camera backs off between plans."""
+
+
+def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list[str], profile: str) -> RunInfo:
+    """The header of a run by this process, now; `config`: a dataclass or Struct."""
+    return RunInfo(
+        command=sys.argv,
+        mode=mode,
+        started=started.isoformat(timespec="seconds"),
+        seed=seed,
+        config=msgspec.to_builtins(config, enc_hook=_plain),
+        versions=versions(),
+        machine=machine(),
+        devices=devices,
+        profile=profile,
+    )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(type(value))
+
+
+@contextlib.asynccontextmanager
+async def running_beside(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run coroutines for the time of the context."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class MeasuredRun:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -34,10 +34,9 @@ from jellyfish.dispatch.timed import TimedExecutor
 from jellyfish.errors import InputError, RunError
 from jellyfish.modes.assembly import Parts, Policy, assembled, clients_choose
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.run import START_PAUSE_S, ExpectedF1, MeasuredRun, Setup
+from jellyfish.modes.run import START_PAUSE_S, ExpectedF1, MeasuredRun, Setup, run_info
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.profile.table import LatencyProfile
-from jellyfish.results.environment import machine, versions
 from jellyfish.results.records import FrameRecord, RunInfo
 from jellyfish.results.summary import Summary
 from jellyfish.results.table import summary_table
@@ -94,9 +93,19 @@ def chaos_breaches(scenario: Scenario, folder: Path) -> list[str]:
         run_scenario(scenario, folder, on_service=lambda service: remains.append(_remains(service)))
     except RunError as error:
         return [str(error)]
+    return breaches(scenario, _frames(folder), remains[0])
+
+
+def simulated_frames(scenario: Scenario) -> list[FrameRecord]:
+    """Simulate `scenario` and keep nothing but its frames."""
+    with tempfile.TemporaryDirectory() as folder:
+        run_scenario(scenario, Path(folder) / "run")
+        return _frames(Path(folder) / "run")
+
+
+def _frames(folder: Path) -> list[FrameRecord]:
     decoder = msgspec.json.Decoder(FrameRecord)
-    records = [decoder.decode(line) for line in (folder / "frames.jsonl").read_bytes().splitlines()]
-    return breaches(scenario, records, remains[0])
+    return [decoder.decode(line) for line in (folder / "frames.jsonl").read_bytes().splitlines()]
 
 
 def _remains(service: Service) -> Remains:
@@ -286,17 +295,9 @@ class _Simulation:
         self._connectors[fault.client].cut()
 
     def _info(self) -> RunInfo:
-        return RunInfo(
-            command=sys.argv,
-            mode="simulate",
-            started=datetime.now().astimezone().isoformat(timespec="seconds"),
-            seed=self._scenario.seed,
-            config=msgspec.to_builtins(self._scenario),
-            versions=versions(),
-            machine=machine(),
-            devices=list(self._models),
-            profile="; ".join(sorted({model.origin for model in self._models.values()})),
-        )
+        origins = "; ".join(sorted({model.origin for model in self._models.values()}))
+        started = datetime.now().astimezone()
+        return run_info("simulate", started, self._scenario.seed, self._scenario, list(self._models), origins)
 
 
 def _taking(seconds: float) -> Callable[..., Awaitable[Any]]:

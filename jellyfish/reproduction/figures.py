@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 from jellyfish.report.style import GREY, RUN_COLOURS, RUN_DASHES, Canvas, Picture
 from jellyfish.reproduction.outcome import SHARE_EDGES, CellResult
 from jellyfish.reproduction.policies import NAMES, OURS
-from jellyfish.reproduction.tables import PUBLISHED, Total, policies_of, total_of, traces_of
+from jellyfish.reproduction.tables import PUBLISHED, Total, policies_of, traces_of
 from jellyfish.simulation.model import load_model
 
 COLOURS, DASHES, MARKERS = (*RUN_COLOURS, GREY), (*RUN_DASHES, ":"), "osD^vXP*"
@@ -59,10 +59,8 @@ def _by_clients(
             axes = panels[row, column]
             here = [result for result in results if (result.cell.slo_ms, result.cell.trace) == (slo_ms, trace)]
             for policy in policies:
-                totals = [
-                    total_of(here, lambda each, n=count, p=policy: (each.cell.clients, each.cell.policy) == (n, p))  # type: ignore[misc]
-                    for count in counts
-                ]
+                own = [result for result in here if result.cell.policy == policy]
+                totals = [Total(result for result in own if result.cell.clients == count) for count in counts]
                 marker = MARKERS[NAMES.index(policy)]
                 axes.plot(
                     range(len(counts)), [value(total) for total in totals], marker=marker, ms=4, **_line_of(policy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 
@@ -54,26 +54,19 @@ def traces_of(results: Iterable[CellResult]) -> list[str]:
     return list(dict.fromkeys(result.cell.trace for result in results))
 
 
-def total_of(results: Iterable[CellResult], of: Callable[[CellResult], bool]) -> Total:
-    """Those that `of` is true of, as one."""
-    return Total(result for result in results if of(result))
-
-
 def policy_table(results: Sequence[CellResult]) -> Table:
     """A row per policy, columns per trace: missed %, and F1 of the frames answered on time."""
     table = Table(title="captured frames missed % | F1 of those answered on time", header_style="bold")
     table.add_column("policy")
-    columns: list[tuple[str, Callable[[CellResult], bool]]] = [("all", lambda result: True)]
-    columns += [(trace, lambda result, trace=trace: result.cell.trace == trace) for trace in traces_of(results)]  # type: ignore[misc]
-    for title, _ in columns:
+    traces = traces_of(results)
+    for title in ("all", *traces, "F1 over all", "as published %"):
         table.add_column(title, justify="right")
-    table.add_column("F1 over all", justify="right")
-    table.add_column("as published %", justify="right")
     for policy in policies_of(results):
         own = [result for result in results if result.cell.policy == policy]
-        totals = [total_of(own, of) for _, of in columns]
+        whole = Total(own)
+        totals = [whole, *(Total(result for result in own if result.cell.trace == trace) for trace in traces)]
         cells = [f"{100 * total.miss_rate:.3f} | {total.f1_on_time:.3f}" for total in totals]
-        table.add_row(policy, *cells, f"{totals[0].f1_offered:.4f}", f"{100 * totals[0].published_miss_rate:.3f}")
+        table.add_row(policy, *cells, f"{whole.f1_offered:.4f}", f"{100 * whole.published_miss_rate:.3f}")
     return table
 
 
@@ -82,12 +75,13 @@ def in_words(results: Sequence[CellResult]) -> str:
     present = policies_of(results)
     lines = [f"{policy.name}: {policy.words}" for policy in POLICIES if policy.name in present]
     if OURS in present:
-        ours = total_of(results, lambda result: result.cell.policy == OURS)
+        own = [result for result in results if result.cell.policy == OURS]
+        ours = Total(own)
         lines.append(
             f"\n{OURS} missed {ours.frames - ours.on_time} of {ours.frames} frames ({100 * ours.miss_rate:.3f} %), "
             f"{100 * ours.avoidable_rate:.3f} % avoidably: "
             + (", ".join(f"{count} {cause}" for cause, count in ours.causes.most_common()) or "none")
         )
-        worst = max((result for result in results if result.cell.policy == OURS), key=lambda each: each.miss_rate)
+        worst = max(own, key=lambda each: each.miss_rate)
         lines.append(f"Its worst run: {worst.cell.title}, {100 * worst.miss_rate:.2f} %")
     return "\n".join(lines)

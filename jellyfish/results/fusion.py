@@ -1,13 +1,10 @@
-"""What a device's cloud was good for: figures for `summary.json`, and a table. Pure; memory is bounded."""
+"""What a device's cloud was good for: figures for `summary.json`. Pure; memory is bounded."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 
 import msgspec
-from rich.table import Table
-from rich.text import Text
 
 from jellyfish.results.histogram import DurationHistogram, Percentiles
 from jellyfish.results.records import FrameRecord
@@ -89,26 +86,3 @@ class FusionTally:
         if not ordered:
             return None
         return Lag(ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)], ordered[-1])
-
-
-def fusion_table(figures: Mapping[str, FusionFigures]) -> Table:
-    """A row per device: what went to the cloud, how late it answered, and F1 without and with it."""
-    table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
-    table.add_column("device", no_wrap=True, max_width=16)
-    headings = (
-        "sent\n%",
-        "kbit/s",
-        "cloud's answers\nlag in frames\np50/p95",
-        "F1\nlocal",
-        "F1 cloud\ninstant",
-        "F1 cloud\narrived",
-        "F1\nfused",
-    )
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    for name, told in figures.items():
-        lag = "-" if told.lag_frames is None else f"{told.lag_frames.p50}/{told.lag_frames.p95}"
-        f1 = (told.f1.local, told.f1.cloud_instant, told.f1.cloud_arrived, told.f1.fused)
-        shown = ("-" if value is None else f"{value:.3f}" for value in f1)
-        table.add_row(Text(name), f"{100 * told.sent_share:.1f}", f"{told.kbps:.0f}", lag, *shown)
-    return table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jellyfish.core import Reason
+from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import Percentiles
 from jellyfish.results.summary import Accuracy, Figures, Summary
 
@@ -47,6 +48,28 @@ def summary_table(summary: Summary, folder: Path) -> RenderableType:
     accuracy = "" if headings else f" F1 {NOT_MEASURED}: no labels."
     told = f"{summary.offered} frames in {summary.duration_s:.0f} s.{accuracy} Everything else is in "
     return Group(table, Text(), Text.assemble(told, (str(folder), "bold"), overflow="fold"))
+
+
+def fusion_table(figures: Mapping[str, FusionFigures]) -> Table:
+    """A row per device: what went to the cloud, how late it answered, and F1 without and with it."""
+    table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
+    table.add_column("device", no_wrap=True, max_width=16)
+    headings = (
+        "sent\n%",
+        "kbit/s",
+        "cloud's answers\nlag in frames\np50/p95",
+        "F1\nlocal",
+        "F1 cloud\ninstant",
+        "F1 cloud\narrived",
+        "F1\nfused",
+    )
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for name, told in figures.items():
+        lag = "-" if told.lag_frames is None else f"{told.lag_frames.p50}/{told.lag_frames.p95}"
+        f1 = (told.f1.local, told.f1.cloud_instant, told.f1.cloud_arrived, told.f1.fused)
+        table.add_row(Text(name), f"{100 * told.sent_share:.1f}", f"{told.kbps:.0f}", lag, *map(_f1, f1))
+    return table
 
 
 def _f1_headings(accuracy: Accuracy) -> dict[str, str]:

@@ -15,7 +15,7 @@ from jellyfish.reproduction.causes import Cause, Miss
 from jellyfish.reproduction.matrix import Cell, Matrix
 from jellyfish.reproduction.outcome import MOST_MISSES, SHARE_EDGES, CellResult, summed_up
 from jellyfish.reproduction.policies import POLICIES
-from jellyfish.reproduction.tables import Total, in_words, policies_of, policy_table, total_of, traces_of
+from jellyfish.reproduction.tables import Total, in_words, policies_of, policy_table, traces_of
 from jellyfish.results.records import FrameRecord
 from tests.report.runs import frame
 
@@ -119,7 +119,7 @@ def test_in_a_total_every_frame_counts_alike() -> None:
 
 
 def test_a_total_of_nothing_is_zero() -> None:
-    total = total_of([result()], lambda each: each.cell.trace == "wifi")
+    total = Total([])
     assert (total.miss_rate, total.published_miss_rate, total.f1_on_time, total.avoidable_rate) == (0, 0, 0, 0)
 
 

@@ -6,8 +6,9 @@
 Clips x links x filters, in virtual time: the networks look at every frame once (kept in --cache; a minute per clip of
 20 s), after that a run takes a few seconds and is the same every time. Clips without labels beside them are scored
 against what the large network finds in every frame. The share of the gap is (fused - local) / (cloud - local), with the
-cloud as if its answers took no time. `held`: its newest answer at hand, as it is. `--draw` writes frames of the first
-clip over 5 Mbit/s: local, held and fused side by side.
+cloud as if its answers took no time. `held`: its newest answer at hand, as it is. Fusion's processor time is per frame,
+the taking in of an answer included. `--draw` writes frames of the first clip over 5 Mbit/s: local, held and fused side
+by side.
 """
 
 from __future__ import annotations
@@ -70,8 +71,9 @@ def main() -> None:
     console = Console(width=140)
     with ProgressReport(console) as progress:
         clips = {video: _looked(video, local, weights, arguments.cache, progress) for video in arguments.video}
-    print("| clip | link | filter | local | cloud | held | **fused** | share of gap | sent | MB | lag p50/p95 |")
-    print("|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    columns = ("clip", "link", "filter", "local", "cloud", "held", "fused", "gap", "sent", "MB")
+    titles = (*columns, "lag(p50/p95)", "fusion-ms(p50/p99)")
+    print(f"| {' | '.join(titles)} |\n|---|---|---|{'--:|' * (len(titles) - 3)}")
     played: dict[tuple[str, str], list[Played]] = {}
     for video, seen in clips.items():
         for link in links(arguments.links, arguments.lte):
@@ -102,9 +104,11 @@ def row(clip: str, link: str, filter_name: str, runs: Sequence[Played]) -> str:
     megabytes = np.mean([run.figures.bytes for run in runs]) / 1e6
     lags = [run.figures.lag_frames for run in runs if run.figures.lag_frames is not None]
     lag = f"{np.mean([each.p50 for each in lags]):.0f}/{np.mean([each.p95 for each in lags]):.0f}" if lags else "-"
+    median_ms, slow_ms = np.mean([run.fusion_ms for run in runs], axis=0)
     return (
         f"| {clip} | {link} | {filter_name} | {local:.3f} | {cloud:.3f} | {held:.3f} | **{fused:.3f}** "
-        f"| {100 * gap:.0f} % | {100 * sent:.1f} % | {megabytes:.2f} | {lag} |"
+        f"| {100 * gap:.0f} % | {100 * sent:.1f} % | {megabytes:.2f} | {lag} "
+        f"| {median_ms:.1f}/{slow_ms:.1f} |"
     )
 
 

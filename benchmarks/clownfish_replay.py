@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -82,6 +83,8 @@ class Played(NamedTuple):
 
     figures: FusionFigures
     cloud_f1: float
+    fusion_ms: tuple[float, float]
+    """Processor time of fusion per frame: median, 99th percentile."""
     answers: list[tuple[list[Detection], list[Detection], list[Detection]]]
     """Per frame: local, the cloud's newest at hand, fused."""
 
@@ -155,6 +158,28 @@ class _Known:
         return self._known[id(image)][0]
 
 
+class _TimedFusion(DetectionFusion):
+    """Counts the processor time that a frame takes, the cloud's answer included where there is one."""
+
+    def __init__(self, local_threshold: float, cloud_threshold: float) -> None:
+        super().__init__(local_threshold, cloud_threshold)
+        self.seconds: list[float] = []
+        self._answer_s = 0.0
+
+    def answer(self, step: int, cloud: Sequence[Detection]) -> bool:
+        began_s = time.process_time()
+        used = super().answer(step, cloud)
+        self._answer_s = time.process_time() - began_s
+        return used
+
+    def step(self, step: int, image: NDArray[np.uint8], local: Sequence[Detection]) -> list[Detection]:
+        began_s = time.process_time()
+        fused = super().step(step, image, local)
+        self.seconds.append(time.process_time() - began_s + self._answer_s)
+        self._answer_s = 0.0
+        return fused
+
+
 class _Local:
     device = "local"
 
@@ -188,6 +213,7 @@ class _Play:
         self._video, self._seen, self._link, self._filter = video, seen, link, chosen
         self._cloud_fps, self._local, self._weights = cloud_fps, local, weights
         self._thresholds = weights.score_threshold(local), weights.score_threshold(weights.variants()[-1])
+        self._fusion = _TimedFusion(*self._thresholds)
 
     async def run(self) -> Played:
         seconds = len(self._seen.local) / self._seen.fps
@@ -204,14 +230,15 @@ class _Play:
                 await device.run(http, URL, START_S, START_S + seconds - 0.5 / self._seen.fps)
         counts = [match(found, objects) for found, objects in zip(self._seen.cloud[448], truth, strict=True)]
         cloud = Counts(*(sum(column) for column in zip(*counts, strict=True)))
-        return Played(tally.figures(seconds, device.score.f1()), cloud.f1, score.answers)
+        median_ms, slow_ms = (1000 * np.percentile(self._fusion.seconds, (50, 99))).tolist()
+        return Played(tally.figures(seconds, device.score.f1()), cloud.f1, (median_ms, slow_ms), score.answers)
 
     def _device(self, source: _Known, emit: Callable[[FrameRecord], None]) -> Device:
         fps = self._seen.fps
         local = _Local(self._seen, self._local, self._thresholds[0], source)
         trace = self._link.trace and self._link.trace.shifted(-START_S)
         parts = Parts(
-            source, local, DetectionFusion(*self._thresholds), self._filter, Shaper(trace, self._link.delay_s),
+            source, local, self._fusion, self._filter, Shaper(trace, self._link.delay_s),
             Shaper(None, self._link.delay_s), _inline, partial(self._encode, source),
         )  # fmt: skip
         terms = Terms("robot", fps, 1 / fps, self._cloud_fps, HISTORY_STEPS / fps)

@@ -25,15 +25,15 @@ from rich.table import Table
 from jellyfish.config import BenchConfig, CameraConfig, ServerConfig
 from jellyfish.control.estimator import MARGIN_S
 from jellyfish.control.frame_size import reference_bytes
+from jellyfish.devices.opening import hardware_name, open_devices, set_threads, torch_device
+from jellyfish.devices.profile.store import find_profile
+from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.lab.simulation.model import Model
+from jellyfish.lab.simulation.scenario import Clients, Device, DeviceSlow, Host, Scenario
+from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.link.synthetic import lte_like, wifi_like
-from jellyfish.model.weights import load_weights
+from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.modes.bench import bench
-from jellyfish.modes.devices import hardware_name, open_devices, set_threads, torch_device
-from jellyfish.modes.simulate import run_scenario
-from jellyfish.profile.store import find_profile
-from jellyfish.profile.table import LatencyProfile
-from jellyfish.simulation.model import Model
-from jellyfish.simulation.scenario import Clients, Device, DeviceSlow, Host, Scenario
 
 CASES = {
     "4 x 15 fps, WiFi, 150 ms": ("wifi", 4, 15.0, 150.0),

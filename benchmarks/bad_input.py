@@ -38,10 +38,10 @@ from rich.table import Table
 from jellyfish.config import Limits
 from jellyfish.control.planners.fixed import FixedPlanner, accept
 from jellyfish.core import Variant
-from jellyfish.dispatch.timed import TimedExecutor
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
+from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.modes.assembly import Parts, Policy, assembled
-from jellyfish.profile.table import LatencyProfile, VariantLatency
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
 

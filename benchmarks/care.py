@@ -17,9 +17,9 @@ from rich.table import Table
 
 from jellyfish.config import DEFAULT_CARE
 from jellyfish.core import Outcome
-from jellyfish.modes.simulate import simulated_frames
+from jellyfish.lab.simulation.scenario import Clients, Device, Scenario
+from jellyfish.lab.simulation.simulate import simulated_frames
 from jellyfish.results.records import FrameRecord
-from jellyfish.simulation.scenario import Clients, Device, Scenario
 
 CARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 ONE, TWO, CPU = (Device("gpu-0"),), (Device("gpu-0"), Device("gpu-1")), (Device("cpu", "cpu"),)

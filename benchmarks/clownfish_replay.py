@@ -22,32 +22,32 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jellyfish.client.camera import scaled_jpeg
+from jellyfish.camera.camera import scaled_jpeg
+from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import Limits
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
 from jellyfish.core import Detection, LabelledObject, Variant
-from jellyfish.dispatch.executor import detect_images
-from jellyfish.dispatch.timed import TimedExecutor
-from jellyfish.edge.device import Device, Parts, Terms
+from jellyfish.devices.executor import detect_images
+from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.edge.edge_device import Device, Parts, Terms
+from jellyfish.edge.fusion.detections import HISTORY_STEPS, LOCAL_SCORE_THRESHOLD, DetectionFusion
+from jellyfish.edge.fusion.filters import Filter
 from jellyfish.edge.score import FusionScore
-from jellyfish.fusion.detections import HISTORY_STEPS, LOCAL_SCORE_THRESHOLD, DetectionFusion
-from jellyfish.fusion.filters import Filter
+from jellyfish.evaluation.matching import Counts, match
+from jellyfish.lab.simulation.model import load_model
+from jellyfish.lab.simulation.network import URL, MemoryConnector, listening
+from jellyfish.lab.simulation.timed_executor import TimedExecutor
+from jellyfish.lab.simulation.virtual_loop import VirtualLoop
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.jpeg import decode_jpeg
-from jellyfish.media.source import VideoSource
-from jellyfish.model.engine import DetectorEngine
-from jellyfish.model.matching import Counts, match
-from jellyfish.model.weights import Weights
+from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.slimmable.weights import Weights
 from jellyfish.modes.assembly import Parts as ServerParts
 from jellyfish.modes.assembly import Policy, assembled
-from jellyfish.profile.table import LatencyProfile
 from jellyfish.results.fusion import FusionFigures, FusionTally
 from jellyfish.results.records import FrameRecord
-from jellyfish.simulation.model import load_model
-from jellyfish.simulation.network import URL, MemoryConnector, listening
-from jellyfish.simulation.virtual_loop import VirtualLoop
 
 CLOUD_NETWORK = "w100e2"
 RESOLUTIONS = (256, 320, 384, 448)

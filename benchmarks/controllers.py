@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jellyfish.core import Outcome
+from jellyfish.lab.simulation.scenario import Clients, Device, LinkDown, Scenario
+from jellyfish.lab.simulation.simulate import simulated_frames
 from jellyfish.link.synthetic import resolve_trace
-from jellyfish.modes.simulate import simulated_frames
 from jellyfish.results.records import FrameRecord
-from jellyfish.simulation.scenario import Clients, Device, LinkDown, Scenario
 
 PUBLISHED = ("fixed", "score", "pid", "mpc")
 OTHERS = ("local", "split", "prudent", "oracle")

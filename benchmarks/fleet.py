@@ -21,11 +21,11 @@ import aiohttp
 import numpy as np
 import uvloop
 
-from jellyfish import wire
+from jellyfish.camera.sources.file import VideoSource
 from jellyfish.core import RESOLUTIONS, fitted_size
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.media.resize import fit
-from jellyfish.media.source import VideoSource
+from jellyfish.protocol import wire
 
 CLIP_FRAMES, CLIP_FPS = 45, 15.0
 """Frames encoded per resolution; clients go round them, each from a place of its own."""

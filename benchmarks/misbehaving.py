@@ -16,8 +16,8 @@ import aiohttp
 import numpy as np
 from aiohttp import WSMsgType
 
-from jellyfish import wire
 from jellyfish.media.jpeg import encode_jpeg
+from jellyfish.protocol import wire
 
 Misbehaviour = Callable[[aiohttp.ClientSession, str], Awaitable[str]]
 Socket = aiohttp.ClientWebSocketResponse

@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from jellyfish.core import Variant, canvas_size
-from jellyfish.model.engine import DetectorEngine
-from jellyfish.model.sizes import SIZES
-from jellyfish.model.weights import load_weights
+from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.slimmable.sizes import SIZES
+from jellyfish.models.slimmable.weights import load_weights
 
 MIXES: dict[str, tuple[str, ...]] = {
     "2 sizes, 1 + 1": ("w025e1", "w100e2"),

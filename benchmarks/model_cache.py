@@ -29,10 +29,10 @@ from rich.console import Console
 from rich.table import Table
 
 from jellyfish.core import Variant, canvas_size
-from jellyfish.model.engine import DetectorEngine
-from jellyfish.model.weights import load_weights
-from jellyfish.zoo.engine import ZooEngine
-from jellyfish.zoo.networks import NETWORKS, Zoo, open_zoo
+from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.slimmable.weights import load_weights
+from jellyfish.models.torchvision.engine import ZooEngine
+from jellyfish.models.torchvision.networks import NETWORKS, Zoo, open_zoo
 
 RESOLUTION = 320
 Engine = DetectorEngine | ZooEngine

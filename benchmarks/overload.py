@@ -31,11 +31,11 @@ from rich.console import Console
 from rich.table import Table
 
 from jellyfish.config import ServerConfig
-from jellyfish.dispatch.executor import TorchExecutor
+from jellyfish.devices.executor import TorchExecutor
+from jellyfish.devices.opening import parse_variant
 from jellyfish.media.jpeg import decode_jpeg
-from jellyfish.model.engine import DetectorEngine
-from jellyfish.model.weights import Weights, load_weights
-from jellyfish.modes.devices import parse_variant
+from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.slimmable.weights import Weights, load_weights
 from jellyfish.modes.serving import RunningServer, serving
 
 VIDEOS = Path(__file__).parent.parent / "videos"

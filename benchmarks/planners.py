@@ -28,10 +28,10 @@ from rich.console import Console
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
 from jellyfish.control.planners.best import BestPlanner
-from jellyfish.control.planners.bound import plan_bound
 from jellyfish.control.planners.exact import ExactPlanner
 from jellyfish.control.problem import Plan, Problem
-from jellyfish.modes.plan import Instance, InstanceClient, InstanceModels, answer, load_instances, problem_of
+from jellyfish.lab.studies.bound import plan_bound
+from jellyfish.lab.studies.what_if import Instance, InstanceClient, InstanceModels, answer, load_instances, problem_of
 
 FAMILIES = ("comfortable", "loaded", "narrow", "overload")
 SIZES = {"4x1": 0.3, "8x2": 0.3, "16x4": 0.3, "32x8": 0.1, "64x8": 0.3, "128x16": 0.3, "256x32": 0.45, "1000x64": 0.45}

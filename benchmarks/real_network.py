@@ -35,12 +35,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.namespaces import SERVER_ADDRESS, Network, why_not
+from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import CameraConfig
 from jellyfish.core import Outcome
 from jellyfish.link.synthetic import Wanted, make_trace, resolve_trace
 from jellyfish.link.trace import BandwidthTrace
-from jellyfish.media.source import VideoSource
-from jellyfish.model.weights import load_weights
+from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.modes.run import MeasuredRun, Setup
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.results.environment import machine, versions

@@ -30,24 +30,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from jellyfish.camera.sources.file import VideoSource
 from jellyfish.core import CLASSES, LabelledObject, Variant, canvas_size, fitted_size
+from jellyfish.edge.fusion.filters import Filter, Periodic, Transition
+from jellyfish.edge.fusion.requests import Requests
 from jellyfish.errors import InputError
-from jellyfish.fusion.filters import Filter, Periodic, Transition
-from jellyfish.fusion.requests import Requests
-from jellyfish.fusion.scores import ScoreFusion, softmax
-from jellyfish.fusion.similarity import Constant, Cosine, LocalScores, Similarity
-from jellyfish.fusion.siminet import LabelledScores, train_siminet
+from jellyfish.lab.score_fusion.scores import ScoreFusion, softmax
+from jellyfish.lab.score_fusion.similarity import Constant, Cosine, LocalScores, Similarity
+from jellyfish.lab.score_fusion.siminet import LabelledScores, train_siminet
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.synthetic import constant
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.media.resize import fit, letterbox
-from jellyfish.media.source import VideoSource
-from jellyfish.model.boxes import grid_points
-from jellyfish.model.detector import normalise
-from jellyfish.model.folding import fold_stem, fold_tail
-from jellyfish.model.precision import inference_dtype
-from jellyfish.model.sizes import SIZES
-from jellyfish.model.weights import load_weights
+from jellyfish.models.precision import inference_dtype
+from jellyfish.models.slimmable.boxes import grid_points
+from jellyfish.models.slimmable.detector import normalise
+from jellyfish.models.slimmable.folding import fold_stem, fold_tail
+from jellyfish.models.slimmable.sizes import SIZES
+from jellyfish.models.slimmable.weights import load_weights
 
 LOCAL, CLOUD = Variant(128, "w025e1"), Variant(448, "w100e2")
 STEPS_PER_S = 15.0

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from jellyfish.control.planners import make_planner
 from jellyfish.control.problem import Plan, Planner, Problem
-from jellyfish.modes.simulate import run_scenario
-from jellyfish.simulation.scenario import Clients, Device, Scenario
+from jellyfish.lab.simulation.scenario import Clients, Device, Scenario
+from jellyfish.lab.simulation.simulate import run_scenario
 
 SIZES = ((8, 1, 15.0, 60.0), (64, 4, 15.0, 10.0), (256, 8, 10.0, 4.0))
 

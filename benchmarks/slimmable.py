@@ -27,12 +27,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from jellyfish.core import canvas_size
-from jellyfish.model.detector import Neck, SlimmableDetector
-from jellyfish.model.folding import fold_stem, fold_tail
-from jellyfish.model.layers import FixedBlock, FoldedConv, SlimmableBlock
-from jellyfish.model.precision import inference_dtype
-from jellyfish.model.sizes import EXITS, LARGEST, SIZES, Size
-from jellyfish.model.weights import load_weights
+from jellyfish.models.precision import inference_dtype
+from jellyfish.models.slimmable.detector import Neck, SlimmableDetector
+from jellyfish.models.slimmable.folding import fold_stem, fold_tail
+from jellyfish.models.slimmable.layers import FixedBlock, FoldedConv, SlimmableBlock
+from jellyfish.models.slimmable.sizes import EXITS, LARGEST, SIZES, Size
+from jellyfish.models.slimmable.weights import load_weights
 
 BATCHES = (1, 4)
 SMALLEST = SIZES[0]

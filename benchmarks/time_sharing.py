@@ -41,13 +41,13 @@ from jellyfish.core import Variant
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.lanes import Lane, Way
 from jellyfish.dispatch.request import Answered, Dropped, Request
-from jellyfish.modes.plan import problem_of
+from jellyfish.lab.simulation.frames import NO_PICTURE
+from jellyfish.lab.simulation.scenario import Clients, Device, DeviceSlow, Host, Scenario
+from jellyfish.lab.simulation.simulate import run_scenario
+from jellyfish.lab.studies.what_if import problem_of
 from jellyfish.modes.run import START_PAUSE_S
-from jellyfish.modes.simulate import run_scenario
 from jellyfish.results.records import FrameRecord
 from jellyfish.results.summary import Summary
-from jellyfish.simulation.frames import NO_PICTURE
-from jellyfish.simulation.scenario import Clients, Device, DeviceSlow, Host, Scenario
 
 NO_HOST = Host(encode_ms=0.0, decode_ms=0.0)
 

@@ -24,12 +24,12 @@ import uvloop
 from aiohttp import web
 from numpy.typing import NDArray
 
-from jellyfish import wire
 from jellyfish.config import Limits
 from jellyfish.control.problem import DevicePlan, Plan
 from jellyfish.core import Detection, Variant
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.dispatcher import Dispatcher
-from jellyfish.profile.table import LatencyProfile, VariantLatency
+from jellyfish.protocol import wire
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
 

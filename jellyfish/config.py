@@ -86,7 +86,7 @@ DEFAULT_LOCAL = "w050e1-256"
 """What a device runs on each frame itself."""
 CLOUD_FILTERS = ("periodic", "transition", "gain")
 DEFAULT_FILTER = CLOUD_FILTERS[0]
-"""Which frames go to the cloud, see `jellyfish.fusion.filters` and `jellyfish.fusion.gain`."""
+"""Which frames go to the cloud, see `jellyfish.edge.fusion.filters` and `jellyfish.edge.fusion.gain`."""
 DEFAULT_PERIOD = 5
 """One frame in so many goes to the cloud (Clownfish, SEC 2020)."""
 

@@ -8,8 +8,8 @@ import pytest
 
 from jellyfish.config import Limits
 from jellyfish.control.loop import WindowRecord
-from jellyfish.dispatch.timed import TimedExecutor
 from jellyfish.errors import InputError, RunError
+from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.modes.assembly import Parts, assembled, policy
 from jellyfish.server.service import Service
 from tests.control.problems import in_place

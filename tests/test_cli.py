@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from jellyfish import cli
 from jellyfish.cli.running import guard
 from jellyfish.errors import InputError, ProtocolError, RunError
-from jellyfish.media.video import write_video
+from jellyfish.media.video_writer import write_video
 from tests.server.peer import PROFILE
 
 TEXT = Path(__file__)

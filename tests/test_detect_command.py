@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from jellyfish import cli
+from jellyfish.camera.sources.file import VideoSource
 from jellyfish.core import CLASSES
+from jellyfish.lab.street import StreetScene
 from jellyfish.media.picture import read_picture, write_picture
-from jellyfish.media.source import VideoSource
-from jellyfish.media.street import StreetScene
-from jellyfish.media.video import write_video
+from jellyfish.media.video_writer import write_video
 
 FRAMES = 10
 WIDTH, HEIGHT = 426, 239

@@ -23,11 +23,12 @@ import torch
 from click.testing import Result
 from typer.testing import CliRunner
 
-from jellyfish import cli, wire
+from jellyfish import cli
 from jellyfish.core import CLASSES, Outcome
-from jellyfish.model.sizes import SIZES, VARIANTS
-from jellyfish.model.weights import load_weights
-from jellyfish.profile.table import LatencyProfile, VariantLatency
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
+from jellyfish.models.slimmable.sizes import SIZES, VARIANTS
+from jellyfish.models.slimmable.weights import load_weights
+from jellyfish.protocol import wire
 from jellyfish.results.records import FrameRecord, RunInfo, WindowLine
 from tests.server.peer import JPEG, Peer
 

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from jellyfish import wire
 from jellyfish.config import Limits
 from jellyfish.core import Reason
 from jellyfish.dispatch.dispatcher import Dispatcher
-from jellyfish.dispatch.timed import TimedExecutor
+from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.media.jpeg import encode_jpeg
+from jellyfish.protocol import wire
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
 from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode, everyone_on

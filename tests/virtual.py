@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-from jellyfish.simulation.virtual_loop import VirtualLoop
+from jellyfish.lab.simulation.virtual_loop import VirtualLoop
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")

@@ -156,6 +156,6 @@ def device(
 
 
 def _run_devices(config: DevicesConfig) -> None:
-    from jellyfish.modes.device import run_devices
+    from jellyfish.modes.edge import run_devices
 
     run_on_uvloop(run_devices(config, console()))

@@ -23,7 +23,7 @@ def profile(
     zoo_weights: ZooWeights = None,
 ) -> None:
     """Measure how long a device takes for every variant and batch; saved for `serve` and `bench`."""
-    from jellyfish.modes.detectors import open_detectors
+    from jellyfish.models.families import open_detectors
     from jellyfish.modes.profile import profile as profile_mode
 
     def measure() -> None:
@@ -64,8 +64,8 @@ def train(
     """Train the slimmable detector on photographs and generated street scenes, measure every variant, and write weights
     and card. A run that was stopped goes on with `--resume` as if it had not been.
     """
-    from jellyfish.modes.train import train as train_mode
-    from jellyfish.training.config import TrainingConfig
+    from jellyfish.lab.training.config import TrainingConfig
+    from jellyfish.lab.training.train import train as train_mode
 
     guard(
         lambda: train_mode(
@@ -95,7 +95,7 @@ def evaluate(
     output: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
 ) -> None:
     """Measure what each variant finds in labelled images: AP50, AP50:95, and F1 at the score threshold that serves."""
-    from jellyfish.modes.evaluate import evaluate as evaluate_mode
+    from jellyfish.lab.training.evaluate_coco import evaluate as evaluate_mode
 
     guard(lambda: evaluate_mode(coco, images or coco.parent, weights, variant, limit, device, output, console()))
 

@@ -23,7 +23,7 @@ def video_make(
     duration: Annotated[float, typer.Option(min=0.5, help="Seconds.")] = 20.0,
 ) -> None:
     """Render street videos with exact labels beside them. Without options: the clips that ship, the same again."""
-    from jellyfish.modes.video import make
+    from jellyfish.lab.street.make import make
 
     guard(lambda: make(folder, name, layout, seed, duration, console()))
 
@@ -31,7 +31,7 @@ def video_make(
 @trace_app.command("list")
 def trace_list() -> None:
     """Name the traces that the program knows by itself."""
-    from jellyfish.modes.trace import show_known
+    from jellyfish.lab.studies.traces import show_known
 
     guard(lambda: show_known(console()))
 
@@ -43,7 +43,7 @@ def trace_show(
     plot: Annotated[Path | None, typer.Option(help="Also draw it: a PNG file to write.")] = None,
 ) -> None:
     """Print the statistics of a trace: duration, mean, percentiles, low seconds, outages."""
-    from jellyfish.modes.trace import show
+    from jellyfish.lab.studies.traces import show
 
     guard(lambda: show(trace, seed, plot, console()))
 
@@ -61,8 +61,8 @@ def trace_make(
     outage_every_s: Annotated[float | None, typer.Option(help="Mean time from one outage to the next.")] = None,
 ) -> None:
     """Make a trace like those measured on real links, or with other statistics than theirs."""
+    from jellyfish.lab.studies.traces import make
     from jellyfish.link.synthetic import Wanted
-    from jellyfish.modes.trace import make
 
     wanted = Wanted(mean_mbps, variation, autocorrelation, outage_s, outage_every_s)
     guard(lambda: make(kind, file, seed, duration, wanted, console()))

@@ -25,7 +25,7 @@ def simulate(
     results: Annotated[Path | None, typer.Option(help="Folder; `results/simulate-DATE` by default.")] = None,
 ) -> None:
     """Run a scenario in virtual time: the same server and cameras, simulated devices, links and faults."""
-    from jellyfish.modes import simulate as mode
+    from jellyfish.lab.simulation import simulate as mode
 
     if scenario is not None and chaos is None:
         guard(lambda: mode.simulate(scenario, results, seed, care, console()))
@@ -52,8 +52,8 @@ def reproduce(
     ),
 ) -> None:
     """Run a published evaluation again, in virtual time: each policy, ours and the limit, with figures of them."""
-    from jellyfish.modes.reproduce import published_matrix
-    from jellyfish.modes.reproduce import reproduce as reproduce_mode
+    from jellyfish.lab.reproduction.reproduce import published_matrix
+    from jellyfish.lab.reproduction.reproduce import reproduce as reproduce_mode
 
     counts = whole_numbers("--clients", clients, 128)
     slos_ms, rates = positive_numbers("--slo-ms", slo_ms, 60_000), positive_numbers("--fps", fps, 240)
@@ -86,6 +86,6 @@ def plan(
     json: Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")] = False,
 ) -> None:
     """Plan given clients on given devices, without running anything: what if there were more of them?"""
-    from jellyfish.modes.plan import plan as plan_mode
+    from jellyfish.lab.studies.what_if import plan as plan_mode
 
     guard(lambda: plan_mode(file, planner, time_budget_ms / 1000, json, console()))

@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 
 from jellyfish.control import care as careful
-from jellyfish.control.clock import ClockOffset
-from jellyfish.control.filters import ErrorBasedFilter, Ewma, HarmonicWindow, Spread
+from jellyfish.control.clock_offset import ClockOffset
 from jellyfish.control.frame_size import FrameSizeModel
 from jellyfish.control.problem import ClientDemand
+from jellyfish.control.smoothing import ErrorBasedFilter, Ewma, HarmonicWindow, Spread
 from jellyfish.core import Variant
 
 INITIAL_BANDWIDTH_BPS = 4e6

@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from jellyfish.control.filters import Ewma
+from jellyfish.control.smoothing import Ewma
 
 RATIO_RESOLUTIONS = (128.0, 256.0, 384.0, 512.0, 608.0)
 RAW_TO_JPEG = (4.8, 5.8, 6.8, 7.6, 8.1)

@@ -18,14 +18,14 @@ import numpy as np
 from jellyfish.control.care import batch_s
 from jellyfish.control.problem import DevicePlan, Share
 from jellyfish.core import Detection, Reason, Variant
+from jellyfish.devices.executor import Executor
+from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.devices.slowdown import SlowDown
 from jellyfish.dispatch.batcher import Batcher
-from jellyfish.dispatch.executor import Executor
 from jellyfish.dispatch.lanes import lane_of, make_lanes
 from jellyfish.dispatch.queue import FrameQueue
 from jellyfish.dispatch.request import Answered, Dropped, Request
-from jellyfish.dispatch.slowdown import SlowDown
 from jellyfish.errors import InputError
-from jellyfish.profile.table import LatencyProfile
 
 logger = logging.getLogger(__name__)
 QUEUE_CAPACITY = 64

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from jellyfish.control.problem import DevicePlan, Share
 from jellyfish.core import Variant
-from jellyfish.profile.table import LatencyProfile
+from jellyfish.devices.profile.table import LatencyProfile
 
 
 class Way(NamedTuple):

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
-from jellyfish.fusion.requests import Fate
-from jellyfish.model.matching import match
+from jellyfish.edge.fusion.requests import Fate
+from jellyfish.evaluation.matching import match
 from jellyfish.results.records import FrameRecord, milliseconds
 
 

@@ -1,7 +1,7 @@
 """A device's way to the large network: frames that are offered go there when there is room, answers come when they do.
 
-The async rim of `jellyfish.fusion.requests`. Nothing here ever makes the device wait: to offer and to take return at
-once, and a server that is slow, silent or gone only means that there is nothing to take.
+The async rim of `jellyfish.edge.fusion.requests`. Nothing here ever makes the device wait: to offer and to take return
+at once, and a server that is slow, silent or gone only means that there is nothing to take.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish import wire
-from jellyfish.client.camera import Encode, Offload, scaled_jpeg
-from jellyfish.client.sizing import PublishedSizer
-from jellyfish.client.stream import Stream
+from jellyfish.camera.camera import Encode, Offload, scaled_jpeg
+from jellyfish.camera.sizing import PublishedSizer
+from jellyfish.camera.stream import Stream
 from jellyfish.core import Detection
-from jellyfish.fusion.requests import MOST_OUTSTANDING, Fate, Requests
+from jellyfish.edge.fusion.requests import MOST_OUTSTANDING, Fate, Requests
 from jellyfish.link.shaper import Shaper
+from jellyfish.protocol import wire
 
 Image = NDArray[np.uint8]
 

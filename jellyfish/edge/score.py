@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jellyfish.core import Detection, LabelledObject
-from jellyfish.model.matching import Counts, match
+from jellyfish.evaluation.matching import Counts, match
 from jellyfish.results.fusion import FusionF1
 
 NOTHING = Counts(0, 0, 0)

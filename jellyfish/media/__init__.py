@@ -1,1 +1,1 @@
-"""Media: video files, procedural street scenes, JPEG, resizing. Knows nothing of networks or models."""
+"""Media: video files, labels, JPEG, resizing, drawing. Knows nothing of networks or models."""

@@ -18,11 +18,11 @@ from jellyfish.control.planners.client import ClientsChoice, asked_variants
 from jellyfish.control.planners.fixed import FixedPlanner, accept
 from jellyfish.control.problem import Plan, Planner, Problem
 from jellyfish.core import Variant
+from jellyfish.devices.executor import Executor
+from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
-from jellyfish.dispatch.executor import Executor
 from jellyfish.dispatch.queue import FrameQueue
-from jellyfish.profile.table import LatencyProfile
 from jellyfish.server.service import Accuracy, Service
 from jellyfish.server.session import Decode
 

@@ -14,25 +14,25 @@ from typing import Any
 import aiohttp
 from rich.console import Console
 
-from jellyfish.client.camera import GOODBYE_S
-from jellyfish.client.controllers import controller_named
-from jellyfish.client.steering import Steering
+from jellyfish.camera.camera import GOODBYE_S
+from jellyfish.camera.controllers import controller_named
+from jellyfish.camera.sources.file import VideoSource
+from jellyfish.camera.steering import Steering
 from jellyfish.config import BenchConfig, CameraConfig
 from jellyfish.core import Detection
 from jellyfish.errors import InputError
 from jellyfish.link.synthetic import resolve_trace
-from jellyfish.media.source import VideoSource
-from jellyfish.modes.detections import DetectionFile
-from jellyfish.modes.loop_lag import LoopLagProbe
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import MeasuredRun, Setup, run_info, running_beside
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
+from jellyfish.results.detections import DetectionFile
 from jellyfish.results.live import LiveDisplay, LiveTally
 from jellyfish.results.records import FrameRecord, RunInfo
 from jellyfish.results.summary import Summary
 from jellyfish.results.table import summary_table
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
+from jellyfish.server.loop_lag import LoopLagProbe
 
 LIVE_PERIOD_S = 0.25
 

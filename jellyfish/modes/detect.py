@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from jellyfish.camera.sources.file import VideoSource
 from jellyfish.core import CLASSES, Detection, Variant, canvas_size
+from jellyfish.devices.opening import parse_variant, torch_device
 from jellyfish.errors import InputError
 from jellyfish.media.draw import draw as drawn
 from jellyfish.media.picture import is_picture, read_picture, write_picture
 from jellyfish.media.resize import letterbox
-from jellyfish.media.source import VideoSource
-from jellyfish.media.video import write_video
-from jellyfish.model.engine import DetectorEngine
-from jellyfish.model.weights import load_weights
-from jellyfish.modes.detections import CocoResults
-from jellyfish.modes.devices import parse_variant, torch_device
+from jellyfish.media.video_writer import write_video
+from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.modes.progress import ProgressReport
+from jellyfish.results.detections import CocoResults
 
 _BATCH = 8
 _CRF = 23

@@ -5,13 +5,13 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.modes.detectors import Detectors, identity, make_engine
-from jellyfish.modes.devices import QUICK_PROFILE_S, hardware_name, profile_device, set_threads, torch_device
+from jellyfish.devices.opening import QUICK_PROFILE_S, hardware_name, profile_device, set_threads, torch_device
+from jellyfish.devices.process import tune_process
+from jellyfish.devices.profile.measure import Subject
+from jellyfish.devices.profile.store import profile_path
+from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.models.families import Detectors, identity, make_engine
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.tuning import tune_process
-from jellyfish.profile.measure import Subject
-from jellyfish.profile.store import profile_path
-from jellyfish.profile.table import LatencyProfile
 
 
 def profile(

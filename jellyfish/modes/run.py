@@ -18,11 +18,10 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from jellyfish import wire
-from jellyfish.client.camera import Camera, Encode, FrameSource, Offload, scaled_jpeg
-from jellyfish.client.ledger import Ledger
-from jellyfish.client.sizing import FrameSizer, Sizer
-from jellyfish.client.steering import Steering
+from jellyfish.camera.camera import Camera, Encode, FrameSource, Offload, scaled_jpeg
+from jellyfish.camera.ledger import Ledger
+from jellyfish.camera.sizing import FrameSizer, Sizer
+from jellyfish.camera.steering import Steering
 from jellyfish.config import CameraConfig
 from jellyfish.core import Detection
 from jellyfish.dispatch.dispatcher import Dispatcher
@@ -30,6 +29,7 @@ from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.modes.window_log import WindowLog
+from jellyfish.protocol import wire
 from jellyfish.results.environment import machine, versions
 from jellyfish.results.histogram import Percentiles
 from jellyfish.results.planning import DeviceFigures

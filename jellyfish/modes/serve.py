@@ -12,8 +12,8 @@ from rich.markup import escape
 
 from jellyfish.config import ServerConfig
 from jellyfish.control.loop import WindowRecord
+from jellyfish.devices.opening import Report
 from jellyfish.errors import RunError
-from jellyfish.modes.devices import Report
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.serving import serving
 from jellyfish.server.service import Service

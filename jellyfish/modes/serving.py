@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 
 from jellyfish.config import ServerConfig
 from jellyfish.core import RESOLUTIONS, Variant, fitted_size
+from jellyfish.devices.opening import Device, Report, load_remarks, open_devices, parse_variant, set_threads
+from jellyfish.devices.process import cores_divided, tune_process
+from jellyfish.devices.profile.pareto import pareto_front
+from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.request import Answered, Request
 from jellyfish.errors import InputError, RunError
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.media.resize import fit
+from jellyfish.models.families import Detectors, open_detectors
 from jellyfish.modes.assembly import OnWindow, Parts, assembled, policy
-from jellyfish.modes.detectors import Detectors, open_detectors
-from jellyfish.modes.devices import Device, Report, load_remarks, open_devices, parse_variant, set_threads
-from jellyfish.modes.tuning import cores_divided, tune_process
-from jellyfish.profile.pareto import pareto_front
-from jellyfish.profile.table import LatencyProfile
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
 from jellyfish.server.session import Decode

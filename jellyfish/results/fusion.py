@@ -38,7 +38,7 @@ class FusionFigures(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     kbps: float
     fates: dict[str, int]
-    """Of the frames that were offered, see `jellyfish.fusion.requests.Fate`."""
+    """Of the frames that were offered, see `jellyfish.edge.fusion.requests.Fate`."""
     lag_frames: Lag | None
     """Of the answers that were used."""
     cloud_ms: Percentiles | None

@@ -13,7 +13,7 @@ import msgspec
 
 from jellyfish.core import Outcome
 from jellyfish.errors import RunError
-from jellyfish.model.matching import Counts
+from jellyfish.evaluation.matching import Counts
 from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import DurationHistogram, Percentiles
 from jellyfish.results.planning import DeviceFigures, PlannerFigures

@@ -13,12 +13,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from jellyfish import wire
 from jellyfish.config import DEFAULT_CARE, Limits
 from jellyfish.control.problem import DeviceOption, Plan, Problem
 from jellyfish.core import Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import ProtocolError
+from jellyfish.protocol import wire
 from jellyfish.server.session import Decode, Send, Session
 
 DRAIN_S = 1.0

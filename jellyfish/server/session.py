@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish import wire
 from jellyfish.config import Limits
 from jellyfish.control.estimator import MARGIN_S, ClientEstimator
 from jellyfish.control.problem import ClientDemand
@@ -23,6 +22,7 @@ from jellyfish.core import Reason, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
+from jellyfish.protocol import wire
 from jellyfish.server.rate import RateLimit
 
 Decode = Callable[[bytes], Awaitable[NDArray[np.uint8]]]

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from jellyfish import wire
 from jellyfish.core import CLASSES
 from jellyfish.errors import ProtocolError
+from jellyfish.protocol import wire
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
 

@@ -14,13 +14,13 @@ from jellyfish.control.planners import best as best_module
 from jellyfish.control.planners import integer as integer_module
 from jellyfish.control.planners import linear as linear_module
 from jellyfish.control.planners.best import BestPlanner
-from jellyfish.control.planners.bound import plan_bound
 from jellyfish.control.planners.exact import ExactPlanner
 from jellyfish.control.planners.many import ManyClients
 from jellyfish.control.planners.priced_sets import PricedSets
 from jellyfish.control.planners.pricing import Pricing, rate_steps
 from jellyfish.control.planners.task import Task
 from jellyfish.control.problem import Plan, Problem
+from jellyfish.lab.studies.bound import plan_bound
 from tests.control.problems import best_by_trying_all, problem, problems, score
 from tests.control.test_planners import SAME, no_worse
 

@@ -16,11 +16,11 @@ from jellyfish.control import care
 from jellyfish.control.estimator import ClientEstimator
 from jellyfish.control.problem import DeviceOption, Problem
 from jellyfish.core import Variant
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.dispatcher import Dispatcher
-from jellyfish.dispatch.timed import TimedExecutor
-from jellyfish.modes.simulate import run_scenario
-from jellyfish.profile.table import LatencyProfile, VariantLatency
-from jellyfish.simulation.scenario import Clients, Device, Scenario
+from jellyfish.lab.simulation.scenario import Clients, Device, Scenario
+from jellyfish.lab.simulation.simulate import run_scenario
+from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from tests.control.problems import best_by_trying_all
 
 CARES = st.tuples(st.floats(0.0, 3.0), st.floats(0.0, 3.0)).map(sorted)

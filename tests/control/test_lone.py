@@ -14,10 +14,10 @@ from jellyfish.control.capacity import LONE_BUSY, lone, violations, worst_cases_
 from jellyfish.control.planners.shared import SharedPlanner
 from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
 from jellyfish.core import Outcome
-from jellyfish.modes.simulate import run_scenario
+from jellyfish.lab.simulation.model import load_model
+from jellyfish.lab.simulation.scenario import Clients, Device, Scenario
+from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.results.records import FrameRecord, WindowLine
-from jellyfish.simulation.model import load_model
-from jellyfish.simulation.scenario import Clients, Device, Scenario
 from tests.control.problems import problem, problems
 
 LATENCY_S = [[0.005, 0.006], [0.020, 0.024]]

@@ -7,8 +7,8 @@ import asyncio
 import numpy as np
 
 from jellyfish.core import Variant
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.request import Answered, Dropped, Request
-from jellyfish.profile.table import LatencyProfile, VariantLatency
 
 SMALL, LARGE = Variant(128, "w025"), Variant(448, "w100")
 IMAGE = np.zeros((9, 16, 3), dtype=np.uint8)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from jellyfish.control.problem import DevicePlan, Share
 from jellyfish.core import Reason, Variant
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.choice import Choice, Waiting, choose
 from jellyfish.dispatch.lanes import Lane, Way, lane_of, make_lanes
 from jellyfish.dispatch.request import Request
-from jellyfish.profile.table import LatencyProfile, VariantLatency
 from tests.dispatch.requests import IMAGE, unsettled
 
 VARIANTS = [Variant(128 + 64 * step, "w100") for step in range(4)]

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from jellyfish.control.problem import DevicePlan, Share
 from jellyfish.core import Detection, Reason, Variant
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
-from jellyfish.dispatch.timed import Disturbance, TimedExecutor
 from jellyfish.errors import InputError
-from jellyfish.profile.table import LatencyProfile, VariantLatency
+from jellyfish.lab.simulation.timed_executor import Disturbance, TimedExecutor
 from tests.dispatch.requests import IMAGE, LARGE, SMALL, profile
 from tests.virtual import virtual
 

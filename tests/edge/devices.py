@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from jellyfish.config import Limits
 from jellyfish.core import Detection, LabelledObject, Outcome, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
-from jellyfish.dispatch.timed import TimedExecutor
-from jellyfish.edge.device import Device, Parts, Terms
-from jellyfish.fusion.detections import DetectionFusion
-from jellyfish.fusion.filters import Filter, Periodic
+from jellyfish.edge.edge_device import Device, Parts, Terms
+from jellyfish.edge.fusion.detections import DetectionFusion
+from jellyfish.edge.fusion.filters import Filter, Periodic
+from jellyfish.lab.simulation.network import URL, MemoryConnector, listening
+from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.results.records import FrameRecord
 from jellyfish.server.service import Service
-from jellyfish.simulation.network import URL, MemoryConnector, listening
-from tests.client.cameras import PlainSource, inline
+from tests.camera.cameras import PlainSource, inline
 from tests.server.peer import LARGE, PROFILE, SMALL, NoAccuracy, decode, everyone_on, http
 
 LOCAL_S = 0.010

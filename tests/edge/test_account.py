@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.edge.account import FrameAccount, Served
+from jellyfish.edge.fusion.requests import Fate
 from jellyfish.edge.score import FusionScore
-from jellyfish.fusion.requests import Fate
 from jellyfish.results.fusion import FusionTally
 from jellyfish.results.records import FrameRecord
 

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from jellyfish.core import Outcome, Reason
-from jellyfish.fusion.filters import Periodic
+from jellyfish.edge.fusion.filters import Periodic
 from jellyfish.link.trace import BandwidthTrace
 from tests.edge.devices import LOCAL_S, Robot, SmallNetwork, cloud
 from tests.virtual import virtual

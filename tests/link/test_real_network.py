@@ -16,12 +16,12 @@ from benchmarks.namespaces import SMALLEST_BURST_BYTES, Network, why_not
 from benchmarks.real_network import PORT, Case, differences_ms, network_ms, run_pair
 from jellyfish.config import Limits
 from jellyfish.core import Outcome
-from jellyfish.dispatch.timed import TimedExecutor
+from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.link.synthetic import constant
-from jellyfish.media.video import write_video
+from jellyfish.media.video_writer import write_video
 from jellyfish.modes.assembly import Parts, assembled, policy
 from jellyfish.server.app import create_app
-from tests.client.cameras import inline
+from tests.camera.cameras import inline
 from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode
 
 SECONDS, FPS, SLO_MS = 4.0, 5.0, 1000.0

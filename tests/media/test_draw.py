@@ -13,7 +13,7 @@ from jellyfish.core import CLASSES, Detection
 from jellyfish.errors import InputError
 from jellyfish.media.draw import COLOURS, draw
 from jellyfish.media.picture import is_picture, read_picture, write_picture
-from jellyfish.media.video import write_video
+from jellyfish.media.video_writer import write_video
 
 GREY: NDArray[np.uint8] = np.full((180, 320, 3), 128, np.uint8)
 

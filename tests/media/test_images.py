@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from jellyfish.errors import ImageError
+from jellyfish.lab.street import StreetScene
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.media.resize import PADDING, fit, letterbox
-from jellyfish.media.street import StreetScene
 
 PICTURE = StreetScene(1, 320, 180).frame(0)[0]
 JPEG = encode_jpeg(PICTURE)

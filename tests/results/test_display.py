@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from jellyfish.core import Outcome, Reason
-from jellyfish.model.matching import Counts
+from jellyfish.evaluation.matching import Counts
 from jellyfish.results.live import LiveDisplay, LiveNumbers, LiveTally, live_view, plain_line
 from jellyfish.results.summary import RunSummary, Summary
 from jellyfish.results.table import percent, summary_table

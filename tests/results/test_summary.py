@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from jellyfish.core import Outcome, Reason
 from jellyfish.errors import RunError
-from jellyfish.model.matching import Counts
+from jellyfish.evaluation.matching import Counts
 from jellyfish.results.planning import DeviceFigures, PlannerTally
 from jellyfish.results.records import FrameRecord, WindowLine, WindowPlan
 from jellyfish.results.summary import RunSummary, Summary

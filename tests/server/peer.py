@@ -11,16 +11,16 @@ import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish import wire
 from jellyfish.config import Limits
 from jellyfish.control.problem import DevicePlan, Plan
 from jellyfish.core import Variant
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.dispatcher import Dispatcher
-from jellyfish.dispatch.timed import Disturbance, TimedExecutor
+from jellyfish.lab.simulation.network import URL, MemoryConnector, listening
+from jellyfish.lab.simulation.timed_executor import Disturbance, TimedExecutor
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
-from jellyfish.profile.table import LatencyProfile, VariantLatency
+from jellyfish.protocol import wire
 from jellyfish.server.service import Service
-from jellyfish.simulation.network import URL, MemoryConnector, listening
 
 SMALL, LARGE = Variant(128, "w025"), Variant(448, "w100")
 PROFILE = LatencyProfile(

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from jellyfish import wire
 from jellyfish.config import CLIENTS_CHOOSE, Limits
-from jellyfish.dispatch.timed import TimedExecutor
+from jellyfish.lab.simulation.network import listening
+from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.modes.assembly import Parts, assembled, policy
-from jellyfish.simulation.network import listening
+from jellyfish.protocol import wire
 from tests.control.problems import in_place
 from tests.server.peer import JPEG, LARGE, PROFILE, SMALL, NoAccuracy, Peer, connected, decode, running, welcomed
 from tests.virtual import virtual

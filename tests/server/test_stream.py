@@ -10,10 +10,10 @@ import zlib
 import aiohttp
 import pytest
 
-from jellyfish import wire
 from jellyfish.config import Limits
 from jellyfish.control.problem import DevicePlan, Plan, Share
 from jellyfish.core import Reason
+from jellyfish.protocol import wire
 from tests.server.peer import (
     JPEG,
     LARGE,

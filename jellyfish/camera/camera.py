@@ -1,0 +1,226 @@
+"""One emulated camera: frames paced by capture time, sent over a shaped link, answered or accounted for.
+
+Two coroutines: one captures whatever happens, one sends the newest frame whenever the stream is open and the window
+allows. All decisions are the ledger's and the sizer's; here is only their order in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import aiohttp
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.camera.controllers.controller import Controller, OnTheWay
+from jellyfish.camera.ledger import Captured, Ledger
+from jellyfish.camera.sizing import FrameSizer, Sizer
+from jellyfish.camera.steering import Steering, feedback
+from jellyfish.camera.stream import Stream
+from jellyfish.core import LabelledObject, Reason, fitted_size
+from jellyfish.link.shaper import Shaper
+from jellyfish.media.jpeg import encode_jpeg
+from jellyfish.media.resize import fit
+from jellyfish.protocol import wire
+
+_ResultT = TypeVar("_ResultT")
+GOODBYE_S = 1.0
+"""Longest wait for what is still due when a run ends, beyond the SLO."""
+
+Encode = Callable[[NDArray[np.uint8], int], bytes]
+"""(image, resolution) -> the bytes of a frame."""
+
+
+def scaled_jpeg(image: NDArray[np.uint8], resolution: int) -> bytes:
+    """The frame at `resolution` as a JPEG of quality 90."""
+    width, height = fitted_size(image.shape[1], image.shape[0], resolution)
+    return encode_jpeg(fit(image, width, height))
+
+
+class FrameSource(Protocol):
+    """Where frames come from; called from a worker thread, with times that do not fall."""
+
+    @property
+    def labels(self) -> Sequence[Sequence[LabelledObject]] | None:
+        """What is truly in each frame, by frame index; None when nobody knows."""
+        ...
+
+    def frame_at(self, time_s: float) -> tuple[int, NDArray[np.uint8]]:
+        """(frame index, RGB image) shown `time_s` after the start."""
+        ...
+
+
+class Offload(Protocol):
+    """Runs a function off the event loop."""
+
+    def __call__(self, function: Callable[..., _ResultT], *arguments: Any) -> Awaitable[_ResultT]:
+        """The function's result."""
+        ...
+
+
+class Camera:
+    """One client. `run` once; afterwards `farewell` holds the server's own account, if it could give one."""
+
+    def __init__(
+        self,
+        hello: wire.Hello,
+        source: FrameSource,
+        ledger: Ledger,
+        uplink: Shaper,
+        downlink: Shaper,
+        offload: Offload,
+        encode: Encode = scaled_jpeg,
+        clock: Callable[[float], float] = lambda now: now,
+        steering: Steering | None = None,
+        sizer: FrameSizer | None = None,
+    ) -> None:
+        """`clock` turns the event loop's time into the camera's own, which is what it tells the server.
+
+        Without `steering` the camera follows the server's plan, and without `sizer` it backs off from it by a `Sizer`.
+        """
+        self.hello = hello
+        self._source, self._ledger, self._offload = source, ledger, offload
+        self._encode, self._clock = encode, clock
+        self._stream = Stream(self, hello, uplink, downlink, clock)
+        self._sizer = sizer or Sizer(hello.fps, hello.slo_ms / 1000)
+        self._steering, self._uplink = steering, uplink
+        self._controller: Controller | None = None
+        self._arrived: set[int] = set()
+        self._wake = asyncio.Event()
+        self._next_probe_s = float("-inf")
+
+    @property
+    def plan(self) -> wire.PlanMessage | None:
+        """The server's newest; None while the stream is not open."""
+        return self._stream.plan
+
+    @property
+    def farewell(self) -> wire.Farewell | None:
+        """The server's own account; None while it has given none."""
+        return self._stream.farewell
+
+    @property
+    def refusal(self) -> str | None:
+        """What the server last said when it ended the stream; None when it never did."""
+        return self._stream.refusal
+
+    async def run(self, http: aiohttp.ClientSession, url: str, start_s: float, end_s: float) -> None:
+        """Capture from `start_s` to `end_s` (loop time), then wait for what is open and say goodbye."""
+        connected = False
+        try:
+            async with asyncio.TaskGroup() as tasks:  # so that a failure of either ends both at once
+                streaming = tasks.create_task(self._stream.run(http, url))
+                await self._capture(start_s, end_s)
+                await self._say_goodbye()
+                connected = self.plan is not None
+                streaming.cancel()
+        finally:
+            self._ledger.finish(connected)
+
+    # --- capture -----------------------------------------------------------------------------------------
+
+    async def _capture(self, start_s: float, end_s: float) -> None:
+        """One frame every 1/fps, decoded ahead of its time; a slow decoder does not move the schedule."""
+        loop = asyncio.get_running_loop()
+        for number in itertools.count():
+            elapsed_s = number / self.hello.fps
+            captured_s = start_s + elapsed_s
+            if captured_s >= end_s:
+                return
+            index, image = await self._offload(self._source.frame_at, elapsed_s)
+            await asyncio.sleep(captured_s - loop.time())
+            labels = self._source.labels
+            self._ledger.captured(Captured(number, captured_s, image, None if labels is None else labels[index]))
+            if self.plan is None:
+                self._ledger.take()
+                self._ledger.skip(Reason.DISCONNECTED)
+            self._wake.set()
+
+    async def _say_goodbye(self) -> None:
+        """Wait for the answers that are still due, then close the stream in order."""
+        patience_s = self.hello.slo_ms / 1000 + GOODBYE_S
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while not self._ledger.settled and self.plan is not None:
+                    self._wake.clear()
+                    await self._wake.wait()
+        await self._stream.say_goodbye(patience_s)
+
+    # --- what the stream hands in ------------------------------------------------------------------------
+
+    async def talk(self) -> None:
+        """Send the newest frame whenever the window has room for one."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while (plan := self.plan) is not None and (frame := self._ledger.take()) is not None:
+                await self._send_frame(frame, plan)
+
+    def welcomed(self, welcome: wire.Welcome) -> None:
+        """Learn how many frames may be unanswered, and which sizes there are."""
+        self._ledger.welcomed(welcome.max_in_flight)
+        self._sizer.ladder = welcome.resolutions
+        if self._steering is not None:
+            self._controller = self._steering.controller(self.hello, welcome, self._uplink)
+
+    def planned(self, plan: wire.PlanMessage) -> None:
+        """See whether this plan lets a frame go that the one before did not."""
+        self._wake.set()
+
+    def arrived(self, arrival: wire.Arrived, now: float) -> None:
+        """The frame has left the link: learn how fast that was."""
+        for sent in self._ledger.unanswered:
+            if sent.captured.frame == arrival.frame:
+                self._arrived.add(arrival.frame)
+                self._sizer.arrived(arrival.bandwidth_kbps * 1000, now - sent.sent_s - arrival.uplink_ms / 1000)
+
+    def answered(self, result: wire.Result, now: float) -> None:
+        """Close the frame's account, and learn from it for the next one."""
+        self._arrived.discard(result.frame)
+        sent = self._ledger.answered(now, result)
+        if sent is None:
+            return
+        if self._controller is None:
+            self._sizer.answered(result.bandwidth_kbps * 1000, now - sent.sent_s - result.uplink_ms / 1000)
+        else:
+            self._controller.answered(now, feedback(sent, result, now))
+        self._wake.set()
+
+    def disconnected(self) -> None:
+        """Give up the frames that were open."""
+        self._arrived.clear()
+        self._ledger.disconnected()
+        self._wake.set()
+
+    async def _send_frame(self, frame: Captured, plan: wire.PlanMessage) -> None:
+        """Send the frame taken up, or skip it for a reason."""
+        loop = asyncio.get_running_loop()
+        if not plan.mapped:
+            if loop.time() < self._next_probe_s:
+                self._ledger.skip(Reason.PAUSED)
+                return
+            self._next_probe_s = loop.time() + plan.probe_interval_ms / 1000
+        resolution = self._choose(loop.time(), frame.captured_s, plan)
+        if resolution is None:
+            self._ledger.skip(Reason.STALE)
+            return
+        jpeg = await self._offload(self._encode, frame.image, resolution)
+        now = loop.time()
+        times = (self._clock(frame.captured_s), self._clock(now))
+        message = wire.encode(wire.Frame(frame.frame, resolution, *times, jpeg))
+        self._ledger.sent(now, resolution, len(message))
+        (self._controller or self._sizer).sent(now, resolution, len(message))
+        await self._stream.send(message)
+
+    def _choose(self, now: float, captured_s: float, plan: wire.PlanMessage) -> int | None:
+        """The resolution to send a frame at, by the controller or by the plan; None to leave it out."""
+        unanswered = self._ledger.unanswered
+        if self._controller is not None:
+            on_the_way = [OnTheWay(sent.sent_s, sent.size_bytes) for sent in unanswered]
+            return self._controller.choose(now, captured_s, on_the_way)
+        on_link = [(sent.sent_s, sent.size_bytes) for sent in unanswered if sent.captured.frame not in self._arrived]
+        return self._sizer.choose(now, plan.resolution, captured_s, on_link)

@@ -1,0 +1,1 @@
+"""What runs networks: devices, how long they take, and the thread that a batch runs on."""

@@ -1,0 +1,139 @@
+"""A device as the dispatcher sees it: a batch of images in, detections out, one batch at a time.
+
+Knows nothing of queues, deadlines or clients. Torch stays behind the `Engine` protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.core import Detection, Variant, canvas_size
+from jellyfish.media.resize import Letterboxed, letterbox
+
+Image = NDArray[np.uint8]
+"""RGB [height, width, 3]."""
+Progress = Callable[[int, int], None]
+"""Told (steps done, steps in all)."""
+Ready = Callable[[Variant], Variant]
+"""What can run now in place of a variant."""
+
+
+class Engine(Protocol):
+    """What runs the network: `jellyfish.models.slimmable.engine.DetectorEngine`."""
+
+    def detect(self, canvases: NDArray[np.uint8], variant: Variant, /) -> list[list[Detection]]:
+        """Detections of each canvas of [n, canvas height, canvas width, 3], sides normalised to the canvas."""
+        ...
+
+
+@runtime_checkable
+class MixingEngine(Engine, Protocol):
+    """An engine whose networks share a first stage."""
+
+    def detect_mixed(self, canvases: NDArray[np.uint8], variants: Sequence[Variant], /) -> list[list[Detection]]:
+        """As `detect`, each canvas at its own variant, all of one resolution."""
+        ...
+
+
+class Executor(Protocol):
+    """A device, real or simulated. The seam at which tests and simulations put theirs."""
+
+    def ready(self, variant: Variant) -> Variant:
+        """What to run now in place of `variant`: itself, unless its network has yet to be loaded. Returns at once."""
+        ...
+
+    async def run(self, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
+        """Detections of each image, sides normalised to the image. May raise anything: the device failed."""
+        ...
+
+    async def run_mixed(self, variants: Sequence[Variant], images: Sequence[Image]) -> list[list[Detection]]:
+        """As `run`, each image at its own variant, all of one resolution."""
+        ...
+
+    async def warm(self, variants: Sequence[Variant], max_batch: int, progress: Progress | None = None) -> None:
+        """Run every variant at every batch size once, so that no client's frame pays for the first time."""
+        ...
+
+    def close(self) -> None:
+        """Give the device back, after the running batch."""
+        ...
+
+
+def detect_images(engine: Engine, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
+    """Detections of each image, sides normalised to the image (0..1). The code path that serves and is profiled.
+
+    `images`: at least one, each RGB [height, width, 3] of any size; scaled to fit the variant's canvas. What the
+    engine finds in the padding alone is left out.
+    """
+    fitted, canvases = _canvases(variant.resolution, images)
+    found = engine.detect(canvases, variant)
+    return [box.on_frame(detections) for box, detections in zip(fitted, found, strict=True)]
+
+
+def detect_mixed(engine: MixingEngine, variants: Sequence[Variant], images: Sequence[Image]) -> list[list[Detection]]:
+    """As `detect_images`, each image at its own variant, all of one resolution, through a first stage they share."""
+    fitted, canvases = _canvases(variants[0].resolution, images)
+    found = engine.detect_mixed(canvases, variants)
+    return [box.on_frame(detections) for box, detections in zip(fitted, found, strict=True)]
+
+
+def _canvases(resolution: int, images: Sequence[Image]) -> tuple[list[Letterboxed], NDArray[np.uint8]]:
+    fitted = [letterbox(image, *canvas_size(resolution)) for image in images]
+    return fitted, np.stack([box.canvas for box in fitted])
+
+
+def _stay_on(cores: frozenset[int] | None) -> None:
+    """Keep the calling thread, and those it starts, on `cores`."""
+    if cores is not None:
+        os.sched_setaffinity(0, cores)
+
+
+class TorchExecutor:
+    """An engine on a worker thread of its own, so that the event loop goes on while the device computes."""
+
+    def __init__(
+        self, engine: Engine, device: str, cores: frozenset[int] | None = None, ready: Ready | None = None
+    ) -> None:
+        """`cores`: the processors that the worker runs on; None leaves it to the system.
+
+        `ready`: of engines that load networks while others run; None where every variant can run at once.
+        """
+        self._engine, self._ready = engine, ready
+        self._worker = ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix=f"device-{device}", initializer=_stay_on, initargs=(cores,)
+        )
+
+    def ready(self, variant: Variant) -> Variant:
+        """See `Executor.ready`."""
+        return variant if self._ready is None else self._ready(variant)
+
+    async def run(self, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
+        """See `Executor.run`."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, detect_images, self._engine, variant, images)
+
+    async def run_mixed(self, variants: Sequence[Variant], images: Sequence[Image]) -> list[list[Detection]]:
+        """See `Executor.run_mixed`. Profiles say where mixing pays, and do so of engines alone that can."""
+        assert isinstance(self._engine, MixingEngine)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, detect_mixed, self._engine, variants, images)
+
+    async def warm(self, variants: Sequence[Variant], max_batch: int, progress: Progress | None = None) -> None:
+        """See `Executor.warm`."""
+        steps = [(variant, batch) for variant in variants for batch in range(1, max_batch + 1)]
+        for done, (variant, batch) in enumerate(steps, start=1):
+            image = np.zeros((*canvas_size(variant.resolution), 3), dtype=np.uint8)
+            await self.run(variant, [image] * batch)
+            if progress is not None:
+                progress(done, len(steps))
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self._worker.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,116 @@
+"""Measuring a device: how long every variant takes at every batch size, images in to detections out.
+
+Shapes are run in turns, round after round, so that a moment in which the machine does something else falls on all of
+them alike instead of bending the table; twice each time, of which the second run counts. Knows nothing of torch or of
+engines: what is timed is the function that serves, handed in by the caller.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from jellyfish.core import Variant, fitted_size
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
+
+Detect = Callable[[Variant, Sequence[NDArray[np.uint8]]], object]
+"""Runs a batch of RGB images and returns when the detections are there."""
+Progress = Callable[[int, int], None]
+"""Told (steps done, steps in all)."""
+Floats = NDArray[np.float64]
+Shape = tuple[Variant, int]
+"""A variant and a batch size."""
+
+WARM_ROUNDS, THOROUGH_ROUNDS = 3, 30
+LEAST_ROUNDS = 2
+QUICK_BATCHES = (1, 2, 4, 8)
+ENOUGH_SAMPLES = 100
+"""From so many samples on, a variant's own spread is used; below, that of all variants together."""
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What is measured, in the words of `LatencyProfile`."""
+
+    device: str
+    hardware: str
+    weights: str
+
+
+def measure_profile(
+    detect: Detect,
+    subject: Subject,
+    variants: Sequence[Variant],
+    max_batch: int,
+    budget_s: float | None = None,
+    progress: Progress = lambda done, total: None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> LatencyProfile:
+    """Latency of every variant in batches of 1 to `max_batch`.
+
+    Thorough without a budget: every batch size, 30 rounds after 3 to warm up. With `budget_s`, batches of 1, 2, 4, 8
+    and the largest, as many rounds as the time allows (2 at the least, after 1 to warm up, so a slow device may take
+    longer), and a straight line through the medians: with few samples it is nearer to the truth than they are.
+    p99 is p50 times the 99th percentile of sample / median. Images are noise in 16:9 at the variant's resolution.
+    """
+    quick = budget_s is not None
+    batches = sorted({*(b for b in QUICK_BATCHES if b < max_batch), max_batch}) if quick else range(1, max_batch + 1)
+    shapes = [(variant, batch) for variant in variants for batch in batches]
+    rounds = _timed_rounds(detect, shapes, budget_s, progress, clock)
+    samples = np.array(rounds).reshape(len(rounds), len(variants), len(batches))
+    medians = np.median(samples, axis=0)
+    spread = _spread(samples / medians)
+    rows = []
+    for number, variant in enumerate(variants):
+        p50 = _line(batches, medians[number], max_batch) if quick else np.maximum.accumulate(medians[number])
+        rows.append(VariantLatency(variant, tuple(p50.tolist()), tuple((p50 * spread[number]).tolist())))
+    return LatencyProfile(subject.device, subject.hardware, subject.weights, tuple(rows))
+
+
+def _timed_rounds(
+    detect: Detect, shapes: Sequence[Shape], budget_s: float | None, progress: Progress, clock: Callable[[], float]
+) -> list[list[float]]:
+    """Seconds of every shape, round by round, without the rounds that warm up."""
+    images = {variant: _images(variant, max(batch for _, batch in shapes)) for variant, _ in shapes}
+    warm = WARM_ROUNDS if budget_s is None else 1
+    begin = clock()
+    rounds: list[list[float]] = []
+    while len(rounds) < warm + THOROUGH_ROUNDS:
+        enough = len(rounds) >= warm + LEAST_ROUNDS
+        if budget_s is not None and enough and (clock() - begin) * (1 + 1 / len(rounds)) > budget_s:
+            break
+        rounds.append([])
+        for variant, batch in shapes:
+            detect(variant, images[variant][:batch])  # as in service, where the same variant ran just before
+            start = clock()
+            detect(variant, images[variant][:batch])
+            rounds[-1].append(clock() - start)
+            if budget_s is None:
+                progress((len(rounds) - 1) * len(shapes) + len(rounds[-1]), (warm + THOROUGH_ROUNDS) * len(shapes))
+            else:
+                progress(min(round(1000 * (clock() - begin) / budget_s), 1000), 1000)
+    return rounds[warm:]
+
+
+def _images(variant: Variant, count: int) -> list[NDArray[np.uint8]]:
+    width, height = fitted_size(1920, 1080, variant.resolution)
+    return list(np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8))
+
+
+def _spread(ratios: Floats) -> Floats:
+    """99th percentile of sample / median per variant; `ratios`: [rounds, variants, batches]."""
+    rounds, variants, batches = ratios.shape
+    if rounds * batches < ENOUGH_SAMPLES:
+        return np.full(variants, max(1.0, np.percentile(ratios, 99)))
+    return np.maximum(1.0, np.percentile(ratios, 99, axis=(0, 2)))
+
+
+def _line(batches: Sequence[int], medians: Floats, max_batch: int) -> Floats:
+    """Latency of 1 to `max_batch` as fixed + each x batch, neither below 0, by least squares of the relative error."""
+    terms = np.stack([np.ones(len(batches)), np.array(batches, dtype=np.float64)], axis=1)
+    (fixed, each), _ = nnls(terms / medians[:, None], np.ones(len(batches)))
+    return np.asarray(fixed + each * np.arange(1, max_batch + 1))

@@ -1,0 +1,75 @@
+"""Profiles as JSON files, one per device, hardware and weights, in the user's cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+
+import msgspec
+import platformdirs
+
+from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+_SCHEMA = 2
+
+
+def default_folder() -> Path:
+    """Where profiles are kept unless the user names another folder."""
+    return Path(platformdirs.user_cache_dir("jellyfish")) / "profiles"
+
+
+def profile_path(device: str, hardware: str, weights: str, folder: Path | None = None) -> Path:
+    """The file of the profile of `weights` on `device` of `hardware`. It need not exist."""
+    key = hashlib.sha256(hardware.encode()).hexdigest()[:8]
+    return (folder or default_folder()) / f"{device.replace(':', '-')}-{key}-{weights[:12]}.json"
+
+
+def save_profile(profile: LatencyProfile, folder: Path | None = None) -> Path:
+    """Write `profile` where `find_profile` finds it, in one step; returns the path. InputError if it cannot."""
+    path = profile_path(profile.device, profile.hardware, profile.weights, folder)
+    partial = path.with_suffix(".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(profile)) + b"\n")
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"the profile {path} cannot be saved ({error.strerror}); set XDG_CACHE_HOME to another folder"
+        ) from error
+    return path
+
+
+def load_profile(path: Path) -> LatencyProfile:
+    """The profile in the file. InputError if there is none that this version can use."""
+    try:
+        profile = msgspec.json.decode(path.read_bytes(), type=LatencyProfile)
+    except OSError as error:
+        raise InputError(f"profile {path} cannot be read ({error.strerror}); measure one first") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, InputError) as error:
+        raise InputError(f"{path} is not a latency profile ({error}); measure it again") from error
+    if profile.schema != _SCHEMA:
+        raise InputError(f"profile {path} has schema {profile.schema}, this version reads {_SCHEMA}; measure it again")
+    return profile
+
+
+def find_profile(
+    device: str, hardware: str, weights: str, folder: Path | None = None, max_batch: int = 1
+) -> LatencyProfile | None:
+    """The saved profile of exactly this device, hardware and weights, with batches of up to `max_batch` at least.
+
+    None if it must be measured: there is none such, or its file is broken.
+    """
+    path = profile_path(device, hardware, weights, folder)
+    if not path.exists():
+        return None
+    try:
+        profile = load_profile(path)
+    except InputError as error:
+        logger.warning("ignored: %s", error)
+        return None
+    same = (profile.device, profile.hardware, profile.weights) == (device, hardware, weights)
+    return profile if same and profile.max_batch >= max_batch else None

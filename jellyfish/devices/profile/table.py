@@ -1,0 +1,59 @@
+"""What a device needs for a batch: the measured latency of every variant at every batch size. Pure; no torch.
+
+The table is measured by `jellyfish.devices.profile.measure` with the code path that serves, or loaded from a file.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from jellyfish.core import Variant
+from jellyfish.errors import InputError
+
+
+class VariantLatency(msgspec.Struct, frozen=True):
+    """Latency of one variant, in seconds; index 0 is a batch of one."""
+
+    variant: Variant
+    p50_s: tuple[float, ...]
+    p99_s: tuple[float, ...]
+
+
+class LatencyProfile(msgspec.Struct, frozen=True):
+    """Latencies of all variants on one device. Every variant has the same number of batch sizes."""
+
+    device: str
+    """`cpu` or `cuda:N`."""
+    hardware: str
+    """What the device is, in words, e.g. the processor's name and the number of threads used."""
+    weights: str
+    """Checksum of the weights the profile was measured with."""
+    latencies: tuple[VariantLatency, ...]
+    mixes: tuple[int, ...] = ()
+    """Resolutions at which frames of several networks run quicker as one batch than as one for each."""
+    schema: int = 2
+
+    def __post_init__(self) -> None:
+        lengths = {len(entry.p50_s) for entry in self.latencies} | {len(entry.p99_s) for entry in self.latencies}
+        if len(lengths) != 1 or 0 in lengths:
+            raise InputError("profile: every variant needs the same number (at least one) of p50_s and p99_s entries")
+        values = [seconds for entry in self.latencies for seconds in (*entry.p50_s, *entry.p99_s)]
+        if not all(0 < seconds < float("inf") for seconds in values):
+            raise InputError("profile: every latency must be a positive number of seconds")
+
+    @property
+    def max_batch(self) -> int:
+        """Largest batch size in the table."""
+        return len(self.latencies[0].p50_s)
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The variants in the table, in its order."""
+        return tuple(entry.variant for entry in self.latencies)
+
+    def of(self, variant: Variant) -> VariantLatency:
+        """The entry of `variant`; KeyError if the device was not profiled with it."""
+        for entry in self.latencies:
+            if entry.variant == variant:
+                return entry
+        raise KeyError(variant.name)

@@ -1,0 +1,1 @@
+"""How good answers are: detections against what is truly there. Pure."""

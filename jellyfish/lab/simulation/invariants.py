@@ -1,0 +1,94 @@
+"""What must hold after every run, whatever went wrong in it. Pure: records and what is left, in; breaches, out.
+
+That every captured frame has one outcome, and that client and server agree on it, is checked by the run itself.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from jellyfish.core import Outcome
+from jellyfish.lab.simulation.scenario import AnyFault, PlannerError, PlannerSlow, Scenario
+from jellyfish.results.records import FrameRecord
+
+RESUME_S = 1.0
+"""Service is back this long after a fault's end."""
+CALM_AFTER_S = 1.6
+"""Then nothing of a fault is left: bandwidth estimates remember one second, and half a second later one is planned."""
+CALM_MISS_RATE = 0.03
+"""Most frames that a client may miss while nothing is wrong with it."""
+
+
+class Remains(msgspec.Struct, frozen=True):
+    """What the server is left with after the run."""
+
+    clients: tuple[str, ...]
+    queued: int
+    queue_capacity: int
+    open_frames: int
+
+
+def breaches(scenario: Scenario, records: Iterable[FrameRecord], remains: Remains) -> list[str]:
+    """One sentence for each invariant that does not hold."""
+    frames: dict[str, list[FrameRecord]] = defaultdict(list)
+    for record in records:
+        frames[record.client].append(record)
+    found = _left_over(scenario, remains)
+    for client in scenario.client_names():
+        troubles = [fault for fault in scenario.faults if _concerns(fault, client)]
+        if troubles:  # a planner in trouble harms nobody by itself, but it does not help either
+            troubles += [fault for fault in scenario.faults if isinstance(fault, PlannerError | PlannerSlow)]
+        found += _not_resumed(client, frames[client], troubles, scenario)
+        found += _missed_in_calm(client, frames[client], troubles)
+    return found
+
+
+def _concerns(fault: AnyFault, client: str) -> bool:
+    """A fault of another client, or a stranger, is none of this client's business."""
+    named = getattr(fault, "client", None)
+    shared = hasattr(fault, "device")
+    return named == client or shared
+
+
+def _left_over(scenario: Scenario, remains: Remains) -> list[str]:
+    found = []
+    if stayed := sorted(set(remains.clients) & set(scenario.client_names())):
+        found.append(f"the server still has sessions of {', '.join(stayed)}, which said goodbye")
+    if remains.queued > remains.queue_capacity:
+        found.append(f"{remains.queued} requests are queued where {remains.queue_capacity} may be")
+    if remains.open_frames:
+        found.append(f"{remains.open_frames} frames of the server have no outcome")
+    return found
+
+
+def _not_resumed(
+    client: str, frames: Sequence[FrameRecord], troubles: Sequence[AnyFault], scenario: Scenario
+) -> list[str]:
+    """Faults after whose end no frame was answered on time soon enough (another fault under way is an excuse)."""
+    found = []
+    for fault in troubles:
+        until_s = fault.end_s + RESUME_S
+        excused = any(other.at_s < until_s and other.end_s > fault.end_s for other in troubles if other is not fault)
+        served = any(
+            record.outcome is Outcome.ON_TIME and fault.end_s <= record.captured_s <= until_s for record in frames
+        )
+        if not served and not excused and until_s < scenario.duration_s:
+            found.append(f"{client}: no frame on time within {RESUME_S:g} s of the end ({fault.end_s:g} s) of {fault}")
+    return found
+
+
+def _missed_in_calm(client: str, frames: Sequence[FrameRecord], troubles: Sequence[AnyFault]) -> list[str]:
+    """Too many misses while nothing is wrong with this client, whatever is wrong with others."""
+
+    def troubled(record: FrameRecord) -> bool:
+        slo_s, at_s = record.slo_ms / 1000, record.captured_s
+        return any(fault.at_s - slo_s <= at_s <= fault.end_s + CALM_AFTER_S for fault in troubles)
+
+    calm = [record for record in frames if not troubled(record)]
+    missed = sum(record.outcome is not Outcome.ON_TIME for record in calm)
+    if missed > max(1.0, CALM_MISS_RATE * len(calm)):
+        return [f"{client}: {missed} of {len(calm)} frames missed while nothing was wrong with it"]
+    return []

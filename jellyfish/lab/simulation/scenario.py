@@ -1,0 +1,229 @@
+"""Scenario files: what is simulated, in TOML. Parsing and checking only; docs/scenarios.md is the prose."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, MOST_CARE
+from jellyfish.errors import InputError
+from jellyfish.protocol.wire import NAME_PATTERN
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=NAME_PATTERN)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+
+
+class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A device. `model`: `gpu` or `cpu`, which ship, or a model file."""
+
+    name: Name
+    model: str = "gpu"
+
+
+class Clients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`count` cameras alike, called `name-0`, `name-1`, ... With `spread_s` they join one after the other."""
+
+    name: Name
+    count: Count = 1
+    fps: Annotated[float, msgspec.Meta(gt=0, le=240)] = 15.0
+    slo_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)] = 100.0
+    trace: str = "wifi"
+    delay_ms: Seconds = 5.0
+    frame_size: Annotated[float, msgspec.Meta(gt=0, le=100)] | None = None
+    """Size of the frames as a multiple of the reference curve; None draws one for each camera."""
+    join_s: Seconds = 0.0
+    leave_s: Seconds = 1e6
+    spread_s: Seconds = 0.0
+    trace_shift_s: Seconds = 0.0
+    """Each camera finds the trace so much further on than the one before."""
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Something goes wrong at `at_s`, in seconds of the run."""
+
+    at_s: Seconds
+
+    @property
+    def end_s(self) -> float:
+        """When it is over."""
+        return self.at_s + getattr(self, "for_s", 0.0)
+
+
+class LinkDown(Fault, frozen=True, tag="link_down"):
+    """The uplink of `client` carries nothing."""
+
+    client: str
+    for_s: Positive
+
+
+class Cut(Fault, frozen=True, tag="cut"):
+    """The connection of `client` is cut, in the middle of whatever is on it."""
+
+    client: str
+
+
+class ClockJump(Fault, frozen=True, tag="clock_jump"):
+    """The clock of `client` jumps by `by_s` seconds."""
+
+    client: str
+    by_s: Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+
+
+class ClockDrift(Fault, frozen=True, tag="clock_drift"):
+    """From `at_s` on the clock of `client` runs fast by `ppm` parts per million."""
+
+    client: str
+    ppm: Annotated[float, msgspec.Meta(ge=-1e5, le=1e5)]
+
+
+class DeviceSlow(Fault, frozen=True, tag="device_slow"):
+    """`device` takes `factor` times as long."""
+
+    device: str
+    for_s: Positive
+    factor: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 5.0
+
+
+class DeviceHang(Fault, frozen=True, tag="device_hang"):
+    """A batch that `device` begins in this time is not done before its end."""
+
+    device: str
+    for_s: Positive
+
+
+class DeviceError(Fault, frozen=True, tag="device_error"):
+    """Every batch that `device` begins in this time fails."""
+
+    device: str
+    for_s: Positive
+
+
+class PlannerError(Fault, frozen=True, tag="planner_error"):
+    """The planner raises."""
+
+    for_s: Positive
+
+
+class PlannerSlow(Fault, frozen=True, tag="planner_slow"):
+    """The planner takes `takes_s` for each plan."""
+
+    for_s: Positive
+    takes_s: Positive = 5.0
+
+    @property
+    def end_s(self) -> float:
+        """When the last plan that was begun in this time is there."""
+        return self.at_s + self.for_s + self.takes_s
+
+
+class Garbage(Fault, frozen=True, tag="garbage"):
+    """A stranger connects again and again and sends bytes that are no message."""
+
+    for_s: Positive
+
+
+class Flood(Fault, frozen=True, tag="flood"):
+    """A stranger sends 500 frames a second and does not care for the answers' pace."""
+
+    for_s: Positive
+
+
+class Deaf(Fault, frozen=True, tag="deaf"):
+    """A stranger sends frames and never reads an answer."""
+
+    for_s: Positive
+
+
+class Vanish(Fault, frozen=True, tag="vanish"):
+    """A stranger says hello, sends a frame, and is never heard of again; its connection stays open."""
+
+    for_s: Positive
+
+
+AnyFault = (
+    LinkDown
+    | Cut
+    | ClockJump
+    | ClockDrift
+    | DeviceSlow
+    | DeviceHang
+    | DeviceError
+    | PlannerError
+    | PlannerSlow
+    | Garbage
+    | Flood
+    | Deaf
+    | Vanish
+)
+
+
+class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a frame costs beside the device: scaling and encoding on the client, decoding on the server."""
+
+    encode_ms: Seconds = 2.0
+    decode_ms: Seconds = 1.0
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One simulated run."""
+
+    title: str
+    duration_s: Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+    devices: Annotated[tuple[Device, ...], msgspec.Meta(min_length=1)]
+    clients: Annotated[tuple[Clients, ...], msgspec.Meta(min_length=1)]
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    planner: str = DEFAULT_PLANNER
+    controller: str | None = None
+    """With one, clients steer themselves and nothing is planned for them."""
+    actuation: bool = True
+    """Whether batches may run with another variant than the planned one."""
+    dispatch: Literal["deadline", "lazy"] = "deadline"
+    """Who decides what a device runs next: our batcher, or the published dispatch (`lab.simulation.lazy_queue`)."""
+    back_off: Literal["timely", "published"] = "timely"
+    """How cameras step down between plans: ours, or as published."""
+    foresight: bool = False
+    """Whether planner and cameras know the uplinks' future, to see what could be had (`.simulation.foresight`)."""
+    window_ms: Annotated[float, msgspec.Meta(ge=50, le=60_000)] = 500.0
+    care: Annotated[float, msgspec.Meta(ge=0, le=MOST_CARE)] = DEFAULT_CARE
+    max_batch: Count = 8
+    host: Host = Host()
+    faults: tuple[AnyFault, ...] = ()
+
+    def client_names(self) -> tuple[str, ...]:
+        """Every camera's name."""
+        return tuple(f"{group.name}-{number}" for group in self.clients for number in range(group.count))
+
+
+def load_scenario(path: Path) -> Scenario:
+    """The scenario in a TOML file; InputError that says what is wrong with it."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"scenario {path} cannot be read: {error.strerror}") from error
+    try:
+        scenario = msgspec.toml.decode(text, type=Scenario)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a scenario: {error}; see docs/scenarios.md") from error
+    check(scenario, str(path))
+    return scenario
+
+
+def check(scenario: Scenario, where: str) -> None:
+    """InputError for names that are used twice or that nothing has."""
+    names, devices = scenario.client_names(), [device.name for device in scenario.devices]
+    for what, given in (("clients", names), ("devices", devices)):
+        twice = [name for name, count in Counter(given).items() if count > 1]
+        if twice:
+            raise InputError(f"{where}: two {what} are called {twice[0]}; give each a name of its own")
+    for fault in scenario.faults:
+        kind = str(type(fault).__struct_config__.tag)
+        client, device = getattr(fault, "client", None), getattr(fault, "device", None)
+        if client is not None and client not in names:
+            raise InputError(f"{where}: fault {kind} is for client {client!r}; there are {', '.join(names[:8])}, ...")
+        if device is not None and device not in devices:
+            raise InputError(f"{where}: fault {kind} is for device {device!r}; there are {', '.join(devices)}")

@@ -1,0 +1,323 @@
+"""`jellyfish simulate`: the server, cameras and control loop of `bench`, in virtual time with simulated devices."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from jellyfish.camera.controllers import controller_named
+from jellyfish.camera.sizing import FrameSizer, PublishedSizer, Sizer
+from jellyfish.camera.steering import Steering
+from jellyfish.config import CLIENTS_CHOOSE, CameraConfig, Limits
+from jellyfish.control.capacity import violations
+from jellyfish.control.planners import make_planner
+from jellyfish.control.planners.fixed import accept
+from jellyfish.control.problem import Plan, Planner, Problem
+from jellyfish.devices.executor import Executor
+from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.dispatch.batcher import Batcher
+from jellyfish.dispatch.dispatcher import QUEUE_CAPACITY
+from jellyfish.errors import InputError, RunError
+from jellyfish.lab.simulation.chaos import chaos
+from jellyfish.lab.simulation.faults import UnreliablePlanner, camera_clock, device_disturbance
+from jellyfish.lab.simulation.foresight import ForesightPlanner, ForesightSizer
+from jellyfish.lab.simulation.frames import NO_PICTURE, FrameWeights, NoPictures
+from jellyfish.lab.simulation.invariants import Remains, breaches
+from jellyfish.lab.simulation.lazy_queue import LazyQueue
+from jellyfish.lab.simulation.links import CameraLink, camera_links
+from jellyfish.lab.simulation.model import load_model
+from jellyfish.lab.simulation.network import URL, MemoryConnector, listening
+from jellyfish.lab.simulation.scenario import Clients, Cut, PlannerSlow, Scenario, load_scenario
+from jellyfish.lab.simulation.strangers import misbehave
+from jellyfish.lab.simulation.timed_executor import TimedExecutor
+from jellyfish.lab.simulation.virtual_loop import VirtualLoop
+from jellyfish.modes.assembly import Parts, Policy, assembled, clients_choose
+from jellyfish.modes.progress import ProgressReport
+from jellyfish.modes.run import START_PAUSE_S, ExpectedF1, MeasuredRun, Setup, run_info
+from jellyfish.modes.window_log import WindowLog
+from jellyfish.protocol import wire
+from jellyfish.results.records import FrameRecord, RunInfo
+from jellyfish.results.summary import Summary
+from jellyfish.results.table import summary_table
+from jellyfish.results.writer import ResultWriter, default_folder, require_empty
+from jellyfish.server.service import Service
+
+GRACE_S = 0.5
+"""Virtual time after the last farewell in which the server's side winds up."""
+PROGRESS_PERIOD_S = 1.0
+
+OnService = Callable[[Service], None]
+"""Given the service when everything is over, for checks on what it is left with."""
+
+
+def simulate(path: Path, folder: Path | None, seed: int | None, care: float | None, console: Console) -> None:
+    """Run the scenario in the file, with another seed or care if given, and show what came of it."""
+    scenario = load_scenario(path)
+    instead = {key: value for key, value in (("seed", seed), ("care", care)) if value is not None}
+    scenario = msgspec.structs.replace(scenario, **instead)
+    folder = folder or default_folder("simulate", datetime.now().astimezone())
+    require_empty(folder)
+    with ProgressReport(console) as progress:
+        summary, remarks = run_scenario(scenario, folder, lambda done, total: progress(scenario.title, done, total))
+    console.print(summary_table(summary, folder))
+    console.print("\n".join(remarks), highlight=False, markup=False)
+
+
+def simulate_chaos(seed: int, folder: Path | None, console: Console) -> None:
+    """Run the random scenario of `seed` and check what must hold after every run; RunError when it does not."""
+    folder = folder or default_folder(f"chaos-{seed}", datetime.now().astimezone())
+    require_empty(folder)
+    scenario = chaos(seed)
+    console.print(msgspec.json.format(msgspec.json.encode(scenario.faults)).decode(), highlight=False, markup=False)
+    if found := chaos_breaches(scenario, folder):
+        raise RunError("; ".join(found))
+    console.print(f"All invariants hold. Everything else is in {folder}", soft_wrap=True, markup=False)
+
+
+def chaos_breaches(scenario: Scenario, folder: Path) -> list[str]:
+    """Simulate `scenario` into `folder`; the invariants that did not hold."""
+    remains: list[Remains] = []
+    try:
+        run_scenario(scenario, folder, on_service=lambda service: remains.append(_remains(service)))
+    except RunError as error:
+        return [str(error)]
+    return breaches(scenario, _frames(folder), remains[0])
+
+
+def simulated_frames(scenario: Scenario) -> list[FrameRecord]:
+    """Simulate `scenario` and keep nothing but its frames."""
+    with tempfile.TemporaryDirectory() as folder:
+        run_scenario(scenario, Path(folder) / "run")
+        return _frames(Path(folder) / "run")
+
+
+def _frames(folder: Path) -> list[FrameRecord]:
+    decoder = msgspec.json.Decoder(FrameRecord)
+    return [decoder.decode(line) for line in (folder / "frames.jsonl").read_bytes().splitlines()]
+
+
+def _remains(service: Service) -> Remains:
+    return Remains(
+        clients=tuple(service.sessions),
+        queued=max(dispatcher.queued for dispatcher in service.dispatchers.values()),
+        queue_capacity=QUEUE_CAPACITY,
+        open_frames=sum(session.account.open for session in service.sessions.values()),
+    )
+
+
+def run_scenario(
+    scenario: Scenario,
+    folder: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    on_service: OnService = lambda service: None,
+    planner: Planner | None = None,
+) -> tuple[Summary, list[str]]:
+    """Simulate `scenario` and write its result files into `folder`; the summary, and what else is worth a word.
+
+    `planner`: one of your own, instead of the one that the scenario names.
+    The same scenario gives the same frames, byte for byte. Raises InputError for what cannot be simulated, and
+    RunError when the frames do not add up.
+    """
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(_Simulation(scenario, planner).run(folder, progress, on_service))
+
+
+class _Simulation:
+    """One run, on the virtual clock of the loop that it is made on."""
+
+    def __init__(self, scenario: Scenario, planner: Planner | None) -> None:
+        self._scenario = scenario
+        self._make = None if scenario.controller is None else controller_named(scenario.controller)
+        self._planner = planner or make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf)
+        self._models = {device.name: load_model(device.model) for device in scenario.devices}
+        self._variants = next(iter(self._models.values())).variants
+        if any(model.variants != self._variants for model in self._models.values()):
+            raise InputError("all devices of a scenario must have the same variants; choose models that fit together")
+        self._links = camera_links(scenario)
+        if scenario.foresight:
+            groups = [group for group in scenario.clients for _ in range(group.count)]
+            slos_s = dict(zip(self._links, (group.slo_ms / 1000 for group in groups), strict=True))
+            fixed_s = (scenario.host.encode_ms + scenario.host.decode_ms) / 1000
+            window_s = scenario.window_ms / 1000
+            self._planner = ForesightPlanner(self._planner, self._links, slos_s, fixed_s, window_s, self._run_s)
+        self._connectors: dict[str, MemoryConnector] = {}
+        self._start_s = START_PAUSE_S
+
+    async def run(
+        self, folder: Path, progress: Callable[[int, int], None], on_service: OnService
+    ) -> tuple[Summary, list[str]]:
+        scenario, loop = self._scenario, asyncio.get_running_loop()
+        windows = WindowLog(scenario.planner if scenario.controller is None else CLIENTS_CHOOSE)
+        async with contextlib.AsyncExitStack() as stack:
+            writer = stack.enter_context(ResultWriter(folder, self._info()))
+            service = await stack.enter_async_context(assembled(self._parts(), windows))
+            await stack.enter_async_context(listening(service))
+            self._start_s = loop.time() + START_PAUSE_S
+            setups = [setup for group in scenario.clients for setup in self._setups(group)]
+            offload = _taking(scenario.host.encode_ms / 1000)
+            run = MeasuredRun(
+                setups, scenario.duration_s, scenario.seed, writer, windows, offload, expected_f1=self._expected_f1()
+            )
+            async with asyncio.TaskGroup() as beside:
+                tasks = [beside.create_task(task) for task in self._beside(progress)]
+                await run.go(self._http(stack), URL)
+                for task in tasks:
+                    task.cancel()
+            await asyncio.sleep(GRACE_S)
+            on_service(service)
+            return run.finish(service.dispatchers.values()), run.remarks()
+
+    # --- what stands in for the real things --------------------------------------------------------------
+
+    def _parts(self) -> Parts:
+        scenario, faults = self._scenario, self._scenario.faults
+        devices: list[tuple[Executor, LatencyProfile]] = []
+        for name, model in self._models.items():
+            profile = msgspec.structs.replace(model.profile, device=name)
+            disturbance = device_disturbance(profile, faults, name, f"{scenario.seed}/{name}", self._run_s)
+            devices.append((TimedExecutor(profile, disturbance), profile))
+        return Parts(
+            devices=devices,
+            variants=self._variants,
+            accuracy=next(iter(self._models.values())),
+            max_batch=min(scenario.max_batch, *(profile.max_batch for _, profile in devices)),
+            decode=_decoding(scenario.host.decode_ms / 1000),
+            offload=self._plan_offload,
+            policy=self._policy(),
+            limits=Limits(clients=max(128, 2 * len(scenario.client_names()))),
+            actuation=scenario.actuation,
+            queue=LazyQueue if scenario.dispatch == "lazy" else Batcher,
+        )
+
+    def _policy(self) -> Policy:
+        window_s = self._scenario.window_ms / 1000
+        if self._make is not None:
+            return clients_choose(window_s)
+        planner = UnreliablePlanner(self._planner, self._scenario.faults, self._run_s)
+        check = accept if self._scenario.foresight else violations  # its plans fit the truth, not the estimates
+        return Policy(planner, check, window_s, self._scenario.care)
+
+    def _run_s(self) -> float:
+        """Seconds of the run."""
+        return asyncio.get_running_loop().time() - self._start_s
+
+    async def _plan_offload(
+        self, function: Callable[[Problem, Plan | None], Plan], problem: Problem, running: Plan | None
+    ) -> Plan:
+        for fault in self._scenario.faults:
+            if isinstance(fault, PlannerSlow) and fault.at_s <= self._run_s() < fault.at_s + fault.for_s:
+                await asyncio.sleep(fault.takes_s)
+        return function(problem, running)
+
+    def _setups(self, group: Clients) -> list[Setup]:
+        """The cameras of one group."""
+        return [self._setup(group, number) for number in range(group.count)]
+
+    def _setup(self, group: Clients, number: int) -> Setup:
+        scenario, name = self._scenario, f"{group.name}-{number}"
+        link = self._links[name]
+        join_s = group.join_s + group.spread_s * number / group.count
+        config = CameraConfig(
+            name, Path(), group.fps, group.slo_ms / 1000, group.trace, link.delay_s, link.seed,
+            join_s=join_s, leave_s=group.leave_s,
+        )  # fmt: skip
+        clock = camera_clock(scenario.faults, name, self._start_s)
+        frames = link.frames()
+        steering = None if self._make is None else Steering(self._make, _message_bytes(frames))
+        return Setup(config, NoPictures(), link.trace, frames, clock, steering, self._sizers(link, frames))
+
+    def _sizers(self, link: CameraLink, frames: FrameWeights) -> Callable[[float, float], FrameSizer]:
+        """Frame rate, SLO -> how one camera steps down between plans."""
+        if isinstance(self._planner, ForesightPlanner):
+            foresight, encode_s = self._planner, self._scenario.host.encode_ms / 1000
+            return lambda fps, slo_s: ForesightSizer(link, frames, foresight, self._start_s, encode_s)
+        return PublishedSizer if self._scenario.back_off == "published" else Sizer
+
+    def _http(self, stack: contextlib.AsyncExitStack) -> Callable[[str], aiohttp.ClientSession]:
+        """Each camera's own connections, so that they can be cut."""
+
+        def session(name: str) -> aiohttp.ClientSession:
+            self._connectors[name] = MemoryConnector()
+            http = aiohttp.ClientSession(connector=self._connectors[name])
+            stack.push_async_callback(http.close)
+            return http
+
+        return session
+
+    def _expected_f1(self) -> ExpectedF1:
+        """A frame that was sent smaller than its variant's resolution counts as run at what it was sent at.
+
+        Where the model lacks the network at that resolution, it counts as run at the next smaller one, or, without
+        any, as run with the least accurate variant.
+        """
+        model = next(iter(self._models.values()))
+        named = {variant.name: variant for variant in self._variants}
+
+        def expected_f1(name: str, resolution: int) -> float:
+            ran = named[name]
+            limit = min(ran.resolution, resolution)
+            fitting = [each for each in self._variants if each.network == ran.network and each.resolution <= limit]
+            return model.accuracy(max(fitting)) if fitting else min(model.f1)
+
+        return expected_f1
+
+    # --- what happens beside the cameras -----------------------------------------------------------------
+
+    def _beside(self, progress: Callable[[int, int], None]) -> Sequence[Any]:
+        faults = self._scenario.faults
+        cuts = [self._cut(fault) for fault in faults if isinstance(fault, Cut)]
+        strangers = [
+            misbehave(fault, f"stranger-{number}", self._start_s, self._scenario.seed + number)
+            for number, fault in enumerate(faults)
+        ]
+        return [self._tell(progress), *cuts, *strangers]
+
+    async def _tell(self, progress: Callable[[int, int], None]) -> None:
+        total = round(self._scenario.duration_s)
+        for second in range(total + 1):
+            progress(second, total)
+            await asyncio.sleep(PROGRESS_PERIOD_S)
+
+    async def _cut(self, fault: Cut) -> None:
+        await asyncio.sleep(self._start_s + fault.at_s - asyncio.get_running_loop().time())
+        self._connectors[fault.client].cut()
+
+    def _info(self) -> RunInfo:
+        origins = "; ".join(sorted({model.origin for model in self._models.values()}))
+        started = datetime.now().astimezone()
+        return run_info("simulate", started, self._scenario.seed, self._scenario, list(self._models), origins)
+
+
+def _taking(seconds: float) -> Callable[..., Awaitable[Any]]:
+    """An offload whose encoding takes `seconds` of virtual time; all else takes none."""
+
+    async def offload(function: Callable[..., Any], *arguments: Any) -> Any:
+        if isinstance(function, FrameWeights):
+            await asyncio.sleep(seconds)
+        return function(*arguments)
+
+    return offload
+
+
+def _message_bytes(frames: FrameWeights) -> Callable[[int], int]:
+    return lambda resolution: frames.weight(resolution) + wire.FRAME_OVERHEAD_BYTES
+
+
+def _decoding(seconds: float) -> Callable[[bytes], Awaitable[NDArray[np.uint8]]]:
+    async def decode(jpeg: bytes) -> NDArray[np.uint8]:
+        await asyncio.sleep(seconds)
+        return NO_PICTURE
+
+    return decode

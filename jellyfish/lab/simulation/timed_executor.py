@@ -1,0 +1,51 @@
+"""The simulated device: takes the profiled time and finds nothing. Deterministic; no torch, no threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.core import Detection, Variant
+from jellyfish.devices.profile.table import LatencyProfile
+
+Disturbance = Callable[[Variant, int], float]
+"""(variant, batch) -> factor on the profiled time of this batch; may raise, then the batch fails."""
+
+
+class TimedExecutor:
+    """An `Executor` that sleeps for the median time of its profile, on whatever clock the event loop has."""
+
+    def __init__(self, profile: LatencyProfile, disturbance: Disturbance | None = None) -> None:
+        self._profile, self._disturbance = profile, disturbance
+
+    def ready(self, variant: Variant) -> Variant:
+        """The variant itself: nothing has to be loaded."""
+        return variant
+
+    async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+        """No detections for each image, after the profiled time; raises what the disturbance raises."""
+        await asyncio.sleep(self._seconds(variant, len(images)))
+        return [[] for _ in images]
+
+    async def run_mixed(
+        self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]]
+    ) -> list[list[Detection]]:
+        """As `run`; takes as long as one batch for each variant, which is what is planned with."""
+        await asyncio.sleep(sum(self._seconds(variant, size) for variant, size in Counter(variants).items()))
+        return [[] for _ in images]
+
+    def _seconds(self, variant: Variant, batch: int) -> float:
+        factor = 1.0 if self._disturbance is None else self._disturbance(variant, batch)
+        return factor * self._profile.of(variant).p50_s[batch - 1]
+
+    async def warm(
+        self, variants: Sequence[Variant], max_batch: int, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Nothing to warm."""
+
+    def close(self) -> None:
+        """Nothing to close."""

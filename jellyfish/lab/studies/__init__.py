@@ -1,0 +1,1 @@
+"""Studies without a run: plans for given instances, bounds, traces."""

@@ -1,0 +1,152 @@
+"""What each variant finds in sets of labelled frames, seen through the same resize and JPEG as in service."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.core import Detection, LabelledObject, Variant, canvas_size, fitted_size
+from jellyfish.errors import InputError
+from jellyfish.evaluation.average_precision import AveragePrecision, Found, GroundTruth
+from jellyfish.evaluation.matching import Judged, joined, judge
+from jellyfish.lab.street import StreetScene
+from jellyfish.lab.training.augment import Image, LabelledFrame, through_jpeg
+from jellyfish.lab.training.data import Frames
+from jellyfish.media.resize import Letterboxed, fit, letterbox
+from jellyfish.models.slimmable.weights import Evaluation, VariantAccuracy, VariantEvaluation
+
+IOU_THRESHOLD = 0.5
+THRESHOLDS: tuple[float, ...] = tuple(round(0.10 + 0.025 * i, 3) for i in range(25))
+"""Score thresholds among which the one that serves is looked for."""
+
+_FLOOR = 0.01
+"""Least score of a detection that counts for average precision."""
+_JPEG_QUALITY = 90
+_BATCH = 8
+
+
+class Detector(Protocol):
+    """What can be evaluated: a `DetectorEngine`, or anything that answers as one."""
+
+    def detect(
+        self, canvases: NDArray[np.uint8], variant: Variant, score_threshold: float | None = None
+    ) -> list[list[Detection]]:
+        """Objects in each canvas that score at least the threshold."""
+
+
+class FrameSet(NamedTuple):
+    """Labelled frames to evaluate on, and what reports call them."""
+
+    name: str
+    frames: Iterable[LabelledFrame]
+
+
+class Findings(NamedTuple):
+    """What one variant found in a set: its figures at any score threshold."""
+
+    precision: AveragePrecision
+    judged: Judged
+
+
+class Examined(NamedTuple):
+    """What every variant found in a set."""
+
+    name: str
+    images: int
+    findings: Mapping[Variant, Findings]
+
+
+def scene_frames(seeds: range, frames_per_scene: int, spacing: int = 30) -> Iterator[LabelledFrame]:
+    """Frames of generated scenes, `spacing` frames apart."""
+    for seed in seeds:
+        scene = StreetScene(seed)
+        for number in range(frames_per_scene):
+            yield scene.frame(number * spacing)
+
+
+def spread(frames: Frames, most: int | None = None) -> Iterator[LabelledFrame]:
+    """All frames, or `most` of them spread evenly over all, decoded one at a time."""
+    count = len(frames) if most is None else min(most, len(frames))
+    return (frames[number * len(frames) // count] for number in range(count))
+
+
+def examine(
+    detector: Detector,
+    subject: FrameSet,
+    variants: Sequence[Variant],
+    advance: Callable[[int], None] = lambda done: None,
+) -> Examined:
+    """Run each variant over a set. Frames are read once; `advance` is told how many are done.
+
+    Raises InputError for a set without a single object to ask for: it would tell nothing.
+    """
+    objects, done = [], 0
+    found: dict[Variant, list[Found]] = {variant: [] for variant in variants}
+    judged: dict[Variant, list[Judged]] = {variant: [] for variant in variants}
+    frames = iter(subject.frames)
+    while some := list(itertools.islice(frames, _BATCH)):
+        for variant, answers in _answers(detector, [image for image, _ in some], variants):
+            found[variant] += [_rows(answer) for answer in answers]
+            judged[variant] += [_judge(answer, there) for answer, (_, there) in zip(answers, some, strict=True)]
+        objects += [there for _, there in some]
+        advance(done := done + len(some))
+    if all(thing.ignore for there in objects for thing in there):
+        raise InputError(f"the {done} images of {subject.name} have no labelled objects: nothing can be measured")
+    truth = GroundTruth(objects)
+    findings = {v: Findings(truth.average_precision(found.pop(v)), joined(judged[v])) for v in variants}
+    return Examined(subject.name, done, findings)
+
+
+def serving(examined: Sequence[Examined], variants: Sequence[Variant]) -> tuple[VariantAccuracy, ...]:
+    """Per variant the score threshold of `THRESHOLDS` with the best mean F1 over the sets, and that mean."""
+    return tuple(_best(variant, [part.findings[variant].judged for part in examined]) for variant in variants)
+
+
+def evaluation(examined: Examined, thresholds: Mapping[Variant, float]) -> Evaluation:
+    """The figures of a set at each variant's score threshold."""
+    lines = (_line(v, findings, thresholds[v]) for v, findings in examined.findings.items())
+    return Evaluation(examined.name, examined.images, IOU_THRESHOLD, tuple(lines))
+
+
+def served(image: Image, resolution: int) -> Letterboxed:
+    """The canvas the detector gets in service: fitted to the resolution, JPEG, decoded, letterboxed."""
+    size = fitted_size(image.shape[1], image.shape[0], resolution)
+    return letterbox(through_jpeg(fit(image, *size), _JPEG_QUALITY), *canvas_size(resolution))
+
+
+def _answers(
+    detector: Detector, images: Sequence[Image], variants: Sequence[Variant]
+) -> Iterator[tuple[Variant, list[list[Detection]]]]:
+    """What each variant finds in each image; images are prepared once per resolution."""
+    for resolution, group in itertools.groupby(variants, key=lambda variant: variant.resolution):
+        boxes = [served(image, resolution) for image in images]
+        canvases = np.stack([box.canvas for box in boxes])
+        for variant in group:
+            answers = detector.detect(canvases, variant, _FLOOR)
+            yield variant, [box.on_frame(answer) for box, answer in zip(boxes, answers, strict=True)]
+
+
+def _rows(answer: Sequence[Detection]) -> Found:
+    rows = [(d.label, d.score, d.left, d.top, d.right, d.bottom) for d in answer]
+    return np.array(rows, dtype=np.float64).reshape(-1, 6)
+
+
+def _judge(answer: Sequence[Detection], objects: Sequence[LabelledObject]) -> Judged:
+    return judge([d for d in answer if d.score >= min(THRESHOLDS)], objects, IOU_THRESHOLD)
+
+
+def _best(variant: Variant, judged: Sequence[Judged]) -> VariantAccuracy:
+    """The threshold where the mean F1 is best; of equals the lowest."""
+    means = {t: sum(part.counts(t).f1 for part in judged) / len(judged) for t in THRESHOLDS}
+    threshold = max(means, key=lambda t: means[t])
+    return VariantAccuracy(variant.resolution, variant.network, threshold, round(means[threshold], 4))
+
+
+def _line(variant: Variant, findings: Findings, threshold: float) -> VariantEvaluation:
+    counts = findings.judged.counts(threshold)
+    figures = (*findings.precision, counts.f1, counts.precision, counts.recall)
+    return VariantEvaluation(variant.resolution, variant.network, threshold, *(round(figure, 4) for figure in figures))

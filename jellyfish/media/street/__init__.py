@@ -1,5 +1,0 @@
-"""Procedural street scenes with exact labels."""
-
-from jellyfish.media.street.scene import StreetScene, random_street_frame
-
-__all__ = ["StreetScene", "random_street_frame"]

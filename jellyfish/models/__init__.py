@@ -1,0 +1,1 @@
+"""Models a device can run, a folder per family."""

@@ -1,0 +1,63 @@
+"""Folding: from the slimmable training form to plain networks for inference, one stem and a tail per size.
+
+Batch norm of a trained network is a fixed scale and shift per channel, which the convolution before
+it can carry in its weights and bias. A folded network costs what a network built at that size costs.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from jellyfish.models.slimmable.detector import SlimmableDetector, Stem, Tail
+from jellyfish.models.slimmable.layers import FixedConv, FoldedConv, PredictionConv, SlimmableConv
+from jellyfish.models.slimmable.sizes import LARGEST, Size
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def fold_stem(detector: SlimmableDetector) -> Stem:
+    """The first stage for inference. Shares no memory with `detector`."""
+    return _folded_copy(detector.stem, LARGEST)
+
+
+def fold_tail(detector: SlimmableDetector, size: Size) -> Tail:
+    """What follows the stem at `size`, for inference. Shares no memory with `detector`."""
+    return _folded_copy(Tail(detector, size), size)
+
+
+def _folded_copy(module: Module, size: Size) -> Module:
+    folded = copy.deepcopy(module)
+    with torch.no_grad():
+        _fold_children(folded, size)
+    return folded.eval().requires_grad_(False)
+
+
+def _fold_children(module: nn.Module, size: Size) -> None:
+    """Replace every layer under `module` by its folded form."""
+    for name, child in module.named_children():
+        if isinstance(child, SlimmableConv):
+            scale, bias = _scale_and_shift(child.norm_at(size))
+            weight = child.weight_at(size) * scale
+            setattr(module, name, _folded(weight, bias, child.stride, child.depthwise, child.activated))
+        elif isinstance(child, FixedConv):
+            scale, bias = _scale_and_shift(child.norm)
+            setattr(module, name, _folded(child.weight * scale, bias, child.stride, child.depthwise, child.activated))
+        elif isinstance(child, PredictionConv):
+            setattr(module, name, FoldedConv(child.weight_at(size).detach().clone(), child.bias.detach().clone()))
+        else:
+            _fold_children(child, size)
+
+
+def _scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """([outputs, 1, 1, 1], [outputs]): what the norm multiplies with and adds."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    return scale.view(-1, 1, 1, 1), norm.bias - norm.running_mean * scale
+
+
+def _folded(weight: Tensor, bias: Tensor, stride: int, depthwise: bool, activated: bool) -> FoldedConv:
+    return FoldedConv(weight.detach(), bias.detach(), stride, depthwise=depthwise, activated=activated)

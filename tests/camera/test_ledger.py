@@ -1,0 +1,267 @@
+"""The client's account: whatever happens in whatever order, every captured frame ends exactly once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jellyfish.camera.ledger import Captured, Ledger
+from jellyfish.core import Detection, LabelledObject, Outcome, Reason
+from jellyfish.protocol.wire import Farewell, Result
+from jellyfish.results.records import FrameRecord
+
+IMAGE = np.zeros((9, 16, 3), np.uint8)
+BOX = (0.1, 0.1, 0.3, 0.3)
+PERSON = LabelledObject(1, 0, *BOX)
+SLO_S = 0.125  # a binary fraction, so that a deadline can be hit exactly
+
+
+class Book:
+    """A ledger and all that it has emitted."""
+
+    def __init__(self, max_in_flight: int = 3) -> None:
+        self.records: list[FrameRecord] = []
+        self.detections: list[Sequence[Detection]] = []
+        self.ledger = Ledger("camera", SLO_S, max_in_flight, 100.0, self._emit)
+
+    def _emit(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
+        self.records.append(record)
+        self.detections.append(detections)
+
+    def capture(self, frame: int, captured_s: float, objects: Sequence[LabelledObject] | None = None) -> None:
+        self.ledger.captured(Captured(frame, captured_s, IMAGE, objects))
+
+    def send(self, frame: int, captured_s: float, objects: Sequence[LabelledObject] | None = None) -> None:
+        """Capture and send a frame in the same moment."""
+        self.capture(frame, captured_s, objects)
+        assert self.ledger.take() is not None
+        self.ledger.sent(captured_s, 128, 1000)
+
+    def ends(self) -> dict[int, tuple[Outcome, Reason | None]]:
+        return {record.frame: (record.outcome, record.reason) for record in self.records}
+
+
+def test_an_answer_at_the_deadline_is_on_time_and_one_just_after_it_late() -> None:
+    book = Book()
+    book.send(0, 100.0)
+    book.send(1, 100.0)
+    book.ledger.answered(100.0 + SLO_S, Result(0))
+    book.ledger.answered(np.nextafter(100.0 + SLO_S, 200.0), Result(1))
+    assert book.ends() == {0: (Outcome.ON_TIME, None), 1: (Outcome.LATE, Reason.NETWORK)}
+
+
+@pytest.mark.parametrize(("server_ms", "reason"), [(20.0, Reason.NETWORK), (180.0, Reason.SERVER)])
+def test_a_late_frame_names_where_most_of_its_time_went(server_ms: float, reason: Reason) -> None:
+    book = Book()
+    book.send(0, 100.0)
+    book.ledger.answered(100.2, Result(0, server_ms=server_ms))
+    assert book.ends() == {0: (Outcome.LATE, reason)}
+
+
+@given(
+    wait_s=st.floats(0, 1),
+    elapsed_s=st.floats(0, 10),
+    uplink_ms=st.floats(-1e4, 1e5),
+    server_share=st.floats(0, 1),
+    execute_share=st.floats(0, 1),
+)
+def test_the_parts_of_the_latency_add_up_to_it(
+    wait_s: float, elapsed_s: float, uplink_ms: float, server_share: float, execute_share: float
+) -> None:
+    book = Book()
+    book.capture(0, 100.0)
+    book.ledger.take()
+    book.ledger.sent(100.0 + wait_s, 128, 1000)
+    server_ms = server_share * elapsed_s * 1000
+    result = Result(0, uplink_ms=uplink_ms, server_ms=server_ms, execute_ms=execute_share * server_ms)
+    book.ledger.answered(100.0 + wait_s + elapsed_s, result)
+    (record,) = book.records
+    parts = (record.wait_ms, record.uplink_ms, record.queue_ms, record.execute_ms, record.downlink_ms)
+    known = [part for part in parts if part is not None]
+    assert len(known) == 5
+    assert sum(known) == pytest.approx(record.e2e_ms, abs=0.004)
+    assert min(known) >= -0.001
+
+
+def test_a_newer_frame_takes_the_place_of_the_one_that_waits() -> None:
+    book = Book()
+    book.capture(0, 100.0)
+    book.capture(1, 100.1)
+    taken = book.ledger.take()
+    assert taken is not None
+    assert taken.frame == 1
+    assert book.ends() == {0: (Outcome.SKIPPED, Reason.REPLACED)}
+
+
+def test_no_more_frames_are_on_their_way_than_either_side_allows() -> None:
+    book = Book(max_in_flight=3)
+    book.ledger.welcomed(2)
+    book.send(0, 100.0)
+    book.send(1, 100.1)
+    book.capture(2, 100.2)
+    assert book.ledger.take() is None
+    book.ledger.answered(100.2, Result(0))
+    assert book.ledger.take() is not None
+    book.ledger.welcomed(100)
+    book.ledger.sent(100.3, 128, 1000)
+    book.send(3, 100.3)
+    book.capture(4, 100.4)
+    assert book.ledger.take() is None
+
+
+def test_only_one_frame_is_taken_up_at_a_time() -> None:
+    book = Book()
+    book.capture(0, 100.0)
+    assert book.ledger.take() is not None
+    book.capture(1, 100.1)
+    assert book.ledger.take() is None
+
+
+def test_nothing_can_be_sent_that_was_not_taken_up() -> None:
+    book = Book()
+    with pytest.raises(RuntimeError):
+        book.ledger.sent(100.0, 128, 1000)
+
+
+def test_a_lost_connection_loses_what_was_sent_and_skips_what_was_not() -> None:
+    book = Book()
+    book.send(0, 100.0)
+    book.capture(1, 100.1)
+    book.ledger.take()
+    book.capture(2, 100.2)
+    book.ledger.disconnected()
+    assert book.ledger.settled
+    assert book.ends() == {
+        0: (Outcome.LOST, Reason.DISCONNECTED),
+        1: (Outcome.SKIPPED, Reason.DISCONNECTED),
+        2: (Outcome.SKIPPED, Reason.DISCONNECTED),
+    }
+
+
+@pytest.mark.parametrize(("connected", "reason"), [(True, Reason.STALE), (False, Reason.DISCONNECTED)])
+def test_the_end_of_the_run_ends_every_frame(connected: bool, reason: Reason) -> None:
+    book = Book()
+    book.send(0, 100.0)
+    book.capture(1, 100.1)
+    book.ledger.finish(connected)
+    assert book.ends() == {0: (Outcome.LOST, Reason.NO_ANSWER), 1: (Outcome.SKIPPED, reason)}
+
+
+def test_answers_to_frames_of_another_connection_or_twice_change_nothing() -> None:
+    book = Book()
+    book.send(0, 100.0)
+    book.ledger.disconnected()
+    assert book.ledger.answered(100.1, Result(0)) is None
+    book.send(1, 100.1)
+    assert book.ledger.answered(100.2, Result(1)) is not None
+    assert book.ledger.answered(100.2, Result(1, Reason.EXPIRED)) is None
+    assert len(book.records) == 2
+    assert book.ledger.agrees(Farewell(1, 1, {}))
+
+
+@pytest.mark.parametrize(
+    "farewell",
+    [Farewell(2, 2, {}), Farewell(2, 1, {"overload": 1}), Farewell(3, 1, {"expired": 1}), Farewell(1, 1, {})],
+)
+def test_an_account_of_the_servers_that_differs_is_noticed(farewell: Farewell) -> None:
+    book = Book()
+    for frame in range(2):
+        book.send(frame, 100.0 + frame)
+    book.ledger.answered(100.1, Result(0))
+    book.ledger.answered(101.1, Result(1, Reason.EXPIRED))
+    assert book.ledger.agrees(Farewell(2, 1, {"expired": 1}))
+    assert not book.ledger.agrees(farewell)
+
+
+def test_labelled_frames_are_scored_also_without_an_answer() -> None:
+    book = Book()
+    found = Detection(0, 0.9, *BOX)
+    for frame in range(3):
+        book.send(frame, 100.0, [PERSON])
+    book.ledger.answered(100.05, Result(0, detections=(found,)))
+    book.ledger.answered(100.06, Result(1, Reason.OVERLOAD))
+    book.ledger.finish(connected=True)
+    assert {r.frame: (r.tp, r.fp, r.fn) for r in book.records} == {0: (1, 0, 0), 1: (0, 0, 1), 2: (0, 0, 1)}
+    assert book.detections == [(found,), (), ()]
+    assert book.ledger.streaming is not None
+    assert book.ledger.streaming.counts == (3, 0, 0)  # the answer to frame 0 was at hand at every deadline
+
+
+def test_capture_times_are_told_from_the_runs_start() -> None:
+    book = Book()
+    book.send(0, 100.25)
+    book.ledger.answered(100.3, Result(0))
+    assert book.records[0].captured_s == 0.25
+
+
+STEPS = st.one_of(
+    st.just(("capture",)),
+    st.just(("take",)),
+    st.tuples(st.just("skip"), st.sampled_from([Reason.STALE, Reason.PAUSED])),
+    st.just(("sent",)),
+    st.tuples(st.just("answer"), st.integers(0, 20), st.sampled_from([None, Reason.EXPIRED, Reason.OVERLOAD])),
+    st.just(("disconnected",)),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(steps=st.lists(STEPS, max_size=60), connected=st.booleans(), labelled=st.booleans())
+def test_any_history_gives_every_frame_one_outcome_and_agrees_with_the_servers_count(
+    steps: list[tuple[object, ...]], connected: bool, labelled: bool
+) -> None:
+    book = Book()
+    server = _ServerCount()
+    frames, taken, now = 0, False, 100.0
+    for step in steps:
+        now += 0.03
+        match step:
+            case ("capture",):
+                book.capture(frames, now, [PERSON] if labelled else None)
+                frames += 1
+            case ("take",):
+                taken = book.ledger.take() is not None or taken
+            case ("skip", Reason() as reason):
+                book.ledger.skip(reason)
+                taken = False
+            case ("sent",) if taken:
+                book.ledger.sent(now, 128, 1000)
+                taken = False
+            case ("answer", int(number), reason):
+                server.answer(book.ledger, number, reason, now)
+            case ("disconnected",):
+                book.ledger.disconnected()
+                server, taken = _ServerCount(), False
+        assert book.ledger.agrees(server.farewell())
+        assert len(book.ledger.unanswered) <= 3
+    book.ledger.finish(connected)
+    assert book.ledger.settled
+    assert sorted(record.frame for record in book.records) == list(range(frames))
+    assert book.ledger.frames == frames
+    assert all((record.reason is None) == (record.outcome is Outcome.ON_TIME) for record in book.records)
+
+
+class _ServerCount:
+    """What a server would say of one connection whose every frame it has answered so far."""
+
+    def __init__(self) -> None:
+        self.answered, self.dropped = 0, Counter[str]()
+
+    def answer(self, ledger: Ledger, number: int, reason: object, now: float) -> None:
+        """Answer the unanswered frame that `number` picks, if there is one."""
+        if not ledger.unanswered:
+            return
+        frame = ledger.unanswered[number % len(ledger.unanswered)].captured.frame
+        if isinstance(reason, Reason):
+            ledger.answered(now, Result(frame, reason))
+            self.dropped[reason.value] += 1
+        else:
+            ledger.answered(now, Result(frame, server_ms=5.0, execute_ms=3.0))
+            self.answered += 1
+
+    def farewell(self) -> Farewell:
+        return Farewell(self.answered + self.dropped.total(), self.answered, dict(self.dropped))

@@ -1,0 +1,130 @@
+"""A stream without a camera: what its owner hears, and what it may send when."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from jellyfish.camera.stream import RETRY_S, Stream
+from jellyfish.config import Limits
+from jellyfish.core import Reason
+from jellyfish.errors import ProtocolError
+from jellyfish.link.shaper import Shaper
+from jellyfish.protocol import wire
+from tests.camera.cameras import URL
+from tests.server.peer import JPEG, LARGE, SMALL, everyone_on, http, running, welcomed
+from tests.virtual import virtual
+
+
+class Asker:
+    """Says nothing by itself; writes down what it hears."""
+
+    def __init__(self, will_do: bool = True) -> None:
+        self.heard: list[str | int | Reason | None] = []
+        self.talking = 0
+        self._will_do = will_do
+        shapers = Shaper(None, 0.01), Shaper(None, 0.01)
+        self.stream = Stream(self, wire.Hello("asker", 15, 100), *shapers, lambda now: now)
+
+    async def ask(self, frame: int) -> None:
+        now = asyncio.get_running_loop().time()
+        await self.stream.send(wire.encode(wire.Frame(frame, 128, now, now, JPEG)))
+
+    async def talk(self) -> None:
+        self.talking += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.talking -= 1
+
+    def welcomed(self, welcome: wire.Welcome) -> None:
+        self.heard.append("welcome")
+        if not self._will_do:
+            raise ProtocolError("terms", "not on these terms")
+
+    def planned(self, plan: wire.PlanMessage) -> None:
+        self.heard.append(plan.resolution)
+
+    def answered(self, result: wire.Result, now: float) -> None:
+        self.heard.append(result.reason or result.variant)
+
+    def disconnected(self) -> None:
+        self.heard.append("disconnected")
+
+
+@virtual
+async def test_an_owner_hears_the_welcome_plans_and_answers_and_the_farewell_is_kept() -> None:
+    asker = Asker()
+    async with running() as service, http() as session, asyncio.TaskGroup() as tasks:
+        tasks.create_task(asker.stream.run(session, URL))
+        await asyncio.sleep(1.0)
+        service.apply(everyone_on(SMALL, "asker"))
+        await asyncio.sleep(0.1)
+        await asker.ask(7)
+        await asyncio.sleep(0.1)
+        service.apply(everyone_on(LARGE, "asker"))
+        await asyncio.sleep(0.1)
+        assert asker.talking == 1
+        await asker.stream.say_goodbye(1.0)
+    assert asker.heard[0] == "welcome"
+    assert asker.heard[-3:] == [128, SMALL.name, 448]
+    assert asker.stream.farewell == wire.Farewell(received=1, answered=1, dropped={})
+    assert asker.talking == 0
+
+
+@virtual
+async def test_without_a_connection_nothing_can_be_sent_and_goodbye_is_no_wait() -> None:
+    asker = Asker()
+    with pytest.raises(ConnectionResetError, match="not connected"):
+        await asker.ask(0)
+    await asker.stream.say_goodbye(100.0)
+    assert asyncio.get_running_loop().time() == 0.0
+    assert asker.stream.farewell is None
+
+
+@virtual
+async def test_what_the_owner_says_is_cancelled_with_the_connection_and_begun_anew_with_the_next() -> None:
+    asker = Asker()
+    async with http() as session:
+        async with running() as service:
+            task = asyncio.create_task(asker.stream.run(session, URL))
+            await asyncio.sleep(1.0)
+            assert (asker.talking, asker.stream.plan is not None) == (1, True)
+            await service.drain()
+        await asyncio.sleep(1.0)
+        assert asker.heard[-1] == "disconnected"
+        assert (asker.talking, asker.stream.plan) == (0, None)
+        async with running():
+            await asyncio.sleep(1.0)
+            assert (asker.talking, asker.stream.plan is not None) == (1, True)
+            task.cancel()
+            await asyncio.wait([task])
+    assert asker.heard.count("welcome") == 2
+
+
+@virtual
+async def test_a_refusal_is_kept_and_another_try_made_after_a_pause() -> None:
+    asker = Asker()
+    async with running(Limits(clients=1)), http() as session:
+        async with welcomed("first"):
+            task = asyncio.create_task(asker.stream.run(session, URL))
+            await asyncio.sleep(10 * RETRY_S)
+            assert "full" in str(asker.stream.refusal)
+            assert 5 <= asker.heard.count("disconnected") <= 10
+        await asyncio.sleep(1.0)
+        assert asker.stream.plan is not None
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@virtual
+async def test_an_owner_that_does_not_like_the_terms_has_no_plan() -> None:
+    asker = Asker(will_do=False)
+    async with running(), http() as session:
+        task = asyncio.create_task(asker.stream.run(session, URL))
+        await asyncio.sleep(1.0)
+        task.cancel()
+        await asyncio.wait([task])
+    assert asker.stream.refusal == "not on these terms"
+    assert set(asker.heard) == {"welcome", "disconnected"}

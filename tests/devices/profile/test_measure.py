@@ -1,0 +1,109 @@
+"""Measuring with a fake device that moves a fake clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from jellyfish.core import Variant
+from jellyfish.devices.profile.measure import Subject, measure_profile
+
+SUBJECT = Subject("cpu", "a processor, 2 threads", "abc")
+VARIANTS = (Variant(128, "w025"), Variant(256, "w100"))
+
+
+class Device:
+    """Takes `latency_s(variant, batch, run)` for the run-th run of a shape."""
+
+    def __init__(self, latency_s: Callable[[Variant, int, int], float]) -> None:
+        self.now = 0.0
+        self.runs: Counter[tuple[Variant, int]] = Counter()
+        self.shapes: set[tuple[int, tuple[int, ...]]] = set()
+        self._latency_s = latency_s
+
+    def clock(self) -> float:
+        return self.now
+
+    def detect(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> None:
+        shape = (variant, len(images))
+        self.shapes.add((variant.resolution, images[0].shape))
+        self.now += self._latency_s(variant, len(images), self.runs[shape])
+        self.runs[shape] += 1
+
+
+def linear(variant: Variant, batch: int, run: int) -> float:
+    return (0.75 + 0.25 * batch) * variant.resolution / 128
+
+
+def test_a_thorough_profile_measures_every_batch_thirty_times_after_warming_up() -> None:
+    device = Device(lambda variant, batch, run: 9.0 if run < 6 else linear(variant, batch, run))
+    profile = measure_profile(device.detect, SUBJECT, VARIANTS, 3, clock=device.clock)
+    assert device.runs == {(variant, batch): 66 for variant in VARIANTS for batch in (1, 2, 3)}
+    assert profile.of(VARIANTS[0]).p50_s == pytest.approx((1.0, 1.25, 1.5))
+    assert profile.of(VARIANTS[1]).p99_s == pytest.approx((2.0, 2.5, 3.0))
+    assert (profile.device, profile.hardware, profile.weights) == ("cpu", "a processor, 2 threads", "abc")
+
+
+def test_a_quick_profile_draws_a_line_through_the_batches_it_measures() -> None:
+    device = Device(linear)
+    profile = measure_profile(device.detect, SUBJECT, VARIANTS, 6, budget_s=1000.0, clock=device.clock)
+    assert {batch for _, batch in device.runs} == {1, 2, 4, 6}
+    assert profile.of(VARIANTS[0]).p50_s == pytest.approx([0.75 + 0.25 * batch for batch in range(1, 7)])
+
+
+def test_a_quick_profile_keeps_to_its_budget_but_for_the_least_rounds() -> None:
+    device = Device(linear)
+    measure_profile(device.detect, SUBJECT, VARIANTS, 8, budget_s=240.0, clock=device.clock)
+    assert 190.0 <= device.now <= 240.0
+    slow = Device(linear)
+    measure_profile(slow.detect, SUBJECT, VARIANTS, 8, budget_s=1.0, clock=slow.clock)
+    assert set(slow.runs.values()) == {6}
+
+
+def test_a_disturbed_moment_falls_on_few_rounds_of_many_shapes_and_leaves_the_medians_alone() -> None:
+    device = Device(linear)
+
+    def detect(variant: Variant, images: Sequence[NDArray[np.uint8]]) -> None:
+        before = device.now
+        device.detect(variant, images)
+        if 40.0 < before < 80.0:
+            device.now += 2 * (device.now - before)
+
+    profile = measure_profile(detect, SUBJECT, VARIANTS, 4, budget_s=500.0, clock=device.clock)
+    assert profile.of(VARIANTS[0]).p50_s == pytest.approx([0.75 + 0.25 * batch for batch in range(1, 5)])
+
+
+def test_a_larger_batch_never_takes_less_time() -> None:
+    device = Device(lambda variant, batch, run: {1: 1.0, 2: 3.0, 3: 2.0, 4: 4.0}[batch])
+    thorough = measure_profile(device.detect, SUBJECT, VARIANTS[:1], 4, clock=device.clock)
+    assert thorough.of(VARIANTS[0]).p50_s == (1.0, 3.0, 3.0, 4.0)
+    quick = measure_profile(device.detect, SUBJECT, VARIANTS[:1], 4, budget_s=100.0, clock=device.clock)
+    assert list(quick.of(VARIANTS[0]).p50_s) == sorted(quick.of(VARIANTS[0]).p50_s)
+
+
+def test_the_tail_is_that_of_the_variants_own_samples_when_there_are_enough() -> None:
+    def jittery(variant: Variant, batch: int, run: int) -> float:
+        return linear(variant, batch, run) * (3.0 if variant == VARIANTS[0] and run % 20 == 1 else 1.0)
+
+    device = Device(jittery)
+    profile = measure_profile(device.detect, SUBJECT, VARIANTS, 4, clock=device.clock)
+    assert profile.of(VARIANTS[0]).p99_s == pytest.approx([3 * seconds for seconds in profile.of(VARIANTS[0]).p50_s])
+    assert profile.of(VARIANTS[1]).p99_s == pytest.approx(profile.of(VARIANTS[1]).p50_s)
+
+
+def test_images_have_the_size_that_clients_send_and_progress_is_told() -> None:
+    device, steps = Device(linear), []
+    measure_profile(
+        device.detect,
+        SUBJECT,
+        VARIANTS,
+        2,
+        progress=lambda done, total: steps.append((done, total)),
+        clock=device.clock,
+    )
+    assert device.shapes == {(128, (72, 128, 3)), (256, (144, 256, 3))}
+    assert steps == [(step, 4 * 33) for step in range(1, 4 * 33 + 1)]

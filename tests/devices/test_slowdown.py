@@ -1,0 +1,60 @@
+"""The slow-down estimate follows lasting changes and ignores a single outlier."""
+
+from __future__ import annotations
+
+import pytest
+
+from jellyfish.devices.slowdown import SlowDown
+
+
+def test_a_device_that_keeps_to_its_profile_has_factor_one_and_needs_no_caution() -> None:
+    slow_down = SlowDown()
+    for _ in range(5):
+        slow_down.observe(0.02, 0.02)
+    assert slow_down.factor == slow_down.cautious_factor == 1.0
+
+
+def test_a_single_outlier_leaves_no_trace() -> None:
+    slow_down = SlowDown()
+    for ratio in (1.0, 1.0, 50.0, 1.0, 1.0):
+        slow_down.observe(0.02 * ratio, 0.02)
+    assert slow_down.factor == slow_down.cautious_factor == 1.0
+
+
+def test_a_lasting_slow_down_is_learnt_within_ten_batches() -> None:
+    slow_down = SlowDown()
+    for _ in range(10):
+        slow_down.observe(0.04, 0.02)
+    assert slow_down.factor == pytest.approx(2.0, abs=0.1)
+
+
+def test_three_quarters_of_the_old_estimate_are_kept() -> None:
+    slow_down = SlowDown()
+    slow_down.observe(2.0, 1.0)
+    slow_down.observe(2.0, 1.0)
+    assert slow_down.factor == pytest.approx(1.25)
+
+
+def test_absurd_ratios_are_bounded() -> None:
+    slow, fast = SlowDown(), SlowDown()
+    for _ in range(100):
+        slow.observe(1000.0, 1.0)
+        fast.observe(0.001, 1.0)
+    assert slow.factor == pytest.approx(8.0)
+    assert fast.factor == pytest.approx(0.5)
+
+
+def test_a_device_that_varies_is_planned_with_caution() -> None:
+    slow_down = SlowDown()
+    for ratio in (1.0, 1.0, 1.5, 1.5, 1.0, 1.0, 1.5, 1.5) * 3:
+        slow_down.observe(ratio, 1.0)
+    assert slow_down.cautious_factor >= 1.5
+
+
+def test_more_care_is_further_from_the_mean() -> None:
+    slow_down = SlowDown()
+    for ratio in (1.0, 1.0, 1.5, 1.5, 1.0, 1.0):
+        slow_down.observe(ratio, 1.0)
+    factors = [slow_down.careful_factor(care) for care in (0.0, 1.0, 2.0)]
+    assert factors == [slow_down.factor, slow_down.cautious_factor, pytest.approx(2 * factors[1] - factors[0])]
+    assert factors[0] < factors[1]

@@ -1,0 +1,193 @@
+"""Simulations: repeatable, complete, and refusing what makes no sense."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jellyfish.core import Outcome, Reason, Variant
+from jellyfish.errors import InputError
+from jellyfish.lab.simulation.invariants import Remains, breaches
+from jellyfish.lab.simulation.model import Model, load_model
+from jellyfish.lab.simulation.scenario import (
+    Clients,
+    Cut,
+    Device,
+    DeviceError,
+    LinkDown,
+    Scenario,
+    Vanish,
+    load_scenario,
+)
+from jellyfish.lab.simulation.simulate import chaos_breaches, run_scenario
+from jellyfish.results.records import FrameRecord
+
+SMALL = Scenario("Small", 3.0, (Device("gpu-0"),), (Clients("camera", 2, trace="20mbps"),), seed=3)
+NOTHING_LEFT = Remains((), 0, 64, 0)
+
+
+def with_faults(*faults: msgspec.Struct, seconds: float = 6.0) -> Scenario:
+    return msgspec.structs.replace(SMALL, faults=faults, duration_s=seconds)
+
+
+def records(folder: Path) -> list[FrameRecord]:
+    return [msgspec.json.decode(line, type=FrameRecord) for line in (folder / "frames.jsonl").read_bytes().splitlines()]
+
+
+def test_the_same_seed_gives_the_same_frames_byte_for_byte_and_another_seed_does_not(tmp_path: Path) -> None:
+    for name, seed in (("one", 3), ("same", 3), ("other", 4)):
+        run_scenario(msgspec.structs.replace(SMALL, seed=seed), tmp_path / name)
+    one, same, other = ((tmp_path / name / "frames.jsonl").read_bytes() for name in ("one", "same", "other"))
+    assert one == same != other
+
+
+def test_every_frame_is_answered_on_time_where_nothing_is_short(tmp_path: Path) -> None:
+    summary, remarks = run_scenario(SMALL, tmp_path / "run")
+    assert summary.offered == 2 * 45
+    assert summary.miss_rate == 0
+    assert remarks == ["Client and server agree on every frame."]
+    assert summary.accuracy.f1_offered is None
+    assert summary.accuracy.expected_offered == pytest.approx(summary.accuracy.expected_on_time)
+    assert 0.4 <= (summary.accuracy.expected_offered or 0) <= 1
+
+
+def test_a_frame_that_was_sent_smaller_counts_with_the_accuracy_of_that_size(tmp_path: Path) -> None:
+    model = load_model("gpu")
+    by_name = {variant.name: variant for variant in model.variants}
+    run_scenario(msgspec.structs.replace(SMALL, clients=(Clients("camera", 2, trace="lte"),)), tmp_path / "run")
+    smaller = 0
+    for record in (record for record in records(tmp_path / "run") if record.variant is not None):
+        ran, sent = by_name[record.variant], int(record.resolution or 0)
+        smaller += sent < ran.resolution
+        assert record.expected_f1 == model.accuracy(Variant(min(ran.resolution, sent), ran.network))
+    assert smaller > 0
+
+
+def test_a_size_that_the_network_is_not_offered_at_counts_as_a_smaller_one(tmp_path: Path) -> None:
+    """Two networks at two sizes each: frames sent at 256 and run as `b-320` have no `b-256` to count as."""
+    f1 = {Variant(128, "a"): 0.3, Variant(128, "b"): 0.4, Variant(256, "a"): 0.5, Variant(320, "b"): 0.8}
+    gpu = load_model("gpu")
+    latencies = tuple(msgspec.structs.replace(gpu.profile.of(Variant(v.resolution, "w100")), variant=v) for v in f1)
+    model = Model("test", msgspec.structs.replace(gpu.profile, latencies=latencies), tuple(f1.values()))
+    (tmp_path / "model.json").write_bytes(msgspec.json.encode(model))
+    device, clients = Device("gpu-0", str(tmp_path / "model.json")), (Clients("camera", 2, trace="lte"),)
+    run_scenario(msgspec.structs.replace(SMALL, devices=(device,), clients=clients), tmp_path / "run")
+    counted = {(frame.variant, frame.resolution, frame.expected_f1) for frame in records(tmp_path / "run")}
+    assert {("a-256", 128, 0.3), ("b-320", 256, 0.4), ("b-320", 320, 0.8)} <= counted
+
+
+def test_clients_come_and_go_as_the_scenario_says(tmp_path: Path) -> None:
+    group = Clients("late", 2, trace="20mbps", join_s=1.0, leave_s=2.0, spread_s=0.5)
+    run_scenario(msgspec.structs.replace(SMALL, clients=(group,)), tmp_path / "run")
+    captured = [record.captured_s for record in records(tmp_path / "run")]
+    assert 1.0 <= min(captured) < 1.1
+    assert 1.9 < max(captured) < 2.0
+
+
+def test_a_link_that_is_down_costs_its_client_alone(tmp_path: Path) -> None:
+    assert chaos_breaches(with_faults(LinkDown(1.0, "camera-0", 2.0)), tmp_path / "run") == []
+    missed = [record for record in records(tmp_path / "run") if record.outcome is not Outcome.ON_TIME]
+    assert {record.client for record in missed} == {"camera-0"}
+    assert sum(1.0 < record.captured_s < 3.0 for record in missed) > 20
+
+
+def test_a_connection_that_is_cut_comes_back(tmp_path: Path) -> None:
+    assert chaos_breaches(with_faults(Cut(1.0, "camera-1")), tmp_path / "run") == []
+    reasons = {record.reason for record in records(tmp_path / "run") if record.client == "camera-1"}
+    assert Reason.DISCONNECTED in reasons
+
+
+def test_a_device_that_failed_is_used_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert chaos_breaches(with_faults(DeviceError(1.0, "gpu-0", 2.0)), tmp_path / "run") == []
+    assert Reason.DEVICE_ERROR in {record.reason for record in records(tmp_path / "run")}
+    assert "simulated device error" in caplog.text
+
+
+def test_a_client_that_vanishes_is_forgotten(tmp_path: Path) -> None:
+    left: list[list[str]] = []
+    scenario = with_faults(Vanish(0.5, 1.0), seconds=14.0)
+    run_scenario(scenario, tmp_path / "run", on_service=lambda service: left.append(list(service.sessions)))
+    assert left == [[]]
+
+
+def frame(captured_s: float, outcome: Outcome, client: str = "camera-0") -> FrameRecord:
+    return FrameRecord(client=client, frame=0, captured_s=captured_s, outcome=outcome, slo_ms=100.0)
+
+
+@pytest.mark.parametrize(
+    ("remains", "words"),
+    [
+        (Remains(("camera-0",), 0, 64, 0), "still has sessions of camera-0"),
+        (Remains((), 65, 64, 0), "65 requests"),
+        (Remains((), 0, 64, 2), "2 frames"),
+    ],
+)
+def test_what_is_left_over_is_a_breach(remains: Remains, words: str) -> None:
+    assert words in breaches(SMALL, [], remains)[0]
+
+
+def test_service_that_does_not_resume_is_a_breach() -> None:
+    scenario = with_faults(LinkDown(1.0, "camera-0", 1.0))
+    lost = [frame(time_s / 10, Outcome.LOST) for time_s in range(60)]
+    found = breaches(scenario, lost, NOTHING_LEFT)
+    assert any("no frame on time within 1 s" in words for words in found)
+    assert any("missed while nothing was wrong" in words for words in found)
+    assert breaches(scenario, [frame(time_s / 10, Outcome.ON_TIME) for time_s in range(60)], NOTHING_LEFT) == []
+
+
+WRONG = {
+    "not TOML": ("title = ", "not a scenario"),
+    "no devices": ('title = "x"\nduration_s = 1.0\nclients = [{name = "a"}]', "devices"),
+    "unknown key": ('title = "x"\nduration_s = 1.0\ndevices = [{name = "a"}]\nclients = [{nam = "a"}]', "nam"),
+    "wrong unit": ('title = "x"\nduration_s = -1.0\ndevices = [{name = "a"}]\nclients = [{name = "a"}]', "duration_s"),
+    "unknown fault": (
+        'title = "x"\nduration_s = 1.0\ndevices = [{name = "a"}]\nclients = [{name = "a"}]\n'
+        'faults = [{kind = "earthquake", at_s = 1.0}]',
+        "earthquake",
+    ),
+    "fault of nobody": (
+        'title = "x"\nduration_s = 1.0\ndevices = [{name = "a"}]\nclients = [{name = "a"}]\n'
+        'faults = [{kind = "cut", at_s = 1.0, client = "b-0"}]',
+        "b-0",
+    ),
+    "same name twice": (
+        'title = "x"\nduration_s = 1.0\ndevices = [{name = "a"}]\nclients = [{name = "a"}, {name = "a"}]',
+        "a-0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_scenario_is_refused_with_words(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words):
+        load_scenario(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"planner": "oracle"}, "exact"),
+        ({"devices": (Device("a", "nonesuch"),)}, "gpu"),
+        ({"devices": (Device("a", "gpu"), Device("b", "cpu"))}, "same variants"),
+        ({"clients": (Clients("a", trace="string"),)}, "wifi"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused_with_words(change: dict[str, object], words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=words):
+        run_scenario(msgspec.structs.replace(SMALL, **change), tmp_path / "run")
+
+
+def test_a_broken_model_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    path.write_text("{}")
+    with pytest.raises(InputError, match=r"model\.json"):
+        load_model(str(path))
+
+
+@pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_scenarios_that_ship_can_be_read(path: Path) -> None:
+    assert load_scenario(path).title

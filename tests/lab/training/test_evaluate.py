@@ -1,0 +1,148 @@
+"""Accuracy as it is in service."""
+
+import numpy as np
+import pytest
+
+from jellyfish.core import Detection, LabelledObject, Variant, canvas_size
+from jellyfish.errors import InputError
+from jellyfish.lab.training.evaluate import (
+    THRESHOLDS,
+    Examined,
+    FrameSet,
+    evaluation,
+    examine,
+    served,
+    serving,
+    spread,
+)
+from jellyfish.models.slimmable.weights import VariantEvaluation
+
+VARIANT = Variant(256, "w050e1")
+CAR = LabelledObject(0, 2, 0.1, 0.1 / 0.9, 0.3, 0.5 / 0.9)
+"""A car that is at (0.1, 0.1, 0.3, 0.5) of the canvas: at 256 pixels a 16:9 frame fills 144 of 160 rows."""
+SURE = Detection(2, 0.9, 0.1, 0.1, 0.3, 0.5)
+UNSURE = Detection(0, 0.2, 0.5, 0.5, 0.6, 0.6)
+
+
+class Oracle:
+    """Stands for an engine: finds the same in every canvas, if it is asked for so low a score."""
+
+    def __init__(self, *answer: Detection) -> None:
+        self._answer = answer
+        self.asked: list[Variant] = []
+
+    def detect(self, canvases, variant, score_threshold=None):
+        assert canvases.shape[1:] == (*canvas_size(variant.resolution), 3)
+        self.asked.append(variant)
+        return [[d for d in self._answer if d.score >= score_threshold] for _ in canvases]
+
+
+def frame(height: int = 360) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, size=(height, 640, 3), dtype=np.uint8)
+
+
+def examined(frames, *answer: Detection) -> Examined:
+    return examine(Oracle(*answer), FrameSet("frames", frames), [VARIANT])
+
+
+def line(part: Examined, threshold: float) -> VariantEvaluation:
+    """The only line of the set's evaluation."""
+    measured = evaluation(part, {VARIANT: threshold})
+    assert (measured.name, measured.images, measured.iou_threshold) == ("frames", part.images, 0.5)
+    (only,) = measured.variants
+    return only
+
+
+def test_boxes_are_compared_on_the_frame_and_the_threshold_is_the_best():
+    # A frame of 2:1 fills 128 of the canvas's 160 rows: y on the canvas is 0.8 of y on the frame.
+    there = LabelledObject(0, 2, 0.1, 0.1, 0.3, 0.5)
+    part = examined([(frame(320), [there])] * 3, Detection(2, 0.9, 0.1, 0.08, 0.3, 0.4), UNSURE)
+    (accuracy,) = serving([part], [VARIANT])
+    assert (accuracy.variant, accuracy.f1) == (VARIANT, 1.0)
+    assert 0.2 < accuracy.score_threshold <= 0.9
+    assert accuracy.score_threshold == min(t for t in THRESHOLDS if t > 0.2)
+    measured = line(part, accuracy.score_threshold)
+    assert (measured.ap50, measured.ap) == (pytest.approx(1.0), pytest.approx(1.0))
+
+
+def test_counts_are_summed_over_frames_at_the_threshold_given():
+    part = examined([(frame(), [CAR]), (frame(), [])], SURE, UNSURE)
+    # One right of four found, nothing missed; of two cars found with the same faith one is right.
+    measured = line(part, 0.1)
+    assert (measured.variant, measured.score_threshold) == (VARIANT, 0.1)
+    assert (measured.f1, measured.precision, measured.recall) == (0.4, 0.25, 1.0)
+    assert line(part, 0.5).precision == 0.5
+
+
+def test_average_precision_does_not_depend_on_the_threshold_that_serves():
+    part = examined([(frame(), [CAR])] * 2, SURE, UNSURE)
+    low, high = line(part, 0.1), line(part, 0.95)
+    assert (low.ap50, low.ap) == (high.ap50, high.ap) == (1.0, 1.0)
+    assert (high.recall, high.f1) == (0.0, 0.0)
+
+
+def test_a_loose_box_counts_at_half_overlap_only():
+    loose = Detection(2, 0.9, 0.1, 0.1, 0.3, 0.38)  # 0.7 of the car
+    measured = line(examined([(frame(), [CAR])], loose), 0.5)
+    assert (measured.f1, measured.ap50) == (1.0, 1.0)
+    assert 0.3 <= measured.ap <= 0.5
+
+
+def test_the_threshold_that_serves_is_best_over_all_sets_together():
+    truck = LabelledObject(0, 0, 0.5, 0.5 / 0.9, 0.6, 0.6 / 0.9)
+    there = examined([(frame(), [CAR, truck])], SURE, UNSURE)
+    nowhere = examined([(frame(), [CAR])], SURE, UNSURE)
+    assert serving([there], [VARIANT])[0].score_threshold == min(THRESHOLDS)
+    # With both found: (1 + 2/3) / 2; with the car alone: (2/3 + 1) / 2. Equals go to the lowest threshold.
+    (both,) = serving([there, nowhere], [VARIANT])
+    assert (both.score_threshold, both.f1) == (min(THRESHOLDS), pytest.approx(5 / 6, abs=1e-4))
+    (more,) = serving([there, nowhere, nowhere], [VARIANT])
+    assert more.score_threshold > UNSURE.score
+    assert more.f1 == pytest.approx((2 / 3 + 1 + 1) / 3, abs=1e-4)
+
+
+def test_what_is_found_in_the_padding_alone_does_not_count_just_as_it_is_not_served():
+    measured = line(examined([(frame(), [CAR])], SURE, Detection(2, 0.8, 0.5, 0.95, 0.6, 1.0)), 0.1)
+    assert (measured.precision, measured.recall) == (1.0, 1.0)
+
+
+def test_a_region_to_ignore_is_neither_found_nor_missed():
+    crowd = LabelledObject(1, 0, 0.4, 0.4, 0.8, 0.8, ignore=True)
+    measured = line(examined([(frame(), [CAR, crowd])], SURE, UNSURE), 0.1)
+    assert (measured.precision, measured.recall, measured.ap50) == (1.0, 1.0, 1.0)
+
+
+def test_every_variant_sees_every_frame_at_its_own_resolution():
+    variants, oracle = [VARIANT, Variant(256, "w100e2"), Variant(320, "w100e2")], Oracle(SURE)
+    part = examine(oracle, FrameSet("frames", [(frame(), [CAR])] * 10), variants)
+    assert list(part.findings) == variants
+    assert oracle.asked == variants * 2  # ten frames in two batches
+    assert part.images == 10
+
+
+def test_a_set_without_objects_is_refused():
+    ignored = LabelledObject(0, 2, 0.1, 0.1, 0.3, 0.5, ignore=True)
+    with pytest.raises(InputError, match="the 2 images of frames have no labelled objects"):
+        examined([(frame(), []), (frame(), [ignored])], SURE)
+
+
+def test_progress_counts_frames():
+    told: list[int] = []
+    examine(Oracle(SURE), FrameSet("frames", [(frame(), [CAR])] * 10), [VARIANT], told.append)
+    assert told == [8, 10]
+
+
+def test_some_of_many_frames_are_spread_evenly():
+    numbered = range(100)
+    assert list(spread(numbered, 4)) == [0, 25, 50, 75]
+    assert list(spread(numbered, 1000)) == list(spread(numbered)) == list(numbered)
+
+
+@pytest.mark.parametrize("resolution", [128, 448])
+def test_a_frame_is_served_fitted_compressed_and_letterboxed(resolution):
+    box = served(frame(), resolution)
+    height, width = canvas_size(resolution)
+    rows = round(resolution * 9 / 16)
+    assert box.canvas.shape == (height, width, 3)
+    assert (box.x_factor, box.y_factor) == (1.0, pytest.approx(height / rows))
+    assert (box.canvas[rows:] == box.canvas[-1, 0]).all()

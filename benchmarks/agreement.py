@@ -29,7 +29,7 @@ from jellyfish.devices.opening import hardware_name, open_devices, set_threads, 
 from jellyfish.devices.profile.store import find_profile
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.lab.simulation.model import Model
-from jellyfish.lab.simulation.scenario import Clients, Device, DeviceSlow, Host, Scenario
+from jellyfish.lab.simulation.scenario import Clients, DeviceSlow, Host, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.link.synthetic import lte_like, wifi_like
 from jellyfish.models.slimmable.weights import load_weights
@@ -139,7 +139,13 @@ def scenario_like(
     host = Host(encode_ms, decode_ms=max(0.0, statistics.median(overheads) - encode_ms - 1000 * MARGIN_S))
     slow = DeviceSlow(0.0, "cpu", seconds, slow_down(real, model.profile))
     return Scenario(
-        "agreement", seconds, (Device("cpu", str(folder / "model.json")),), groups, seed, host=host, faults=(slow,)
+        "agreement",
+        seconds,
+        (SimulatedDevice("cpu", str(folder / "model.json")),),
+        groups,
+        seed,
+        host=host,
+        faults=(slow,),
     )
 
 

@@ -41,7 +41,7 @@ from jellyfish.core import Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.media.jpeg import decode_jpeg
-from jellyfish.modes.assembly import Parts, Policy, assembled
+from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
 
@@ -89,14 +89,14 @@ async def serving() -> AsyncIterator[tuple[Service, str]]:
     async def decode(jpeg: bytes) -> NDArray[np.uint8]:
         return await offload(decode_jpeg, jpeg, LIMITS.image_side, LIMITS.image_side)
 
-    parts = Parts(
+    parts = ServerParts(
         devices=[(TimedExecutor(PROFILE), PROFILE)],
         variants=(VARIANT,),
         accuracy=NoAccuracy(),
         max_batch=MAX_BATCH,
         decode=decode,
         offload=offload,
-        policy=Policy(FixedPlanner(VARIANT, MAX_BATCH), accept, 0.5),
+        policy=PlanningPolicy(FixedPlanner(VARIANT, MAX_BATCH), accept, 0.5),
         limits=LIMITS,
     )
     async with assembled(parts, lambda record, service: None) as service:

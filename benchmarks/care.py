@@ -17,12 +17,16 @@ from rich.table import Table
 
 from jellyfish.config import DEFAULT_CARE
 from jellyfish.core import Outcome
-from jellyfish.lab.simulation.scenario import Clients, Device, Scenario
+from jellyfish.lab.simulation.scenario import Clients, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import simulated_frames
 from jellyfish.results.records import FrameRecord
 
 CARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
-ONE, TWO, CPU = (Device("gpu-0"),), (Device("gpu-0"), Device("gpu-1")), (Device("cpu", "cpu"),)
+ONE, TWO, CPU = (
+    (SimulatedDevice("gpu-0"),),
+    (SimulatedDevice("gpu-0"), SimulatedDevice("gpu-1")),
+    (SimulatedDevice("cpu", "cpu"),),
+)
 SCENARIOS = {
     "near the limit": (ONE, (Clients("a", 2, 15.0, 100.0, "20mbps"),)),
     "many on one device": (ONE, (Clients("a", 4, 25.0, 100.0, "20mbps"), Clients("b", 2, 15.0, 100.0, "20mbps"))),

@@ -30,7 +30,7 @@ from jellyfish.control.planners import make_planner
 from jellyfish.core import Detection, LabelledObject, Variant
 from jellyfish.devices.executor import detect_images
 from jellyfish.devices.profile.table import LatencyProfile
-from jellyfish.edge.edge_device import Device, Parts, Terms
+from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
 from jellyfish.edge.fusion.detections import HISTORY_STEPS, LOCAL_SCORE_THRESHOLD, DetectionFusion
 from jellyfish.edge.fusion.filters import Filter
 from jellyfish.edge.score import FusionScore
@@ -44,8 +44,7 @@ from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.weights import Weights
-from jellyfish.modes.assembly import Parts as ServerParts
-from jellyfish.modes.assembly import Policy, assembled
+from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled
 from jellyfish.results.fusion import FusionFigures, FusionTally
 from jellyfish.results.records import FrameRecord
 
@@ -233,16 +232,16 @@ class _Play:
         median_ms, slow_ms = (1000 * np.percentile(self._fusion.seconds, (50, 99))).tolist()
         return Played(tally.figures(seconds, device.score.f1()), cloud.f1, (median_ms, slow_ms), score.answers)
 
-    def _device(self, source: _Known, emit: Callable[[FrameRecord], None]) -> Device:
+    def _device(self, source: _Known, emit: Callable[[FrameRecord], None]) -> EdgeDevice:
         fps = self._seen.fps
         local = _Local(self._seen, self._local, self._thresholds[0], source)
         trace = self._link.trace and self._link.trace.shifted(-START_S)
-        parts = Parts(
+        parts = EdgeParts(
             source, local, self._fusion, self._filter, Shaper(trace, self._link.delay_s),
             Shaper(None, self._link.delay_s), _inline, partial(self._encode, source),
         )  # fmt: skip
-        terms = Terms("robot", fps, 1 / fps, self._cloud_fps, HISTORY_STEPS / fps)
-        return Device(terms, parts, START_S, emit)
+        terms = EdgeTerms("robot", fps, 1 / fps, self._cloud_fps, HISTORY_STEPS / fps)
+        return EdgeDevice(terms, parts, START_S, emit)
 
     def _encode(self, source: _Known, image: NDArray[np.uint8], resolution: int) -> bytes:
         number = source.number(image)
@@ -261,7 +260,7 @@ class _Play:
             max_batch=1,
             decode=_decode,
             offload=_plan,
-            policy=Policy(planner, violations, 0.5),
+            policy=PlanningPolicy(planner, violations, 0.5),
             limits=Limits(),
             actuation=False,
         )

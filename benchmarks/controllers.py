@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jellyfish.core import Outcome
-from jellyfish.lab.simulation.scenario import Clients, Device, LinkDown, Scenario
+from jellyfish.lab.simulation.scenario import Clients, LinkDown, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import simulated_frames
 from jellyfish.link.synthetic import resolve_trace
 from jellyfish.results.records import FrameRecord
@@ -90,7 +90,7 @@ def run(controller: str, trace: Trace, slo_ms: float, arguments: argparse.Namesp
     camera = Clients("camera", 1, arguments.fps, slo_ms, trace.source, frame_size=1.0)
     faults = tuple(LinkDown(at_s, "camera-0", OUTAGE_S) for at_s in trace.outages_s)
     scenario = Scenario(
-        trace.name, trace.duration_s, (Device("device", arguments.model),), (camera,), arguments.seed,
+        trace.name, trace.duration_s, (SimulatedDevice("device", arguments.model),), (camera,), arguments.seed,
         controller=controller, actuation=arguments.narrow, faults=faults,
     )  # fmt: skip
     return simulated_frames(scenario)

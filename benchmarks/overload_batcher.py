@@ -24,7 +24,7 @@ import numpy as np
 
 from jellyfish.core import Variant
 from jellyfish.dispatch.batcher import Batcher
-from jellyfish.dispatch.lanes import Lane, Way
+from jellyfish.dispatch.lanes import Candidate, Lane
 from jellyfish.dispatch.queue import Decision
 from jellyfish.dispatch.request import Answered, Dropped, Request
 
@@ -74,7 +74,7 @@ class Result:
 
 def lane(latency_s: Sequence[float]) -> Lane:
     """The lane of a device that runs nothing else."""
-    return Lane(Way(VARIANT, 1.0, latency_s, latency_s), len(latency_s))
+    return Lane(Candidate(VARIANT, 1.0, latency_s, latency_s), len(latency_s))
 
 
 def lookahead(batcher: Batcher, now: float, latency_s: Sequence[float], max_batch: int) -> Decision:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from jellyfish.control.planners import make_planner
 from jellyfish.control.problem import Plan, Planner, Problem
-from jellyfish.lab.simulation.scenario import Clients, Device, Scenario
+from jellyfish.lab.simulation.scenario import Clients, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 
 SIZES = ((8, 1, 15.0, 60.0), (64, 4, 15.0, 10.0), (256, 8, 10.0, 4.0))
@@ -43,7 +43,7 @@ def cost(clients: int, devices: int, fps: float, seconds: float) -> tuple[float,
     scenario = Scenario(
         "cost",
         seconds,
-        tuple(Device(f"gpu-{number}") for number in range(devices)),
+        tuple(SimulatedDevice(f"gpu-{number}") for number in range(devices)),
         (Clients("camera", clients, fps, 150.0, trace="40mbps", spread_s=0.2),),
         seed=1,
     )

@@ -31,7 +31,7 @@ from jellyfish.models.precision import inference_dtype
 from jellyfish.models.slimmable.detector import Neck, SlimmableDetector
 from jellyfish.models.slimmable.folding import fold_stem, fold_tail
 from jellyfish.models.slimmable.layers import FixedBlock, FoldedConv, SlimmableBlock
-from jellyfish.models.slimmable.sizes import EXITS, LARGEST, SIZES, Size
+from jellyfish.models.slimmable.sizes import EXITS, LARGEST, SIZES, NetworkSize
 from jellyfish.models.slimmable.weights import load_weights
 
 BATCHES = (1, 4)
@@ -66,7 +66,7 @@ class PlainBlock(nn.Module):
 class PlainDetector(nn.Module):
     """The detector of one size, built of that size's layers alone."""
 
-    def __init__(self, detector: SlimmableDetector, size: Size) -> None:
+    def __init__(self, detector: SlimmableDetector, size: NetworkSize) -> None:
         super().__init__()
         stem, tail = fold_stem(detector), fold_tail(detector, size)
         self.stem = nn.Sequential(convolution(stem.entry), *(PlainBlock(block) for block in stem.blocks))
@@ -114,11 +114,11 @@ class Bench:
         """The module as it would be served."""
         return module.eval().requires_grad_(False).to(self.device, self.dtype).to(memory_format=torch.channels_last)
 
-    def slimmable(self, size: Size, batch: int) -> Action:
+    def slimmable(self, size: NetworkSize, batch: int) -> Action:
         """One forward pass as the engine makes it."""
         return lambda: self.tails[size](self.stem(self.images[:batch]))
 
-    def static(self, size: Size, batch: int) -> Action:
+    def static(self, size: NetworkSize, batch: int) -> Action:
         """One forward pass of the plain network."""
         return lambda: self.plain[size](self.images[:batch])
 

@@ -39,10 +39,10 @@ from jellyfish.control.planners import make_planner
 from jellyfish.control.problem import ClientDemand, Plan, Planner, Problem
 from jellyfish.core import Variant
 from jellyfish.dispatch.batcher import Batcher
-from jellyfish.dispatch.lanes import Lane, Way
+from jellyfish.dispatch.lanes import Candidate, Lane
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.lab.simulation.frames import NO_PICTURE
-from jellyfish.lab.simulation.scenario import Clients, Device, DeviceSlow, Host, Scenario
+from jellyfish.lab.simulation.scenario import Clients, DeviceSlow, Host, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.lab.studies.what_if import problem_of
 from jellyfish.modes.run import START_PAUSE_S
@@ -55,10 +55,12 @@ NO_HOST = Host(encode_ms=0.0, decode_ms=0.0)
 def scenarios(seconds: float) -> list[Scenario]:
     """Clients that differ, on one or two devices."""
 
-    def made(title: str, devices: Sequence[Device], clients: Sequence[Clients], *faults: DeviceSlow) -> Scenario:
+    def made(
+        title: str, devices: Sequence[SimulatedDevice], clients: Sequence[Clients], *faults: DeviceSlow
+    ) -> Scenario:
         return Scenario(title, seconds, tuple(devices), tuple(clients), host=NO_HOST, faults=faults)
 
-    gpu, cpu = Device("gpu-0"), Device("cpu-0", "cpu")
+    gpu, cpu = SimulatedDevice("gpu-0"), SimulatedDevice("cpu-0", "cpu")
     slow = [DeviceSlow(at_s, "cpu-0", 0.5, 4.0) for at_s in np.arange(5.0, seconds - 2.0, 10.0).tolist()]
     mixed = [
         Clients("tight", 2, 15.0, 75.0, "20mbps"),
@@ -76,7 +78,7 @@ def scenarios(seconds: float) -> list[Scenario]:
         made("wireless, 1 GPU", [gpu], wireless),
         made(
             "wireless, 2 GPUs",
-            [gpu, Device("gpu-1")],
+            [gpu, SimulatedDevice("gpu-1")],
             [msgspec.structs.replace(w, count=2 * w.count) for w in wireless],
         ),
         made("mixed SLOs, 1 CPU", [cpu], mixed),
@@ -95,9 +97,11 @@ class Frame(NamedTuple):
     promised_s: float = 1.0
 
 
-def drive(lanes: Sequence[Lane], frames: Sequence[Frame]) -> list[tuple[Frame, float, Way]]:
+def drive(lanes: Sequence[Lane], frames: Sequence[Frame]) -> list[tuple[Frame, float, Candidate]]:
     """(frame, seconds until it was answered, what it ran with) of the frames that were not given up."""
-    ways = {way.variant: way for lane in lanes for way in (lane.planned, *lane.quicker, *lane.better)}
+    candidates = {
+        candidate.variant: candidate for lane in lanes for candidate in (lane.planned, *lane.quicker, *lane.better)
+    }
     pending: asyncio.Future[Answered | Dropped] = asyncio.Future(loop=asyncio.new_event_loop())
     pending.get_loop().close()
     waiting = [
@@ -113,8 +117,10 @@ def drive(lanes: Sequence[Lane], frames: Sequence[Frame]) -> list[tuple[Frame, f
             following += 1
         decision = batcher.take(now, lanes, lambda request: frames[request.frame].lane)
         if decision.run:
-            now += ways[decision.variants[0]].latency_s[len(decision.run) - 1]
-            answered += [(frames[each.frame], now - each.queued_s, ways[decision.variants[0]]) for each in decision.run]
+            now += candidates[decision.variants[0]].latency_s[len(decision.run) - 1]
+            answered += [
+                (frames[each.frame], now - each.queued_s, candidates[decision.variants[0]]) for each in decision.run
+            ]
     return answered
 
 
@@ -138,7 +144,7 @@ def planned_devices(
                 if plan.clients.get(client.client) == option.device and plan.variant_of(client.client) == share.variant
             ]
             row = option.latency_s[index][: max(share.batch, len(on_it))]
-            lanes.append(Lane(Way(share.variant, problem.accuracy[index], row, row), share.batch))
+            lanes.append(Lane(Candidate(share.variant, problem.accuracy[index], row, row), share.batch))
             members.append(on_it)
         if any(members):
             yield lanes, members
@@ -196,13 +202,16 @@ def overload_table(seconds: float, seeds: Sequence[int]) -> Table:
     sizes = [(accuracy, [0.004 * slower * (0.75 + 0.25 * batch) for batch in range(1, 7)])
              for accuracy, slower in ((0.4, 1), (0.6, 2), (0.8, 4))]  # fmt: skip
     names = ("narrow", "middle", "wide")
-    ways = [Way(Variant(448, name), each, row, row) for name, (each, row) in zip(names, sizes, strict=True)]
+    candidates = [Candidate(Variant(448, name), each, row, row) for name, (each, row) in zip(names, sizes, strict=True)]
     for load in (0.9, 1.2, 2.0, 3.0):
         for others in (False, True):
-            lanes = [Lane(way, 4, tuple(reversed(ways[:number])) if others else ()) for number, way in enumerate(ways)]
+            lanes = [
+                Lane(candidate, 4, tuple(reversed(candidates[:number])) if others else ())
+                for number, candidate in enumerate(candidates)
+            ]
             cycle_s = sum(lane.allotted_s for lane in lanes)
             frames: list[Frame] = []
-            answered: list[tuple[Frame, float, Way]] = []
+            answered: list[tuple[Frame, float, Candidate]] = []
             for seed in seeds:
                 chance = random.Random(seed)
                 sent = sorted(
@@ -221,7 +230,7 @@ def overload_table(seconds: float, seeds: Sequence[int]) -> Table:
             table.add_row(
                 f"{load:g}", "yes" if others else "no", f"{len(on_time) / len(frames):.1%}",
                 " ".join(f"{share:.0%}" for share in shares),
-                f"{sum(way.accuracy for *_, way in on_time) / len(frames):.3f}",
+                f"{sum(candidate.accuracy for *_, candidate in on_time) / len(frames):.3f}",
             )  # fmt: skip
     return table
 

@@ -10,15 +10,15 @@ from jellyfish.config import Limits
 from jellyfish.control.loop import WindowRecord
 from jellyfish.errors import InputError, RunError
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
-from jellyfish.modes.assembly import Parts, assembled, policy
+from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.server.service import Service
 from tests.control.problems import in_place
 from tests.server.peer import LARGE, PROFILE, SMALL, NoAccuracy, decode
 from tests.virtual import virtual
 
 
-def parts() -> Parts:
-    return Parts(
+def parts() -> ServerParts:
+    return ServerParts(
         devices=[(TimedExecutor(PROFILE), PROFILE)],
         variants=(SMALL, LARGE),
         accuracy=NoAccuracy(),

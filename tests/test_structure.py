@@ -27,7 +27,8 @@ def imports_on_load(source: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "planted", ["from jellyfish import lab", "import jellyfish.lab.street", "if 1:\n    from jellyfish.lab.street import x"]
+    "planted",
+    ["from jellyfish import lab", "import jellyfish.lab.street", "if 1:\n    from jellyfish.lab.street import x"],
 )
 def test_an_import_at_the_top_of_a_file_is_seen(planted: str) -> None:
     assert any(name.startswith("jellyfish.lab") for name in imports_on_load(planted))

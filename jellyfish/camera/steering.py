@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jellyfish.camera.controllers.controller import Controller, Feedback, Foresight, Ladder, Terms
+from jellyfish.camera.controllers.controller import Controller, ControllerTerms, Feedback, Foresight, Ladder
 from jellyfish.camera.ledger import Sent
 from jellyfish.errors import ProtocolError
 from jellyfish.link.shaper import Shaper
@@ -17,7 +17,7 @@ from jellyfish.protocol import wire
 class Steering:
     """With what a camera chooses its sizes, and what else an emulation knows of its frames."""
 
-    make: Callable[[Terms], Controller]
+    make: Callable[[ControllerTerms], Controller]
     next_bytes: Callable[[int], int] | None = None
     """Resolution -> bytes that the next frame will take, for a camera without pictures."""
 
@@ -27,7 +27,7 @@ class Steering:
             raise ProtocolError("plans", "this server plans for its clients; to let them steer, serve --planner client")
         foresight = Foresight(lambda sent_s, size_bytes: copy.copy(uplink).send(size_bytes, sent_s), self.next_bytes)
         ladder = Ladder(welcome.offers, welcome.narrows)
-        return self.make(Terms(ladder, hello.fps, hello.slo_ms / 1000, foresight))
+        return self.make(ControllerTerms(ladder, hello.fps, hello.slo_ms / 1000, foresight))
 
 
 def feedback(sent: Sent, result: wire.Result, now: float) -> Feedback:

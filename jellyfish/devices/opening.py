@@ -31,7 +31,7 @@ Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class OpenDevice:
     """A device with everything that belongs to it."""
 
     name: str
@@ -99,7 +99,7 @@ def profile_device(
 
 def open_devices(
     config: ServerConfig, detectors: Detectors, threads: int, report: Report, cpu_cores: frozenset[int] | None = None
-) -> list[Device]:
+) -> list[OpenDevice]:
     """Every configured device, profiled; `threads` is what `set_threads` has set."""
     if config.profile is not None and len(config.devices) > 1:
         raise InputError("a profile file is for one device: give one --device, or no --profile")
@@ -120,11 +120,11 @@ def open_devices(
             raise InputError(f"the profile of {name} lacks the variant {min(missing).name}; run `jellyfish profile`")
         ready = engine.ready if isinstance(engine, ZooEngine) else None
         executor = TorchExecutor(engine, name, cpu_cores if device.type == "cpu" else None, ready)
-        devices.append(Device(name, engine, profile, executor))
+        devices.append(OpenDevice(name, engine, profile, executor))
     return devices
 
 
-def load_remarks(devices: Sequence[Device]) -> list[str]:
+def loading_notes(devices: Sequence[OpenDevice]) -> list[str]:
     """What loading networks has cost each device that does so, warming up included, in words."""
     lines = []
     for device in devices:

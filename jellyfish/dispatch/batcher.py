@@ -86,7 +86,7 @@ class Batcher:
         end = choice.start + choice.size
         decision.drop.extend((spoiler, Reason.OVERLOAD) for spoiler in waiting[: choice.start])
         decision.run.extend(waiting[choice.start : end])
-        decision.variants.extend([choice.way.variant] * choice.size)
+        decision.variants.extend([choice.candidate.variant] * choice.size)
         del waiting[:end]
 
     def _turn(self, lane: Lane) -> int:

@@ -28,11 +28,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from jellyfish.dispatch.lanes import Lane, Way
+from jellyfish.dispatch.lanes import Candidate, Lane
 
 
 class Waiting(NamedTuple):
-    """A lane and the slacks of its frames, rising; each leaves room for one frame on the lane's quickest way."""
+    """A lane and the slacks of its frames, rising; each leaves room for one frame on the lane's quickest candidate."""
 
     lane: Lane
     slacks_s: Sequence[float]
@@ -44,7 +44,7 @@ class Choice(NamedTuple):
     lane: int
     start: int
     size: int
-    way: Way
+    candidate: Candidate
 
 
 def choose(waiting: Sequence[Waiting]) -> Choice | None:
@@ -71,7 +71,7 @@ def companion(
     lane's next batch: so all who wait must have a whole cycle (`cycle_s`, of all lanes) to spare after it. Lanes whose
     turn it was are still next. At most `most` frames in all.
     """
-    resolution = choice.way.variant.resolution
+    resolution = choice.candidate.variant.resolution
     if choice.start or resolution not in mixes:
         return None
     tightest_s = min(each.slacks_s[0] for each in waiting)
@@ -79,17 +79,17 @@ def companion(
         size = min(len(slacks_s), lane.batch, most - choice.size)
         if index == choice.lane or lane.planned.variant.resolution != resolution or size < 1:
             continue
-        seconds = choice.way.latency_s[choice.size - 1] + lane.planned.latency_s[size - 1]
+        seconds = choice.candidate.latency_s[choice.size - 1] + lane.planned.latency_s[size - 1]
         if seconds + cycle_s <= tightest_s:
             return Choice(index, 0, size, lane.planned)
     return None
 
 
 class _Line:
-    """Frames that run one after the other in one way, looked ahead at."""
+    """Frames that run one after the other with one candidate, looked ahead at."""
 
-    def __init__(self, slacks_s: Sequence[float], way: Way) -> None:
-        self.slacks_s, self.latency_s, self.accuracy = slacks_s, way.latency_s, way.accuracy
+    def __init__(self, slacks_s: Sequence[float], candidate: Candidate) -> None:
+        self.slacks_s, self.latency_s, self.accuracy = slacks_s, candidate.latency_s, candidate.accuracy
 
     @cached_property
     def latest_s(self) -> list[float]:
@@ -117,29 +117,31 @@ def _as_planned(waiting: Sequence[Waiting], lines: Sequence[_Line]) -> Choice | 
     return None
 
 
-def _with_time_to_spare(lane: Lane, slacks_s: Sequence[float], lines: Sequence[_Line], index: int, size: int) -> Way:
-    """The most accurate way that nobody is late for and that takes no longer than the plan allots to the lane."""
-    for way in lane.better:
-        seconds = way.latency_s[size - 1]
-        allotted = way.p99_s[size - 1] <= lane.allotted_s
+def _with_time_to_spare(
+    lane: Lane, slacks_s: Sequence[float], lines: Sequence[_Line], index: int, size: int
+) -> Candidate:
+    """The most accurate candidate that nobody is late for and that takes no longer than the plan allots to the lane."""
+    for candidate in lane.better:
+        seconds = candidate.latency_s[size - 1]
+        allotted = candidate.p99_s[size - 1] <= lane.allotted_s
         if allotted and seconds <= slacks_s[0] and _rest_in_time(lines, index, size, seconds):
-            return way
+            return candidate
     return lane.planned
 
 
 def _narrowed(waiting: Sequence[Waiting], lines: Sequence[_Line]) -> Choice | None:
-    """The batch after which all others can be on time in the ways of `lines`, for the most accuracy in all."""
+    """The batch after which all others can be on time with the candidates of `lines`, for the most accuracy in all."""
     best: Choice | None = None
     best_gain = -float("inf")
     for index, (lane, slacks_s) in enumerate(waiting):
         for size in range(min(len(lane.planned.latency_s), len(slacks_s)), 0, -1):
-            for way in (lane.planned, *lane.quicker):
-                gain = size * (way.accuracy - lines[index].accuracy)
+            for candidate in (lane.planned, *lane.quicker):
+                gain = size * (candidate.accuracy - lines[index].accuracy)
                 if gain <= best_gain:
                     break
-                seconds = way.latency_s[size - 1]
+                seconds = candidate.latency_s[size - 1]
                 if seconds <= slacks_s[0] and _rest_in_time(lines, index, size, seconds):
-                    best, best_gain = Choice(index, 0, size, way), gain
+                    best, best_gain = Choice(index, 0, size, candidate), gain
                     break
     return best
 
@@ -175,10 +177,10 @@ def _most_efficient(waiting: Sequence[Waiting]) -> Choice:
     device time) did worse in simulation: the queue does not stay as it stands.
     """
     lane, slacks_s = waiting[0]
-    way = lane.quickest
+    candidate = lane.quickest
     best, best_rate = (0, 1), 0.0
-    for size, latency in enumerate(way.latency_s[: len(slacks_s)], start=1):
+    for size, latency in enumerate(candidate.latency_s[: len(slacks_s)], start=1):
         start = bisect_left(slacks_s, latency)
         if start + size <= len(slacks_s) and size / latency > best_rate:
             best, best_rate = (start, size), size / latency
-    return Choice(0, *best, way)
+    return Choice(0, *best, candidate)

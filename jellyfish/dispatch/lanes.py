@@ -16,7 +16,7 @@ from jellyfish.core import Variant
 from jellyfish.devices.profile.table import LatencyProfile
 
 
-class Way(NamedTuple):
+class Candidate(NamedTuple):
     """A variant that frames may be run with."""
 
     variant: Variant
@@ -30,17 +30,17 @@ class Way(NamedTuple):
 class Lane(NamedTuple):
     """Frames that were planned for the same variant: they wait together and run together."""
 
-    planned: Way
+    planned: Candidate
     batch: int
     """The plan's largest batch. More frames may run together where they have come together."""
-    quicker: tuple[Way, ...] = ()
+    quicker: tuple[Candidate, ...] = ()
     """What may stand in, each one less accurate and quicker than the one before."""
-    better: tuple[Way, ...] = ()
-    """More accurate ways, the best first."""
+    better: tuple[Candidate, ...] = ()
+    """More accurate candidates, the best first."""
 
     @property
-    def quickest(self) -> Way:
-        """The way for frames with the least time."""
+    def quickest(self) -> Candidate:
+        """The candidate for frames with the least time."""
         return self.quicker[-1] if self.quicker else self.planned
 
     @property
@@ -83,17 +83,19 @@ def lane_of(lanes: Sequence[Lane], variant: Variant | None, profile: LatencyProf
 
 
 def _lane(share: Share, most: int, profile: LatencyProfile, accuracy: Mapping[Variant, float]) -> Lane:
-    def way(variant: Variant) -> Way:
+    def candidate(variant: Variant) -> Candidate:
         entry = profile.of(variant)
         p50_s, p99_s = (tuple(accumulate(row[:most], max)) for row in (entry.p50_s, entry.p99_s))
-        return Way(variant, accuracy.get(variant, 0.0), p50_s, p99_s)
+        return Candidate(variant, accuracy.get(variant, 0.0), p50_s, p99_s)
 
-    planned = way(share.variant)
+    planned = candidate(share.variant)
     if share.variant not in accuracy:
         return Lane(planned, share.batch)
-    others = [way(each) for each in accuracy if each.resolution <= share.variant.resolution and each != share.variant]
+    others = [
+        candidate(each) for each in accuracy if each.resolution <= share.variant.resolution and each != share.variant
+    ]
     others.sort(key=lambda each: -each.accuracy)
-    quicker: list[Way] = []
+    quicker: list[Candidate] = []
     for other in others:
         slower = quicker[-1] if quicker else planned
         if other.accuracy <= planned.accuracy and _is_quicker(other, slower):
@@ -102,5 +104,5 @@ def _lane(share: Share, most: int, profile: LatencyProfile, accuracy: Mapping[Va
     return Lane(planned, share.batch, tuple(quicker), better)
 
 
-def _is_quicker(one: Way, other: Way) -> bool:
+def _is_quicker(one: Candidate, other: Candidate) -> bool:
     return all(mine < its for mine, its in zip(one.latency_s, other.latency_s, strict=True))

@@ -50,7 +50,7 @@ class LocalNetwork(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class EdgeParts:
     """What a device is made of."""
 
     source: FrameSource
@@ -64,7 +64,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class EdgeTerms:
     """How often a device captures, when an answer is due, and what it asks of the cloud."""
 
     name: str
@@ -77,17 +77,19 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class _Captured:
+class _CapturedFrame:
     frame: int
     captured_s: float
     image: Image
     objects: Sequence[LabelledObject] | None
 
 
-class Device:
+class EdgeDevice:
     """One device. `run` once; afterwards `score` and `cloud` tell how it went."""
 
-    def __init__(self, terms: Terms, parts: Parts, origin_s: float, emit: Callable[[FrameRecord], None]) -> None:
+    def __init__(
+        self, terms: EdgeTerms, parts: EdgeParts, origin_s: float, emit: Callable[[FrameRecord], None]
+    ) -> None:
         """`origin_s`: the run's start, on the event loop's clock."""
         self.terms, self._parts = terms, parts
         self.account = FrameAccount(terms.name, terms.slo_s, origin_s, emit)
@@ -95,7 +97,7 @@ class Device:
         hello = wire.Hello(terms.name, terms.cloud_fps, terms.cloud_patience_s * 1000)
         listener = Listener(self._sent, self._heard, self._ended)
         self.cloud = Cloud(hello, parts.uplink, parts.downlink, parts.offload, listener, parts.encode)
-        self._newest: _Captured | None = None
+        self._newest: _CapturedFrame | None = None
         self._frame = 0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -126,7 +128,7 @@ class Device:
             self.account.captured(number, captured_s, objects)
             if self._newest is not None:
                 self.account.skipped(self._newest.frame, Reason.REPLACED)
-            self._newest = _Captured(number, captured_s, image, objects)
+            self._newest = _CapturedFrame(number, captured_s, image, objects)
             self._idle.clear()
             self._wake.set()
 
@@ -139,7 +141,7 @@ class Device:
             self._wake.clear()
             await self._wake.wait()
 
-    async def _answer_frame(self, captured: _Captured) -> None:
+    async def _answer_frame(self, captured: _CapturedFrame) -> None:
         """One frame from its capture to its answer. A network that fails costs its frame, never the loop."""
         loop, parts = asyncio.get_running_loop(), self._parts
         began_s, self._frame = loop.time(), captured.frame
@@ -166,7 +168,7 @@ class Device:
             self.cloud.offer(captured.frame, captured.captured_s, captured.image)
 
     def _fuse(
-        self, captured: _Captured, local: Sequence[Detection], said: tuple[int, Sequence[Detection]] | None
+        self, captured: _CapturedFrame, local: Sequence[Detection], said: tuple[int, Sequence[Detection]] | None
     ) -> list[Detection]:
         if said is not None:
             self._parts.fusion.answer(*said)

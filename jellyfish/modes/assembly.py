@@ -23,14 +23,14 @@ from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.queue import FrameQueue
-from jellyfish.server.service import Accuracy, Service
+from jellyfish.server.service import AccuracySource, Service
 from jellyfish.server.session import Decode
 
 OnWindow = Callable[[WindowRecord, Service], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class PlanningPolicy:
     """Who plans, how often, how carefully, and what is checked of a plan."""
 
     planner: Planner
@@ -43,32 +43,32 @@ class Policy:
 
 def policy(
     planner: str, fixed: Variant | None, max_batch: int, window_s: float, seed: int, care: float = DEFAULT_CARE
-) -> Policy:
+) -> PlanningPolicy:
     """The planner called `planner`, or the one that always answers `fixed`. InputError for an unknown name."""
     if planner == CLIENTS_CHOOSE and fixed is None:
         return clients_choose(window_s)
     named = make_planner(planner, seed)
     if fixed is None:
-        return Policy(named, violations, window_s, care)
-    return Policy(FixedPlanner(fixed, max_batch), accept, window_s, care)
+        return PlanningPolicy(named, violations, window_s, care)
+    return PlanningPolicy(FixedPlanner(fixed, max_batch), accept, window_s, care)
 
 
-def clients_choose(window_s: float) -> Policy:
+def clients_choose(window_s: float) -> PlanningPolicy:
     """No plan: clients steer for themselves."""
-    return Policy(ClientsChoice(), accept, window_s, clients_choose=True)
+    return PlanningPolicy(ClientsChoice(), accept, window_s, clients_choose=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ServerParts:
     """What a server is made of."""
 
     devices: Sequence[tuple[Executor, LatencyProfile]]
     variants: tuple[Variant, ...]
-    accuracy: Accuracy
+    accuracy: AccuracySource
     max_batch: int
     decode: Decode
     offload: Offload
-    policy: Policy
+    policy: PlanningPolicy
     limits: Limits
     actuation: bool = True
     """Whether batches may run with another variant than the planned one."""
@@ -77,7 +77,7 @@ class Parts:
 
 
 @contextlib.asynccontextmanager
-async def assembled(parts: Parts, on_window: OnWindow) -> AsyncIterator[Service]:
+async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Service]:
     """A running service for the time of the context. It is not ready yet, and drained by whoever closes its sockets.
 
     Should a dispatcher or the control loop ever end of an error, the context is cancelled and raises it: a server that

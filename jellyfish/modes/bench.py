@@ -57,11 +57,11 @@ async def bench(config: BenchConfig, console: Console) -> None:
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
         detections = _detection_file(sources, writer, stack) if config.save_detections else None
         watch = _Watch(config.duration_s, detections)
-        summary, remarks = await _measure(
+        summary, notes = await _measure(
             config, setups, writer, windows, server, partial(_same, http), url, watch, console
         )
     console.print(summary_table(summary, folder))
-    console.print("\n".join(remarks), highlight=False, markup=False)
+    console.print("\n".join(notes), highlight=False, markup=False)
 
 
 def _same(http: aiohttp.ClientSession, name: str) -> aiohttp.ClientSession:
@@ -96,8 +96,8 @@ async def _measure(
         dispatchers = None if server is None else server.service.dispatchers.values()
         summary = run.finish(dispatchers, lag.percentiles())
     late = summary.loop_lag_ms
-    remarks = [] if late is None else [f"Event loop: timers late by {late.p50:.1f} ms (p50), {late.p99:.1f} ms (p99)."]
-    return summary, remarks + run.remarks() + ([] if server is None else server.remarks())
+    notes = [] if late is None else [f"Event loop: timers late by {late.p50:.1f} ms (p50), {late.p99:.1f} ms (p99)."]
+    return summary, notes + run.notes() + ([] if server is None else server.notes())
 
 
 class _Watch:

@@ -23,7 +23,7 @@ from jellyfish.core import Detection, Variant, canvas_size
 from jellyfish.devices.executor import detect_images
 from jellyfish.devices.opening import parse_variant, set_threads
 from jellyfish.devices.process import tune_process
-from jellyfish.edge.edge_device import Device, Parts, Terms
+from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
 from jellyfish.edge.fusion.detections import HISTORY_STEPS, LOCAL_SCORE_THRESHOLD, DetectionFusion
 from jellyfish.edge.fusion.filters import Filter, Periodic, Transition
 from jellyfish.edge.fusion.gain import ExpectedGain
@@ -73,7 +73,7 @@ async def run_devices(config: DevicesConfig, console: Console) -> None:
     console.print(summary_table(summary, folder))
     console.print()
     console.print(fusion_table(summary.fusion or {}))
-    console.print("\n".join(fleet.remarks()), highlight=False, markup=False)
+    console.print("\n".join(fleet.notes()), highlight=False, markup=False)
 
 
 class EngineNetwork:
@@ -123,7 +123,7 @@ class _Fleet:
             stack.callback(network.close)
         self._traces = {each.name: resolve_trace(each.trace, each.seed) for each in config.devices}
         self._cloud_threshold = weights.score_threshold(weights.variants()[-1])
-        self._devices: dict[str, Device] = {}
+        self._devices: dict[str, EdgeDevice] = {}
         self._summary, self._tallies = RunSummary(), {each.name: FusionTally() for each in config.devices}
 
     @property
@@ -148,12 +148,12 @@ class _Fleet:
                 fleet.create_task(device.run(http, url, first_s, start_s + self._config.duration_s))
         return self._figures(writer, windows)
 
-    def _device(self, config: DeviceConfig, start_s: float, writer: ResultWriter) -> Device:
+    def _device(self, config: DeviceConfig, start_s: float, writer: ResultWriter) -> EdgeDevice:
         source, trace = self._sources[config.name], self._traces[config.name]
         fps = config.fps or source.fps
         network = self._networks[config.name]
-        terms = Terms(config.name, fps, config.slo_s, fps / config.period, HISTORY_STEPS / fps)
-        parts = Parts(
+        terms = EdgeTerms(config.name, fps, config.slo_s, fps / config.period, HISTORY_STEPS / fps)
+        parts = EdgeParts(
             source=source,
             network=network,
             fusion=DetectionFusion(network.threshold, self._cloud_threshold),
@@ -168,7 +168,7 @@ class _Fleet:
             self._summary.add(record)
             self._tallies[config.name].add(record)
 
-        return Device(terms, parts, start_s, emit)
+        return EdgeDevice(terms, parts, start_s, emit)
 
     async def _tell(self, start_s: float, progress: ProgressReport) -> None:
         total = round(self._config.duration_s)
@@ -193,7 +193,7 @@ class _Fleet:
                 raise RunError(f"{name}: the server's account {device.cloud.stream.farewell} is not the device's")
         return summary
 
-    def remarks(self) -> list[str]:
+    def notes(self) -> list[str]:
         """What else a person should know: whether the cloud was there, and agrees."""
         lines = []
         for name, device in self._devices.items():

@@ -15,7 +15,7 @@ from jellyfish.modes.progress import ProgressReport
 from jellyfish.report.compare import grouped, in_words, shown
 from jellyfish.report.comparing import comparing
 from jellyfish.report.detail import detail
-from jellyfish.report.estimates import METRICS, Group, differences, estimates
+from jellyfish.report.estimates import METRICS, RunGroup, differences, estimates
 from jellyfish.report.page import Detail, page
 from jellyfish.report.reading import Run, bytes_to_read, read_run
 from jellyfish.report.style import MOST_GROUPS, Picture
@@ -65,7 +65,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [str(path) for path in whole]
 
 
-def _draw(groups: Sequence[Group], progress: ProgressReport) -> tuple[list[Picture], list[Detail]]:
+def _draw(groups: Sequence[RunGroup], progress: ProgressReport) -> tuple[list[Picture], list[Detail]]:
     steps = len(groups) + 1
     progress("Drawing", 0, steps)
     pictures = comparing(groups)
@@ -92,7 +92,7 @@ def _write(folder: Path, html: str, pictures: Sequence[Picture], details: Sequen
         raise RunError(f"{folder}: the report cannot be written ({error})") from error
 
 
-def _say(groups: Sequence[Group], console: Console) -> None:
+def _say(groups: Sequence[RunGroup], console: Console) -> None:
     """The headline, the differences, and what must be known of the files."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("")
@@ -106,5 +106,5 @@ def _say(groups: Sequence[Group], console: Console) -> None:
     for group in groups[1:]:
         console.print(in_words(groups[0].label, group.label, differences(groups[0], group)), markup=False)
     for run in (run for group in groups for run in group.runs):
-        for remark in run.remarks:
-            console.print(Text.assemble((f"{run.name}: ", "bold yellow"), remark), soft_wrap=True)
+        for note in run.notes:
+            console.print(Text.assemble((f"{run.name}: ", "bold yellow"), note), soft_wrap=True)

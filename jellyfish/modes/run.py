@@ -183,7 +183,7 @@ class MeasuredRun:
                 raise RunError(f"{name}: the server's account {camera.farewell} is not the client's")
         return summary
 
-    def remarks(self) -> list[str]:
+    def notes(self) -> list[str]:
         """What else a person should know of the run: whether the server agrees, and whom it refused."""
         silent = [name for name, camera in self.cameras.items() if camera.farewell is None]
         lines = ["Client and server agree on every frame."]

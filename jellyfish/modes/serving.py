@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from jellyfish.config import ServerConfig
 from jellyfish.core import RESOLUTIONS, Variant, fitted_size
-from jellyfish.devices.opening import Device, Report, load_remarks, open_devices, parse_variant, set_threads
+from jellyfish.devices.opening import OpenDevice, Report, loading_notes, open_devices, parse_variant, set_threads
 from jellyfish.devices.process import cores_divided, tune_process
 from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.profile.table import LatencyProfile
@@ -30,7 +30,7 @@ from jellyfish.errors import InputError, RunError
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.media.resize import fit
 from jellyfish.models.families import Detectors, open_detectors
-from jellyfish.modes.assembly import OnWindow, Parts, assembled, policy
+from jellyfish.modes.assembly import OnWindow, ServerParts, assembled, policy
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
 from jellyfish.server.session import Decode
@@ -45,7 +45,7 @@ class RunningServer:
     url: str
     service: Service
     profiles: tuple[LatencyProfile, ...]
-    remarks: Callable[[], list[str]] = list
+    notes: Callable[[], list[str]] = list
     """What else a person should know of its devices so far."""
 
 
@@ -72,16 +72,16 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         gc.freeze()
         service.ready = True
         profiles = tuple(device.profile for device in devices)
-        yield RunningServer(url, service, profiles, partial(load_remarks, devices))
+        yield RunningServer(url, service, profiles, partial(loading_notes, devices))
 
 
-def _offered(detectors: Detectors, devices: list[Device]) -> tuple[Variant, ...]:
+def _offered(detectors: Detectors, devices: list[OpenDevice]) -> tuple[Variant, ...]:
     """What planners may choose from: what is on the Pareto front of some device's profile."""
     fronts = {variant for device in devices for variant in pareto_front(device.profile, detectors.accuracy)}
     return tuple(variant for variant in detectors.variants() if variant in fronts)
 
 
-async def _warm(devices: list[Device], config: ServerConfig, variants: tuple[Variant, ...], report: Report) -> None:
+async def _warm(devices: list[OpenDevice], config: ServerConfig, variants: tuple[Variant, ...], report: Report) -> None:
     """Run every (variant, batch) that can run on each device once."""
     for device in devices:
         max_batch = min(config.max_batch, device.profile.max_batch)
@@ -92,9 +92,9 @@ def _parts(
     config: ServerConfig,
     detectors: Detectors,
     variants: tuple[Variant, ...],
-    devices: list[Device],
+    devices: list[OpenDevice],
     stack: contextlib.AsyncExitStack,
-) -> Parts:
+) -> ServerParts:
     """What the server is made of. Decoders and the planner have threads of their own, so that neither waits."""
     loop = asyncio.get_running_loop()
     decoders = ThreadPoolExecutor(max_workers=os.cpu_count() or 2, thread_name_prefix="decode")
@@ -102,7 +102,7 @@ def _parts(
     for pool in (decoders, planner):
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
     max_batch = min(config.max_batch, *(device.profile.max_batch for device in devices))
-    return Parts(
+    return ServerParts(
         devices=[(device.executor, device.profile) for device in devices],
         variants=variants,
         accuracy=detectors,
@@ -122,7 +122,7 @@ def _parts(
     )
 
 
-def _close(devices: list[Device]) -> None:
+def _close(devices: list[OpenDevice]) -> None:
     for device in devices:
         device.executor.close()
 

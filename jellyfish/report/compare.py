@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from jellyfish.report.estimates import METRICS, Estimate, Group, Metric
+from jellyfish.report.estimates import METRICS, Estimate, Metric, RunGroup
 from jellyfish.report.reading import Run
 
 CONFIDENCE = "95 % interval"
@@ -22,7 +22,7 @@ LEAST_REASON_CHANGE = 5e-4
 """Share of the captured frames by which a reason's misses must have changed to be named."""
 
 
-def grouped(runs: Sequence[Run]) -> list[Group]:
+def grouped(runs: Sequence[Run]) -> list[RunGroup]:
     """Runs that differ by their seed alone become one group, in the order of their coming."""
     groups: list[tuple[Any, list[Run]]] = []
     for run in runs:
@@ -33,10 +33,10 @@ def grouped(runs: Sequence[Run]) -> list[Group]:
                 break
         else:
             groups.append((made, [run]))
-    return [Group(_label([run.name for run in members]), tuple(members)) for _, members in groups]
+    return [RunGroup(_label([run.name for run in members]), tuple(members)) for _, members in groups]
 
 
-def changes(base: Group, other: Group) -> list[str]:
+def changes(base: RunGroup, other: RunGroup) -> list[str]:
     """What differs in how the runs were made, as `key: one → other`. Things of a list are told together."""
     one, two = ({**_values(_made(group.runs[0])), "seed": _seeds(group)} for group in (base, other))
     told = [
@@ -69,7 +69,7 @@ def verdict(metric: Metric, difference: Estimate) -> str:
     return "not judged" if difference.value else "the same"
 
 
-def reasons_in_words(base: Group, other: Group) -> str:
+def reasons_in_words(base: RunGroup, other: RunGroup) -> str:
     """Which reasons for misses changed most, in shares of the captured frames; empty if none did."""
     one, two = missed_shares(base.runs), missed_shares(other.runs)
     moved = {reason: two.get(reason, 0.0) - one.get(reason, 0.0) for reason in one.keys() | two.keys()}
@@ -159,7 +159,7 @@ def _values(value: Any) -> dict[str, str]:
     return {path: textwrap.shorten(", ".join(sorted(texts)), LONGEST_VALUE) for path, texts in found.items()}
 
 
-def _seeds(group: Group) -> str:
+def _seeds(group: RunGroup) -> str:
     return ", ".join(sorted({_text(run.seed) for run in group.runs}))
 
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from jellyfish.report.bins import Floats
 from jellyfish.report.compare import missed_shares, plain
-from jellyfish.report.estimates import Group
+from jellyfish.report.estimates import RunGroup
 from jellyfish.report.series import TimeSeries, joined
 from jellyfish.report.style import GREY, Canvas, Picture, label, line_of, time_axis
 from jellyfish.report.tally import duration_edges_ms, sums_of
@@ -18,7 +18,7 @@ from jellyfish.report.tally import duration_edges_ms, sums_of
 SHOWN_REASONS = 8
 
 
-def comparing(groups: Sequence[Group]) -> list[Picture]:
+def comparing(groups: Sequence[RunGroup]) -> list[Picture]:
     """The figures for which there is something to show, in the order of reading."""
     drawn = [_latency(groups), _latency_tail(groups), _misses(groups), _attainment(groups)]
     if any(group.accuracy != "unknown" for group in groups):
@@ -28,7 +28,7 @@ def comparing(groups: Sequence[Group]) -> list[Picture]:
     return drawn
 
 
-def _latency(groups: Sequence[Group]) -> Picture:
+def _latency(groups: Sequence[RunGroup]) -> Picture:
     canvas = Canvas("Latency, end to end")
     axes = canvas.axes[0]
     longest_ms = 0.0
@@ -48,7 +48,7 @@ def _latency(groups: Sequence[Group]) -> Picture:
     return canvas.picture("latency", words + "the curve below 100 %. Dotted: the deadlines.")
 
 
-def _latency_tail(groups: Sequence[Group]) -> Picture:
+def _latency_tail(groups: Sequence[RunGroup]) -> Picture:
     canvas = Canvas("Latency, the slowest frames")
     axes = canvas.axes[0]
     longest_ms = 0.0
@@ -71,7 +71,7 @@ def _latency_tail(groups: Sequence[Group]) -> Picture:
     return canvas.picture("latency-tail", words + more)
 
 
-def _misses(groups: Sequence[Group]) -> Picture:
+def _misses(groups: Sequence[RunGroup]) -> Picture:
     shares = [missed_shares(group.runs) for group in groups]
     total = {reason: sum(share.get(reason, 0.0) for share in shares) for share in shares for reason in share}
     reasons = sorted(total, key=lambda reason: -total[reason])[:SHOWN_REASONS]
@@ -100,7 +100,7 @@ def _percentage(value: float) -> str:
     return "0" if value == 0 else f"{value:.2f}" if value >= 0.005 else "<0.01"
 
 
-def _attainment(groups: Sequence[Group]) -> Picture:
+def _attainment(groups: Sequence[RunGroup]) -> Picture:
     canvas = Canvas("On-time frames over time")
     lowest = _over_time(canvas.axes[0], groups, lambda series: 100 * series.attainment_of_all())
     canvas.axes[0].set_ylim(max(0.0, min(90.0, lowest - 5)), 101)
@@ -110,7 +110,7 @@ def _attainment(groups: Sequence[Group]) -> Picture:
     return canvas.picture("attainment", words)
 
 
-def _f1(groups: Sequence[Group]) -> Picture:
+def _f1(groups: Sequence[RunGroup]) -> Picture:
     canvas = Canvas("F1 over time")
     _over_time(canvas.axes[0], groups, lambda series: series.f1_of_all())
     canvas.axes[0].set_ylabel("F1 of on-time frames")
@@ -121,7 +121,7 @@ def _f1(groups: Sequence[Group]) -> Picture:
     return canvas.picture("f1", words)
 
 
-def _planner_time(groups: Sequence[Group]) -> Picture:
+def _planner_time(groups: Sequence[RunGroup]) -> Picture:
     canvas = Canvas("Planner time")
     axes = canvas.axes[0]
     longest_ms = _over_time(axes, groups, lambda series: series.window("solve_ms"), highest=True)
@@ -140,7 +140,7 @@ def _planner_time(groups: Sequence[Group]) -> Picture:
     return canvas.picture("planner-time", " ".join([words, *told]))
 
 
-def _objective(groups: Sequence[Group]) -> Picture:
+def _objective(groups: Sequence[RunGroup]) -> Picture:
     canvas = Canvas("What the planner planned", rows=2, height_in=4.2, ratios=(3, 2))
     _over_time(canvas.axes[0], groups, lambda series: series.window("accuracy"))
     canvas.axes[0].set_ylabel("planned accuracy (F1)")
@@ -157,7 +157,7 @@ def _objective(groups: Sequence[Group]) -> Picture:
 
 
 def _over_time(
-    axes: Axes, groups: Sequence[Group], values_of: Callable[[TimeSeries], Floats], *, highest: bool = False
+    axes: Axes, groups: Sequence[RunGroup], values_of: Callable[[TimeSeries], Floats], *, highest: bool = False
 ) -> float:
     """A line for each run, one colour for each group; the lowest (or highest) value."""
     seconds = time_axis(axes, groups)
@@ -177,14 +177,14 @@ def _over_time(
     return float(all_seen.max() if highest else all_seen.min())
 
 
-def _answered_within(group: Group) -> tuple[Floats, Floats]:
+def _answered_within(group: RunGroup) -> tuple[Floats, Floats]:
     """Milliseconds and the share of the captured frames of all runs that were answered within them."""
     answered = sum(sums_of(run.frames.latency, 1)[0].sum(axis=0) for run in group.runs)
     captured = sum(run.frames.outcomes.total() for run in group.runs)
     return duration_edges_ms(), np.cumsum(answered) / captured
 
 
-def _mark_deadlines(axes: Axes, groups: Sequence[Group]) -> list[float]:
+def _mark_deadlines(axes: Axes, groups: Sequence[RunGroup]) -> list[float]:
     deadlines = sorted({ms for group in groups for run in group.runs for ms in run.frames.deadlines_ms})
     for deadline_ms in deadlines:
         axes.axvline(deadline_ms, color=GREY, linestyle=":", linewidth=1.2)

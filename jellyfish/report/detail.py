@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from jellyfish.report.bins import Floats
-from jellyfish.report.estimates import Group
+from jellyfish.report.estimates import RunGroup
 from jellyfish.report.reading import Run
 from jellyfish.report.series import TimeSeries, joined
 from jellyfish.report.style import (
@@ -118,7 +118,7 @@ def _mean_between(frames: Floats, sums: Floats, low: float, high: float) -> floa
 
 def _all_clients(series: TimeSeries) -> Picture:
     canvas = Canvas("All clients: bandwidth, size, variant", rows=3, height_in=5.6, ratios=(3, 3, 4))
-    seconds = time_axis(canvas.axes[2], [Group("", (series.run,))])
+    seconds = time_axis(canvas.axes[2], [RunGroup("", (series.run,))])
     times = series.middles_s / seconds
     _band(canvas.axes[0], times, series.bandwidth_mbps(), BLUE)
     canvas.axes[0].set_ylabel("bandwidth\n(Mbit/s)")
@@ -188,7 +188,7 @@ def _map(
     """Colours for clients (down) over time (across). `least`: the scale goes at least from there to 100."""
     canvas = Canvas(title, height_in=1.6 + min(3.6, max(1.2, 0.2 * len(order))))
     axes = canvas.axes[0]
-    seconds = time_axis(axes, [Group("", (series.run,))])
+    seconds = time_axis(axes, [RunGroup("", (series.run,))])
     shown = np.ma.masked_invalid(values[order])
     low, high = (float(shown.min()), float(shown.max())) if shown.count() else (0.0, 1.0)
     if least is not None:
@@ -222,7 +222,7 @@ def _chosen(order: list[int]) -> dict[int, str]:
 def _client(series: TimeSeries, row: int, said: str) -> Picture:
     name = series.run.frames.clients.listed[row]
     canvas = Canvas(f"{label(name)}{': ' * bool(said)}{said}", rows=3, height_in=5.2, ratios=(3, 3, 3))
-    seconds = time_axis(canvas.axes[2], [Group("", (series.run,))])
+    seconds = time_axis(canvas.axes[2], [RunGroup("", (series.run,))])
     times = series.middles_s / seconds
     bandwidth, size, variant = canvas.axes
     bandwidth.plot(*joined(times, series.bandwidth_mbps()[row]), color=BLUE, label="bandwidth, estimated")

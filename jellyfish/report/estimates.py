@@ -27,7 +27,7 @@ FEWEST_BLOCKS = 10
 MOST_BLOCKS = 48
 SHORTEST_BLOCK_S = 0.5
 
-Accuracy = Literal["measured", "tables", "unknown"]
+AccuracyBasis = Literal["measured", "tables", "unknown"]
 """What F1 is: measured on labelled frames, the variants' F1 as measured elsewhere (simulations), or neither."""
 
 
@@ -74,11 +74,11 @@ class Blocks:
     """(blocks, len(COUNTS) + 1): the last column is the blocks' seconds."""
     latency: NDArray[Any]
     """(blocks, bins of latency): answered frames."""
-    accuracy: Accuracy
+    accuracy: AccuracyBasis
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class RunGroup:
     """Runs that are one thing to compare: a single run, or several that differ by their seed alone."""
 
     label: str
@@ -90,7 +90,7 @@ class Group:
         return len(self.runs) >= FEWEST_SEEDS
 
     @property
-    def accuracy(self) -> Accuracy:
+    def accuracy(self) -> AccuracyBasis:
         """What F1 is in all of these runs."""
         kinds = {accuracy_of(run) for run in self.runs}
         return kinds.pop() if len(kinds) == 1 else "unknown"
@@ -102,7 +102,7 @@ class Group:
         return ordered[(len(ordered) - 1) // 2]
 
 
-def accuracy_of(run: Run) -> Accuracy:
+def accuracy_of(run: Run) -> AccuracyBasis:
     """What F1 is in `run`."""
     totals = {name: run.frames.over_time[name].values.sum() for name in ("tp", "fn", "missed_objects", "expected_f1")}
     if totals["expected_f1"] > 0:
@@ -128,7 +128,7 @@ def figures(runs: Sequence[Run]) -> dict[str, float]:
     return dict(zip(METRICS, values.tolist(), strict=True))
 
 
-def estimates(group: Group) -> dict[str, Estimate]:
+def estimates(group: RunGroup) -> dict[str, Estimate]:
     """The metrics of `group`: of all its frames, or the mean over its seeds."""
     if group.by_seed:
         table = _by_run(group)
@@ -138,7 +138,7 @@ def estimates(group: Group) -> dict[str, Estimate]:
     return _named(_bootstrap(figures(group.runs), _replicates(blocks_of(group.runs), 0)))
 
 
-def differences(base: Group, other: Group) -> dict[str, Estimate]:
+def differences(base: RunGroup, other: RunGroup) -> dict[str, Estimate]:
     """`other` minus `base`. Runs of the same seeds and clients are compared seed by seed, or block by block."""
     paired = alike(base, other)
     if base.by_seed and other.by_seed:
@@ -150,7 +150,7 @@ def differences(base: Group, other: Group) -> dict[str, Estimate]:
     return _named(_bootstrap({key: two[key] - one[key] for key in METRICS}, replicates))
 
 
-def alike(base: Group, other: Group) -> bool:
+def alike(base: RunGroup, other: RunGroup) -> bool:
     """The same seeds, clients and durations: what befell one befell the other at the same time."""
     one, two = (
         sorted((run.seed or 0, run.duration_s, sorted(run.frames.clients)) for run in group.runs)
@@ -159,7 +159,7 @@ def alike(base: Group, other: Group) -> bool:
     return one == two
 
 
-def _blocks_of_one(run: Run) -> tuple[Floats, NDArray[Any], Accuracy]:
+def _blocks_of_one(run: Run) -> tuple[Floats, NDArray[Any], AccuracyBasis]:
     width_s = run.bins.width_s
     used = run.used_bins
     size = max(math.ceil(used / MOST_BLOCKS), math.ceil(SHORTEST_BLOCK_S / width_s))
@@ -207,7 +207,7 @@ def _bootstrap(values: dict[str, float], replicates: Floats) -> list[Estimate]:
     return found
 
 
-def _by_run(group: Group) -> Floats:
+def _by_run(group: RunGroup) -> Floats:
     """(runs, metrics), in the order of the seeds."""
     runs = sorted(group.runs, key=lambda run: run.seed or 0)
     return np.array([list(figures([run]).values()) for run in runs])

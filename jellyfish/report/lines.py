@@ -24,7 +24,7 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-class FrameLine(msgspec.Struct, frozen=True, gc=False):
+class FrameRow(msgspec.Struct, frozen=True, gc=False):
     """What a report takes from a line of `frames.jsonl`: see `jellyfish.results.records.FrameRecord`.
 
     Outcomes and reasons are plain text, as other versions may know others.
@@ -56,7 +56,7 @@ class ClientThen(msgspec.Struct, frozen=True):
     bandwidth_mbps: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
 
 
-class WindowLine(msgspec.Struct, frozen=True):
+class WindowRow(msgspec.Struct, frozen=True):
     """What a report takes from a line of `windows.jsonl`: see `jellyfish.results.records.WindowLine`."""
 
     t_s: Seconds
@@ -67,7 +67,7 @@ class WindowLine(msgspec.Struct, frozen=True):
     snapshot: dict[str, ClientThen] = {}
 
 
-Line = TypeVar("Line", FrameLine, WindowLine)
+Line = TypeVar("Line", FrameRow, WindowRow)
 
 
 class LineReader(Generic[Line]):

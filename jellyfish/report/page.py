@@ -25,7 +25,7 @@ from jellyfish.report.compare import (
     verdict,
 )  # fmt: skip
 from jellyfish.report.detail import by_attainment
-from jellyfish.report.estimates import METRICS, Estimate, Group, alike, differences, estimates
+from jellyfish.report.estimates import METRICS, Estimate, RunGroup, alike, differences, estimates
 from jellyfish.report.reading import Run
 from jellyfish.report.style import RUN_COLOURS, Picture
 from jellyfish.report.tally import percentiles_ms
@@ -57,18 +57,18 @@ MEANINGS = {
 class Detail:
     """One run shown by itself."""
 
-    group: Group
+    group: RunGroup
     run: Run
     pictures: tuple[Picture, ...]
 
 
-def page(groups: Sequence[Group], pictures: Sequence[Picture], details: Sequence[Detail]) -> str:
+def page(groups: Sequence[RunGroup], pictures: Sequence[Picture], details: Sequence[Detail]) -> str:
     """The whole page. `pictures` compare the groups, `details` show a run each."""
     title = " · ".join(group.label for group in groups)
     several = len(groups) > 1
     body = [
         f"<header><p class=kind>Jellyfish report</p><h1>{escape(title)}</h1></header>",
-        _remarks(groups),
+        _notes(groups),
         "<div class=top>",
         _section("Figures of merit", _headline(groups)),
         _section("In short", *map(_in_short, groups), *(_against(groups[0], other) for other in groups[1:])),
@@ -99,13 +99,13 @@ def _list(items: Iterable[str]) -> str:
     return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
 
 
-def _remarks(groups: Sequence[Group]) -> str:
+def _notes(groups: Sequence[RunGroup]) -> str:
     """What must be known of the files, before anything else."""
-    told = [f"{run.name}: {remark}" for group in groups for run in group.runs for remark in run.remarks]
+    told = [f"{run.name}: {note}" for group in groups for run in group.runs for note in run.notes]
     return f"<aside><h2>Mind the files</h2>{_list(told)}</aside>" if told else ""
 
 
-def _in_short(group: Group) -> str:
+def _in_short(group: RunGroup) -> str:
     captured = sum(run.frames.outcomes.total() for run in group.runs)
     shares = missed_shares(group.runs)
     missed = round(sum(shares.values()) * captured)
@@ -123,7 +123,7 @@ def _in_short(group: Group) -> str:
     return _paragraph(f"{told} {missed} missed, {of_them} as “{plain(reason)}”{meaning}.")
 
 
-def _against(base: Group, other: Group) -> str:
+def _against(base: RunGroup, other: RunGroup) -> str:
     found = differences(base, other)
     told = [in_words(base.label, other.label, found), reasons_in_words(base, other)]
     if not alike(base, other):
@@ -133,7 +133,7 @@ def _against(base: Group, other: Group) -> str:
     return _paragraph(" ".join(filter(None, told))) + _paragraph(made) + _difference_table(base, other, found)
 
 
-def _difference_table(base: Group, other: Group, found: dict[str, Estimate]) -> str:
+def _difference_table(base: RunGroup, other: RunGroup, found: dict[str, Estimate]) -> str:
     rows = []
     for key, metric in METRICS.items():
         estimate = found[key]
@@ -148,7 +148,7 @@ def _difference_table(base: Group, other: Group, found: dict[str, Estimate]) -> 
     return f"<div class=wide><table class=figures><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
 
 
-def _headline(groups: Sequence[Group]) -> str:
+def _headline(groups: Sequence[RunGroup]) -> str:
     head = "".join(
         f'<th scope=col><i style="background:{RUN_COLOURS[number]}"></i>{escape(group.label)}</th>'
         for number, group in enumerate(groups)
@@ -172,7 +172,7 @@ def _value(value: str, interval: str) -> str:
     return f"<td><b>{value}</b>{f' <small>{interval}</small>' if interval else ''}</td>"
 
 
-def _facts(groups: Sequence[Group]) -> dict[str, list[str]]:
+def _facts(groups: Sequence[RunGroup]) -> dict[str, list[str]]:
     """What was run, by group; rows about which nothing is known are left out."""
     facts = {
         "Captured frames": [str(sum(run.frames.outcomes.total() for run in group.runs)) for group in groups],
@@ -258,7 +258,7 @@ def _client_row(run: Run, row: int) -> str:
     )
 
 
-def _explanation(groups: Sequence[Group]) -> str:
+def _explanation(groups: Sequence[RunGroup]) -> str:
     kinds = {group.accuracy for group in groups}
     told = [
         "A miss is a captured frame that was not answered before its deadline, for whatever reason. Goodput is answers "

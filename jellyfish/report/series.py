@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.report.bins import Floats, Sums
-from jellyfish.report.estimates import Accuracy, accuracy_of
+from jellyfish.report.estimates import AccuracyBasis, accuracy_of
 from jellyfish.report.reading import Run
 from jellyfish.report.tally import sums_of
 
@@ -30,7 +30,7 @@ class TimeSeries:
         self._starts = np.arange(0, self._used, math.ceil(self._used / POINTS))
         self.edges_s: Floats = np.append(self._starts, self._used) * width_s
         """Borders of the steps: one more than there are steps."""
-        self.accuracy: Accuracy = accuracy_of(run)
+        self.accuracy: AccuracyBasis = accuracy_of(run)
 
     @property
     def middles_s(self) -> Floats:

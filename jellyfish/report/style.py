@@ -16,7 +16,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jellyfish.report.estimates import Group
+from jellyfish.report.estimates import RunGroup
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#000000", "#777777"
@@ -127,7 +127,7 @@ def line_of(number: int) -> dict[str, Any]:
     return {"color": RUN_COLOURS[number], "linestyle": RUN_DASHES[number]}
 
 
-def time_axis(axes: Axes, groups: Sequence[Group]) -> float:
+def time_axis(axes: Axes, groups: Sequence[RunGroup]) -> float:
     """Label the time axis; by how much seconds are to be divided."""
     longest_s = max(run.duration_s for group in groups for run in group.runs)
     unit, seconds = next(

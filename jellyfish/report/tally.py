@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from jellyfish.core import Outcome
 from jellyfish.report.bins import Floats, Indices, Sums, TimeBins
-from jellyfish.report.lines import FrameLine
+from jellyfish.report.lines import FrameRow
 from jellyfish.results.histogram import LAST_BIN, LEAST_MS, STEP
 
 MOST_CLIENTS = 2048
@@ -92,7 +92,7 @@ class FrameTally:
         self._words = Names(MOST_WORDS)
         self._client_latency: dict[int, NDArray[np.int32]] = {}
 
-    def add(self, frames: Sequence[FrameLine]) -> None:
+    def add(self, frames: Sequence[FrameRow]) -> None:
         """Count frames."""
         if not frames:
             return
@@ -123,7 +123,7 @@ class FrameTally:
         """A client's answered frames by end-to-end latency."""
         return self._client_latency.get(row, np.zeros(DURATION_BINS, np.int32))
 
-    def _count(self, frames: Sequence[FrameLine]) -> None:
+    def _count(self, frames: Sequence[FrameRow]) -> None:
         self.outcomes.update(self._word(frame.outcome) for frame in frames)
         self.misses.update(
             (
@@ -139,7 +139,7 @@ class FrameTally:
         """An outcome or a reason, as long as there are not absurdly many."""
         return word if self._words[word] < MOST_WORDS else OTHERS
 
-    def _add_variants(self, frames: Sequence[FrameLine], rows: Indices, bins: Indices, on_time: NDArray[Any]) -> None:
+    def _add_variants(self, frames: Sequence[FrameRow], rows: Indices, bins: Indices, on_time: NDArray[Any]) -> None:
         variants = np.array([-1 if frame.variant is None else self.variants[frame.variant] for frame in frames])
         known = variants >= 0
         self.last_variant.put(rows[known], bins[known], variants[known].astype(np.int32))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jellyfish.report.bins import TimeBins
-from jellyfish.report.lines import WindowLine
+from jellyfish.report.lines import WindowRow
 from jellyfish.report.tally import Names
 from jellyfish.results.histogram import DurationHistogram, Percentiles
 
@@ -27,7 +27,7 @@ class WindowTally:
         self._solve = DurationHistogram()
         self._bins, self._clients = bins, clients
 
-    def add(self, windows: Sequence[WindowLine]) -> None:
+    def add(self, windows: Sequence[WindowRow]) -> None:
         """Count windows."""
         if not windows:
             return

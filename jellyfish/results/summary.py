@@ -22,7 +22,7 @@ from jellyfish.results.records import FrameRecord
 DURATIONS = ("e2e_ms", "wait_ms", "uplink_ms", "queue_ms", "execute_ms", "downlink_ms")
 
 
-class Accuracy(msgspec.Struct, frozen=True):
+class AccuracyFigures(msgspec.Struct, frozen=True):
     """F1 at IoU 0.5, from counts summed over frames; None where nothing was labelled."""
 
     f1_on_time: float | None
@@ -63,7 +63,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     downlink_ms: Percentiles | None
     variants: dict[str, float]
     """Share of the on-time frames that each variant answered, largest first."""
-    accuracy: Accuracy
+    accuracy: AccuracyFigures
 
 
 class Summary(Figures, frozen=True, kw_only=True):
@@ -208,12 +208,12 @@ class _Tally:
             accuracy=self._accuracy(streaming),
         )
 
-    def _accuracy(self, streaming: Counts | None) -> Accuracy:
+    def _accuracy(self, streaming: Counts | None) -> AccuracyFigures:
         on_time = offered = None
         if self._expected_f1 is not None:
             on_time = self._expected_f1 / self.outcomes[Outcome.ON_TIME]
             offered = self._expected_f1 / self.outcomes.total()
-        return Accuracy(_f1(self._on_time_counts), _f1(self._offered_counts), _f1(streaming), on_time, offered)
+        return AccuracyFigures(_f1(self._on_time_counts), _f1(self._offered_counts), _f1(streaming), on_time, offered)
 
     def _score(self, outcome: Outcome, counts: Counts) -> None:
         if outcome is Outcome.ON_TIME:

@@ -12,7 +12,7 @@ from rich.text import Text
 from jellyfish.core import Reason
 from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import Percentiles
-from jellyfish.results.summary import Accuracy, Figures, Summary
+from jellyfish.results.summary import AccuracyFigures, Figures, Summary
 
 NOT_MEASURED = "not measured"
 SHOWN_REASONS = 3
@@ -72,7 +72,7 @@ def fusion_table(figures: Mapping[str, FusionFigures]) -> Table:
     return table
 
 
-def _f1_headings(accuracy: Accuracy) -> dict[str, str]:
+def _f1_headings(accuracy: AccuracyFigures) -> dict[str, str]:
     """Columns for what is known of the accuracy: heading -> key."""
     if accuracy.expected_offered is not None:
         return {"F1 of\ntables,\non time": "expected_on_time"}

@@ -25,7 +25,7 @@ DRAIN_S = 1.0
 """Longest wait for the batches that run when the server stops; a device that hangs is left behind."""
 
 
-class Accuracy(Protocol):
+class AccuracySource(Protocol):
     """What the weights know of their variants."""
 
     def accuracy(self, variant: Variant) -> float:
@@ -40,7 +40,7 @@ class Service:
         self,
         dispatchers: Iterable[Dispatcher],
         variants: tuple[Variant, ...],
-        accuracy: Accuracy,
+        accuracy: AccuracySource,
         decode: Decode,
         limits: Limits,
         care: float = DEFAULT_CARE,

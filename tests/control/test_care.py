@@ -18,7 +18,7 @@ from jellyfish.control.problem import DeviceOption, Problem
 from jellyfish.core import Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.dispatcher import Dispatcher
-from jellyfish.lab.simulation.scenario import Clients, Device, Scenario
+from jellyfish.lab.simulation.scenario import Clients, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from tests.control.problems import best_by_trying_all
@@ -37,7 +37,7 @@ PROFILE = LatencyProfile(
 ON_LTE = Scenario(
     "LTE-like uplinks",
     20.0,
-    (Device("gpu-0"), Device("gpu-1")),
+    (SimulatedDevice("gpu-0"), SimulatedDevice("gpu-1")),
     (Clients("a", 4, 15.0, 100.0, "lte", 10.0), Clients("b", 4, 25.0, 150.0, "lte", 10.0)),
 )
 

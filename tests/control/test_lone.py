@@ -15,7 +15,7 @@ from jellyfish.control.planners.shared import SharedPlanner
 from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
 from jellyfish.core import Outcome
 from jellyfish.lab.simulation.model import load_model
-from jellyfish.lab.simulation.scenario import Clients, Device, Scenario
+from jellyfish.lab.simulation.scenario import Clients, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.results.records import FrameRecord, WindowLine
 from tests.control.problems import problem, problems
@@ -140,7 +140,7 @@ def test_simulated_an_only_client_misses_nothing_although_two_batches_would_not_
     tmp_path: Path, actuation: bool
 ) -> None:
     camera = Clients("camera", fps=15.0, slo_ms=75.0, trace="20mbps", frame_size=1.0)
-    scenario = Scenario("Lone", 10.0, (Device("gpu-0"),), (camera,), actuation=actuation)
+    scenario = Scenario("Lone", 10.0, (SimulatedDevice("gpu-0"),), (camera,), actuation=actuation)
     run_scenario(scenario, tmp_path / "run")
     frames = [
         msgspec.json.decode(line, type=FrameRecord)

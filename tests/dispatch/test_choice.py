@@ -14,7 +14,7 @@ from jellyfish.core import Reason, Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.choice import Choice, Waiting, choose
-from jellyfish.dispatch.lanes import Lane, Way, lane_of, make_lanes
+from jellyfish.dispatch.lanes import Candidate, Lane, lane_of, make_lanes
 from jellyfish.dispatch.request import Request
 from tests.dispatch.requests import IMAGE, unsettled
 
@@ -22,14 +22,14 @@ VARIANTS = [Variant(128 + 64 * step, "w100") for step in range(4)]
 QUICK, QUICKER = Variant(128, "w050"), Variant(128, "w025")
 
 
-def way(variant: Variant, accuracy: float, *latency_s: float) -> Way:
-    return Way(variant, accuracy, latency_s, latency_s)
+def candidate(variant: Variant, accuracy: float, *latency_s: float) -> Candidate:
+    return Candidate(variant, accuracy, latency_s, latency_s)
 
 
-PLANNED = way(VARIANTS[0], 0.8, 4.0, 5.0, 6.0)
-MIDDLE, NARROW = way(QUICK, 0.5, 2.0, 3.0, 4.0), way(QUICKER, 0.2, 1.0, 1.5, 2.0)
+PLANNED = candidate(VARIANTS[0], 0.8, 4.0, 5.0, 6.0)
+MIDDLE, NARROW = candidate(QUICK, 0.5, 2.0, 3.0, 4.0), candidate(QUICKER, 0.2, 1.0, 1.5, 2.0)
 NARROWING = Lane(PLANNED, 3, (MIDDLE, NARROW))
-OTHER = Lane(way(VARIANTS[1], 0.9, 5.0, 6.0, 7.0), 3)
+OTHER = Lane(candidate(VARIANTS[1], 0.9, 5.0, 6.0, 7.0), 3)
 
 
 # --- the planned bound ---------------------------------------------------------------------------------------
@@ -43,8 +43,10 @@ def devices(draw: st.DrawFn) -> list[Lane]:
         batch = draw(st.integers(1, 4))
         latency_s = sorted(draw(st.lists(st.integers(1, 9), min_size=batch, max_size=batch)))
         slower = [seconds + draw(st.integers(0, 3)) for seconds in latency_s]
-        better = way(Variant(variant.resolution, "wide"), 0.9, *(float(max(slower[: i + 1])) for i in range(batch)))
-        lanes.append(Lane(way(variant, 0.5, *map(float, latency_s)), batch, better=(better,)))
+        better = candidate(
+            Variant(variant.resolution, "wide"), 0.9, *(float(max(slower[: i + 1])) for i in range(batch))
+        )
+        lanes.append(Lane(candidate(variant, 0.5, *map(float, latency_s)), batch, better=(better,)))
     return lanes
 
 
@@ -93,7 +95,7 @@ def mixing_devices(draw: st.DrawFn) -> list[tuple[Lane, float]]:
     for variant in SAME_RESOLUTION[: draw(st.integers(1, 4))]:
         batch = draw(st.integers(1, 4))
         latency_s = sorted(draw(st.lists(st.integers(1, 9), min_size=batch, max_size=batch)))
-        lanes.append((Lane(way(variant, 0.5, *map(float, latency_s)), batch), float(draw(st.integers(0, 40)))))
+        lanes.append((Lane(candidate(variant, 0.5, *map(float, latency_s)), batch), float(draw(st.integers(0, 40)))))
     return lanes
 
 
@@ -123,7 +125,7 @@ def test_mixed_batches_keep_every_frame_in_time(made: list[tuple[Lane, float]], 
 
 
 def test_frames_of_one_resolution_with_time_to_spare_share_a_batch() -> None:
-    lanes = [Lane(way(variant, 0.5, 1.0, 2.0), 2) for variant in SAME_RESOLUTION[:2]]
+    lanes = [Lane(candidate(variant, 0.5, 1.0, 2.0), 2) for variant in SAME_RESOLUTION[:2]]
 
     def taken(deadline_s: float, mixes: set[int]) -> list[Variant]:
         batcher = Batcher()
@@ -137,7 +139,7 @@ def test_frames_of_one_resolution_with_time_to_spare_share_a_batch() -> None:
 
 
 def test_lanes_take_turns_while_nobody_is_late() -> None:
-    lanes = [Lane(way(variant, 0.5, 1.0), 1) for variant in VARIANTS[:3]]
+    lanes = [Lane(candidate(variant, 0.5, 1.0), 1) for variant in VARIANTS[:3]]
     batcher, order = Batcher(), []
     for number in (0, 0, 1, 1, 2, 2):
         batcher.push(Request(str(number), 0, 100.0 - number, 0.0, IMAGE, unsettled()), 0.0)
@@ -154,7 +156,7 @@ def test_a_lane_whose_turn_it_is_waits_when_another_one_would_be_late() -> None:
 @given(st.lists(st.lists(st.integers(0, 40).map(float), max_size=6).map(sorted), min_size=2, max_size=3))
 @settings(deadline=None)
 def test_what_runs_is_on_time_and_nobody_is_given_up_without_need(slacks_s: list[list[float]]) -> None:
-    lanes = [NARROWING, OTHER, Lane(way(VARIANTS[2], 0.7, 3.0, 3.5), 2)]
+    lanes = [NARROWING, OTHER, Lane(candidate(VARIANTS[2], 0.7, 3.0, 3.5), 2)]
     waiting = [
         Waiting(lane, [slack for slack in slacks if slack >= lane.quickest.latency_s[0]])
         for lane, slacks in zip(lanes, slacks_s, strict=False)
@@ -165,7 +167,7 @@ def test_what_runs_is_on_time_and_nobody_is_given_up_without_need(slacks_s: list
     if choice is not None:
         chosen = waiting[choice.lane].slacks_s[choice.start : choice.start + choice.size]
         assert len(chosen) == choice.size > 0
-        assert choice.way.latency_s[choice.size - 1] <= chosen[0]
+        assert choice.candidate.latency_s[choice.size - 1] <= chosen[0]
         assert choice.start == 0 or not all(slack >= 40.0 for each in waiting for slack in each.slacks_s)
 
 
@@ -210,7 +212,10 @@ def test_a_slower_device_leaves_less_time() -> None:
 
 
 def test_a_batch_smaller_than_planned_may_run_with_a_better_variant_in_the_time_of_the_full_one() -> None:
-    wide, wider = way(Variant(128, "wide"), 0.9, 5.5, 7.0, 9.0), way(Variant(128, "wider"), 0.95, 6.5, 8.0, 9.5)
+    wide, wider = (
+        candidate(Variant(128, "wide"), 0.9, 5.5, 7.0, 9.0),
+        candidate(Variant(128, "wider"), 0.95, 6.5, 8.0, 9.5),
+    )
     lane = Lane(PLANNED, 3, better=(wider, wide))
     assert choose([Waiting(lane, [50.0])]) == Choice(0, 0, 1, wide)
     assert choose([Waiting(lane, [50.0, 50.0])]) == Choice(0, 0, 2, PLANNED)

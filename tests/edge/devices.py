@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jellyfish.config import Limits
 from jellyfish.core import Detection, LabelledObject, Outcome, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
-from jellyfish.edge.edge_device import Device, Parts, Terms
+from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
 from jellyfish.edge.fusion.detections import DetectionFusion
 from jellyfish.edge.fusion.filters import Filter, Periodic
 from jellyfish.lab.simulation.network import URL, MemoryConnector, listening
@@ -83,11 +83,13 @@ class Robot:
     ) -> None:
         self.records: list[FrameRecord] = []
         self.network = network or SmallNetwork()
-        parts = Parts(
+        parts = EdgeParts(
             PlainSource([[OBJECT]]), self.network, DetectionFusion(0.4, 0.4), filter or Periodic(5),
             Shaper(trace, delay_s), Shaper(None, delay_s), inline,
         )  # fmt: skip
-        self.device = Device(Terms("robot", fps, slo_ms / 1000, fps / 5, patience_s), parts, 0.0, self.records.append)
+        self.device = EdgeDevice(
+            EdgeTerms("robot", fps, slo_ms / 1000, fps / 5, patience_s), parts, 0.0, self.records.append
+        )
         self.connector: MemoryConnector | None = None
 
     async def run(self, start_s: float, end_s: float) -> None:

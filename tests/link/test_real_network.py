@@ -19,7 +19,7 @@ from jellyfish.core import Outcome
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.link.synthetic import constant
 from jellyfish.media.video_writer import write_video
-from jellyfish.modes.assembly import Parts, assembled, policy
+from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.server.app import create_app
 from tests.camera.cameras import inline
 from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode
@@ -37,7 +37,7 @@ def permitted() -> None:
 @contextlib.asynccontextmanager
 async def server(network: Network) -> AsyncIterator[None]:
     """A server in this process, a timed device behind it, that listens in the namespace of the network's server."""
-    parts = Parts(
+    parts = ServerParts(
         devices=[(TimedExecutor(PROFILE), PROFILE)],
         variants=(SMALL,),
         accuracy=NoAccuracy(),

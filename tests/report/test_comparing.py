@@ -11,7 +11,7 @@ import pytest
 
 from jellyfish.report.compare import changes, grouped, in_words, missed_shares, reasons_in_words, shown
 from jellyfish.report.detail import by_attainment
-from jellyfish.report.estimates import METRICS, Estimate, Group, differences, estimates, figures
+from jellyfish.report.estimates import METRICS, Estimate, RunGroup, differences, estimates, figures
 from jellyfish.report.reading import Run, read_run
 from jellyfish.report.series import TimeSeries, joined
 from jellyfish.results.records import FrameRecord
@@ -38,7 +38,7 @@ def test_runs_that_differ_by_their_seed_alone_are_one_group(tmp_path: Path) -> N
 def test_the_interval_over_seeds_is_students(tmp_path: Path) -> None:
     runs = tuple(run_of(tmp_path, seed=seed, name=f"run-{seed}") for seed in range(4))
     rates = np.array([figures([run])["miss_rate"] for run in runs])
-    found = estimates(Group("runs", runs))["miss_rate"]
+    found = estimates(RunGroup("runs", runs))["miss_rate"]
     margin = 3.182 * rates.std(ddof=1) / 2
     assert found.value == pytest.approx(rates.mean())
     assert found.interval == pytest.approx((rates.mean() - margin, rates.mean() + margin), rel=1e-3)
@@ -49,7 +49,7 @@ def test_the_bootstrap_interval_holds_the_value_and_shrinks_with_more_frames(tmp
     long = run_of(tmp_path, frames(300), name="long")
     widths = []
     for run in (short, long):
-        found = estimates(Group("run", (run,)))["miss_rate"]
+        found = estimates(RunGroup("run", (run,)))["miss_rate"]
         assert found.interval is not None
         assert found.interval[0] < found.value < found.interval[1]
         widths.append(found.interval[1] - found.interval[0])
@@ -59,7 +59,7 @@ def test_the_bootstrap_interval_holds_the_value_and_shrinks_with_more_frames(tmp
 def test_frames_that_share_their_fate_widen_the_interval(tmp_path: Path) -> None:
     spread = run_of(tmp_path, [frame(number=number, miss=number % 10 == 0) for number in range(300)], name="spread")
     burst = run_of(tmp_path, [frame(number=number, miss=number < 30) for number in range(300)], name="burst")
-    one, two = (estimates(Group("run", (run,)))["miss_rate"] for run in (spread, burst))
+    one, two = (estimates(RunGroup("run", (run,)))["miss_rate"] for run in (spread, burst))
     assert one.value == two.value == pytest.approx(0.1)
     assert two.interval is not None
     assert one.interval is None or np.ptp(one.interval) < np.ptp(two.interval) / 3
@@ -67,19 +67,19 @@ def test_frames_that_share_their_fate_widen_the_interval(tmp_path: Path) -> None
 
 def test_no_interval_where_nothing_varies_or_the_run_is_too_short(tmp_path: Path) -> None:
     flawless = run_of(tmp_path, frames(misses=0), name="flawless")
-    assert estimates(Group("run", (flawless,)))["miss_rate"] == Estimate(0.0, None)
+    assert estimates(RunGroup("run", (flawless,)))["miss_rate"] == Estimate(0.0, None)
     (tmp_path / "flawless" / "summary.json").unlink()
     short = [frame(number=number, miss=number == 3) for number in range(20)]
     (tmp_path / "flawless" / "frames.jsonl").unlink()
     short_run = run_of(tmp_path, short, name="short")
     (tmp_path / "short" / "summary.json").unlink()
     short_run = read_run(tmp_path / "short", "short")
-    assert estimates(Group("run", (short_run,)))["miss_rate"].interval is None
+    assert estimates(RunGroup("run", (short_run,)))["miss_rate"].interval is None
 
 
 def test_a_run_differs_from_itself_by_nothing(tmp_path: Path) -> None:
     run = run_of(tmp_path)
-    for estimate in differences(Group("a", (run,)), Group("b", (run,))).values():
+    for estimate in differences(RunGroup("a", (run,)), RunGroup("b", (run,))).values():
         assert estimate == Estimate(0.0, None)
 
 
@@ -88,13 +88,13 @@ def test_clear_differences_are_named_with_their_way_and_unclear_ones_as_such(tmp
         run_of(tmp_path, frames(60, misses=0.02), name="good"),
         run_of(tmp_path, frames(60, misses=0.5), name="bad"),
     )
-    found = differences(Group("good", (good,)), Group("bad", (bad,)))
+    found = differences(RunGroup("good", (good,)), RunGroup("bad", (bad,)))
     words = in_words("good", "bad", found)
     assert "Against good, bad has miss rate" in words
     assert "percentage points higher, which is worse" in words
     assert "Unclear: " in words or "The same: " in words
     assert found["miss_rate"].is_clear
-    assert reasons_in_words(Group("good", (good,)), Group("bad", (bad,))).startswith(
+    assert reasons_in_words(RunGroup("good", (good,)), RunGroup("bad", (bad,))).startswith(
         "Misses that changed most: expired"
     )
 
@@ -106,18 +106,18 @@ def test_the_same_seeds_are_compared_in_pairs(tmp_path: Path) -> None:
         worse = [*one[:-20], *(frame(record.client, record.frame, miss=True) for record in one[-20:])]
         base.append(run_of(tmp_path, one, seed=seed, name=f"base-{seed}"))
         other.append(run_of(tmp_path, worse, seed=seed, name=f"other-{seed}"))
-    paired = differences(Group("base", tuple(base)), Group("other", tuple(other)))["miss_rate"]
+    paired = differences(RunGroup("base", tuple(base)), RunGroup("other", tuple(other)))["miss_rate"]
     assert paired.is_clear  # though the seeds differ by far more than the runs of one seed
     for number, run in enumerate(other):
         object.__setattr__(run, "info", {**run.info, "seed": 10 + number})
-    assert not differences(Group("base", tuple(base)), Group("other", tuple(other)))["miss_rate"].is_clear
+    assert not differences(RunGroup("base", tuple(base)), RunGroup("other", tuple(other)))["miss_rate"].is_clear
 
 
 def test_what_was_configured_differently_is_named(tmp_path: Path) -> None:
     clients = [{"fps": 15.0, "name": "a"}, {"fps": 15.0, "name": "b"}]
     one = run_of(tmp_path, name="one", planner="best", clients=clients)
     two = run_of(tmp_path, name="two", planner="annealing", clients=clients[:1], seed=5)
-    told = changes(Group("one", (one,)), Group("two", (two,)))
+    told = changes(RunGroup("one", (one,)), RunGroup("two", (two,)))
     assert told == ["clients.name: a, b → a", "planner: best → annealing", "seed: 0 → 5"]
 
 

@@ -22,7 +22,7 @@ def test_a_whole_run_has_the_figures_of_its_summary_and_no_remark(tmp_path: Path
     write_run(tmp_path / "run")
     run = read_run(tmp_path / "run", "run")
     told = figures([run])
-    assert run.remarks == ()
+    assert run.notes == ()
     assert told["miss_rate"] == pytest.approx(run.summary["miss_rate"])
     assert told["goodput"] == pytest.approx(run.summary["goodput_fps"])
     assert told["f1_on_time"] == pytest.approx(run.summary["accuracy"]["f1_on_time"])
@@ -96,7 +96,7 @@ def test_damage_gets_a_word_and_the_rest_is_read(tmp_path: Path, damage: Callabl
     write_run(tmp_path / "run")
     damage(tmp_path / "run")
     run = read_run(tmp_path / "run", "run")
-    assert any(said in remark for remark in run.remarks), run.remarks
+    assert any(said in note for note in run.notes), run.notes
     assert run.frames.outcomes.total() >= 599
 
 
@@ -127,7 +127,7 @@ def test_lines_across_blocks_and_lines_too_long_to_keep(tmp_path: Path, monkeypa
     path.write_bytes(path.read_bytes() + b'"' + b"x" * 12_000 + b'"\n' + msgspec.json.encode(frame(number=10)) + b"\n")
     run = read_run(tmp_path / "run", "run")
     assert run.frames.outcomes.total() == 21
-    assert any("longer than" in remark for remark in run.remarks)
+    assert any("longer than" in note for note in run.notes)
 
 
 def test_clients_beyond_the_most_are_counted_as_one(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_clients_beyond_the_most_are_counted_as_one(tmp_path: Path) -> None:
     captured = run.frames.over_time["captured"].values.sum(axis=1)
     assert run.frames.clients.rows == MOST_CLIENTS + 1
     assert captured[MOST_CLIENTS] == 5
-    assert any("further ones" in remark for remark in run.remarks)
+    assert any("further ones" in note for note in run.notes)
 
 
 def test_parts_and_misses_are_told_apart(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from jellyfish.config import CLIENTS_CHOOSE, Limits
 from jellyfish.lab.simulation.network import listening
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
-from jellyfish.modes.assembly import Parts, assembled, policy
+from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.protocol import wire
 from tests.control.problems import in_place
 from tests.server.peer import JPEG, LARGE, PROFILE, SMALL, NoAccuracy, Peer, connected, decode, running, welcomed
@@ -20,7 +20,7 @@ from tests.virtual import virtual
 
 @asynccontextmanager
 async def letting_choose(actuation: bool) -> AsyncIterator[None]:
-    parts = Parts(
+    parts = ServerParts(
         devices=[(TimedExecutor(PROFILE), PROFILE)],
         variants=(SMALL, LARGE),
         accuracy=NoAccuracy(),

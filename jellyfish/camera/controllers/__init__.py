@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jellyfish.camera.controllers.controller import Controller, Terms
+from jellyfish.camera.controllers.controller import Controller, ControllerTerms
 from jellyfish.camera.controllers.fixed import Fixed
 from jellyfish.camera.controllers.local import Local
 from jellyfish.camera.controllers.mpc import Mpc
@@ -15,7 +15,7 @@ from jellyfish.camera.controllers.score import Score
 from jellyfish.camera.controllers.split import Split
 from jellyfish.errors import InputError
 
-MakeController = Callable[[Terms], Controller]
+MakeController = Callable[[ControllerTerms], Controller]
 CONTROLLERS: dict[str, MakeController] = {
     "fixed": Fixed,
     "score": Score,

@@ -14,7 +14,7 @@ from jellyfish.control.estimator import MARGIN_S
 from jellyfish.protocol.wire import Offer
 
 
-class Size(NamedTuple):
+class OfferedSize(NamedTuple):
     """A resolution, and what the most accurate network at it gives and takes."""
 
     resolution: int
@@ -59,24 +59,24 @@ class Ladder:
         for offer in self._offers.values():
             if offer.resolution not in best or offer.f1 > best[offer.resolution].f1:
                 best[offer.resolution] = offer
-        self.sizes = tuple(Size(r, best[r].f1, best[r].execute_ms / 1000) for r in sorted(best))
+        self.sizes = tuple(OfferedSize(r, best[r].f1, best[r].execute_ms / 1000) for r in sorted(best))
 
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def __getitem__(self, index: int) -> Size:
+    def __getitem__(self, index: int) -> OfferedSize:
         return self.sizes[index]
 
     def index(self, resolution: int) -> int:
         """Which size has `resolution`; ValueError when none has."""
         return [size.resolution for size in self.sizes].index(resolution)
 
-    def ways(self, resolution: int) -> tuple[Size, ...]:
+    def ways(self, resolution: int) -> tuple[OfferedSize, ...]:
         """All that frames of `resolution` may be run with, each less accurate and quicker than the one before."""
         ways = [self.sizes[self.index(resolution)]]
         for offer in sorted(self._offers.values(), key=lambda offer: -offer.f1):
             if self._narrows and offer.resolution <= resolution and offer.execute_ms / 1000 < ways[-1].execute_s:
-                ways.append(Size(offer.resolution, offer.f1, offer.execute_ms / 1000))
+                ways.append(OfferedSize(offer.resolution, offer.f1, offer.execute_ms / 1000))
         return tuple(ways)
 
     def step(self, index: int, output_ms: float, up_ms: float, down_ms: float) -> int:
@@ -121,7 +121,7 @@ class Foresight:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ControllerTerms:
     """What a controller is made for."""
 
     ladder: Ladder

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jellyfish.camera.controllers.controller import Feedback, OnTheWay, Terms
+from jellyfish.camera.controllers.controller import ControllerTerms, Feedback, OnTheWay
 
 
 class Fixed:
     """Always the same resolution: the given one, or the largest below it that the server offers."""
 
-    def __init__(self, terms: Terms, resolution: int | None = None) -> None:
+    def __init__(self, terms: ControllerTerms, resolution: int | None = None) -> None:
         """`resolution`: None takes the middle of the ladder."""
         sizes = terms.ladder.sizes
         wanted = sizes[(len(sizes) - 1) // 2].resolution if resolution is None else resolution

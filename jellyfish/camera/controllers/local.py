@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from jellyfish.camera.controllers.controller import Feedback, OnTheWay, Size, Terms
+from jellyfish.camera.controllers.controller import ControllerTerms, Feedback, OfferedSize, OnTheWay
 from jellyfish.camera.controllers.predictors import FrameBytes, Throughput
 
 
 class Local:
     """The largest size that the uplink sustains and brings within the SLO."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: ControllerTerms) -> None:
         self._sizes, self._fps = terms.ladder.sizes, terms.fps
         self._network_s, self._device_s = terms.slo_s, math.inf
         self._throughput, self._bytes = Throughput(), FrameBytes()
@@ -33,7 +33,7 @@ class Local:
         self._bytes.add(feedback.resolution, feedback.size_bytes)
         self._throughput.add(feedback.size_bytes, now - feedback.sent_s - feedback.server_s)
 
-    def _fits(self, size: Size) -> bool:
+    def _fits(self, size: OfferedSize) -> bool:
         bits_per_s = self._throughput.bits_per_s
         if bits_per_s is None:
             return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jellyfish.camera.controllers.controller import Feedback, OnTheWay, Terms, latency_s
+from jellyfish.camera.controllers.controller import ControllerTerms, Feedback, OnTheWay, latency_s
 from jellyfish.camera.controllers.horizon import Forecast, best_first
 from jellyfish.camera.controllers.predictors import DeviceTime, FrameBytes, Throughput
 
@@ -16,7 +16,7 @@ from jellyfish.camera.controllers.predictors import DeviceTime, FrameBytes, Thro
 class Mpc:
     """Plans five frames ahead with the means of the last ones, and sends the first."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: ControllerTerms) -> None:
         self._ladder, self._fps, self._deadline_s = terms.ladder, terms.fps, terms.deadline_s
         self._throughput, self._device, self._bytes = Throughput(), DeviceTime(), FrameBytes()
         self._index = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jellyfish.camera.controllers.controller import Feedback, Foresight, OnTheWay, Size, Terms
+from jellyfish.camera.controllers.controller import ControllerTerms, Feedback, Foresight, OfferedSize, OnTheWay
 from jellyfish.camera.controllers.predictors import DeviceTime, FrameBytes
 from jellyfish.errors import InputError
 
@@ -19,7 +19,7 @@ DEVICE_CARE = 1.2
 class Oracle:
     """Knows the trace; `terms` must carry the foresight of an emulated link."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: ControllerTerms) -> None:
         if terms.foresight is None:
             raise InputError("the oracle needs an emulated link to look ahead on")
         self._foresight: Foresight = terms.foresight
@@ -48,7 +48,7 @@ class Oracle:
             self._rest_s = now - feedback.sent_s - feedback.uplink_s - feedback.execute_s
             self._device.add(feedback.execute_s, self._ladder.profiled_s(feedback.variant))
 
-    def _done_s(self, now: float, size: Size) -> float:
+    def _done_s(self, now: float, size: OfferedSize) -> float:
         exact, likely = self._foresight.next_bytes, self._bytes.bits(size.resolution) / 8
         size_bytes = round(likely) if exact is None else exact(size.resolution)
         arrives_s = self._foresight.arrives_s(now + self._encode_s, size_bytes)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jellyfish.camera.controllers.controller import Feedback, OnTheWay, Terms, latency_s
+from jellyfish.camera.controllers.controller import ControllerTerms, Feedback, OnTheWay, latency_s
 from jellyfish.control.smoothing import ErrorBasedFilter
 
 PROPORTIONAL, DERIVATIVE = 0.6, 0.4
@@ -18,7 +18,7 @@ UP_MS, DOWN_MS = 5.0, 2.5
 class Pid:
     """One step up or down when the output passes a threshold. The integral's gain is 0.4 over the samples so far."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: ControllerTerms) -> None:
         self._ladder, self._deadline_s = terms.ladder, terms.deadline_s
         self._index = 0
         self._integral_ms = 0.0

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jellyfish.camera.controllers.controller import Feedback, OnTheWay, Size, Terms
+from jellyfish.camera.controllers.controller import ControllerTerms, Feedback, OfferedSize, OnTheWay
 from jellyfish.camera.controllers.forecast import Surprises, Uplink
 from jellyfish.control.frame_size import FrameSizeModel
 from jellyfish.control.smoothing import Ewma, Spread
@@ -40,7 +40,7 @@ DEVICE_DEVIATIONS = 2.5
 class Prudent:
     """See the module's text."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: ControllerTerms) -> None:
         self._ladder, self._fps, self._deadline_s = terms.ladder, terms.fps, terms.deadline_s
         self._ways = {size.resolution: terms.ladder.ways(size.resolution) for size in terms.ladder.sizes}
         self._uplink, self._surprises, self._bytes = Uplink(), Surprises(), FrameSizeModel()
@@ -102,7 +102,7 @@ class Prudent:
             self._slow_down_spread.add(ratio - (self._slow_down.value or 1.0))
             self._slow_down.add(ratio)
 
-    def _worth(self, size: Size, left_s: float, expected_s: float) -> float | None:
+    def _worth(self, size: OfferedSize, left_s: float, expected_s: float) -> float | None:
         """Expected accuracy less the price of being late; None when it would be late even if all went as expected."""
         worth, late, room = 0.0, 1.0, 0.0
         for way in self._ways[size.resolution]:

@@ -9,7 +9,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from jellyfish.camera.controllers.controller import Feedback, OnTheWay, Terms, latency_s
+from jellyfish.camera.controllers.controller import ControllerTerms, Feedback, OnTheWay, latency_s
 from jellyfish.control.smoothing import ErrorBasedFilter
 
 WINDOW = 50
@@ -24,7 +24,7 @@ HISTORY = 0.0
 class Score:
     """One step up or down when a full window of smoothed latencies says so; then the window begins anew."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: ControllerTerms) -> None:
         self._ladder, self._deadline_s = terms.ladder, terms.deadline_s
         self._index = 0
         self._score = 0.0

@@ -12,7 +12,7 @@ import random
 from collections import Counter
 
 from jellyfish.control.capacity import complete_plan, device_capacities, idle_plan, kept_variant, mappable_clients
-from jellyfish.control.planners.layout import Group, device_kinds, lay_out
+from jellyfish.control.planners.layout import DeviceGroup, device_kinds, lay_out
 from jellyfish.control.problem import Plan, Problem
 
 START_TEMPERATURE = 0.0125
@@ -28,7 +28,7 @@ State = tuple[tuple[int, int], ...]
 class Mapping:
     """The clients of each group of a state, and what that is worth."""
 
-    def __init__(self, groups: list[Group], mapped: int, accuracy: float) -> None:
+    def __init__(self, groups: list[DeviceGroup], mapped: int, accuracy: float) -> None:
         self.groups = groups
         self.mapped = mapped
         self.accuracy = accuracy
@@ -45,12 +45,12 @@ class AnnealingPlanner:
         if not problem.clients or not problem.devices:
             return idle_plan(problem, running)
         kept = [kept_variant(problem, running, device) for device in range(len(problem.devices))]
-        search = _Search(problem, kept, self._random)
+        search = _Annealing(problem, kept, self._random)
         best = search.upgrade(search.degrade(search.start))
         return complete_plan(problem, running, lay_out(search.mapping(best).groups, search.kinds, kept))
 
 
-class _Search:
+class _Annealing:
     """One window's search. The ladder holds the variants from the least to the most accurate."""
 
     def __init__(self, problem: Problem, kept: list[int | None], chance: random.Random) -> None:
@@ -114,7 +114,7 @@ class _Search:
             members = self._knapsack(kind, variant, left)
             left.difference_update(members)
             if members:
-                groups.append(Group(kind, variant, members))
+                groups.append(DeviceGroup(kind, variant, members))
             earned += self._problem.accuracy[variant] * sum(self._problem.clients[member].fps for member in members)
         return Mapping(groups, len(self._mappable) - len(left), earned / self._asked)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from jellyfish.control.capacity import Capacities
-from jellyfish.control.planners.layout import Group
+from jellyfish.control.planners.layout import DeviceGroup
 from jellyfish.control.planners.pricing import Pricing
 from jellyfish.control.planners.task import Bools, Floats, Ints, Task
 from jellyfish.control.problem import Plan
@@ -104,10 +104,10 @@ class Grouping:
         accuracy = np.where(rates[:, None] < limits, self.task.accuracy, -np.inf).max(axis=1)
         return np.where(rates > 0.0, members.sum(axis=1) * self.task.mapping + rates * accuracy, 0.0)
 
-    def problem_groups(self, groups: Sequence[Ints]) -> list[Group]:
+    def problem_groups(self, groups: Sequence[Ints]) -> list[DeviceGroup]:
         """`groups` per device, each with the variant that serves it best, in the problem's numbering."""
         return [
-            Group(kind, self._variant(kind, members), tuple(self.task.clients[member] for member in members))
+            DeviceGroup(kind, self._variant(kind, members), tuple(self.task.clients[member] for member in members))
             for kind, members in zip(self.task.kinds, groups, strict=True)
             if len(members)
         ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 
-class Group(NamedTuple):
+class DeviceGroup(NamedTuple):
     """What one device is to do, whichever device of its kind that will be."""
 
     kind: int
@@ -16,7 +16,7 @@ class Group(NamedTuple):
 
 
 def lay_out(
-    groups: Iterable[Group], kinds: Sequence[int], kept: Sequence[int | None]
+    groups: Iterable[DeviceGroup], kinds: Sequence[int], kept: Sequence[int | None]
 ) -> dict[int, tuple[int, tuple[int, ...]]]:
     """Device index -> (variant, members): a device that runs a group's variant gets such a group first.
 
@@ -24,7 +24,7 @@ def lay_out(
     """
     free = set(range(len(kinds)))
     laid: dict[int, tuple[int, tuple[int, ...]]] = {}
-    waiting: list[Group] = []
+    waiting: list[DeviceGroup] = []
     for group in groups:
         same = [device for device in sorted(free) if kinds[device] == group.kind and kept[device] == group.variant]
         if same:

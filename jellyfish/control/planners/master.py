@@ -37,7 +37,7 @@ class Column(NamedTuple):
     counts: Ints
 
 
-class Prices(NamedTuple):
+class MasterPrices(NamedTuple):
     """What a client of each type is worth (t,), and what one more mapped client would cost."""
 
     types: Floats
@@ -64,12 +64,12 @@ class Master:
             self.programme.add(0.0, pair, np.array([1.0, -1.0]))
         self.offset = 1 + len(self.types.substitutes)
         """Columns of the programme before the groups: places left empty, and clients standing in for others."""
-        self.prices = Prices(FIRST_PRICE * task.fps[self.types.first], 0.0)
+        self.prices = MasterPrices(FIRST_PRICE * task.fps[self.types.first], 0.0)
         """The prices of the least bound so far."""
         self.bound = np.inf
         """No plan that maps `places` clients is worth more; each one less would be to its credit by `Task.mapping`."""
         for place in (0.0, task.mapping):
-            self.price(Prices(np.zeros(self._count), place), len(pricing[0].rows))
+            self.price(MasterPrices(np.zeros(self._count), place), len(pricing[0].rows))
         self.price(self.prices)
 
     def generate(self, time_is_up: Callable[[], bool]) -> None:
@@ -97,11 +97,11 @@ class Master:
                 break
         return solved
 
-    def prices_of(self, solved: Solution) -> Prices:
+    def prices_of(self, solved: Solution) -> MasterPrices:
         """Its prices."""
-        return Prices(solved.prices[: self._count], float(solved.prices[self._place_row]))
+        return MasterPrices(solved.prices[: self._count], float(solved.prices[self._place_row]))
 
-    def price(self, prices: Prices, most: int = GROUPS_PER_ROUND) -> int:
+    def price(self, prices: MasterPrices, most: int = GROUPS_PER_ROUND) -> int:
         """Add the groups that are best at `prices` and take their bound; how many of them are new."""
         before = len(self.columns)
         everyone = np.arange(len(self.task.clients))
@@ -149,6 +149,6 @@ class Master:
         return found
 
 
-def _between(best: Prices, latest: Prices) -> Prices:
+def _between(best: MasterPrices, latest: MasterPrices) -> MasterPrices:
     types = SMOOTHING * best.types + (1.0 - SMOOTHING) * latest.types
-    return Prices(types, SMOOTHING * best.place + (1.0 - SMOOTHING) * latest.place)
+    return MasterPrices(types, SMOOTHING * best.place + (1.0 - SMOOTHING) * latest.place)

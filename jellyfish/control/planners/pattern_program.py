@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csc_array
 
 from jellyfish.control.planners.integer import Effort, IntegerProgramme, solve_integer
-from jellyfish.control.planners.layout import Group
+from jellyfish.control.planners.layout import DeviceGroup
 from jellyfish.control.planners.patterns import Patterns
 from jellyfish.control.planners.task import Floats, Task
 
@@ -27,10 +27,10 @@ UNCHANGED_BONUS = 1e-6
 """For all devices together when each keeps its variant: breaks ties of accuracy only."""
 
 
-class Answer(NamedTuple):
+class ProgrammeAnswer(NamedTuple):
     """What the programme found."""
 
-    groups: list[Group] | None
+    groups: list[DeviceGroup] | None
     proved: bool
     """Whether it is the optimum; else the best found in time."""
     bound: float
@@ -53,13 +53,13 @@ class PatternProgram:
         """Its variables."""
         return len(self._of.patterns) + len(self._places) + len(self._of.configurations)
 
-    def solve(self, effort: Effort, known: Sequence[Group] | None = None) -> Answer:
+    def solve(self, effort: Effort, known: Sequence[DeviceGroup] | None = None) -> ProgrammeAnswer:
         """The best groups found, no worse than `known` ones where a start can be given."""
         programme = self._programme()
         start = None if known is None else self._amounts(known, len(programme.gains))
         answer = solve_integer(programme, effort, start)
         groups = None if answer.amounts is None else self._groups(answer.amounts)
-        return Answer(groups, answer.proved, answer.bound / SCALE)
+        return ProgrammeAnswer(groups, answer.proved, answer.bound / SCALE)
 
     def _programme(self) -> IntegerProgramme:
         """Amounts: of each pattern; of each place; devices in each configuration; devices that keep their variant."""
@@ -112,7 +112,7 @@ class PatternProgram:
         shape = (len(least), first_count + configurations + len(keeps))
         return csc_array((value, (row, column_index)), shape=shape), least, np.concatenate(most).astype(float)
 
-    def _amounts(self, known: Sequence[Group], size: int) -> Floats | None:
+    def _amounts(self, known: Sequence[DeviceGroup], size: int) -> Floats | None:
         """`known` groups as amounts of the programme's variables; None where some group has no pattern."""
         amounts = np.zeros(size)
         number = {client: place for place, client in enumerate(self._task.clients)}
@@ -138,7 +138,7 @@ class PatternProgram:
                 amounts[place_at[configuration, kind_of_client]] += 1.0
         return amounts
 
-    def _groups(self, amounts: Floats) -> list[Group]:
+    def _groups(self, amounts: Floats) -> list[DeviceGroup]:
         """The chosen patterns, each filled with the clients that the solution gives to its configuration."""
         counts = np.rint(amounts).astype(np.int64)
         of_type = [
@@ -162,7 +162,7 @@ class PatternProgram:
                 ]
                 if members:
                     kind, variant, _ = self._of.configurations[column.configuration]
-                    groups.append(Group(kind, variant, tuple(members)))
+                    groups.append(DeviceGroup(kind, variant, tuple(members)))
         return groups
 
 

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jellyfish.control.planners.layout import Group
+from jellyfish.control.planners.layout import DeviceGroup
 from jellyfish.control.planners.linear import linear_programme
-from jellyfish.control.planners.set_search import LastDevice, Prices, Search
+from jellyfish.control.planners.set_search import LastDevice, Search, SetPrices
 from jellyfish.control.planners.subsets import least_over_sets, servable_sets, sums_over_sets
 from jellyfish.control.planners.task import Floats, Ints, Task
 
@@ -51,7 +51,7 @@ class PricedSets:
             np.maximum(best, accuracy, out=best, where=allowed)
         return best
 
-    def search(self, gives_up: Callable[[int], bool]) -> list[Group]:
+    def search(self, gives_up: Callable[[int], bool]) -> list[DeviceGroup]:
         """The groups of the best plan found, see `proved`; a part of the search may end early, see `Search`.
 
         First among few sets; then, where others might do better, among all that might.
@@ -88,11 +88,13 @@ class PricedSets:
         order = np.lexsort((-self._rate[sets], flat[near]))[:count]
         return kinds[order], sets[order], float(bound)
 
-    def _group(self, members: int, kind: int) -> Group:
+    def _group(self, members: int, kind: int) -> DeviceGroup:
         variant = int(np.where(self._servable[kind][:, members], self._accuracy, -np.inf).argmax())
-        return Group(kind, variant, tuple(client for bit, client in enumerate(self._clients) if members >> bit & 1))
+        return DeviceGroup(
+            kind, variant, tuple(client for bit, client in enumerate(self._clients) if members >> bit & 1)
+        )
 
-    def _solve_programme(self) -> Prices:
+    def _solve_programme(self) -> SetPrices:
         """Over all sets. Where it maps a fraction of a client, it is told that none can be."""
         columns = [(kind, 1 << bit) for kind in range(len(self._values)) for bit in range(len(self._clients))]
         columns = [column for column in columns if np.isfinite(self._values[column[0]][column[1]])]
@@ -100,7 +102,7 @@ class PricedSets:
         whole = float(np.floor(bound / self._mapped + TINY))
         return self._generate(columns, whole)[1] if bound > whole * self._mapped + self._rate[-1] else prices
 
-    def _generate(self, columns: list[tuple[int, int]], places: float) -> tuple[float, Prices]:
+    def _generate(self, columns: list[tuple[int, int]], places: float) -> tuple[float, SetPrices]:
         """Column generation: adds the sets worth most beyond their prices to `columns` until none is worth more."""
         count, kinds = len(self._clients), len(self._values)
         limits = np.array([1.0] * count + [float(self._kinds.count(kind)) for kind in range(kinds)] + [places])
@@ -114,7 +116,7 @@ class PricedSets:
             solved = programme.solve()
             assert solved is not None, "no sets at all are a solution"
             dual = solved.prices
-            prices = Prices(dual[:count], dual[count:-1], float(dual[-1]), places)
+            prices = SetPrices(dual[:count], dual[count:-1], float(dual[-1]), places)
             dearest = sums_over_sets(prices.clients + prices.place)
             gains = [value - dearest - price for value, price in zip(self._values, prices.devices, strict=True)]
             added = {(kind, members) for kind, gain in enumerate(gains) for members in _most(gain, self._tiny)}

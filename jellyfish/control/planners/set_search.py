@@ -14,7 +14,7 @@ import numpy as np
 from jellyfish.control.planners.task import Bools, Floats, Ints
 
 
-class Prices(NamedTuple):
+class SetPrices(NamedTuple):
     """The linear programme's answer: what a client, a device of each kind, and one more place for a client is worth."""
 
     clients: Floats
@@ -27,7 +27,7 @@ class Prices(NamedTuple):
 class LastDevice:
     """What one device of each kind loses at least with any set of clients that are left, or a part of it."""
 
-    def __init__(self, loss: Floats, prices: Prices) -> None:
+    def __init__(self, loss: Floats, prices: SetPrices) -> None:
         """`loss` (kinds, 2^n) of the sets, the empty one's being the price of an idle device."""
         self._loss = loss
         self._skipping = prices.clients + prices.place
@@ -51,7 +51,7 @@ class Search:
     """Depth first: the client of fewest sets that is not yet decided gets one, or no place; least loss first."""
 
     def __init__(
-        self, sets: Ints, kinds: Ints, loss: Floats, prices: Prices, last: LastDevice, devices: list[int],
+        self, sets: Ints, kinds: Ints, loss: Floats, prices: SetPrices, last: LastDevice, devices: list[int],
         tiny: float, best_loss: float, gives_up: Callable[[int], bool],
     ) -> None:  # fmt: skip
         """`sets`, `kinds`, `loss`: the candidates in rising order of loss; `best_loss`: only less is looked for;

@@ -54,7 +54,7 @@ class SharedPlanner:
         """A feasible plan."""
         ends_s = self._clock() + self._time_budget_s
         base = self._base.plan(problem, running)
-        search = _Search(problem, base, running, self._random)
+        search = _CycleSearch(problem, base, running, self._random)
         for _ in search.run():
             if self._clock() >= ends_s:
                 break
@@ -65,7 +65,7 @@ class SharedPlanner:
         return found
 
 
-class _Search:
+class _CycleSearch:
     def __init__(self, problem: Problem, base: Plan, running: Plan | None, chance: np.random.Generator) -> None:
         self._problem, self._random = problem, chance
         self._cycles = Cycles(problem)

@@ -16,7 +16,7 @@ from jellyfish.control.capacity import (
     kept_variant,
     mappable_clients,
 )
-from jellyfish.control.planners.layout import Group, device_kinds, lay_out
+from jellyfish.control.planners.layout import DeviceGroup, device_kinds, lay_out
 from jellyfish.control.problem import Plan, Problem
 
 Floats = NDArray[np.float64]
@@ -86,18 +86,18 @@ class Task:
         """Worths this close are equal."""
         return SAME * float(self.fps.sum())
 
-    def groups_of(self, plan: Plan) -> list[Group]:
+    def groups_of(self, plan: Plan) -> list[DeviceGroup]:
         """`plan`, which is feasible, as groups of the problem's clients."""
         variants = [plan.devices[option.device].variant for option in self.problem.devices]
         return [
-            Group(
+            DeviceGroup(
                 kind, self.problem.variants.index(variant), tuple(self.clients[member] for member in members.tolist())
             )
             for kind, variant, members in zip(self.kinds, variants, self.places(plan), strict=True)
             if len(members)
         ]
 
-    def plan(self, groups: Iterable[Group]) -> Plan:
+    def plan(self, groups: Iterable[DeviceGroup]) -> Plan:
         """`groups` (of the problem's clients) as a plan, with as few changes of variant as they allow."""
         return complete_plan(self.problem, self.running, lay_out(groups, self.kinds, self.kept))
 

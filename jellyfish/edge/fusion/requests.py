@@ -32,7 +32,7 @@ class Fate(StrEnum):
 
 
 @dataclass(slots=True)
-class Counts:
+class RequestCounts:
     """What became of the steps so far.
 
     Always: offered = sent + replaced + (1 if one waits); sent = answered + dropped + lost + outstanding;
@@ -66,7 +66,7 @@ class Requests(Generic[Answer]):
         self._outstanding: list[int] = []
         self._answer: tuple[int, Answer] | None = None
         self._newest_used = -1
-        self.counts = Counts()
+        self.counts = RequestCounts()
 
     @property
     def waiting(self) -> int | None:

@@ -9,9 +9,9 @@ import msgspec
 
 from jellyfish.errors import InputError
 from jellyfish.lab.reproduction.policies import NAMES, under
-from jellyfish.lab.simulation.scenario import Clients, Device, Scenario
+from jellyfish.lab.simulation.scenario import Clients, Scenario, SimulatedDevice
 
-DEVICES = (Device("gpu-0"), Device("gpu-1"))
+DEVICES = (SimulatedDevice("gpu-0"), SimulatedDevice("gpu-1"))
 """Two, as published; each with 16 variants from 128 to 608 pixels (simulation model `gpu`)."""
 MAX_BATCH = 12
 MADE_TRACES = {"synthetic": "steps", "wifi": "wifi", "lte": "lte"}

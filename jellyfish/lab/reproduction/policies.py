@@ -9,7 +9,7 @@ import msgspec
 from jellyfish.lab.simulation.scenario import Scenario
 
 
-class Policy(NamedTuple):
+class ComparedPolicy(NamedTuple):
     """Who decides. `changes`: fields of the scenario."""
 
     name: str
@@ -19,30 +19,32 @@ class Policy(NamedTuple):
 
 PUBLISHED_SERVER = {"dispatch": "lazy", "care": 0.0, "actuation": False}
 POLICIES = (
-    Policy("jellyfish", "this project: planner `shared`, care 1, deadline dispatch, actuation, timely back-off", {}),
-    Policy("bold", "the same at care 0: planned with means and medians, as published", {"care": 0.0}),
-    Policy(
+    ComparedPolicy(
+        "jellyfish", "this project: planner `shared`, care 1, deadline dispatch, actuation, timely back-off", {}
+    ),
+    ComparedPolicy("bold", "the same at care 0: planned with means and medians, as published", {"care": 0.0}),
+    ComparedPolicy(
         "published",
         "Jellyfish as published: annealing, lazy drop, back-off by rate, estimates as they are",
         PUBLISHED_SERVER | {"planner": "annealing", "back_off": "published"},
     ),
-    Policy(
+    ComparedPolicy(
         "annealing",
         "the published planner in this project's server: our dispatch without actuation, our back-off and care",
         {"planner": "annealing", "actuation": False},
     ),
-    Policy(
+    ComparedPolicy(
         "client",
         "data adaptation alone: each client sends what its uplink brings within the SLO, blind to the server",
         {"controller": "local", "actuation": False},
     ),
-    Policy(
+    ComparedPolicy(
         "split",
         "the SLO split for good: a quarter for the server, the rest for the network",
         {"controller": "split", "actuation": False},
     ),
-    Policy("fixed", "no adaptation: always the middle size", {"controller": "fixed", "actuation": False}),
-    Policy(
+    ComparedPolicy("fixed", "no adaptation: always the middle size", {"controller": "fixed", "actuation": False}),
+    ComparedPolicy(
         "oracle",
         "our planner and cameras, told what each uplink will be: how few frames have to be missed",
         {"foresight": True},

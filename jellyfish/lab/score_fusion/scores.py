@@ -44,7 +44,7 @@ class Taken(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class FusionStep:
     """What is known of one step."""
 
     number: int
@@ -67,15 +67,15 @@ class ScoreFusion:
     def __init__(self, horizon: int = HORIZON_STEPS) -> None:
         if horizon < 1:
             raise InputError(f"a horizon of {horizon} steps keeps nothing: give at least 1")
-        self._steps: deque[Step] = deque(maxlen=horizon)
+        self._steps: deque[FusionStep] = deque(maxlen=horizon)
         self._newest_used = -1
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[FusionStep, ...]:
         """The steps that can still be corrected, as they are known now; oldest first."""
         return tuple(self._steps)
 
-    def advance(self, local: ArrayLike, similarity: float) -> Step:
+    def advance(self, local: ArrayLike, similarity: float) -> FusionStep:
         """The next step, from its local probabilities [classes] and its similarity (0..1) to the step before.
 
         The first step has none before it: its similarity does not count. Raises InputError for what are no
@@ -85,9 +85,9 @@ class ScoreFusion:
         if not 0.0 <= similarity <= 1.0:
             raise InputError(f"a similarity is within 0..1, not {similarity:g}")
         if not self._steps:
-            step = Step(0, own, similarity, own, 0.0)
+            step = FusionStep(0, own, similarity, own, 0.0)
         else:
-            step = _smoothed(self._steps[-1], Step(self._steps[-1].number + 1, own, similarity, own, 0.0))
+            step = _smoothed(self._steps[-1], FusionStep(self._steps[-1].number + 1, own, similarity, own, 0.0))
         self._steps.append(step)
         return step
 
@@ -134,14 +134,14 @@ def softmax(raw: ArrayLike) -> Scores:
     return shares
 
 
-def _smoothed(before: Step, step: Step) -> Step:
+def _smoothed(before: FusionStep, step: FusionStep) -> FusionStep:
     """The step as it follows from the one before: alpha of the past, the rest its own local scores."""
     alpha = UNTRUSTED_ALPHA if before.weight < LEAST_WEIGHT else step.similarity
     fused = alpha * before.fused + (1.0 - alpha) * step.local
     return replace(step, fused=fused, weight=before.weight * alpha)
 
 
-def _reinforced(step: Step, cloud: Scores) -> Step:
+def _reinforced(step: FusionStep, cloud: Scores) -> FusionStep:
     """The step with the cloud's answer for it: the past no longer matters."""
     fused = LOCAL_SHARE * step.local + CLOUD_SHARE * cloud
     return replace(step, fused=fused, weight=min(float(fused.max()), 1.0))

@@ -12,7 +12,6 @@ from jellyfish.lab.simulation.scenario import (
     ClockJump,
     Cut,
     Deaf,
-    Device,
     DeviceError,
     DeviceHang,
     DeviceSlow,
@@ -22,6 +21,7 @@ from jellyfish.lab.simulation.scenario import (
     PlannerError,
     PlannerSlow,
     Scenario,
+    SimulatedDevice,
     Vanish,
 )
 
@@ -33,7 +33,7 @@ LAST_END_S = 6.0
 def chaos(seed: int) -> Scenario:
     """A small comfortable system, and what goes wrong in it."""
     chance = random.Random(seed)
-    devices = tuple(Device(f"gpu-{number}") for number in range(chance.choice((1, 1, 2))))
+    devices = tuple(SimulatedDevice(f"gpu-{number}") for number in range(chance.choice((1, 1, 2))))
     clients = tuple(
         Clients(
             name=f"camera-{letter}",

@@ -18,7 +18,7 @@ Positive = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
-class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SimulatedDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A device. `model`: `gpu` or `cpu`, which ship, or a model file."""
 
     name: Name
@@ -174,7 +174,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     title: str
     duration_s: Annotated[float, msgspec.Meta(gt=0, le=1e6)]
-    devices: Annotated[tuple[Device, ...], msgspec.Meta(min_length=1)]
+    devices: Annotated[tuple[SimulatedDevice, ...], msgspec.Meta(min_length=1)]
     clients: Annotated[tuple[Clients, ...], msgspec.Meta(min_length=1)]
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
     planner: str = DEFAULT_PLANNER

@@ -43,7 +43,7 @@ from jellyfish.lab.simulation.scenario import Clients, Cut, PlannerSlow, Scenari
 from jellyfish.lab.simulation.strangers import misbehave
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
-from jellyfish.modes.assembly import Parts, Policy, assembled, clients_choose
+from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled, clients_choose
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, ExpectedF1, MeasuredRun, Setup, run_info
 from jellyfish.modes.window_log import WindowLog
@@ -70,9 +70,9 @@ def simulate(path: Path, folder: Path | None, seed: int | None, care: float | No
     folder = folder or default_folder("simulate", datetime.now().astimezone())
     require_empty(folder)
     with ProgressReport(console) as progress:
-        summary, remarks = run_scenario(scenario, folder, lambda done, total: progress(scenario.title, done, total))
+        summary, notes = run_scenario(scenario, folder, lambda done, total: progress(scenario.title, done, total))
     console.print(summary_table(summary, folder))
-    console.print("\n".join(remarks), highlight=False, markup=False)
+    console.print("\n".join(notes), highlight=False, markup=False)
 
 
 def simulate_chaos(seed: int, folder: Path | None, console: Console) -> None:
@@ -177,18 +177,18 @@ class _Simulation:
                     task.cancel()
             await asyncio.sleep(GRACE_S)
             on_service(service)
-            return run.finish(service.dispatchers.values()), run.remarks()
+            return run.finish(service.dispatchers.values()), run.notes()
 
     # --- what stands in for the real things --------------------------------------------------------------
 
-    def _parts(self) -> Parts:
+    def _parts(self) -> ServerParts:
         scenario, faults = self._scenario, self._scenario.faults
         devices: list[tuple[Executor, LatencyProfile]] = []
         for name, model in self._models.items():
             profile = msgspec.structs.replace(model.profile, device=name)
             disturbance = device_disturbance(profile, faults, name, f"{scenario.seed}/{name}", self._run_s)
             devices.append((TimedExecutor(profile, disturbance), profile))
-        return Parts(
+        return ServerParts(
             devices=devices,
             variants=self._variants,
             accuracy=next(iter(self._models.values())),
@@ -201,13 +201,13 @@ class _Simulation:
             queue=LazyQueue if scenario.dispatch == "lazy" else Batcher,
         )
 
-    def _policy(self) -> Policy:
+    def _policy(self) -> PlanningPolicy:
         window_s = self._scenario.window_ms / 1000
         if self._make is not None:
             return clients_choose(window_s)
         planner = UnreliablePlanner(self._planner, self._scenario.faults, self._run_s)
         check = accept if self._scenario.foresight else violations  # its plans fit the truth, not the estimates
-        return Policy(planner, check, window_s, self._scenario.care)
+        return PlanningPolicy(planner, check, window_s, self._scenario.care)
 
     def _run_s(self) -> float:
         """Seconds of the run."""

@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Camera:
+class StreetCamera:
     """Where the camera stands, where it looks, and the canvas (in pixels) that it draws on."""
 
     x: float

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.lab.street.camera import FIXED_BITS, NEAR_M, Camera, clip_near, to_fixed
+from jellyfish.lab.street.camera import FIXED_BITS, NEAR_M, StreetCamera, clip_near, to_fixed
 from jellyfish.lab.street.figures import CANOPY, RING, Figure, capsules
 from jellyfish.lab.street.light import Light
 from jellyfish.lab.street.vehicles import Vehicle
@@ -88,7 +88,7 @@ class VehicleDrawer:
         self.centres = np.array(vehicle.body.centres, np.float32)
         self.layers = np.array(vehicle.body.layers)
 
-    def strokes(self, placement: Placement, camera: Camera, light: Light, level: int, haze: float) -> Strokes:
+    def strokes(self, placement: Placement, camera: StreetCamera, light: Light, level: int, haze: float) -> Strokes:
         """The faces that look towards the camera, part by part."""
         world = placement.to_world(self.points)
         seen = camera.to_camera(world)
@@ -131,7 +131,7 @@ class FigureDrawer:
         self.bias = np.array([limb.bias_m for limb in limbs], np.float32)
         self.details = np.array([limb.detail for limb in limbs])
 
-    def strokes(self, placement: Placement, camera: Camera, light: Light, level: int, haze: float) -> Strokes:
+    def strokes(self, placement: Placement, camera: StreetCamera, light: Light, level: int, haze: float) -> Strokes:
         """Limbs from far to near."""
         seen = camera.to_camera(placement.to_world(self.figure.pose(placement.phase)))
         if float(seen[:, 2].min()) < NEAR_M:
@@ -158,7 +158,7 @@ class FigureDrawer:
         return Strokes(polygons, self._wheels(placement, camera, light, haze))
 
     def _canopy(
-        self, placement: Placement, camera: Camera, lit: Floats, haze: float, light: Light
+        self, placement: Placement, camera: StreetCamera, lit: Floats, haze: float, light: Light
     ) -> tuple[NDArray[np.int32], Painted]:
         assert self.figure.canopy is not None
         joint, radius, colour = self.figure.canopy
@@ -171,7 +171,7 @@ class FigureDrawer:
         return np.asarray(hull, np.int32), (red, green, blue)
 
     def _wheels(
-        self, placement: Placement, camera: Camera, light: Light, haze: float
+        self, placement: Placement, camera: StreetCamera, light: Light, haze: float
     ) -> list[tuple[NDArray[np.int32], Painted, int]]:
         rings: list[tuple[NDArray[np.int32], Painted, int]] = []
         red, green, blue = map(float, 28 * light.ambient * (1 - haze) + light.haze * haze)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from jellyfish.lab.street.bicycles import BICYCLE, MOTORCYCLE, bicycle, motorcycle
-from jellyfish.lab.street.camera import Camera
+from jellyfish.lab.street.camera import StreetCamera
 from jellyfish.lab.street.cars import CAR, TRUCK, car
 from jellyfish.lab.street.light import Light
 from jellyfish.lab.street.lorries import BUS, bus, truck
@@ -32,7 +32,7 @@ class Street:
     light: Light
     patches: list[Patch] = field(default_factory=list)
     things: list[Thing] = field(default_factory=list)
-    camera: Camera | None = None
+    camera: StreetCamera | None = None
 
     def __post_init__(self) -> None:
         self.traffic = Traffic(self.rng)
@@ -171,7 +171,7 @@ class Street:
         yaw = math.atan2(at[0] - x, at[1] - y)
         pitch = math.atan2(height, math.hypot(at[0] - x, at[1] - y))
         focal = base / 2 / math.tan(math.radians(field_of_view) / 2)
-        self.camera = Camera(x, y, height, yaw, pitch, focal, *size)
+        self.camera = StreetCamera(x, y, height, yaw, pitch, focal, *size)
 
 
 def span(first: float, second: float) -> tuple[float, float]:

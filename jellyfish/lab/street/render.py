@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.lab.street.camera import FIXED_BITS, NEAR_M, Camera, to_fixed
+from jellyfish.lab.street.camera import FIXED_BITS, NEAR_M, StreetCamera, to_fixed
 from jellyfish.lab.street.drawers import Area, FigureDrawer, Pixels, Placement, Strokes, VehicleDrawer
 from jellyfish.lab.street.light import Light
 from jellyfish.lab.street.order import drawing_order
@@ -57,7 +57,7 @@ class Renderer:
 
     def __init__(
         self,
-        camera: Camera,
+        camera: StreetCamera,
         light: Light,
         backdrop: Pixels,
         shaded: Pixels,

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.lab.street.camera import FIXED_BITS, Camera, to_fixed
+from jellyfish.lab.street.camera import FIXED_BITS, StreetCamera, to_fixed
 from jellyfish.lab.street.facade import facade
 from jellyfish.lab.street.figures import capsules
 from jellyfish.lab.street.light import Light
@@ -26,7 +26,7 @@ Pixels = NDArray[np.uint8]
 class Painter:
     """Paints still things on an RGBA canvas; the fourth channel takes the thing's number."""
 
-    def __init__(self, camera: Camera, light: Light, rng: np.random.Generator) -> None:
+    def __init__(self, camera: StreetCamera, light: Light, rng: np.random.Generator) -> None:
         self.camera = camera
         self.light = light
         self.rng = rng

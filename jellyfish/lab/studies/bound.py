@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from jellyfish.control.planners.integer import Effort
-from jellyfish.control.planners.layout import Group
+from jellyfish.control.planners.layout import DeviceGroup
 from jellyfish.control.planners.master import Master
 from jellyfish.control.planners.pattern_program import PatternProgram
 from jellyfish.control.planners.pricing import Pricing
@@ -67,7 +67,7 @@ def _by_columns(task: Task, mapped: int, time_is_up: Callable[[], bool]) -> Boun
     return Bound(most, min(master.bound / asked, max(task.problem.accuracy)))
 
 
-def _by_program(program: PatternProgram, known: Sequence[Group], bound: Bound, effort: Effort) -> Bound:
+def _by_program(program: PatternProgram, known: Sequence[DeviceGroup], bound: Bound, effort: Effort) -> Bound:
     """`bound` tightened by the integer programme's: it counts mapped clients, and adds accuracy."""
     value = program.solve(effort, known).bound
     mapped = min(bound.mapped, math.floor(value + TINY))

@@ -69,7 +69,7 @@ class SharedDevice(msgspec.Struct, frozen=True):
     client_variants: list[int]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class WhatIfAnswer(msgspec.Struct, frozen=True):
     """The plan of one instance, as `--json` writes it."""
 
     planner: str
@@ -147,7 +147,7 @@ def _budget_s(client: InstanceClient, frame_kbits: float) -> float:
     return max(0.0, client.slo_ms / 1000.0 - frame_kbits / client.bw_kbps)
 
 
-def answer(instance: Instance, planner: str, time_budget_s: float) -> Answer:
+def answer(instance: Instance, planner: str, time_budget_s: float) -> WhatIfAnswer:
     """Plan `instance`, and say how good the plan is. Accuracy and bound are shares of all effective clients' rates."""
     problem = problem_of(instance)
     effective = [index for index, client in enumerate(problem.clients) if client.budget_s[0] > 0.0]
@@ -165,7 +165,7 @@ def answer(instance: Instance, planner: str, time_budget_s: float) -> Answer:
         if not proved:
             most, bound = _bound(problem, found, asked, BOUND_SHARE * time_budget_s)
         proved = len(found.clients) == most and accuracy >= bound - SAME
-    return Answer(
+    return WhatIfAnswer(
         planner=planner,
         effective=len(effective),
         mapped=len(found.clients),
@@ -237,7 +237,7 @@ def _device_cell(device: PlannedDevice | SharedDevice) -> str:
     return f"{turns}: {len(device.clients)}"
 
 
-def answers_table(answers: list[Answer]) -> Table:
+def answers_table(answers: list[WhatIfAnswer]) -> Table:
     """One row per instance."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("instance", "mapped", "accuracy", "at most", "ms"):

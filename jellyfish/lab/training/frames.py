@@ -26,7 +26,7 @@ _SPACING_FRAMES = 45
 """Frames between two that are kept of a scene: enough for most of the traffic to have changed."""
 
 
-class FrameRecord(msgspec.Struct, frozen=True):
+class CachedFrame(msgspec.Struct, frozen=True):
     """One frame of the cache."""
 
     file: str
@@ -38,7 +38,7 @@ class FrameCache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._records = msgspec.json.decode((folder / "frames.json").read_bytes(), type=tuple[FrameRecord, ...])
+        self._records = msgspec.json.decode((folder / "frames.json").read_bytes(), type=tuple[CachedFrame, ...])
 
     def __len__(self) -> int:
         return len(self._records)
@@ -64,7 +64,7 @@ def render(
     folder = root / f"v{GENERATOR_VERSION}-{seeds.start}-{seeds.stop}-{frames_per_scene}"
     if not (folder / "frames.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        records: list[FrameRecord] = []
+        records: list[CachedFrame] = []
         with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
             jobs = [pool.submit(_render_scene, folder, seed, frames_per_scene) for seed in seeds]
             for done, job in enumerate(jobs, start=1):
@@ -74,7 +74,7 @@ def render(
     return FrameCache(folder)
 
 
-def _render_scene(folder: Path, seed: int, frames: int) -> list[FrameRecord]:
+def _render_scene(folder: Path, seed: int, frames: int) -> list[CachedFrame]:
     """Render one scene's frames into `folder`."""
     cv2.setNumThreads(1)
     scene = StreetScene(seed)
@@ -83,5 +83,5 @@ def _render_scene(folder: Path, seed: int, frames: int) -> list[FrameRecord]:
         image, objects = scene.frame(number * _SPACING_FRAMES)
         file = f"{seed}-{number}.jpg"
         cv2.imwrite(str(folder / file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-        records.append(FrameRecord(file, tuple(objects)))
+        records.append(CachedFrame(file, tuple(objects)))
     return records

@@ -22,7 +22,7 @@ from jellyfish.models.slimmable.layers import (
     SlimmableConv,
     blocks,
 )
-from jellyfish.models.slimmable.sizes import EXITS, Size
+from jellyfish.models.slimmable.sizes import EXITS, NetworkSize
 
 BOX_PARAMETERS = 4
 PREDICTIONS = len(CLASSES) + BOX_PARAMETERS
@@ -71,7 +71,7 @@ class Neck(nn.Module):
         self.lateral16 = _lateral(sixteen)
         self.lateral32 = _lateral(thirty_two, kernel=3, stride=2) if halve else _lateral(thirty_two)
 
-    def forward(self, eight: Tensor, sixteen: Tensor, thirty_two: Tensor, size: Size) -> list[Tensor]:
+    def forward(self, eight: Tensor, sixteen: Tensor, thirty_two: Tensor, size: NetworkSize) -> list[Tensor]:
         """Features at strides 8, 16 and 32 (16 again where that is halved) -> levels, finest first."""
         level32 = self.lateral32(thirty_two, size)
         level16 = self.lateral16(sixteen, size) + _doubled(level32)
@@ -98,7 +98,7 @@ class Head(nn.Module):
         with torch.no_grad():
             self.predict.bias[: len(CLASSES)] = -math.log((1 - _PRIOR) / _PRIOR)
 
-    def forward(self, x: Tensor, size: Size) -> Tensor:
+    def forward(self, x: Tensor, size: NetworkSize) -> Tensor:
         """[n, neck at size, h, w] -> [n, h * w, PREDICTIONS]."""
         x = self.predict(self.hidden(self.smooth(x, size), size), size)
         return x.permute(0, 2, 3, 1).flatten(1, 2)
@@ -116,7 +116,7 @@ class SlimmableDetector(nn.Module):
         self.necks = nn.ModuleList([Neck(80, 80, halve=True), Neck(112, 192, halve=False)])
         self.heads = nn.ModuleList(Head() for _ in STRIDES)
 
-    def forward(self, images: Tensor, size: Size) -> Tensor:
+    def forward(self, images: Tensor, size: NetworkSize) -> Tensor:
         """Predict at every grid point, finest level first, rows before columns.
 
         `images`: [n, 3, h, w], RGB as `normalise` makes it, h and w multiples of 32 (best in channels_last).
@@ -127,7 +127,7 @@ class SlimmableDetector(nn.Module):
 
     def exits(self, shared: Tensor, width: float) -> tuple[Tensor, Tensor]:
         """Predictions of both exits of one width, whose common part runs once, from the stem's features."""
-        early, late = Tail(self, Size(width, EXITS[0])), Tail(self, Size(width, EXITS[1]))
+        early, late = Tail(self, NetworkSize(width, EXITS[0])), Tail(self, NetworkSize(width, EXITS[1]))
         second = early.to_second(shared)
         return early.predict_early(shared, second), late.predict_late(shared, second)
 
@@ -135,7 +135,7 @@ class SlimmableDetector(nn.Module):
 class Tail(nn.Module):
     """What follows the stem at one size: the parts of a detector that this size uses, not copies of them."""
 
-    def __init__(self, detector: SlimmableDetector, size: Size) -> None:
+    def __init__(self, detector: SlimmableDetector, size: NetworkSize) -> None:
         super().__init__()
         self.size = size
         self.second, self.heads = detector.second, detector.heads

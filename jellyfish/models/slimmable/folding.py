@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from jellyfish.models.slimmable.detector import SlimmableDetector, Stem, Tail
 from jellyfish.models.slimmable.layers import FixedConv, FoldedConv, PredictionConv, SlimmableConv
-from jellyfish.models.slimmable.sizes import LARGEST, Size
+from jellyfish.models.slimmable.sizes import LARGEST, NetworkSize
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -24,19 +24,19 @@ def fold_stem(detector: SlimmableDetector) -> Stem:
     return _folded_copy(detector.stem, LARGEST)
 
 
-def fold_tail(detector: SlimmableDetector, size: Size) -> Tail:
+def fold_tail(detector: SlimmableDetector, size: NetworkSize) -> Tail:
     """What follows the stem at `size`, for inference. Shares no memory with `detector`."""
     return _folded_copy(Tail(detector, size), size)
 
 
-def _folded_copy(module: Module, size: Size) -> Module:
+def _folded_copy(module: Module, size: NetworkSize) -> Module:
     folded = copy.deepcopy(module)
     with torch.no_grad():
         _fold_children(folded, size)
     return folded.eval().requires_grad_(False)
 
 
-def _fold_children(module: nn.Module, size: Size) -> None:
+def _fold_children(module: nn.Module, size: NetworkSize) -> None:
     """Replace every layer under `module` by its folded form."""
     for name, child in module.named_children():
         if isinstance(child, SlimmableConv):

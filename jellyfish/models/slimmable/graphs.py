@@ -15,7 +15,7 @@ _WARM_RUNS = 3
 """Before a capture: libraries choose their kernels in the first ones."""
 
 
-class _Captured(NamedTuple):
+class _CapturedGraph(NamedTuple):
     graph: torch.cuda.CUDAGraph
     inputs: Tensor
     outputs: Tensor
@@ -27,7 +27,7 @@ class GraphRunner:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self._captured: dict[Hashable, _Captured] = {}
+        self._captured: dict[Hashable, _CapturedGraph] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
     def run(self, key: Hashable, function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ class GraphRunner:
         captured.graph.replay()
         return captured.outputs
 
-    def _capture(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> _Captured:
+    def _capture(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> _CapturedGraph:
         buffer = inputs.to(self._device, copy=True)
         for _ in range(_WARM_RUNS):
             function(buffer)
@@ -50,4 +50,4 @@ class GraphRunner:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool, stream=self.stream):
             outputs = function(buffer)
-        return _Captured(graph, buffer, outputs)
+        return _CapturedGraph(graph, buffer, outputs)

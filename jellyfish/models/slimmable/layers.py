@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from jellyfish.models.slimmable.depthwise import depthwise
-from jellyfish.models.slimmable.sizes import SIZES, WIDTHS, Size
+from jellyfish.models.slimmable.sizes import SIZES, WIDTHS, NetworkSize
 
 MOMENTUM = 0.03
 EPSILON = 1e-3
@@ -26,12 +26,12 @@ def channels(full: int, width: float) -> int:
     return round(full * width)
 
 
-def width_key(size: Size) -> str:
+def width_key(size: NetworkSize) -> str:
     """The norm of a layer that all exits of a width share."""
     return size.name[:4]
 
 
-def size_key(size: Size) -> str:
+def size_key(size: NetworkSize) -> str:
     """The norm of a layer that sees other features at each exit."""
     return size.name
 
@@ -60,30 +60,30 @@ class SlimmableConv(nn.Module):
         self.inputs, self.outputs, self.stride, self.padding = inputs, outputs, stride, kernel // 2
         self.depthwise, self.slim_inputs, self.slim_outputs = depthwise, slim_inputs, slim_outputs
         self.activated = activated
-        self._key: Callable[[Size], str] = size_key if per_exit else width_key
+        self._key: Callable[[NetworkSize], str] = size_key if per_exit else width_key
         self.weight = nn.Parameter(torch.empty(outputs, 1 if depthwise else inputs, kernel, kernel))
         nn.init.kaiming_normal_(self.weight, mode="fan_in", nonlinearity="relu")
-        sizes = SIZES if per_exit else [Size(width, 1) for width in WIDTHS]
+        sizes = SIZES if per_exit else [NetworkSize(width, 1) for width in WIDTHS]
         self.norms = nn.ModuleDict({self._key(size): self._norm(size) for size in sizes})
 
-    def _norm(self, size: Size) -> nn.BatchNorm2d:
+    def _norm(self, size: NetworkSize) -> nn.BatchNorm2d:
         return nn.BatchNorm2d(self.outputs_at(size), eps=EPSILON, momentum=MOMENTUM)
 
-    def outputs_at(self, size: Size) -> int:
+    def outputs_at(self, size: NetworkSize) -> int:
         """Output channels at `size`."""
         return channels(self.outputs, size.width) if self.slim_outputs else self.outputs
 
-    def forward(self, x: Tensor, size: Size) -> Tensor:
+    def forward(self, x: Tensor, size: NetworkSize) -> Tensor:
         """[n, inputs at size, h, w] -> [n, outputs at size, h / stride, w / stride]."""
         return _convolved(self, x, self.weight_at(size), self.norm_at(size))
 
-    def weight_at(self, size: Size) -> Tensor:
+    def weight_at(self, size: NetworkSize) -> Tensor:
         """The leading slice of the weights that the network of `size` uses."""
         slim = self.slim_inputs and not self.depthwise
         inputs = channels(self.inputs, size.width) if slim else self.weight.shape[1]
         return self.weight[: self.outputs_at(size), :inputs]
 
-    def norm_at(self, size: Size) -> nn.BatchNorm2d:
+    def norm_at(self, size: NetworkSize) -> nn.BatchNorm2d:
         """The batch norm that the network of `size` uses."""
         norm = self.norms[self._key(size)]
         assert isinstance(norm, nn.BatchNorm2d)
@@ -133,11 +133,11 @@ class PredictionConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
         nn.init.normal_(self.weight, std=0.01)
 
-    def forward(self, x: Tensor, size: Size) -> Tensor:
+    def forward(self, x: Tensor, size: NetworkSize) -> Tensor:
         """[n, inputs at size, h, w] -> [n, outputs, h, w]."""
         return F.conv2d(x, self.weight_at(size), self.bias)
 
-    def weight_at(self, size: Size) -> Tensor:
+    def weight_at(self, size: NetworkSize) -> Tensor:
         """The leading slice of the weights that the network of `size` uses."""
         return self.weight[:, : channels(self.weight.shape[1], size.width)]
 
@@ -160,7 +160,7 @@ class FoldedConv(nn.Module):
         self.register_buffer("weight", weight.contiguous(memory_format=torch.channels_last))
         self.register_buffer("bias", bias)
 
-    def forward(self, x: Tensor, size: Size | None = None) -> Tensor:
+    def forward(self, x: Tensor, size: NetworkSize | None = None) -> Tensor:
         """[n, inputs, h, w] -> [n, outputs, h / stride, w / stride]."""
         x = F.conv2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding, groups=self.groups)
         return F.relu6(x, inplace=True) if self.activated else x
@@ -198,7 +198,7 @@ class SlimmableBlock(nn.Module):
         self.project = SlimmableConv(inner, outputs, slim_outputs=False, activated=False)
         self.shortcut = inputs == outputs and stride == 1
 
-    def forward(self, x: Tensor, size: Size) -> Tensor:
+    def forward(self, x: Tensor, size: NetworkSize) -> Tensor:
         """[n, inputs, h, w] -> [n, outputs, h / stride, w / stride]."""
         y: Tensor = self.project(self.depthwise(self.expand(x, size), size), size)
         return y.add_(x) if self.shortcut else y

@@ -13,7 +13,7 @@ EXITS: tuple[int, ...] = (1, 2)
 """Where the network may end: after its second stage or its third."""
 
 
-class Size(NamedTuple):
+class NetworkSize(NamedTuple):
     """One sub-network of the detector."""
 
     width: float
@@ -25,7 +25,7 @@ class Size(NamedTuple):
         return f"w{round(self.width * 100):03d}e{self.exit}"
 
 
-SIZES: tuple[Size, ...] = tuple(Size(width, exit) for exit in EXITS for width in WIDTHS)
+SIZES: tuple[NetworkSize, ...] = tuple(NetworkSize(width, exit) for exit in EXITS for width in WIDTHS)
 """Every sub-network, the early exit's first, narrow before wide."""
 
 LARGEST = SIZES[-1]

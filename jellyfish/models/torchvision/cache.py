@@ -21,7 +21,7 @@ CAPACITY = 5
 Model = TypeVar("Model")
 
 
-class Step(NamedTuple):
+class CacheStep(NamedTuple):
     """Load one network; before that, if need be, give up another."""
 
     load: str
@@ -58,7 +58,7 @@ def next_step(
     wanted: str,
     capacity: int,
     broken: Collection[str] = (),
-) -> Step | None:
+) -> CacheStep | None:
     """What to load next; None when `wanted` and its neighbours are loaded, or nothing can be given up for now.
 
     The wanted one comes first, then its neighbours, nearest first. There are never more than `capacity` networks, the
@@ -70,9 +70,9 @@ def next_step(
     if not missing:
         return None
     if len(loaded) < capacity:
-        return Step(missing[0], None)
+        return CacheStep(missing[0], None)
     spare = [name for name in nearest(order, wanted, loaded) if name != serving and name not in keep]
-    return Step(missing[0], spare[-1]) if spare else None
+    return CacheStep(missing[0], spare[-1]) if spare else None
 
 
 class ModelCache(Generic[Model]):
@@ -150,7 +150,7 @@ class ModelCache(Generic[Model]):
         if loader is not None:
             loader.join()
 
-    def _next(self) -> Step | None:
+    def _next(self) -> CacheStep | None:
         return next_step(self._order, self._models, self._serving, self._wanted, self._capacity, self._broken)
 
     def _load_wanted(self) -> None:

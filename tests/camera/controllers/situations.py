@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jellyfish.camera.controllers.controller import Controller, Feedback, Foresight, Ladder, Terms
+from jellyfish.camera.controllers.controller import Controller, ControllerTerms, Feedback, Foresight, Ladder
 from jellyfish.control.frame_size import reference_bytes
 from jellyfish.protocol.wire import Offer
 
@@ -33,8 +33,8 @@ def terms(
     offered: Sequence[Offer] = OFFERS,
     narrows: bool = False,
     foresight: Foresight | None = None,
-) -> Terms:
-    return Terms(Ladder(offered, narrows), fps, slo_s, foresight)
+) -> ControllerTerms:
+    return ControllerTerms(Ladder(offered, narrows), fps, slo_s, foresight)
 
 
 def feedback(

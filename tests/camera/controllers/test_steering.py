@@ -12,7 +12,7 @@ from jellyfish.camera.controllers import CONTROLLERS, controller_named
 from jellyfish.camera.steering import Steering
 from jellyfish.core import Outcome
 from jellyfish.errors import InputError
-from jellyfish.lab.simulation.scenario import Clients, ClockJump, Device, LinkDown, Scenario
+from jellyfish.lab.simulation.scenario import Clients, ClockJump, LinkDown, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.results.records import FrameRecord
 from tests.camera.cameras import Setup
@@ -21,7 +21,7 @@ from tests.virtual import virtual
 
 DOWN_S, UP_S = 4.0, 9.0
 CAMERA = Clients("camera", fps=25.0, slo_ms=100.0, trace="15mbps", frame_size=1.0)
-STEERED = Scenario("Steered", 4.0, (Device("gpu"),), (CAMERA,), seed=1, controller="prudent")
+STEERED = Scenario("Steered", 4.0, (SimulatedDevice("gpu"),), (CAMERA,), seed=1, controller="prudent")
 OUTAGE = msgspec.structs.replace(STEERED, duration_s=14.0, faults=(LinkDown(DOWN_S, "camera-0", UP_S - DOWN_S),))
 
 

@@ -17,7 +17,7 @@ from jellyfish.control.problem import Plan, Problem
 from jellyfish.core import Outcome
 from jellyfish.lab.simulation.foresight import ForesightPlanner, ForesightSizer
 from jellyfish.lab.simulation.links import CameraLink, camera_links
-from jellyfish.lab.simulation.scenario import Clients, Device, Scenario, load_scenario
+from jellyfish.lab.simulation.scenario import Clients, Scenario, SimulatedDevice, load_scenario
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.link.synthetic import steps
 from jellyfish.link.trace import BandwidthTrace
@@ -26,7 +26,11 @@ from jellyfish.results.records import FrameRecord, WindowLine
 from tests.control.problems import problem
 
 STEPS = Scenario(
-    "Steps", 41.0, (Device("gpu-0"), Device("gpu-1")), (Clients("camera", 3, trace="steps"),), foresight=True
+    "Steps",
+    41.0,
+    (SimulatedDevice("gpu-0"), SimulatedDevice("gpu-1")),
+    (Clients("camera", 3, trace="steps"),),
+    foresight=True,
 )
 SMALLEST, LARGE = 128, 192
 """Sizes of the two variants of a made-up problem."""

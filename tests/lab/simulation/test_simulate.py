@@ -14,17 +14,17 @@ from jellyfish.lab.simulation.model import Model, load_model
 from jellyfish.lab.simulation.scenario import (
     Clients,
     Cut,
-    Device,
     DeviceError,
     LinkDown,
     Scenario,
+    SimulatedDevice,
     Vanish,
     load_scenario,
 )
 from jellyfish.lab.simulation.simulate import chaos_breaches, run_scenario
 from jellyfish.results.records import FrameRecord
 
-SMALL = Scenario("Small", 3.0, (Device("gpu-0"),), (Clients("camera", 2, trace="20mbps"),), seed=3)
+SMALL = Scenario("Small", 3.0, (SimulatedDevice("gpu-0"),), (Clients("camera", 2, trace="20mbps"),), seed=3)
 NOTHING_LEFT = Remains((), 0, 64, 0)
 
 
@@ -44,10 +44,10 @@ def test_the_same_seed_gives_the_same_frames_byte_for_byte_and_another_seed_does
 
 
 def test_every_frame_is_answered_on_time_where_nothing_is_short(tmp_path: Path) -> None:
-    summary, remarks = run_scenario(SMALL, tmp_path / "run")
+    summary, notes = run_scenario(SMALL, tmp_path / "run")
     assert summary.offered == 2 * 45
     assert summary.miss_rate == 0
-    assert remarks == ["Client and server agree on every frame."]
+    assert notes == ["Client and server agree on every frame."]
     assert summary.accuracy.f1_offered is None
     assert summary.accuracy.expected_offered == pytest.approx(summary.accuracy.expected_on_time)
     assert 0.4 <= (summary.accuracy.expected_offered or 0) <= 1
@@ -72,7 +72,7 @@ def test_a_size_that_the_network_is_not_offered_at_counts_as_a_smaller_one(tmp_p
     latencies = tuple(msgspec.structs.replace(gpu.profile.of(Variant(v.resolution, "w100")), variant=v) for v in f1)
     model = Model("test", msgspec.structs.replace(gpu.profile, latencies=latencies), tuple(f1.values()))
     (tmp_path / "model.json").write_bytes(msgspec.json.encode(model))
-    device, clients = Device("gpu-0", str(tmp_path / "model.json")), (Clients("camera", 2, trace="lte"),)
+    device, clients = SimulatedDevice("gpu-0", str(tmp_path / "model.json")), (Clients("camera", 2, trace="lte"),)
     run_scenario(msgspec.structs.replace(SMALL, devices=(device,), clients=clients), tmp_path / "run")
     counted = {(frame.variant, frame.resolution, frame.expected_f1) for frame in records(tmp_path / "run")}
     assert {("a-256", 128, 0.3), ("b-320", 256, 0.4), ("b-320", 320, 0.8)} <= counted
@@ -171,8 +171,8 @@ def test_a_wrong_scenario_is_refused_with_words(text: str, words: str, tmp_path:
     ("change", "words"),
     [
         ({"planner": "oracle"}, "exact"),
-        ({"devices": (Device("a", "nonesuch"),)}, "gpu"),
-        ({"devices": (Device("a", "gpu"), Device("b", "cpu"))}, "same variants"),
+        ({"devices": (SimulatedDevice("a", "nonesuch"),)}, "gpu"),
+        ({"devices": (SimulatedDevice("a", "gpu"), SimulatedDevice("b", "cpu"))}, "same variants"),
         ({"clients": (Clients("a", trace="string"),)}, "wifi"),
     ],
 )

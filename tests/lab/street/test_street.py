@@ -8,7 +8,7 @@ import pytest
 from jellyfish.core import CLASSES
 from jellyfish.errors import InputError
 from jellyfish.lab.street import StreetScene, random_street_frame
-from jellyfish.lab.street.camera import NEAR_M, Camera, clip_near
+from jellyfish.lab.street.camera import NEAR_M, StreetCamera, clip_near
 from jellyfish.lab.street.layouts import LAYOUTS
 from jellyfish.lab.street.traffic import Path, Traffic
 
@@ -139,14 +139,14 @@ def test_vehicles_of_crossing_lanes_do_not_meet() -> None:
 
 
 def test_the_camera_sees_a_point_where_the_pinhole_says() -> None:
-    camera = Camera(0, 0, 2, 0, 0, 100, 200, 100)
+    camera = StreetCamera(0, 0, 2, 0, 0, 100, 200, 100)
     seen = camera.to_camera(np.array([[1, 10, 2], [0, 10, 0]], np.float32))
     assert camera.to_pixels(seen) == pytest.approx(np.array([[110, 50], [100, 70]]))
     assert camera.horizon_row() == pytest.approx(50)
 
 
 def test_ground_points_project_back_onto_their_pixels() -> None:
-    camera = Camera(1, -2, 4, 0.3, 0.2, 300, 320, 180)
+    camera = StreetCamera(1, -2, 4, 0.3, 0.2, 300, 320, 180)
     first, x, y = camera.ground_points(step=1)
     points = np.stack([x, y, np.zeros_like(x)], axis=-1)[40:]
     pixels = camera.to_pixels(camera.to_camera(points))

@@ -10,7 +10,7 @@ from jellyfish.models.slimmable.boxes import grid_points
 from jellyfish.models.slimmable.detector import PREDICTIONS, SHARED_CHANNELS, SlimmableDetector, Tail
 from jellyfish.models.slimmable.folding import fold_stem, fold_tail
 from jellyfish.models.slimmable.layers import PredictionConv, SlimmableConv, channels
-from jellyfish.models.slimmable.sizes import EXITS, LARGEST, SIZES, WIDTHS, Size
+from jellyfish.models.slimmable.sizes import EXITS, LARGEST, SIZES, WIDTHS, NetworkSize
 
 
 def settled_detector() -> SlimmableDetector:
@@ -55,14 +55,14 @@ def test_weights_of_a_narrower_network_are_the_leading_slice_of_the_wider():
         if not isinstance(module, SlimmableConv | PredictionConv):
             continue
         for narrow, wide in itertools.pairwise(WIDTHS):
-            small, large = module.weight_at(Size(narrow, 2)), module.weight_at(Size(wide, 2))
+            small, large = module.weight_at(NetworkSize(narrow, 2)), module.weight_at(NetworkSize(wide, 2))
             assert small.data_ptr() == large.data_ptr() == module.weight.data_ptr()
             assert torch.equal(small, large[: small.shape[0], : small.shape[1]])
 
 
 def test_a_narrow_network_does_not_read_the_weights_beyond_its_slice():
     detector, images = settled_detector(), picture(1, 3, 64, 64)
-    half, full = Size(0.5, 2), Size(1.0, 2)
+    half, full = NetworkSize(0.5, 2), NetworkSize(1.0, 2)
     with torch.inference_mode():
         before = detector(images, half), detector(images, full)
         for module in detector.modules():
@@ -74,7 +74,7 @@ def test_a_narrow_network_does_not_read_the_weights_beyond_its_slice():
 
 def test_the_early_exit_does_not_read_the_later_stages():
     detector, images = settled_detector(), picture(1, 3, 64, 64)
-    early, late = Size(0.75, 1), Size(0.75, 2)
+    early, late = NetworkSize(0.75, 1), NetworkSize(0.75, 2)
     with torch.inference_mode():
         before = detector(images, early), detector(images, late)
         for parameter in (*detector.third.parameters(), *detector.fourth.parameters(), *detector.necks[1].parameters()):
@@ -96,12 +96,12 @@ def test_both_exits_of_a_width_together_are_what_each_is_alone():
     with torch.inference_mode():
         together = detector.exits(detector.stem(images), 0.5)
         for exit, predictions in zip(EXITS, together, strict=True):
-            torch.testing.assert_close(predictions, detector(images, Size(0.5, exit)))
+            torch.testing.assert_close(predictions, detector(images, NetworkSize(0.5, exit)))
 
 
 def test_a_batch_trains_the_norms_of_its_own_size_only():
     detector = SlimmableDetector().train()
-    detector(picture(2, 3, 64, 64), Size(0.5, 1))
+    detector(picture(2, 3, 64, 64), NetworkSize(0.5, 1))
     norms = detector.second[0].expand.norms
     assert norms["w050"].num_batches_tracked == 1
     assert norms["w025"].num_batches_tracked == norms["w100"].num_batches_tracked == 0
@@ -131,8 +131,8 @@ def test_a_folded_network_shares_no_memory_with_its_source_and_learns_nothing():
 def test_a_folded_small_tail_holds_only_what_its_size_needs():
     detector = SlimmableDetector()
     count = {size: sum(t.numel() for t in fold_tail(detector, size).state_dict().values()) for size in SIZES}
-    assert count[Size(0.25, 1)] < count[LARGEST] / 20
-    assert count[Size(0.5, 2)] < 0.55 * count[LARGEST]
+    assert count[NetworkSize(0.25, 1)] < count[LARGEST] / 20
+    assert count[NetworkSize(0.5, 2)] < 0.55 * count[LARGEST]
 
 
 def test_the_tail_takes_what_the_stem_hands_on():

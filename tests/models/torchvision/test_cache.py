@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jellyfish.models.torchvision.cache import ModelCache, Step, nearest, next_step
+from jellyfish.models.torchvision.cache import CacheStep, ModelCache, nearest, next_step
 
 ORDER = tuple("abcdefgh")
 
@@ -20,9 +20,9 @@ def test_the_wanted_network_comes_first_then_its_neighbours_the_smaller_of_two_b
 
 
 def test_a_free_place_is_used_before_anything_is_given_up() -> None:
-    assert next_step(ORDER, {"a"}, "a", "h", 3) == Step("h", None)
-    assert next_step(ORDER, {"a", "b"}, "a", "h", 3) == Step("h", None)
-    assert next_step(ORDER, {"a", "b", "c"}, "c", "h", 3) == Step("h", "a")
+    assert next_step(ORDER, {"a"}, "a", "h", 3) == CacheStep("h", None)
+    assert next_step(ORDER, {"a", "b"}, "a", "h", 3) == CacheStep("h", None)
+    assert next_step(ORDER, {"a", "b", "c"}, "c", "h", 3) == CacheStep("h", "a")
 
 
 def test_nothing_is_loaded_when_the_neighbourhood_is_there() -> None:
@@ -31,11 +31,11 @@ def test_nothing_is_loaded_when_the_neighbourhood_is_there() -> None:
 
 def test_nothing_is_given_up_while_all_that_could_be_is_serving() -> None:
     assert next_step(ORDER, {"c", "h", "g"}, "c", "h", 3) is None
-    assert next_step(ORDER, {"c", "h", "g"}, "h", "h", 3) == Step("f", "c")
+    assert next_step(ORDER, {"c", "h", "g"}, "h", "h", 3) == CacheStep("f", "c")
 
 
 def test_a_broken_network_is_not_tried_and_its_place_goes_to_the_next() -> None:
-    assert next_step(ORDER, {"c", "e"}, "c", "d", 3, broken={"d"}) == Step("b", None)
+    assert next_step(ORDER, {"c", "e"}, "c", "d", 3, broken={"d"}) == CacheStep("b", None)
     assert next_step(ORDER, {"b", "c", "e"}, "c", "d", 3, broken={"d"}) is None
 
 

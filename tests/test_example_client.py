@@ -130,7 +130,7 @@ def test_the_reasons_documented_are_those_that_the_server_gives() -> None:
 
 
 def test_the_error_codes_documented_are_those_that_the_server_sends() -> None:
-    code = sources("server") + (CODE / "wire.py").read_text()
+    code = sources("server", "protocol")
     sent = set(re.findall(r'ProtocolError\(\s*"(\w+)"', code))
     assert {row[0].strip("`") for row in table("code")} == sent
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jellyfish.camera.camera import scaled_jpeg
+from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import Limits
 from jellyfish.control.capacity import violations
@@ -144,6 +144,9 @@ class _Known:
         self.labels: Sequence[Sequence[LabelledObject]] | None = labels
         self._source = source
         self._known: OrderedDict[int, tuple[int, NDArray[np.uint8]]] = OrderedDict()
+
+    def index_at(self, time_s: float) -> int:
+        return self._source.index_at(time_s)
 
     def frame_at(self, time_s: float) -> tuple[int, NDArray[np.uint8]]:
         number, image = self._source.frame_at(time_s)

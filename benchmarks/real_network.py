@@ -35,6 +35,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.namespaces import SERVER_ADDRESS, Network, why_not
+from jellyfish.camera.frames import OwnFrames
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import CameraConfig
 from jellyfish.core import Outcome
@@ -146,12 +147,12 @@ async def run_cameras(
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=os.cpu_count() or 2))
         writer = stack.enter_context(ResultWriter(folder, run_info(case, real=real)))
         https = {name: await stack.enter_async_context(session(network, client)) for name, client in names.items()}
+        offload = partial(asyncio.get_running_loop().run_in_executor, pool)
         setups = [
-            Setup(config, stack.enter_context(VideoSource(video)), None if real else trace)
+            Setup(config, OwnFrames(stack.enter_context(VideoSource(video)), offload), None if real else trace)
             for config, trace in zip(configs, case.traces, strict=True)
         ]
-        offload = partial(asyncio.get_running_loop().run_in_executor, pool)
-        run = MeasuredRun(setups, seconds, 0, writer, WindowLog("elsewhere"), offload)
+        run = MeasuredRun(setups, seconds, 0, writer, WindowLog("elsewhere"))
         if real:
             await stack.enter_async_context(shaped(network, case.traces, run.start_s))
         await run.go(lambda name: https[name], URL)

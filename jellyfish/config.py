@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,6 +124,13 @@ class DevicesConfig:
     server: ServerConfig = field(default_factory=ServerConfig)
 
 
+class Encoding(enum.StrEnum):
+    """Who decodes and encodes for emulated cameras."""
+
+    SHARED = "shared"
+    EACH = "each"
+
+
 @dataclass(frozen=True, slots=True)
 class BenchConfig:
     """One measured run: a fleet of cameras against a server in this process or elsewhere."""
@@ -137,4 +145,8 @@ class BenchConfig:
     save_detections: bool = False
     controller: str | None = None
     """With one, the cameras steer themselves by it; None lets them follow the server's plan."""
+    encode: Encoding = Encoding.SHARED
+    """`shared`: cameras of a clip share its encoded frames; `each`: every camera decodes and encodes for itself."""
+    memory_bytes: int = 256_000_000
+    """What may be kept of all shared clips."""
     server: ServerConfig = field(default_factory=ServerConfig)

@@ -124,5 +124,8 @@ class Reason(enum.StrEnum):
     """Late: most of the time went to the client and the network."""
     SERVER = "server"
     """Late: most of the time went to the server."""
+    CAMERA_BUSY = "camera_busy"
+    """The camera itself took too long, from capture to sending: it would have been on time without that, or the frame
+    was never sent because the camera was busy with the one before. Of emulated cameras: the machine is too slow."""
     SLOW = "slow"
     """Late: the device that answers its frames itself took too long."""

@@ -9,57 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
 
 import aiohttp
-import numpy as np
-from numpy.typing import NDArray
 
 from jellyfish.camera.controllers.controller import Controller, OnTheWay
+from jellyfish.camera.frames import CameraFrames
 from jellyfish.camera.ledger import Captured, Ledger
 from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering, feedback
 from jellyfish.camera.stream import Stream
-from jellyfish.core import LabelledObject, Reason, fitted_size
+from jellyfish.core import Reason
 from jellyfish.link.shaper import Shaper
-from jellyfish.media.jpeg import encode_jpeg
-from jellyfish.media.resize import fit
 from jellyfish.protocol import wire
+from jellyfish.waiting import Signal, sleep_until
 
-_ResultT = TypeVar("_ResultT")
 GOODBYE_S = 1.0
 """Longest wait for what is still due when a run ends, beyond the SLO."""
-
-Encode = Callable[[NDArray[np.uint8], int], bytes]
-"""(image, resolution) -> the bytes of a frame."""
-
-
-def scaled_jpeg(image: NDArray[np.uint8], resolution: int) -> bytes:
-    """The frame at `resolution` as a JPEG of quality 90."""
-    width, height = fitted_size(image.shape[1], image.shape[0], resolution)
-    return encode_jpeg(fit(image, width, height))
-
-
-class FrameSource(Protocol):
-    """Where frames come from; called from a worker thread, with times that do not fall."""
-
-    @property
-    def labels(self) -> Sequence[Sequence[LabelledObject]] | None:
-        """What is truly in each frame, by frame index; None when nobody knows."""
-        ...
-
-    def frame_at(self, time_s: float) -> tuple[int, NDArray[np.uint8]]:
-        """(frame index, RGB image) shown `time_s` after the start."""
-        ...
-
-
-class Offload(Protocol):
-    """Runs a function off the event loop."""
-
-    def __call__(self, function: Callable[..., _ResultT], *arguments: Any) -> Awaitable[_ResultT]:
-        """The function's result."""
-        ...
 
 
 class Camera:
@@ -68,12 +34,10 @@ class Camera:
     def __init__(
         self,
         hello: wire.Hello,
-        source: FrameSource,
+        frames: CameraFrames,
         ledger: Ledger,
         uplink: Shaper,
         downlink: Shaper,
-        offload: Offload,
-        encode: Encode = scaled_jpeg,
         clock: Callable[[float], float] = lambda now: now,
         steering: Steering | None = None,
         sizer: FrameSizer | None = None,
@@ -83,14 +47,17 @@ class Camera:
         Without `steering` the camera follows the server's plan, and without `sizer` it backs off from it by a `Sizer`.
         """
         self.hello = hello
-        self._source, self._ledger, self._offload = source, ledger, offload
-        self._encode, self._clock = encode, clock
+        self._frames, self._ledger, self._clock = frames, ledger, clock
         self._stream = Stream(self, hello, uplink, downlink, clock)
         self._sizer = sizer or Sizer(hello.fps, hello.slo_ms / 1000)
         self._steering, self._uplink = steering, uplink
         self._controller: Controller | None = None
         self._arrived: set[int] = set()
-        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._sendable = Signal(self._loop)
+        """Set when a frame may have become sendable."""
+        self._ended = Signal(self._loop)
+        """Set when a frame has ended, or the stream has."""
         self._next_probe_s = float("-inf")
 
     @property
@@ -117,6 +84,7 @@ class Camera:
                 await self._capture(start_s, end_s)
                 await self._say_goodbye()
                 connected = self.plan is not None
+                self._stream.stop()
                 streaming.cancel()
         finally:
             self._ledger.finish(connected)
@@ -124,21 +92,27 @@ class Camera:
     # --- capture -----------------------------------------------------------------------------------------
 
     async def _capture(self, start_s: float, end_s: float) -> None:
-        """One frame every 1/fps, decoded ahead of its time; a slow decoder does not move the schedule."""
-        loop = asyncio.get_running_loop()
+        """One frame every 1/fps, decoded ahead of its time.
+
+        A slow decoder does not move the schedule: frames whose successor is due are not shown any more.
+        """
         for number in itertools.count():
             elapsed_s = number / self.hello.fps
             captured_s = start_s + elapsed_s
             if captured_s >= end_s:
+                await sleep_until(self._loop, end_s)
                 return
-            index, image = await self._offload(self._source.frame_at, elapsed_s)
-            await asyncio.sleep(captured_s - loop.time())
-            labels = self._source.labels
-            self._ledger.captured(Captured(number, captured_s, image, None if labels is None else labels[index]))
+            objects = self._frames.objects_at(elapsed_s)
+            if captured_s + 1 / self.hello.fps < self._loop.time():
+                self._ledger.overlooked(Captured(number, captured_s, None, objects))
+                continue
+            picture = await self._frames.at(elapsed_s, captured_s)
+            await sleep_until(self._loop, captured_s)
+            self._ledger.captured(Captured(number, captured_s, picture, objects))
             if self.plan is None:
                 self._ledger.take()
                 self._ledger.skip(Reason.DISCONNECTED)
-            self._wake.set()
+            self._sendable.set()
 
     async def _say_goodbye(self) -> None:
         """Wait for the answers that are still due, then close the stream in order."""
@@ -146,8 +120,8 @@ class Camera:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
                 while not self._ledger.settled and self.plan is not None:
-                    self._wake.clear()
-                    await self._wake.wait()
+                    self._ended.clear()
+                    await self._ended.wait()
         await self._stream.say_goodbye(patience_s)
 
     # --- what the stream hands in ------------------------------------------------------------------------
@@ -155,10 +129,11 @@ class Camera:
     async def talk(self) -> None:
         """Send the newest frame whenever the window has room for one."""
         while True:
-            await self._wake.wait()
-            self._wake.clear()
+            await self._sendable.wait()
+            self._sendable.clear()
             while (plan := self.plan) is not None and (frame := self._ledger.take()) is not None:
                 await self._send_frame(frame, plan)
+                self._ended.set()  # it may have been skipped
 
     def welcomed(self, welcome: wire.Welcome) -> None:
         """Learn how many frames may be unanswered, and which sizes there are."""
@@ -169,7 +144,9 @@ class Camera:
 
     def planned(self, plan: wire.PlanMessage) -> None:
         """See whether this plan lets a frame go that the one before did not."""
-        self._wake.set()
+        if self._controller is None:
+            self._frames.expect(plan.resolution)
+        self._sendable.set()
 
     def arrived(self, arrival: wire.Arrived, now: float) -> None:
         """The frame has left the link: learn how fast that was."""
@@ -188,28 +165,29 @@ class Camera:
             self._sizer.answered(result.bandwidth_kbps * 1000, now - sent.sent_s - result.uplink_ms / 1000)
         else:
             self._controller.answered(now, feedback(sent, result, now))
-        self._wake.set()
+        self._ended.set()
+        if self._ledger.waits:
+            self._sendable.set()
 
     def disconnected(self) -> None:
         """Give up the frames that were open."""
         self._arrived.clear()
         self._ledger.disconnected()
-        self._wake.set()
+        self._ended.set()
 
     async def _send_frame(self, frame: Captured, plan: wire.PlanMessage) -> None:
         """Send the frame taken up, or skip it for a reason."""
-        loop = asyncio.get_running_loop()
         if not plan.mapped:
-            if loop.time() < self._next_probe_s:
+            if self._loop.time() < self._next_probe_s:
                 self._ledger.skip(Reason.PAUSED)
                 return
-            self._next_probe_s = loop.time() + plan.probe_interval_ms / 1000
-        resolution = self._choose(loop.time(), frame.captured_s, plan)
+            self._next_probe_s = self._loop.time() + plan.probe_interval_ms / 1000
+        resolution = self._choose(self._loop.time(), frame.captured_s, plan)
         if resolution is None:
-            self._ledger.skip(Reason.STALE)
+            self._ledger.skip_stale(self._loop.time())
             return
-        jpeg = await self._offload(self._encode, frame.image, resolution)
-        now = loop.time()
+        jpeg = await self._frames.encoded(frame.picture, resolution)
+        now = self._loop.time()
         times = (self._clock(frame.captured_s), self._clock(now))
         message = wire.encode(wire.Frame(frame.frame, resolution, *times, jpeg))
         self._ledger.sent(now, resolution, len(message))

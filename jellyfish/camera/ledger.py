@@ -12,9 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.evaluation.matching import match
 from jellyfish.evaluation.streaming import StreamingScore
@@ -24,11 +21,14 @@ from jellyfish.results.records import FrameRecord, milliseconds
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Captured:
-    """A frame in the camera's hand. `objects` are what is truly in it; None when nobody knows."""
+    """A frame in the camera's hand. `objects` are what is truly in it; None when nobody knows.
+
+    `picture` is what the camera's `Frames` know it by.
+    """
 
     frame: int
     captured_s: float
-    image: NDArray[np.uint8]
+    picture: Any
     objects: Sequence[LabelledObject] | None = None
 
 
@@ -40,6 +40,12 @@ class Sent:
     sent_s: float
     resolution: int
     size_bytes: int
+    own_s: float = 0.0
+    """What the camera itself took, from capture to here."""
+
+
+BUSY_SHARE = 0.1
+"""A camera that takes more than this share of the SLO for itself is what a frame that was missed missed for."""
 
 
 class Ledger:
@@ -64,11 +70,18 @@ class Ledger:
         self._waiting: Captured | None = None
         self._taken: Captured | None = None
         self._in_flight: dict[int, Sent] = {}
+        self._room_s = -math.inf
+        """Since when no more frames are unanswered than may be."""
 
     @property
     def unanswered(self) -> Sequence[Sent]:
         """Frames on their way, oldest first."""
         return tuple(self._in_flight.values())
+
+    @property
+    def waits(self) -> bool:
+        """Whether a frame waits to be taken up."""
+        return self._waiting is not None
 
     @property
     def settled(self) -> bool:
@@ -81,12 +94,21 @@ class Ledger:
 
     def captured(self, frame: Captured) -> None:
         """A new frame: it takes the place of one that still waits."""
+        self._count(frame)
+        busy = self._taken is not None and len(self._in_flight) < self._in_flight_limit
+        self._skip_waiting(Reason.CAMERA_BUSY if busy else Reason.REPLACED)
+        self._waiting = frame
+
+    def overlooked(self, frame: Captured) -> None:
+        """A frame that the camera was too busy to look at."""
+        self._count(frame)
+        self._skip(frame, Reason.CAMERA_BUSY)
+
+    def _count(self, frame: Captured) -> None:
         self.frames += 1
         if frame.objects is not None:
             self.streaming = self.streaming or StreamingScore()
             self.streaming.captured(frame.frame, frame.captured_s + self._slo_s, frame.objects)
-        self._skip_waiting(Reason.REPLACED)
-        self._waiting = frame
 
     def take(self) -> Captured | None:
         """The frame to send next; None when there is none or enough are on their way."""
@@ -101,30 +123,37 @@ class Ledger:
             self._skip(self._taken, reason)
             self._taken = None
 
+    def skip_stale(self, now: float) -> None:
+        """The frame taken up could no longer be answered in time."""
+        if self._taken is not None:
+            self.skip(Reason.CAMERA_BUSY if self._was_busy(self._own_s(self._taken, now)) else Reason.STALE)
+
     def sent(self, now: float, resolution: int, size_bytes: int) -> None:
         """The frame taken up is handed to the link."""
         if self._taken is None:
             raise RuntimeError("no frame was taken up")
-        self._in_flight[self._taken.frame] = Sent(self._taken, now, resolution, size_bytes)
+        own_s = self._own_s(self._taken, now)
+        self._in_flight[self._taken.frame] = Sent(self._taken, now, resolution, size_bytes, own_s)
         self._taken = None
 
     def answered(self, now: float, result: Result) -> Sent | None:
         """The answer to a frame is here; None when that frame is not (or no longer) on its way."""
+        full = len(self._in_flight) >= self._in_flight_limit
         sent = self._in_flight.pop(result.frame, None)
         if sent is None:
             return None
+        if full:
+            self._room_s = now
         self._given[result.reason or "answered"] += 1
         if result.reason is None and self.streaming is not None:
             self.streaming.answered(result.frame, now, result.detections)
+        on_time = now - sent.captured.captured_s <= self._slo_s
         if result.reason is not None:
-            self._end(sent.captured, Outcome.DROPPED, result.reason, sent, result, now)
-        elif now - sent.captured.captured_s <= self._slo_s:
+            self._end(sent.captured, Outcome.DROPPED, self._drop_reason(sent, result.reason), sent, result, now)
+        elif on_time:
             self._end(sent.captured, Outcome.ON_TIME, None, sent, result, now)
         else:
-            on_network_s = now - sent.sent_s - result.server_ms / 1000
-            mostly_network = on_network_s + (sent.sent_s - sent.captured.captured_s) > result.server_ms / 1000
-            reason = Reason.NETWORK if mostly_network else Reason.SERVER
-            self._end(sent.captured, Outcome.LATE, reason, sent, result, now)
+            self._end(sent.captured, Outcome.LATE, self._late_reason(sent, result, now), sent, result, now)
         return sent
 
     def disconnected(self) -> None:
@@ -150,6 +179,26 @@ class Ledger:
         """
         answered = {"answered": farewell.answered} if farewell.answered else {}
         return dict(self._given) == answered | farewell.dropped and farewell.received == self._given.total()
+
+    def _own_s(self, frame: Captured, now: float) -> float:
+        """What the camera itself has taken for a frame: all but the wait for room, which is for the answers' sake."""
+        return now - max(frame.captured_s, min(self._room_s, now))
+
+    def _was_busy(self, own_s: float) -> bool:
+        return own_s > BUSY_SHARE * self._slo_s
+
+    def _drop_reason(self, sent: Sent, reason: Reason) -> Reason:
+        """The server's, but where it had no time left because the camera had taken it."""
+        out_of_time = reason in (Reason.EXPIRED, Reason.OVERLOAD)
+        return Reason.CAMERA_BUSY if out_of_time and self._was_busy(sent.own_s) else reason
+
+    def _late_reason(self, sent: Sent, result: Result, now: float) -> Reason:
+        """Who took most of the time; the camera where the frame would have been on time without what it took."""
+        e2e_s = now - sent.captured.captured_s
+        if self._was_busy(sent.own_s) and e2e_s - sent.own_s <= self._slo_s:
+            return Reason.CAMERA_BUSY
+        server_s = result.server_ms / 1000
+        return Reason.NETWORK if e2e_s - server_s > server_s else Reason.SERVER
 
     def _lose_all(self, reason: Reason) -> None:
         for sent in self._in_flight.values():
@@ -178,6 +227,7 @@ class Ledger:
         if sent is not None:
             known |= {"resolution": sent.resolution, "bytes": sent.size_bytes}
             known["wait_ms"] = milliseconds(sent.sent_s - frame.captured_s)
+            known["camera_ms"] = milliseconds(sent.own_s)
         answer = result if result is not None and result.reason is None else None
         if sent is not None and answer is not None:
             known |= _served(sent, answer, now)

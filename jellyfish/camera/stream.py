@@ -15,9 +15,10 @@ from typing import Protocol
 import aiohttp
 
 from jellyfish.errors import ProtocolError
-from jellyfish.link.link import Link
+from jellyfish.link.link import Downlink, Link
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
+from jellyfish.waiting import sleep_until
 
 RETRY_S = 0.25
 """Pause before a lost connection is tried again."""
@@ -75,7 +76,11 @@ class Stream:
         self._owner, self._hello, self._clock = owner, hello, clock
         self._uplink_shaper, self._downlink_shaper = uplink, downlink
         self._uplink: Link | None = None
-        self._said_bye = False
+        self._said_bye = self._stopped = False
+        self._loop = asyncio.get_running_loop()
+        self._answering: asyncio.Task[None] | None = None
+        self._heard_s = 0.0
+        """When the server was last heard."""
         self._finished = asyncio.Event()
 
     async def run(self, http: aiohttp.ClientSession, url: str) -> None:
@@ -88,7 +93,7 @@ class Stream:
             except* ProtocolError as errors:
                 self.refusal = str(errors.exceptions[0])
                 _log.warning("%s: %s", self._hello.client, errors.exceptions[0])
-            if self._finished.is_set():
+            if self._finished.is_set() or self._stopped:
                 return
             self.plan, self._uplink = None, None
             self._owner.disconnected()
@@ -110,36 +115,48 @@ class Stream:
                 await self.send(wire.encode(wire.Bye()))
                 await self._finished.wait()
 
+    def stop(self) -> None:
+        """Open no connection any more. Cancelling `run` is not enough: one that is lost in that moment hides it."""
+        self._stopped = True
+
     async def _connect(self, http: aiohttp.ClientSession, url: str) -> None:
         """One connection, from its hello to its end."""
-        timeout = aiohttp.ClientWSTimeout(ws_receive=SILENCE_S, ws_close=CLOSE_S)
+        timeout = aiohttp.ClientWSTimeout(ws_receive=None, ws_close=CLOSE_S)
         async with http.ws_connect(url, max_msg_size=MAX_ANSWER_BYTES, compress=0, timeout=timeout) as socket:
             uplink = Link(self._uplink_shaper, socket.send_bytes)
-            downlink = Link(self._downlink_shaper, self._handle)
+            downlink = Downlink(self._downlink_shaper, self._handle)
             self._uplink = uplink
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(uplink.run())
-                tasks.create_task(downlink.run())
-                tasks.create_task(self._owner.talk())
-                await uplink.send(wire.encode(self._hello))
-                async for received in socket:
-                    if received.type is not aiohttp.WSMsgType.BINARY:
-                        break
-                    await downlink.send(received.data)
-                await downlink.send(END_OF_STREAM)  # behind what is still on the emulated way back
+            self._heard_s = self._loop.time()
+            with contextlib.closing(downlink):
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(uplink.run())
+                    tasks.create_task(downlink.run())
+                    tasks.create_task(self._owner.talk())
+                    tasks.create_task(self._watch_silence())
+                    await uplink.send(wire.encode(self._hello))
+                    while (received := await socket.receive()).type is aiohttp.WSMsgType.BINARY:
+                        self._heard_s = self._loop.time()
+                        await downlink.send(received.data)
+                    await downlink.send(END_OF_STREAM)  # behind what is still on the emulated way back
 
-    async def _handle(self, data: bytes) -> None:
+    async def _watch_silence(self) -> None:
+        """End the connection once nothing has been heard for too long. A timer for each message would cost far more."""
+        while (end_s := self._heard_s + SILENCE_S) > self._loop.time():
+            await sleep_until(self._loop, end_s)
+        raise TimeoutError(f"nothing was heard from the server for {SILENCE_S:g} s")
+
+    def _handle(self, data: bytes) -> None:
         """Take in one message of the server's; ConnectionResetError when it was the last one."""
         if data == END_OF_STREAM:
             raise ConnectionResetError("closed by the server")
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         match message := wire.decode(data):
             case wire.Result():
                 self._owner.answered(message, now)
             case wire.Arrived():
                 self._owner.arrived(message, now)
             case wire.Ping():
-                await self._answer_ping(message, now)
+                self._answering = self._loop.create_task(self._answer_ping(message, now))
             case wire.PlanMessage():
                 self._take_plan(message)
             case wire.Welcome():
@@ -161,4 +178,5 @@ class Stream:
         # Nothing may follow the goodbye: the server closes on it, and a pong written to a closed connection
         # would break the stream off while the farewell is still on its way back.
         if not self._said_bye:
-            await self.send(wire.encode(wire.Pong(ping.server_s, self._clock(now), self._clock(now))))
+            with contextlib.suppress(ConnectionError):  # whoever runs the connection learns of it there
+                await self.send(wire.encode(wire.Pong(ping.server_s, self._clock(now), self._clock(now))))

@@ -46,8 +46,12 @@ from jellyfish.config import (
     CameraConfig,
     DeviceConfig,
     DevicesConfig,
+    Encoding,
+    Limits,
     ServerConfig,
 )
+
+LEAST_FPS = 0.05
 
 
 def bench(
@@ -68,6 +72,27 @@ def bench(
         str | None, typer.Option(help="Use a running server: ws://HOST:PORT/v1/stream; otherwise one is started.")
     ] = None,
     results: Annotated[Path | None, typer.Option(help="Results folder; `results/bench-DATE` by default.")] = None,
+    encode: Annotated[
+        Encoding,
+        typer.Option(
+            help="`shared`: cameras of the same video share its encoded frames, so that they are not what is measured; "
+            "`each`: every camera decodes and encodes for itself."
+        ),
+    ] = Encoding.SHARED,
+    clip_memory_mb: Annotated[
+        float, typer.Option(min=1, help="With `--encode shared`: what may be kept of all videos, in 10^6 bytes.")
+    ] = 256.0,
+    find_clients: Annotated[
+        bool,
+        typer.Option(
+            help="Find the most cameras that meet `--target`, by doubling and halving from `--clients` on: a run of "
+            "`--duration` for each number, a table and a plot."
+        ),
+    ] = False,
+    target: Annotated[
+        float, typer.Option(min=1, max=100, help="With `--find-clients`: percent of the captured frames on time.")
+    ] = 99.0,
+    most_clients: Annotated[int, typer.Option(min=1, help="With `--find-clients`: more are not tried.")] = 512,
     clownfish: Annotated[
         bool,
         typer.Option(help="Each client answers its frames itself with a small network and asks the server about some."),
@@ -98,33 +123,47 @@ def bench(
     if controller is not None and variant is not None:
         raise typer.BadParameter("with --variant there is nothing left to choose", param_hint="--controller")
     videos = video_files(video or [DEFAULT_VIDEO])
-    rates, slos = positive_numbers("--fps", fps, 240), positive_numbers("--slo-ms", slo_ms, 60_000)
+    rates, slos = positive_numbers("--fps", fps, 240, LEAST_FPS), positive_numbers("--slo-ms", slo_ms, 60_000)
     traces = trace.split(",")
-    cycles = zip(itertools.cycle(rates), itertools.cycle(slos), itertools.cycle(traces), itertools.cycle(videos))
-    cameras = tuple(
-        CameraConfig(f"camera-{number}", path, rate, slo / 1000, name, delay_ms / 1000, seed + number)
-        for number, (rate, slo, name, path) in zip(range(clients), cycles, strict=False)
-    )
+
+    def fleet(count: int) -> tuple[CameraConfig, ...]:
+        cycles = zip(itertools.cycle(rates), itertools.cycle(slos), itertools.cycle(traces), itertools.cycle(videos))
+        return tuple(
+            CameraConfig(f"camera-{number}", path, rate, slo / 1000, name, delay_ms / 1000, seed + number)
+            for number, (rate, slo, name, path) in zip(range(count), cycles, strict=False)
+        )
+
     planner = planner if controller is None else CLIENTS_CHOOSE
     server = ServerConfig(
         "127.0.0.1", 0, device_names(device), weights, profile, planner, planning_window_s(window_ms), care, variant,
-        max_batch, threads, zoo=zoo, zoo_weights=zoo_weights, actuation=actuation,
+        max_batch, threads, Limits(clients=max(Limits().clients, most_clients if find_clients else clients)), zoo,
+        zoo_weights, actuation,
     )  # fmt: skip
     if clownfish:
-        if controller is not None or save_detections:
-            raise typer.BadParameter("not with --controller or --save-detections", param_hint="--clownfish")
+        if controller is not None or save_detections or find_clients:
+            raise typer.BadParameter(
+                "not with --controller, --save-detections or --find-clients", param_hint="--clownfish"
+            )
         devices = tuple(
             DeviceConfig(
                 f"device-{number}", camera.video, camera.fps, camera.slo_s, camera.trace, camera.delay_s, camera.seed,
                 local_variant, known_filter(filter), period,
             )
-            for number, camera in enumerate(cameras)
+            for number, camera in enumerate(fleet(clients))
         )  # fmt: skip
         _run_devices(DevicesConfig(devices, duration, results, seed, connect, weights, server))
         return
+    memory_bytes = round(clip_memory_mb * 1e6)
+    run = BenchConfig(
+        fleet(clients), duration, results, seed, connect, save_detections, controller, encode, memory_bytes, server
+    )
+    if find_clients:
+        from jellyfish.modes.find_clients import find_clients as find_mode
+
+        run_on_uvloop(find_mode(run, fleet, min(clients, most_clients), most_clients, target / 100, console()))
+        return
     from jellyfish.modes.bench import bench as bench_mode
 
-    run = BenchConfig(cameras, duration, results, seed, connect, save_detections, controller, server)
     run_on_uvloop(bench_mode(run, console()))
 
 

@@ -31,15 +31,16 @@ def check_duration(duration: float) -> None:
         raise typer.BadParameter(f"{duration} is not a number of seconds", param_hint="--duration")
 
 
-def positive_numbers(option: str, text: str, most: float) -> list[float]:
-    """`75,100` -> positive numbers, at most what the protocol takes."""
+def positive_numbers(option: str, text: str, most: float, least: float | None = None) -> list[float]:
+    """`75,100` -> positive numbers, at least `least`, and at most what the protocol takes."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if not numbers or not all(0 < number <= most for number in numbers):
+    if not numbers or not all((least or 0) <= number <= most and number > 0 for number in numbers):
+        bounds = "above 0" if least is None else f"of at least {least:g}"
         raise typer.BadParameter(
-            f"{text!r} is not a list of numbers above 0, at most {most}, such as 15,25", param_hint=option
+            f"{text!r} is not a list of numbers {bounds}, at most {most}, such as 15,25", param_hint=option
         )
     return numbers
 

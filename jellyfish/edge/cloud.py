@@ -16,7 +16,7 @@ import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.camera.camera import Encode, Offload, scaled_jpeg
+from jellyfish.camera.frames import Encode, Offload, scaled_jpeg
 from jellyfish.camera.sizing import PublishedSizer
 from jellyfish.camera.stream import Stream
 from jellyfish.core import Detection
@@ -111,6 +111,7 @@ class Cloud:
                         self._wake.clear()
                         await self._wake.wait()
             await self._stream.say_goodbye(patience_s)
+            self._stream.stop()
 
     # --- what the stream tells -----------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.camera.camera import Encode, FrameSource, Offload, scaled_jpeg
+from jellyfish.camera.frames import Encode, FrameSource, Offload, scaled_jpeg
 from jellyfish.core import Detection, LabelledObject, Reason
 from jellyfish.edge.account import FrameAccount, Served
 from jellyfish.edge.cloud import Cloud, Listener

@@ -65,6 +65,8 @@ def joined(parts: Iterable[Judged]) -> Judged:
 
 def match(detections: Sequence[Detection], objects: Sequence[LabelledObject], iou_threshold: float = 0.5) -> Counts:
     """Right, wrong and missed, as `judge` finds them: tp + fn = objects not ignored, always."""
+    if not detections:
+        return Counts(0, 0, len([thing for thing in objects if not thing.ignore]))
     return judge(detections, objects, iou_threshold).counts()
 
 

@@ -4,48 +4,65 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from rich.console import Console
+from rich.text import Text
 
 from jellyfish.camera.camera import GOODBYE_S
 from jellyfish.camera.controllers import controller_named
-from jellyfish.camera.sources.file import VideoSource
 from jellyfish.camera.steering import Steering
-from jellyfish.config import BenchConfig, CameraConfig
+from jellyfish.config import BenchConfig
 from jellyfish.core import Detection
 from jellyfish.errors import InputError
-from jellyfish.link.synthetic import resolve_trace
+from jellyfish.modes.fleet import Fleet
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.run import MeasuredRun, Setup, run_info, running_beside
+from jellyfish.modes.run import START_PAUSE_S, MeasuredRun, run_info, running_beside
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.results.detections import DetectionFile
+from jellyfish.results.emulation import EmulationFigures, in_words
 from jellyfish.results.live import LiveDisplay, LiveTally
 from jellyfish.results.records import FrameRecord, RunInfo
-from jellyfish.results.summary import Summary
+from jellyfish.results.summary import Summary, emulation_figures
 from jellyfish.results.table import summary_table
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 from jellyfish.server.loop_lag import LoopLagProbe
 
-LIVE_PERIOD_S = 0.25
+LIVE_PERIOD_S = 0.5
+PAUSE_PER_CAMERA_S = 0.02
+"""So much longer, for each camera, the first frame waits: all connect at once, and clips are made ready."""
 
 
 async def bench(config: BenchConfig, console: Console) -> None:
     """Run the fleet, write the result files, print the table. RunError when the frames do not add up."""
     started = datetime.now().astimezone()
     folder = config.results or default_folder("bench", started)
+    summary, notes = await measured(config, folder, console)
+    console.print(summary_table(summary, folder))
+    console.print("\n".join(notes), highlight=False, markup=False)
+    if summary.emulation is not None and summary.emulation.bottleneck:
+        console.print(Text(in_words(summary.emulation, len(config.cameras)), style="bold yellow"), soft_wrap=True)
+
+
+async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple[Summary, list[str]]:
+    """One run from its start to its figures, shown as it goes; what else a person should know of it."""
+    started = datetime.now().astimezone()
     require_empty(folder)  # before minutes of measuring
     steering = None if config.controller is None else Steering(controller_named(config.controller))
     async with contextlib.AsyncExitStack() as stack:
-        sources = {camera.name: stack.enter_context(VideoSource(camera.video)) for camera in config.cameras}
-        setups = [_setup(camera, sources[camera.name], steering) for camera in config.cameras]
+        files = stack.enter_context(contextlib.ExitStack())
+        pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2, thread_name_prefix="camera")
+        stack.callback(pool.shutdown, wait=True, cancel_futures=True)  # before the files that its threads read
+        fleet = Fleet(config, steering, partial(asyncio.get_running_loop().run_in_executor, pool), files)
         windows = WindowLog("fixed" if config.server.variant else config.server.planner)
         server = None
         if config.connect is None:
@@ -55,27 +72,18 @@ async def bench(config: BenchConfig, console: Console) -> None:
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         await _check_reachable(http, url)
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
-        detections = _detection_file(sources, writer, stack) if config.save_detections else None
+        detections = _detection_file(fleet.sizes, writer, stack) if config.save_detections else None
         watch = _Watch(config.duration_s, detections)
-        summary, notes = await _measure(
-            config, setups, writer, windows, server, partial(_same, http), url, watch, console
-        )
-    console.print(summary_table(summary, folder))
-    console.print("\n".join(notes), highlight=False, markup=False)
+        return await _measure(config, fleet, writer, windows, server, partial(_same, http), url, watch, console)
 
 
 def _same(http: aiohttp.ClientSession, name: str) -> aiohttp.ClientSession:
     return http
 
 
-def _setup(config: CameraConfig, source: VideoSource, steering: Steering | None) -> Setup:
-    """A camera with its trace read, before anything has started."""
-    return Setup(config, source, resolve_trace(config.trace, config.seed), steering=steering)
-
-
 async def _measure(
     config: BenchConfig,
-    setups: Sequence[Setup],
+    fleet: Fleet,
     writer: ResultWriter,
     windows: WindowLog,
     server: RunningServer | None,
@@ -85,16 +93,20 @@ async def _measure(
     console: Console,
 ) -> tuple[Summary, list[str]]:
     """The run itself, shown as it goes."""
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2, thread_name_prefix="camera")
-    offload = partial(asyncio.get_running_loop().run_in_executor, pool)
     lag = LoopLagProbe()
-    with contextlib.ExitStack() as stack:
-        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-        run = MeasuredRun(setups, config.duration_s, config.seed, writer, windows, offload, watch.frame)
-        async with running_beside(lag.run(), watch.show(run, console)):
-            await run.go(http, url)
-        dispatchers = None if server is None else server.service.dispatchers.values()
-        summary = run.finish(dispatchers, lag.percentiles())
+    pause_s = START_PAUSE_S + PAUSE_PER_CAMERA_S * len(config.cameras)
+    run = MeasuredRun(fleet.setups, config.duration_s, config.seed, writer, windows, watch.frame, pause_s=pause_s)
+    gc.collect()
+    gc.freeze()  # what is there by now stays: the collector need not look through labels and modules again and again
+    async with running_beside(lag.run(), watch.show(run, console), *fleet.working()):
+        await run.go(http, url)
+    dispatchers = None if server is None else server.service.dispatchers.values()
+    slos_ms = {camera.name: 1000 * camera.slo_s for camera in config.cameras}
+
+    def emulation(summary: Summary) -> EmulationFigures:
+        return emulation_figures(summary.clients, slos_ms, config.encode, fleet.figures())
+
+    summary = run.finish(dispatchers, lag.percentiles(), emulation)
     late = summary.loop_lag_ms
     notes = [] if late is None else [f"Event loop: timers late by {late.p50:.1f} ms (p50), {late.p99:.1f} ms (p99)."]
     return summary, notes + run.notes() + ([] if server is None else server.notes())
@@ -121,19 +133,20 @@ class _Watch:
         with LiveDisplay(console) as display:
             await asyncio.sleep(run.start_s - loop.time())
             while True:
+                await asyncio.sleep(LIVE_PERIOD_S)
+                if not display.due(loop.time() - run.start_s):
+                    continue
                 plans = {name: camera.plan for name, camera in run.cameras.items()}
                 mapped = {name: plan for name, plan in plans.items() if plan is not None and plan.mapped}
                 assigned = {name: (plan.variant, plan.resolution) for name, plan in mapped.items()}
                 display.show(self._live.numbers(loop.time(), assigned))
-                await asyncio.sleep(LIVE_PERIOD_S)
 
 
 def _detection_file(
-    sources: Mapping[str, VideoSource], writer: ResultWriter, stack: contextlib.AsyncExitStack
+    sizes: Mapping[str, tuple[int, int]], writer: ResultWriter, stack: contextlib.AsyncExitStack
 ) -> DetectionFile:
     """The file of detections, open until the run has ended."""
-    sizes = {name: (source.width, source.height) for name, source in sources.items()}
-    return stack.enter_context(contextlib.closing(DetectionFile(writer.folder / "detections.json", sizes)))
+    return stack.enter_context(contextlib.closing(DetectionFile(writer.folder / "detections.json", dict(sizes))))
 
 
 async def _check_reachable(http: aiohttp.ClientSession, url: str) -> None:

@@ -199,13 +199,16 @@ _ENCODER = msgspec.json.Encoder()
 def encode(message: Message) -> bytes:
     """The bytes of one WebSocket message."""
     if isinstance(message, Frame):
-        kind = Kind.FRAME
-        body = _FRAME.pack(message.frame, message.resolution, message.captured_s, message.sent_s) + message.jpeg
-    else:
-        kind = _KIND_OF[type(message)]
-        body = _ENCODER.encode(message)
-    prefix = _PREFIX.pack(MAGIC, VERSION, kind, len(body))
-    return b"".join((prefix, _CHECKSUM.pack(zlib.crc32(body, zlib.crc32(prefix))), body))
+        head = _FRAME.pack(message.frame, message.resolution, message.captured_s, message.sent_s)
+        return _joined(Kind.FRAME, head, message.jpeg)
+    return _joined(_KIND_OF[type(message)], _ENCODER.encode(message), b"")
+
+
+def _joined(kind: Kind, head: bytes, rest: bytes) -> bytes:
+    """Header and body, which is `head` and `rest`; copied once."""
+    prefix = _PREFIX.pack(MAGIC, VERSION, kind, len(head) + len(rest))
+    checksum = zlib.crc32(rest, zlib.crc32(head, zlib.crc32(prefix)))
+    return b"".join((prefix, _CHECKSUM.pack(checksum), head, rest))
 
 
 def decode(data: bytes) -> Message:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 
 import msgspec
+import numpy as np
 
 LEAST_MS = 0.1
 MOST_MS = 1e5
 STEP = math.log(1.005)
+AT_ONCE = 256
 LAST_BIN = math.ceil(math.log(MOST_MS / LEAST_MS) / STEP)
 
 
@@ -31,29 +33,50 @@ class DurationHistogram:
     """Counts by bin, for the bins that occur (at most about 2800)."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self._count = 0
         self._bins: dict[int, int] = {}
         self._least_ms = math.inf
         self._most_ms = -math.inf
+        self._fresh: list[float] = []
+        """Durations that are not in a bin yet: many at once are put there far quicker than one by one."""
+
+    @property
+    def count(self) -> int:
+        """Durations counted."""
+        return self._count + len(self._fresh)
 
     def add(self, duration_ms: float) -> None:
         """Count one duration."""
-        index = -1 if duration_ms < LEAST_MS else min(LAST_BIN, int(math.log(duration_ms / LEAST_MS) / STEP))
-        self._bins[index] = self._bins.get(index, 0) + 1
-        self.count += 1
-        self._least_ms = min(self._least_ms, duration_ms)
-        self._most_ms = max(self._most_ms, duration_ms)
+        self._fresh.append(duration_ms)
+        if len(self._fresh) == AT_ONCE:
+            self._bin()
+
+    def _bin(self) -> None:
+        if not self._fresh:
+            return
+        fresh_ms = np.array(self._fresh)
+        self._fresh.clear()
+        inside = np.log(np.maximum(fresh_ms, LEAST_MS) / LEAST_MS) / STEP
+        indices = np.where(fresh_ms < LEAST_MS, -1, np.minimum(inside, LAST_BIN)).astype(int)
+        for index, count in zip(*(part.tolist() for part in np.unique(indices, return_counts=True)), strict=True):
+            self._bins[index] = self._bins.get(index, 0) + count
+        self._count += len(fresh_ms)
+        self._least_ms = min(self._least_ms, float(fresh_ms.min()))
+        self._most_ms = max(self._most_ms, float(fresh_ms.max()))
 
     def merge(self, other: DurationHistogram) -> None:
         """Count all that `other` has counted."""
+        self._bin()
+        other._bin()
         for index, count in other._bins.items():
             self._bins[index] = self._bins.get(index, 0) + count
-        self.count += other.count
+        self._count += other._count
         self._least_ms = min(self._least_ms, other._least_ms)
         self._most_ms = max(self._most_ms, other._most_ms)
 
     def percentiles(self) -> Percentiles | None:
         """The usual ones; None when nothing was counted."""
+        self._bin()
         if not self.count:
             return None
         p50, p90, p95, p99, p99_9 = self._quantiles((0.5, 0.9, 0.95, 0.99, 0.999))

@@ -44,6 +44,8 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     batch: int | None = None
     e2e_ms: float | None = None
     wait_ms: float | None = None
+    camera_ms: float | None = None
+    """What of `wait_ms` the camera itself took: all but waiting for earlier frames to be answered."""
     uplink_ms: float | None = None
     queue_ms: float | None = None
     execute_ms: float | None = None

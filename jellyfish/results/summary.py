@@ -11,9 +11,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from jellyfish.core import Outcome
+from jellyfish.core import Outcome, Reason
 from jellyfish.errors import RunError
 from jellyfish.evaluation.matching import Counts
+from jellyfish.results.emulation import BUSY_SHARE, ClipFigures, EmulationFigures
 from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import DurationHistogram, Percentiles
 from jellyfish.results.planning import DeviceFigures, PlannerFigures
@@ -49,8 +50,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     dropped_by_reason: dict[str, int]
     missed_by_reason: dict[str, int]
     """Frames that were not answered on time, by reason."""
-    slo_attainment: float
-    miss_rate: float
+    slo_attainment: float | None
+    """None without a captured frame, and so is the miss rate."""
+    miss_rate: float | None
     captured_fps: float
     goodput_fps: float
     """On-time answers per second."""
@@ -61,6 +63,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     queue_ms: Percentiles | None
     execute_ms: Percentiles | None
     downlink_ms: Percentiles | None
+    camera_ms: Percentiles | None
+    """What the camera itself took, over all frames that were sent; part of `wait_ms`."""
     variants: dict[str, float]
     """Share of the on-time frames that each variant answered, largest first."""
     accuracy: AccuracyFigures
@@ -75,8 +79,22 @@ class Summary(Figures, frozen=True, kw_only=True):
     loop_lag_ms: Percentiles | None
     """How late the event loop's timers came. None where it was not measured."""
     clients: dict[str, Figures]
+    emulation: EmulationFigures | None = None
+    """How emulated cameras kept up; None in virtual time."""
     fusion: dict[str, FusionFigures] | None = None
     """By device, where devices answered their frames themselves."""
+
+
+def emulation_figures(
+    clients: Mapping[str, Figures], slo_ms: Mapping[str, float], encode: str, clips: ClipFigures | None
+) -> EmulationFigures:
+    """How the cameras kept up, from the figures and the SLO of each."""
+    own = {client: figures.camera_ms for client, figures in clients.items()}
+    busy = sum(times is not None and times.p95 > BUSY_SHARE * slo_ms[client] for client, times in own.items())
+    missed = sum(figures.missed_by_reason.get(Reason.CAMERA_BUSY, 0) for figures in clients.values())
+    return EmulationFigures(
+        encode=encode, bottleneck=busy + missed > 0, busy_cameras=busy, missed_frames=missed, clips=clips
+    )
 
 
 class RunSummary:
@@ -136,6 +154,7 @@ class _Tally:
         self._reasons: Counter[tuple[Outcome, str]] = Counter()
         self._variants: Counter[str] = Counter()
         self._durations = {name: DurationHistogram() for name in DURATIONS}
+        self._camera = DurationHistogram()
         self._on_time_counts: Counts | None = None
         self._offered_counts: Counts | None = None
         self._expected_f1: float | None = None
@@ -152,6 +171,8 @@ class _Tally:
                 self._expected_f1 = (self._expected_f1 or 0.0) + record.expected_f1
         else:
             self._reasons[record.outcome, record.reason or record.outcome] += 1
+        if record.camera_ms is not None:
+            self._camera.add(record.camera_ms)
         if record.e2e_ms is not None:
             for name, histogram in self._durations.items():
                 duration_ms = getattr(record, name)
@@ -166,6 +187,7 @@ class _Tally:
         self._variants += other._variants
         for name, histogram in self._durations.items():
             histogram.merge(other._durations[name])
+        self._camera.merge(other._camera)
         if other._expected_f1 is not None:
             self._expected_f1 = (self._expected_f1 or 0.0) + other._expected_f1
         self._on_time_counts = _plus(self._on_time_counts, other._on_time_counts)
@@ -194,8 +216,8 @@ class _Tally:
             lost=self.outcomes[Outcome.LOST],
             dropped_by_reason=dropped,
             missed_by_reason=dict(missed.most_common()),
-            slo_attainment=on_time / offered if offered else 1.0,
-            miss_rate=(offered - on_time) / offered if offered else 0.0,
+            slo_attainment=on_time / offered if offered else None,
+            miss_rate=(offered - on_time) / offered if offered else None,
             captured_fps=offered / seconds if seconds > 0 else 0.0,
             goodput_fps=on_time / seconds if seconds > 0 else 0.0,
             e2e_ms=durations["e2e_ms"],
@@ -204,6 +226,7 @@ class _Tally:
             queue_ms=durations["queue_ms"],
             execute_ms=durations["execute_ms"],
             downlink_ms=durations["downlink_ms"],
+            camera_ms=self._camera.percentiles(),
             variants={name: frames / on_time for name, frames in self._variants.most_common()},
             accuracy=self._accuracy(streaming),
         )

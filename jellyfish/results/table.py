@@ -17,6 +17,8 @@ from jellyfish.results.summary import AccuracyFigures, Figures, Summary
 NOT_MEASURED = "not measured"
 SHOWN_REASONS = 3
 SHOWN_VARIANTS = 3
+NOTHING = "-"
+"""In the place of a figure that there is none of."""
 TWO_VARIANTS = len("w100e2-448:50 w075e2-384:50")
 
 _SHORT: dict[str, str] = {
@@ -46,7 +48,8 @@ def summary_table(summary: Summary, folder: Path) -> RenderableType:
     table.add_section()
     table.add_row("all", *_cells(summary, headings), style="bold")
     accuracy = "" if headings else f" F1 {NOT_MEASURED}: no labels."
-    told = f"{summary.offered} frames in {summary.duration_s:.0f} s.{accuracy} Everything else is in "
+    busy = " The cameras were a bottleneck." if summary.emulation is not None and summary.emulation.bottleneck else ""
+    told = f"{summary.offered} frames in {summary.duration_s:.0f} s.{accuracy}{busy} Everything else is in "
     return Group(table, Text(), Text.assemble(told, (str(folder), "bold"), overflow="fold"))
 
 
@@ -84,7 +87,7 @@ def _f1_headings(accuracy: AccuracyFigures) -> dict[str, str]:
 def _cells(figures: Figures, headings: dict[str, str]) -> tuple[str, ...]:
     return (
         f"{figures.captured_fps:.1f}",
-        percent(figures.slo_attainment),
+        NOTHING if figures.slo_attainment is None else percent(figures.slo_attainment),
         latency(figures.e2e_ms),
         *(_f1(getattr(figures.accuracy, key)) for key in headings.values()),
         _missed(figures),

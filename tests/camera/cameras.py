@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.camera.camera import Camera
+from jellyfish.camera.frames import OwnFrames
 from jellyfish.camera.ledger import Ledger
 from jellyfish.camera.sizing import FrameSizer
 from jellyfish.camera.steering import Steering
@@ -39,6 +40,9 @@ class PlainSource:
     @property
     def labels(self) -> Sequence[Sequence[LabelledObject]] | None:
         return self._labels
+
+    def index_at(self, time_s: float) -> int:
+        return 0
 
     def frame_at(self, time_s: float) -> tuple[int, NDArray[np.uint8]]:
         if self._fails_at_s is not None and time_s >= self._fails_at_s:
@@ -70,15 +74,15 @@ class Setup:
         steering: Steering | None = None,
         sizer: FrameSizer | None = None,
         arrivals: bool = False,
+        offload: Callable[..., Awaitable[Any]] = inline,
     ) -> None:
         self.records: list[FrameRecord] = []
         self.ended_s: dict[int, float] = {}
         self.ledger = Ledger(name, slo_ms / 1000, 3, 0.0, self.emit)
         hello = wire.Hello(name, fps, slo_ms, arrivals)
         shapers = Shaper(trace, delay_s), Shaper(None, delay_s)
-        self.camera = Camera(
-            hello, source or PlainSource(), self.ledger, *shapers, inline, steering=steering, sizer=sizer
-        )
+        frames = OwnFrames(source or PlainSource(), offload)
+        self.camera = Camera(hello, frames, self.ledger, *shapers, steering=steering, sizer=sizer)
 
     def emit(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
         self.records.append(record)

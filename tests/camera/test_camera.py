@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -291,3 +293,38 @@ async def test_a_camera_that_backs_off_asks_for_arrivals_and_uses_them() -> None
         await setup.run(1.0, 2.0)
     assert setup.complete(20)
     assert sizer.heard == [pytest.approx(0.01, abs=0.001)] * 20
+
+
+def slow(seconds: float) -> Callable[..., Awaitable[Any]]:
+    """An offload that takes so long for whatever it does."""
+
+    async def offload(function: Callable[..., Any], *arguments: Any) -> Any:
+        await asyncio.sleep(seconds)
+        return function(*arguments)
+
+    return offload
+
+
+@virtual
+async def test_a_camera_that_cannot_keep_up_says_so_and_ends_in_time() -> None:
+    """Decoding alone takes three frame intervals: the schedule stands, what was not looked at is the camera's miss."""
+    loop = asyncio.get_running_loop()
+    async with running() as service:
+        service.on_change = lambda cause: service.apply(everyone_on(SMALL, "camera"))
+        setup = Setup(fps=20, offload=slow(0.15), source=PlainSource(labels=[[OBJECT]]))
+        await setup.run(1.0, 5.0)
+        assert loop.time() < 7.0
+    assert setup.complete(80)
+    misses = {reason for (_, reason), count in setup.outcomes.items() if reason is not None}
+    assert misses == {Reason.CAMERA_BUSY}
+    assert all(record.fn is not None for record in setup.records)
+
+
+@virtual
+async def test_what_a_camera_takes_for_encoding_is_told_of_each_frame() -> None:
+    async with running() as service:
+        service.on_change = lambda cause: service.apply(everyone_on(SMALL, "camera"))
+        setup = Setup(fps=10, slo_ms=150, offload=slow(0.01))
+        await setup.run(1.0, 3.0)
+    assert setup.complete(20)
+    assert [record.camera_ms for record in setup.records] == pytest.approx([10.0] * 20)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jellyfish.camera.ledger import Captured, Ledger
+from jellyfish.camera.ledger import BUSY_SHARE, Captured, Ledger
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.protocol.wire import Farewell, Result
 from jellyfish.results.records import FrameRecord
@@ -265,3 +265,78 @@ class _ServerCount:
 
     def farewell(self) -> Farewell:
         return Farewell(self.answered + self.dropped.total(), self.answered, dict(self.dropped))
+
+
+def test_a_frame_replaced_while_the_camera_works_on_the_one_before_is_the_cameras_miss() -> None:
+    book = Book()
+    book.capture(0, 100.0)
+    assert book.ledger.take() is not None  # and is being encoded
+    book.capture(1, 100.05)
+    book.capture(2, 100.1)
+    assert book.ends() == {1: (Outcome.SKIPPED, Reason.CAMERA_BUSY)}
+
+
+def test_a_frame_replaced_while_earlier_ones_are_unanswered_is_not_the_cameras_miss() -> None:
+    book = Book(max_in_flight=1)
+    book.send(0, 100.0)
+    book.capture(1, 100.05)
+    book.capture(2, 100.1)
+    assert book.ends() == {1: (Outcome.SKIPPED, Reason.REPLACED)}
+
+
+def test_what_the_camera_took_leaves_out_the_wait_for_an_answer() -> None:
+    book = Book(max_in_flight=1)
+    book.send(0, 100.0)
+    book.capture(1, 100.02)
+    book.ledger.answered(100.05, Result(0))
+    assert book.ledger.take() is not None
+    book.ledger.sent(100.053, 128, 1000)
+    book.ledger.answered(100.08, Result(1))
+    record = book.records[-1]
+    assert record.wait_ms == pytest.approx(33)
+    assert record.camera_ms == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ("encoding_s", "result", "answered_s", "ended"),
+    [
+        (0.012, Result(0, server_ms=5.0), 100.13, (Outcome.LATE, Reason.NETWORK)),
+        (0.013, Result(0, server_ms=5.0), 100.13, (Outcome.LATE, Reason.CAMERA_BUSY)),
+        (0.013, Result(0, server_ms=120.0), 100.15, (Outcome.LATE, Reason.SERVER)),
+        (0.013, Result(0, reason=Reason.EXPIRED), 100.05, (Outcome.DROPPED, Reason.CAMERA_BUSY)),
+        (0.012, Result(0, reason=Reason.EXPIRED), 100.05, (Outcome.DROPPED, Reason.EXPIRED)),
+        (0.013, Result(0, reason=Reason.DEVICE_ERROR), 100.05, (Outcome.DROPPED, Reason.DEVICE_ERROR)),
+    ],
+)
+def test_a_miss_is_the_cameras_where_it_took_a_tenth_of_the_slo_and_that_was_missing(
+    encoding_s: float, result: Result, answered_s: float, ended: tuple[Outcome, Reason]
+) -> None:
+    book = Book()
+    assert 0.012 < BUSY_SHARE * SLO_S < 0.013
+    book.capture(0, 100.0)
+    assert book.ledger.take() is not None
+    book.ledger.sent(100.0 + encoding_s, 128, 1000)
+    book.ledger.answered(answered_s, result)
+    assert book.ends() == {0: ended}
+    assert book.ledger.agrees(
+        Farewell(1, int(result.reason is None), {} if result.reason is None else {result.reason: 1})
+    )
+
+
+@pytest.mark.parametrize(("after_s", "reason"), [(0.012, Reason.STALE), (0.013, Reason.CAMERA_BUSY)])
+def test_a_stale_frame_is_the_cameras_miss_where_it_had_it_too_long(after_s: float, reason: Reason) -> None:
+    book = Book()
+    book.capture(0, 100.0)
+    assert book.ledger.take() is not None
+    book.ledger.skip_stale(100.0 + after_s)
+    assert book.ends() == {0: (Outcome.SKIPPED, reason)}
+
+
+def test_an_overlooked_frame_is_counted_and_leaves_the_waiting_one_alone() -> None:
+    book = Book()
+    book.capture(0, 100.0)
+    book.ledger.overlooked(Captured(1, 100.05, None, [LabelledObject(1, 0, 0.1, 0.1, 0.3, 0.3)]))
+    assert book.ends() == {1: (Outcome.SKIPPED, Reason.CAMERA_BUSY)}
+    assert book.records[0].fn == 1
+    assert book.ledger.frames == 2
+    assert book.ledger.take() is not None

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from jellyfish.link.link import Link
+from jellyfish.link.link import Downlink, Link
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.synthetic import constant
 from tests.virtual import virtual
@@ -140,3 +140,66 @@ def test_real_loops_deliver_in_order_too(loop_factory: Any) -> None:
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(scenario())
+
+
+class Hearer:
+    """Notes what is handed to it and when; fails on request."""
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.heard: list[tuple[float, bytes]] = []
+        self._fails_at = fails_at
+
+    def handle(self, data: bytes) -> None:
+        if len(self.heard) == self._fails_at:
+            raise ConnectionResetError("enough")
+        self.heard.append((asyncio.get_running_loop().time(), data))
+
+
+@virtual
+async def test_on_the_way_back_each_message_is_held_for_the_links_time_in_order() -> None:
+    hearer = Hearer()
+    downlink = Downlink(Shaper(constant(8), delay_s=0.25), hearer.handle)
+    running = asyncio.create_task(downlink.run())
+    await downlink.send(b"a" * 1_000_000)
+    await downlink.send(b"b" * 500_000)
+    await asyncio.sleep(10.0)
+    running.cancel()
+    assert [time_s for time_s, _ in hearer.heard] == pytest.approx([1.25, 1.75])
+    assert [data[:1] for _, data in hearer.heard] == [b"a", b"b"]
+
+
+@virtual
+async def test_what_the_hearer_raises_ends_the_way_back_and_nothing_more_is_handed_over() -> None:
+    hearer = Hearer(fails_at=1)
+    downlink = Downlink(Shaper(None, delay_s=0.1), hearer.handle)
+    for data in (b"a", b"b", b"c"):
+        await downlink.send(data)
+    with pytest.raises(ConnectionResetError, match="enough"):
+        await downlink.run()
+    assert [data for _, data in hearer.heard] == [b"a"]
+
+
+@virtual
+async def test_a_cut_way_back_delivers_nothing_more() -> None:
+    hearer = Hearer()
+    downlink = Downlink(Shaper(None, delay_s=1.0), hearer.handle)
+    running = asyncio.create_task(downlink.run())
+    await downlink.send(b"a")
+    downlink.close()
+    await asyncio.sleep(5.0)
+    assert running.cancelled()
+    assert hearer.heard == []
+
+
+@virtual
+async def test_the_way_back_is_bounded_and_first_come_is_first_served() -> None:
+    hearer = Hearer()
+    downlink = Downlink(Shaper(None, delay_s=1.0), hearer.handle, limit=2)
+    running = asyncio.create_task(downlink.run())
+    sends = [asyncio.create_task(downlink.send(bytes([number]))) for number in range(5)]
+    await asyncio.sleep(0.5)
+    assert [send.done() for send in sends] == [True, True, False, False, False]
+    sends[2].cancel()
+    await asyncio.sleep(5.0)
+    running.cancel()
+    assert [data for _, data in hearer.heard] == [b"\0", b"\1", b"\3", b"\4"]

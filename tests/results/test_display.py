@@ -2,13 +2,14 @@ import io
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console, RenderableType
 
 from jellyfish.core import Outcome, Reason
 from jellyfish.evaluation.matching import Counts
 from jellyfish.results.live import LiveDisplay, LiveNumbers, LiveTally, live_view, plain_line
-from jellyfish.results.summary import RunSummary, Summary
+from jellyfish.results.summary import RunSummary, Summary, emulation_figures
 from jellyfish.results.table import percent, summary_table
 from tests.results.examples import frame_record
 
@@ -40,6 +41,20 @@ def test_the_table_tells_each_client_and_all_at_100_columns() -> None:
     assert "results/bench-1" in text
     assert all(len(line) <= 100 for line in text.splitlines())
     assert "…" not in text
+
+
+def test_without_a_frame_there_is_no_share_of_them() -> None:
+    (client,) = [line for line in rendered(summary_table(run(True), Path("r"))).splitlines() if "camera-1" in line]
+    assert client.split()[:4] == ["camera-1", "0.0", "-", "-"]
+
+
+def test_the_table_says_that_cameras_were_a_bottleneck() -> None:
+    summary = run(labelled=True)
+    figures = emulation_figures(summary.clients, {"camera-0": 100.0, "camera-1": 100.0}, "each", None)
+    assert not figures.bottleneck
+    assert "bottleneck" not in rendered(summary_table(msgspec.structs.replace(summary, emulation=figures), Path("r")))
+    busy = msgspec.structs.replace(figures, bottleneck=True, busy_cameras=1)
+    assert "bottleneck" in rendered(summary_table(msgspec.structs.replace(summary, emulation=busy), Path("r")))
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_it_is() -> None:

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from jellyfish.core import Outcome, Reason
 from jellyfish.errors import RunError
 from jellyfish.evaluation.matching import Counts
+from jellyfish.results.emulation import in_words
 from jellyfish.results.planning import DeviceFigures, PlannerTally
 from jellyfish.results.records import FrameRecord, WindowLine, WindowPlan
-from jellyfish.results.summary import RunSummary, Summary
+from jellyfish.results.summary import RunSummary, Summary, emulation_figures
 from tests.results.examples import frame_record
 
 
@@ -29,7 +30,11 @@ def test_every_captured_frame_has_one_outcome_overall_and_per_client(frames: lis
         assert figures.offered == sum(parts)
         assert sum(figures.missed_by_reason.values()) == figures.offered - figures.on_time
         assert sum(figures.dropped_by_reason.values()) == figures.dropped
-        assert figures.slo_attainment + figures.miss_rate == pytest.approx(1.0)
+        if figures.offered:
+            assert figures.slo_attainment == pytest.approx(figures.on_time / figures.offered)
+            assert figures.miss_rate == pytest.approx(1 - figures.on_time / figures.offered)
+        else:
+            assert figures.slo_attainment is figures.miss_rate is None
     assert summary.offered == len(frames) == sum(figures.offered for figures in summary.clients.values())
 
 
@@ -134,3 +139,23 @@ def test_the_planner_and_the_devices_are_told() -> None:
     told = msgspec.json.decode(msgspec.json.encode(RunSummary().summary(1.0, {}, planner=figures, devices=devices)))
     assert told["planner"]["solves"] == 3
     assert told["devices"] == {"cpu:0": {"busy_share": 0.5, "batches": 10, "mean_batch": 2.5}}
+
+
+@pytest.mark.parametrize(
+    ("camera_ms", "missed", "busy_cameras", "bottleneck"),
+    [(9.0, 0, 0, False), (11.0, 0, 1, True), (9.0, 1, 0, True)],
+)
+def test_cameras_are_a_bottleneck_that_take_a_tenth_of_the_slo_or_miss_frames_themselves(
+    camera_ms: float, missed: int, busy_cameras: int, bottleneck: bool
+) -> None:
+    records = [frame_record(frame=frame, camera_ms=1.0) for frame in range(90)]
+    records += [frame_record(frame=frame, camera_ms=camera_ms) for frame in range(90, 100)]
+    records += [frame_record(Outcome.SKIPPED, frame=100, reason=Reason.CAMERA_BUSY)] * missed
+    records += [frame_record(client="camera-1", camera_ms=1.0)]
+    summary = summarised(records)
+    figures = emulation_figures(summary.clients, {"camera-0": 100.0, "camera-1": 100.0}, "shared", None)
+    assert (figures.busy_cameras, figures.missed_frames, figures.bottleneck) == (busy_cameras, missed, bottleneck)
+    assert f"{busy_cameras} of 2" in in_words(figures, 2)
+    camera = summary.clients["camera-0"].camera_ms
+    assert camera is not None
+    assert camera.p50 == pytest.approx(1.0, rel=0.003)

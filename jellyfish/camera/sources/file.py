@@ -1,6 +1,7 @@
 """Reading videos: the frame that is on show at a media time, from any file that FFmpeg opens.
 
-One source belongs to one thread at a time. Decoding and scaling run without the interpreter lock.
+One source belongs to one thread at a time. Decoding and scaling run without the interpreter lock. Frames are decoded in
+the file's order; a jump goes to the key frame before it, where the file allows that.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from jellyfish.core import LabelledObject
 from jellyfish.errors import InputError
 from jellyfish.media.labels import labels_path, load_labels
 
+SEEK_FRAMES = 90
+"""A frame so far ahead is sought and not decoded up to: key frames are seldom further apart."""
+
 
 class VideoSource:
     """A video played in a loop.
@@ -34,7 +38,10 @@ class VideoSource:
         self._stream.codec_context.thread_count = 1
         self._decoded: Iterator[tuple[int, av.VideoFrame]] = iter(())
         self._current: tuple[int, av.VideoFrame] | None = None
-        self._converted: tuple[int, NDArray[np.uint8]] | None = None
+        self._following: tuple[int, av.VideoFrame] | None = None
+        self._counted = False
+        """Whether frames have no times, so that only counting from the start tells which is which."""
+        self._converted: tuple[av.VideoFrame, NDArray[np.uint8]] | None = None
         try:
             self.fps = float(self._stream.average_rate or self._stream.guessed_rate or 0)
             self.width, self.height = self._stream.codec_context.width, self._stream.codec_context.height
@@ -56,13 +63,25 @@ class VideoSource:
         Time past the end starts the video again. Times should not decrease: going back means decoding from the start.
         Only the asked frame is converted to RGB. Damaged packets are passed over: the frame before them stays on show.
         """
-        wanted = math.floor(time_s * self.fps + 1e-6) % self.frames
-        self._decode_to(wanted)
+        index = self.index_at(time_s)
+        return index, self.frame(index)
+
+    def index_at(self, time_s: float) -> int:
+        """Index in the file of the frame on show at `time_s` seconds; time past the end starts the video again."""
+        return math.floor(time_s * self.fps + 1e-6) % self.frames
+
+    def frame(self, index: int) -> NDArray[np.uint8]:
+        """RGB image [height, width, 3] of the frame on show at `index`. See `frame_at`."""
+        frame = self.decoded(index)
+        if self._converted is None or self._converted[0] is not frame:
+            self._converted = frame, rgb(frame)
+        return self._converted[1]
+
+    def decoded(self, index: int) -> av.VideoFrame:
+        """The frame on show at `index` as it is in the file, which is half as large as its RGB image."""
+        self._decode_to(index)
         assert self._current is not None
-        shown, frame = self._current
-        if self._converted is None or self._converted[0] != shown:
-            self._converted = shown, frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-        return wanted, self._converted[1]
+        return self._current[1]
 
     def close(self) -> None:
         """Close the file."""
@@ -107,17 +126,34 @@ class VideoSource:
         self._current = next(self._decoded, None)
         if self._current is None:
             raise InputError(f"no frame of {self.path} can be decoded: the file is damaged")
+        self._following = next(self._decoded, None)
 
     def _decode_to(self, wanted: int) -> None:
         """Decode forward until the frame on show is the last one whose index is not past `wanted`, or the file ends."""
-        if self._current is None or wanted < self._current[0]:
-            self._rewind()
+        distance = -1 if self._current is None else wanted - self._current[0]
+        if distance >= SEEK_FRAMES and not self._counted and self._following is not None:
+            self._seek(wanted)
+        elif distance < 0:
+            self._rewind() if self._counted else self._seek(wanted)
         assert self._current is not None
-        while self._current[0] < wanted:
-            following = next(self._decoded, None)
-            if following is None:
-                return
-            self._current = following
+        while self._following is not None and self._following[0] <= wanted:
+            self._current, self._following = self._following, next(self._decoded, None)
+
+    def _seek(self, wanted: int) -> None:
+        """Go to the key frame before `wanted`, or to the start where the file cannot tell."""
+        start = self._stream.start_time or 0
+        offset = int(wanted / (self.fps * float(self._stream.time_base or 1)))
+        try:
+            self._container.seek(start + offset, stream=self._stream, backward=True)
+        except av.error.FFmpegError:
+            self._rewind()
+            return
+        self._decoded = self._decode()
+        self._current = next(self._decoded, None)
+        if self._current is None or self._current[0] > wanted:
+            self._rewind()
+        else:
+            self._following = next(self._decoded, None)
 
     def _decode(self) -> Iterator[tuple[int, av.VideoFrame]]:
         """(index, frame) from the container's place on, by presentation time; damaged packets are left out."""
@@ -130,9 +166,15 @@ class VideoSource:
             except av.error.FFmpegError:
                 continue
             for frame in frames:
+                self._counted = self._counted or frame.pts is None
                 index = previous + 1 if frame.pts is None else max(round((frame.pts - start) * rate), previous + 1)
                 previous = index
                 yield index, frame
+
+
+def rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """The RGB image [height, width, 3] of a decoded frame."""
+    return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
 
 
 def _open(path: Path) -> av.container.InputContainer:

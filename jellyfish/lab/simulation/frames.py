@@ -21,6 +21,10 @@ class NoPictures:
 
     labels: Sequence[Sequence[LabelledObject]] | None = None
 
+    def index_at(self, time_s: float) -> int:
+        """0: all are the same."""
+        return 0
+
     def frame_at(self, time_s: float) -> tuple[int, NDArray[np.uint8]]:
         """(0, one black pixel)."""
         return 0, NO_PICTURE

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from jellyfish.camera.controllers import controller_named
+from jellyfish.camera.frames import OwnFrames
 from jellyfish.camera.sizing import FrameSizer, PublishedSizer, Sizer
 from jellyfish.camera.steering import Steering
 from jellyfish.config import CLIENTS_CHOOSE, CameraConfig, Limits
@@ -166,9 +167,8 @@ class _Simulation:
             await stack.enter_async_context(listening(service))
             self._start_s = loop.time() + START_PAUSE_S
             setups = [setup for group in scenario.clients for setup in self._setups(group)]
-            offload = _taking(scenario.host.encode_ms / 1000)
             run = MeasuredRun(
-                setups, scenario.duration_s, scenario.seed, writer, windows, offload, expected_f1=self._expected_f1()
+                setups, scenario.duration_s, scenario.seed, writer, windows, expected_f1=self._expected_f1()
             )
             async with asyncio.TaskGroup() as beside:
                 tasks = [beside.create_task(task) for task in self._beside(progress)]
@@ -236,7 +236,8 @@ class _Simulation:
         clock = camera_clock(scenario.faults, name, self._start_s)
         frames = link.frames()
         steering = None if self._make is None else Steering(self._make, _message_bytes(frames))
-        return Setup(config, NoPictures(), link.trace, frames, clock, steering, self._sizers(link, frames))
+        shown = OwnFrames(NoPictures(), _taking(scenario.host.encode_ms / 1000), frames)
+        return Setup(config, shown, link.trace, clock, steering, self._sizers(link, frames))
 
     def _sizers(self, link: CameraLink, frames: FrameWeights) -> Callable[[float, float], FrameSizer]:
         """Frame rate, SLO -> how one camera steps down between plans."""

@@ -1,0 +1,112 @@
+"""The real server application without decoding and without a network, in a process of its own: answers at once.
+
+For benchmarks of what is around the network: transport, and the emulation of cameras.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import multiprocessing
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import uvloop
+from aiohttp import web
+from numpy.typing import NDArray
+
+from jellyfish.config import Limits
+from jellyfish.control.problem import DevicePlan, Plan
+from jellyfish.core import Detection, Variant
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
+from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.server.app import create_app
+from jellyfish.server.service import Service
+
+IMAGE = np.zeros((1, 1, 3), np.uint8)
+
+
+class NoDevice:
+    """Answers at once that nothing was found."""
+
+    def ready(self, variant: Variant) -> Variant:
+        return variant
+
+    async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+        return [[] for _ in images]
+
+    async def warm(self, variants: object, max_batch: int, progress: object = None) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+
+class NoAccuracy:
+    def accuracy(self, variant: Variant) -> float:
+        return 0.0
+
+
+async def no_decoding(jpeg: bytes) -> NDArray[np.uint8]:
+    return IMAGE
+
+
+async def serve(pipe: Connection, resolution: int) -> None:
+    """Serve until told to stop; then report processor time."""
+    variant = Variant(resolution, "w025e1")
+    profile = LatencyProfile("none", "none", "", (VariantLatency(variant, (1e-6,) * 8, (1e-6,) * 8),))
+    dispatcher = Dispatcher(NoDevice(), profile, variant, 8)
+    service = Service([dispatcher], (variant,), NoAccuracy(), no_decoding, Limits(clients=1024))
+    plan = {"none": DevicePlan(variant, 8)}
+    service.on_change = lambda cause: service.apply(Plan(plan, dict.fromkeys(service.sessions, "none")))
+    service.ready = True
+    running = asyncio.create_task(dispatcher.run())
+    runner = web.AppRunner(create_app(service), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    gc.freeze()
+    pipe.send(runner.addresses[0][1])
+    begin_s = time.process_time()
+    await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
+    pipe.send(time.process_time() - begin_s)
+    running.cancel()
+    await runner.cleanup()
+
+
+def serve_process(pipe: Connection, resolution: int) -> None:
+    uvloop.run(serve(pipe, resolution))
+
+
+class NullServer:
+    """Runs for the time of the context; everyone's frames are planned at `resolution`."""
+
+    def __init__(self, resolution: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=serve_process, args=(theirs, resolution), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        self.port: int = self._pipe.recv()
+        return self
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/v1/stream"
+
+    def stop(self) -> float:
+        """End it; the processor time that it took in seconds, start-up left out."""
+        self._pipe.send("stop")
+        processor_s: float = self._pipe.recv()
+        self._process.join()
+        return processor_s
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.is_alive():
+            self._process.kill()

@@ -1,0 +1,103 @@
+"""What a camera shows and sends: the seam between a camera and the pictures behind it.
+
+A real camera has an encoder of its own (`OwnFrames`). Emulated cameras that show the same clip may share one
+(`sources/shared.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.core import LabelledObject, fitted_size
+from jellyfish.media.jpeg import encode_jpeg
+from jellyfish.media.resize import fit
+
+_ResultT = TypeVar("_ResultT")
+
+Encode = Callable[[NDArray[np.uint8], int], bytes]
+"""(image, resolution) -> the bytes of a frame."""
+
+
+def scaled_jpeg(image: NDArray[np.uint8], resolution: int) -> bytes:
+    """The frame at `resolution` as a JPEG of quality 90."""
+    width, height = fitted_size(image.shape[1], image.shape[0], resolution)
+    return encode_jpeg(fit(image, width, height))
+
+
+class FrameSource(Protocol):
+    """Where frames come from; called from a worker thread, with times that do not fall."""
+
+    @property
+    def labels(self) -> Sequence[Sequence[LabelledObject]] | None:
+        """What is truly in each frame, by frame index; None when nobody knows."""
+        ...
+
+    def index_at(self, time_s: float) -> int:
+        """Index of the frame shown `time_s` after the start. The one method that is called from the event loop."""
+        ...
+
+    def frame_at(self, time_s: float) -> tuple[int, NDArray[np.uint8]]:
+        """(frame index, RGB image) shown `time_s` after the start."""
+        ...
+
+
+class Offload(Protocol):
+    """Runs a function off the event loop."""
+
+    def __call__(self, function: Callable[..., _ResultT], *arguments: Any) -> Awaitable[_ResultT]:
+        """The function's result."""
+        ...
+
+
+class CameraFrames(Protocol):
+    """The pictures of one camera."""
+
+    async def at(self, elapsed_s: float, captured_s: float) -> Any:
+        """The picture `elapsed_s` after the camera's start, which will be at `captured_s` on the event loop's clock.
+
+        Asked for ahead of that, with times that do not fall.
+        """
+        ...
+
+    def objects_at(self, elapsed_s: float) -> Sequence[LabelledObject] | None:
+        """What is truly there at that time; None when nobody knows."""
+        ...
+
+    async def encoded(self, picture: Any, resolution: int) -> bytes:
+        """The bytes to send of a picture that `at` has given."""
+        ...
+
+    def expect(self, resolution: int) -> None:
+        """From now on frames will probably be sent at `resolution`."""
+        ...
+
+
+class OwnFrames:
+    """A decoder and an encoder for this camera alone; both work when they are asked, off the event loop."""
+
+    def __init__(
+        self, source: FrameSource, offload: Offload, encode: Encode = scaled_jpeg, offset_s: float = 0.0
+    ) -> None:
+        """`offset_s`: the time of the source at which the camera starts."""
+        self._source, self._offload, self._encode, self._offset_s = source, offload, encode, offset_s
+
+    async def at(self, elapsed_s: float, captured_s: float) -> NDArray[np.uint8]:
+        """See `CameraFrames.at`; returns when the image is decoded."""
+        _, image = await self._offload(self._source.frame_at, self._offset_s + elapsed_s)
+        return image
+
+    def objects_at(self, elapsed_s: float) -> Sequence[LabelledObject] | None:
+        """See `CameraFrames.objects_at`."""
+        labels = self._source.labels
+        return None if labels is None else labels[self._source.index_at(self._offset_s + elapsed_s)]
+
+    async def encoded(self, picture: NDArray[np.uint8], resolution: int) -> bytes:
+        """See `CameraFrames.encoded`; scales and encodes now."""
+        return await self._offload(self._encode, picture, resolution)
+
+    def expect(self, resolution: int) -> None:
+        """Of no concern: nothing is done ahead."""

@@ -1,0 +1,75 @@
+"""The emulated cameras of a run: their clips opened, their traces read, their frames shared or each its own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from jellyfish.camera.frames import CameraFrames, Offload, OwnFrames
+from jellyfish.camera.sources.file import VideoSource
+from jellyfish.camera.sources.shared import ClipMemory, SharedClip, start_s
+from jellyfish.camera.steering import Steering
+from jellyfish.config import BenchConfig, CameraConfig, Encoding
+from jellyfish.link.synthetic import resolve_trace
+from jellyfish.modes.run import Setup
+from jellyfish.results.emulation import ClipFigures
+
+
+class Fleet:
+    """Cameras before and while they run. Files are closed with the stack."""
+
+    def __init__(
+        self, config: BenchConfig, steering: Steering | None, offload: Offload, stack: contextlib.ExitStack
+    ) -> None:
+        """Raises InputError for a video or a trace that cannot be read."""
+        self._offload, self._stack = offload, stack
+        self._shares = config.encode is Encoding.SHARED
+        self._memory = ClipMemory(config.memory_bytes)
+        self._clips: dict[Path, SharedClip] = {}
+        self._viewers = Counter[Path]()
+        self.sizes: dict[str, tuple[int, int]] = {}
+        """(width, height) of each camera's video, by the camera's name."""
+        self.setups = [self._setup(camera, steering) for camera in config.cameras]
+
+    def _setup(self, camera: CameraConfig, steering: Steering | None) -> Setup:
+        frames = self._shared(camera) if self._shares else self._own(camera)
+        return Setup(camera, frames, resolve_trace(camera.trace, camera.seed), steering=steering)
+
+    def _shared(self, camera: CameraConfig) -> CameraFrames:
+        clip = self._clips.get(camera.video)
+        if clip is None:
+            clip = SharedClip(len(self._clips), lambda: self._open(camera.video), self._memory, self._offload)
+            self._clips[camera.video] = clip
+        frames = clip.viewer(camera.fps)
+        self.sizes[camera.name] = clip.readers[0].source.width, clip.readers[0].source.height
+        return frames
+
+    def _own(self, camera: CameraConfig) -> CameraFrames:
+        source = self._open(camera.video)
+        self.sizes[camera.name] = source.width, source.height
+        offset_s = start_s(self._viewers[camera.video], camera.fps, source.duration_s)
+        self._viewers[camera.video] += 1
+        return OwnFrames(source, self._offload, offset_s=offset_s)
+
+    def _open(self, video: Path) -> VideoSource:
+        return self._stack.enter_context(VideoSource(video))
+
+    def working(self) -> Sequence[Coroutine[Any, Any, None]]:
+        """What has to run beside the cameras."""
+        return [clip.run() for clip in self._clips.values()]
+
+    def figures(self) -> ClipFigures | None:
+        """What sharing has done so far; None where each camera has an encoder of its own."""
+        if not self._shares:
+            return None
+        readers = [reader for clip in self._clips.values() for reader in clip.readers]
+        return ClipFigures(
+            memory_mb=round(self._memory.most_bytes / 1e6, 3),
+            held_mb=round(self._memory.held_bytes / 1e6, 3),
+            encoded=sum(reader.encoded for reader in readers),
+            awaited=sum(reader.awaited for reader in readers),
+            forgotten=self._memory.encoded.forgotten,
+        )

@@ -1,0 +1,46 @@
+"""Whether the cameras of a run could keep up: emulated ones share a machine, and must not be what is measured. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+BUSY_SHARE = 0.1
+"""A camera is a bottleneck whose own time (p95) is over this share of the SLO."""
+
+
+class ClipFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What sharing clips between cameras has done."""
+
+    memory_mb: float
+    """What may be kept of all clips, in 10^6 bytes."""
+    held_mb: float
+    encoded: int
+    """Frames decoded, scaled and encoded."""
+    awaited: int
+    """Frames that were not ready when they were to be sent, so that their camera waited."""
+    forgotten: int
+    """Encoded frames that had to make room for others."""
+
+
+class EmulationFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How the cameras of a run kept up. `camera_ms` of each is in its figures."""
+
+    encode: str
+    """`shared`: each frame of a clip encoded once for all cameras; `each`: every camera has an encoder of its own."""
+    bottleneck: bool
+    """Whether the cameras were a limit of this run: some were busy, or missed frames because they were."""
+    busy_cameras: int
+    """Cameras that took more than a tenth of the SLO for themselves (p95), from capture to sending."""
+    missed_frames: int
+    """Frames that were missed because the camera was busy (reason `camera_busy`)."""
+    clips: ClipFigures | None = None
+
+
+def in_words(figures: EmulationFigures, cameras: int) -> str:
+    """What a person should know and do where cameras were the bottleneck."""
+    return (
+        "The cameras were a bottleneck of this run, so it does not tell what the server can do: "
+        f"{figures.busy_cameras} of {cameras} took over a tenth of the SLO for themselves (p95), and "
+        f"{figures.missed_frames} frames were missed because of that (camera_busy). Emulate fewer cameras, or run them "
+        "on another machine with --connect."
+    )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
+from jellyfish.clock import call_at, seconds_now
+
 
 class Signal:
     """One coroutine waits, and no more than one; others tell it to go on. A signal is kept until it is cleared."""
@@ -41,13 +43,16 @@ class Signal:
 
 
 async def sleep_until(loop: asyncio.AbstractEventLoop, time_s: float) -> None:
-    """Return at a time of the loop; where that is past, after everything else that is ready has run."""
-    waiting = loop.create_future()
-    timer = loop.call_at(time_s, _release, waiting)
-    try:
-        await waiting
-    finally:
-        timer.cancel()
+    """Return at a time of the clock, never before; where that is past, after all else that is ready has run."""
+    while True:
+        waiting = loop.create_future()
+        timer = call_at(loop, time_s, _release, waiting)
+        try:
+            await waiting
+        finally:
+            timer.cancel()
+        if seconds_now() >= time_s:
+            return
 
 
 def _release(waiting: asyncio.Future[None]) -> None:

@@ -19,6 +19,7 @@ from jellyfish.camera.ledger import Captured, Ledger
 from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering, feedback
 from jellyfish.camera.stream import Stream
+from jellyfish.clock import seconds_now
 from jellyfish.core import Reason
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
@@ -103,7 +104,7 @@ class Camera:
                 await sleep_until(self._loop, end_s)
                 return
             objects = self._frames.objects_at(elapsed_s)
-            if captured_s + 1 / self.hello.fps < self._loop.time():
+            if captured_s + 1 / self.hello.fps < seconds_now():
                 self._ledger.overlooked(Captured(number, captured_s, None, objects))
                 continue
             picture = await self._frames.at(elapsed_s, captured_s)
@@ -178,16 +179,16 @@ class Camera:
     async def _send_frame(self, frame: Captured, plan: wire.PlanMessage) -> None:
         """Send the frame taken up, or skip it for a reason."""
         if not plan.mapped:
-            if self._loop.time() < self._next_probe_s:
+            if seconds_now() < self._next_probe_s:
                 self._ledger.skip(Reason.PAUSED)
                 return
-            self._next_probe_s = self._loop.time() + plan.probe_interval_ms / 1000
-        resolution = self._choose(self._loop.time(), frame.captured_s, plan)
+            self._next_probe_s = seconds_now() + plan.probe_interval_ms / 1000
+        resolution = self._choose(seconds_now(), frame.captured_s, plan)
         if resolution is None:
-            self._ledger.skip_stale(self._loop.time())
+            self._ledger.skip_stale(seconds_now())
             return
         jpeg = await self._frames.encoded(frame.picture, resolution)
-        now = self._loop.time()
+        now = seconds_now()
         times = (self._clock(frame.captured_s), self._clock(now))
         message = wire.encode(wire.Frame(frame.frame, resolution, *times, jpeg))
         self._ledger.sent(now, resolution, len(message))

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import aiohttp
 
+from jellyfish.clock import seconds_now
 from jellyfish.errors import ProtocolError
 from jellyfish.link.link import Downlink, Link
 from jellyfish.link.shaper import Shaper
@@ -126,7 +127,7 @@ class Stream:
             uplink = Link(self._uplink_shaper, socket.send_bytes)
             downlink = Downlink(self._downlink_shaper, self._handle)
             self._uplink = uplink
-            self._heard_s = self._loop.time()
+            self._heard_s = seconds_now()
             with contextlib.closing(downlink):
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(uplink.run())
@@ -135,13 +136,13 @@ class Stream:
                     tasks.create_task(self._watch_silence())
                     await uplink.send(wire.encode(self._hello))
                     while (received := await socket.receive()).type is aiohttp.WSMsgType.BINARY:
-                        self._heard_s = self._loop.time()
+                        self._heard_s = seconds_now()
                         await downlink.send(received.data)
                     await downlink.send(END_OF_STREAM)  # behind what is still on the emulated way back
 
     async def _watch_silence(self) -> None:
         """End the connection once nothing has been heard for too long. A timer for each message would cost far more."""
-        while (end_s := self._heard_s + SILENCE_S) > self._loop.time():
+        while (end_s := self._heard_s + SILENCE_S) > seconds_now():
             await sleep_until(self._loop, end_s)
         raise TimeoutError(f"nothing was heard from the server for {SILENCE_S:g} s")
 
@@ -149,7 +150,7 @@ class Stream:
         """Take in one message of the server's; ConnectionResetError when it was the last one."""
         if data == END_OF_STREAM:
             raise ConnectionResetError("closed by the server")
-        now = self._loop.time()
+        now = seconds_now()
         match message := wire.decode(data):
             case wire.Result():
                 self._owner.answered(message, now)

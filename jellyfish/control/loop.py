@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from jellyfish.clock import seconds_now, timeout_at
 from jellyfish.control.capacity import idle_plan, violations, with_newcomers
 from jellyfish.control.problem import Plan, Planner, Problem
 from jellyfish.errors import JellyfishError
@@ -94,7 +95,7 @@ class ControlLoop:
         """
         cause = "period"
         while True:
-            began_s = asyncio.get_running_loop().time()
+            began_s = seconds_now()
             try:
                 await self._window(cause, began_s)
             except JellyfishError:
@@ -105,12 +106,12 @@ class ControlLoop:
 
     async def _next_cause(self, due_s: float) -> str:
         try:
-            async with asyncio.timeout_at(due_s):
+            async with timeout_at(due_s):
                 await self._kicked.wait()
         except TimeoutError:
             return "period"
         # Clients often come and go together: what happens within the least gap is one window's business.
-        await asyncio.sleep(due_s - self._period_s + LEAST_GAP_S - asyncio.get_running_loop().time())
+        await asyncio.sleep(due_s - self._period_s + LEAST_GAP_S - seconds_now())
         cause, self._cause = self._cause or "period", None
         self._kicked.clear()
         return cause
@@ -146,7 +147,7 @@ class ControlLoop:
 
     @staticmethod
     def _elapsed_s(began_s: float) -> float:
-        return asyncio.get_running_loop().time() - began_s
+        return seconds_now() - began_s
 
     def _finish(self, cause: str, began_s: float, problem: Problem, plan: Plan | None, error: str | None) -> None:
         solve_s = self._elapsed_s(began_s)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 import numpy as np
 
+from jellyfish.clock import seconds_now
 from jellyfish.control.care import batch_s
 from jellyfish.control.problem import DevicePlan, Share
 from jellyfish.core import Detection, Reason, Variant
@@ -159,7 +160,7 @@ class Dispatcher:
         if self._draining:
             self._drop([(request, Reason.SHUTDOWN)])
             return
-        self._drop(self._queue.push(request, asyncio.get_running_loop().time()))
+        self._drop(self._queue.push(request, seconds_now()))
         self._work.set()
 
     async def run(self) -> None:
@@ -188,7 +189,7 @@ class Dispatcher:
 
     async def _test(self) -> None:
         """Run an empty frame, to learn whether a device that nobody is sent to any more has recovered."""
-        now = asyncio.get_running_loop().time()
+        now = seconds_now()
         done: asyncio.Future[Answered | Dropped] = asyncio.get_running_loop().create_future()
         await self._execute([Request("", 0, now, now, BLANK, done)], [self._plan.variant], now)
 
@@ -218,7 +219,7 @@ class Dispatcher:
         A batch is expected to take its profiled median times the cautious slow-down factor: with the median alone,
         half of the batches that just fit would be late.
         """
-        now = asyncio.get_running_loop().time()
+        now = seconds_now()
         cautious = self._slow_down.cautious_factor
         decision = self._queue.take(now, self._lanes, self._lane_of, cautious, self._mixes, self._max_batch)
         self._drop(decision.drop)
@@ -263,7 +264,7 @@ class Dispatcher:
             self._slow_down.observe(math.inf, profiled_s)
             return False
         finally:
-            execute_s = asyncio.get_running_loop().time() - started
+            execute_s = seconds_now() - started
             self._busy_s += execute_s
             self._running = None
             self._idle.set()

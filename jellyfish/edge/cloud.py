@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from jellyfish.camera.frames import Encode, Offload, scaled_jpeg
 from jellyfish.camera.sizing import PublishedSizer
 from jellyfish.camera.stream import Stream
+from jellyfish.clock import seconds_now
 from jellyfish.core import Detection
 from jellyfish.edge.fusion.requests import MOST_OUTSTANDING, Fate, Requests
 from jellyfish.link.shaper import Shaper
@@ -159,7 +160,7 @@ class Cloud:
 
     def _next(self, plan: wire.PlanMessage) -> _Offered | None:
         """The frame to send now, which is on its way from here on; None while there is none, or no room."""
-        now = asyncio.get_running_loop().time()
+        now = seconds_now()
         if not plan.mapped and now < self._next_probe_s:
             return None
         if self._requests.send() is None:
@@ -171,12 +172,11 @@ class Cloud:
         return offered
 
     async def _send(self, offered: _Offered, plan: wire.PlanMessage) -> None:
-        loop = asyncio.get_running_loop()
-        resolution = self._sizer.choose(loop.time(), plan.resolution, offered.captured_s, ())
+        resolution = self._sizer.choose(seconds_now(), plan.resolution, offered.captured_s, ())
         assert resolution is not None  # this sizer sends every frame
         jpeg = await self._offload(self._encode, offered.image, resolution)
-        message = wire.encode(wire.Frame(offered.frame, resolution, offered.captured_s, loop.time(), jpeg))
-        self._sizer.sent(loop.time(), resolution, len(message))
+        message = wire.encode(wire.Frame(offered.frame, resolution, offered.captured_s, seconds_now(), jpeg))
+        self._sizer.sent(seconds_now(), resolution, len(message))
         if offered.frame in self._requests.outstanding:
             self._listener.sent(offered.frame, resolution, len(message))
             await self._stream.send(message)

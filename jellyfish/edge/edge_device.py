@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.camera.frames import Encode, FrameSource, Offload, scaled_jpeg
+from jellyfish.clock import seconds_now
 from jellyfish.core import Detection, LabelledObject, Reason
 from jellyfish.edge.account import FrameAccount, Served
 from jellyfish.edge.cloud import Cloud, Listener
@@ -116,13 +117,12 @@ class EdgeDevice:
 
     async def _capture(self, start_s: float, end_s: float) -> None:
         """One frame every 1/fps, decoded ahead of its time; the newest takes the place of one that still waits."""
-        loop = asyncio.get_running_loop()
         for number in itertools.count():
             captured_s = start_s + number / self.terms.fps
             if captured_s >= end_s:
                 return
             index, image = await self._parts.offload(self._parts.source.frame_at, number / self.terms.fps)
-            await asyncio.sleep(captured_s - loop.time())
+            await asyncio.sleep(captured_s - seconds_now())
             labels = self._parts.source.labels
             objects = None if labels is None else labels[index]
             self.account.captured(number, captured_s, objects)
@@ -143,11 +143,11 @@ class EdgeDevice:
 
     async def _answer_frame(self, captured: _CapturedFrame) -> None:
         """One frame from its capture to its answer. A network that fails costs its frame, never the loop."""
-        loop, parts = asyncio.get_running_loop(), self._parts
-        began_s, self._frame = loop.time(), captured.frame
+        parts = self._parts
+        began_s, self._frame = seconds_now(), captured.frame
         try:
             local = await parts.network.run(captured.image)
-            said = self.cloud.take(loop.time())
+            said = self.cloud.take(seconds_now())
             if said is not None:
                 self.score.used(said[1])
             fused = await parts.offload(self._fuse, captured, local, said)
@@ -159,7 +159,7 @@ class EdgeDevice:
             return
         self._failing = False
         wanted = parts.filter.wants(captured.frame, parts.fusion.similarity, parts.fusion.gain)
-        served = Served(began_s, loop.time(), parts.network.name, parts.network.device, fused)
+        served = Served(began_s, seconds_now(), parts.network.name, parts.network.device, fused)
         self.account.answered(captured.frame, served, offered=wanted)
         serving = [detection for detection in local if detection.score >= parts.network.threshold]
         self.score.answered(captured.objects, serving, fused)

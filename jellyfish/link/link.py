@@ -1,7 +1,6 @@
 """The async rim of a shaped link: each message arrives at the time that the shaper says, in order.
 
-Decides nothing about time itself. Reads `loop.time()` and no other clock, so that it runs on asyncio, uvloop
-and virtual-time loops alike.
+Decides nothing about time itself. Runs on asyncio, uvloop and virtual-time loops alike.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from jellyfish.clock import call_at, seconds_now
 from jellyfish.link.shaper import Shaper
 from jellyfish.waiting import Signal
 
@@ -42,7 +42,7 @@ class Link:
         if self._closed:
             self._room.give()  # so that the next one that waits learns it too
             raise ConnectionResetError("the link is closed")
-        self._queue.append((self.shaper.send(len(data), self._loop.time()), data))
+        self._queue.append((self.shaper.send(len(data), seconds_now()), data))
         if len(self._queue) == 1 and not self._writing:
             self._wait_for_head()
 
@@ -75,10 +75,10 @@ class Link:
 
     def _wait_for_head(self) -> None:
         arrives_s = self._queue[0][0]
-        if arrives_s <= self._loop.time():
+        if arrives_s <= seconds_now():
             self._due.set()
         else:
-            self._timer = self._loop.call_at(arrives_s, self._due.set)
+            self._timer = call_at(self._loop, arrives_s, self._due.set)
 
 
 class Downlink:
@@ -100,7 +100,7 @@ class Downlink:
         if not self._room.take():
             await self._room.taken()
         self._queue.append(data)
-        self._loop.call_at(self._shaper.send(len(data), self._loop.time()), self._deliver)
+        call_at(self._loop, self._shaper.send(len(data), seconds_now()), self._deliver)
 
     async def run(self) -> None:
         """Return never; raise what `handle` raised."""

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
+from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, Limits
 from jellyfish.control.capacity import violations
 from jellyfish.control.loop import ControlLoop, Offload, WindowRecord
@@ -95,9 +96,8 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
         dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits, parts.policy.care, asked,
         parts.actuation,
     )  # fmt: skip
-    loop = asyncio.get_running_loop()
     control = ControlLoop(
-        lambda: service.observe(loop.time()),
+        lambda: service.observe(seconds_now()),
         service.apply,
         parts.policy.planner,
         lambda record: on_window(record, service),

@@ -20,6 +20,7 @@ from rich.text import Text
 from jellyfish.camera.camera import GOODBYE_S
 from jellyfish.camera.controllers import controller_named
 from jellyfish.camera.steering import Steering
+from jellyfish.clock import seconds_now
 from jellyfish.config import BenchConfig
 from jellyfish.core import Detection
 from jellyfish.errors import InputError
@@ -128,18 +129,17 @@ class _Watch:
 
     async def show(self, run: MeasuredRun, console: Console) -> None:
         """Keep the live display up to date, until cancelled."""
-        loop = asyncio.get_running_loop()
         self._live = LiveTally(run.start_s, self._duration_s)
         with LiveDisplay(console) as display:
-            await asyncio.sleep(run.start_s - loop.time())
+            await asyncio.sleep(run.start_s - seconds_now())
             while True:
                 await asyncio.sleep(LIVE_PERIOD_S)
-                if not display.due(loop.time() - run.start_s):
+                if not display.due(seconds_now() - run.start_s):
                     continue
                 plans = {name: camera.plan for name, camera in run.cameras.items()}
                 mapped = {name: plan for name, plan in plans.items() if plan is not None and plan.mapped}
                 assigned = {name: (plan.variant, plan.resolution) for name, plan in mapped.items()}
-                display.show(self._live.numbers(loop.time(), assigned))
+                display.show(self._live.numbers(seconds_now(), assigned))
 
 
 def _detection_file(

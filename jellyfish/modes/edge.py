@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from jellyfish.camera.sources.file import VideoSource
+from jellyfish.clock import seconds_now
 from jellyfish.config import CLOUD_FILTERS, DeviceConfig, DevicesConfig
 from jellyfish.core import Detection, Variant, canvas_size
 from jellyfish.devices.executor import detect_images
@@ -137,7 +138,7 @@ class _Fleet:
         """All devices from their start to their farewell, then the figures."""
         for network in self._networks.values():
             await network.warm()
-        start_s = self._loop.time() + START_PAUSE_S
+        start_s = seconds_now() + START_PAUSE_S
         windows.start(writer.window, start_s)
         phases = random.Random(self._config.seed)
         async with running_beside(self._tell(start_s, progress)), asyncio.TaskGroup() as fleet:
@@ -164,7 +165,7 @@ class _Fleet:
         )
 
         def emit(record: FrameRecord) -> None:
-            writer.frame(record, self._loop.time())
+            writer.frame(record, seconds_now())
             self._summary.add(record)
             self._tallies[config.name].add(record)
 
@@ -174,7 +175,7 @@ class _Fleet:
         total = round(self._config.duration_s)
         words = f"{len(self._config.devices)} device{'s' * (len(self._config.devices) > 1)}, {total} s"
         while True:
-            elapsed_s = max(0.0, self._loop.time() - start_s)
+            elapsed_s = max(0.0, seconds_now() - start_s)
             progress(words, min(total, int(elapsed_s)), total)
             await asyncio.sleep(PROGRESS_PERIOD_S)
 

@@ -23,6 +23,7 @@ from jellyfish.camera.frames import CameraFrames
 from jellyfish.camera.ledger import Ledger
 from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering
+from jellyfish.clock import seconds_now
 from jellyfish.config import CameraConfig
 from jellyfish.core import Detection
 from jellyfish.dispatch.dispatcher import Dispatcher
@@ -114,7 +115,7 @@ class MeasuredRun:
         """`expected_f1`: for runs without pictures, whose accuracy is that of the tables."""
         self._loop = asyncio.get_running_loop()
         self._pause_s = pause_s
-        self.start_s = self._loop.time() + pause_s
+        self.start_s = seconds_now() + pause_s
         self.duration_s = duration_s
         self._writer, self._windows, self._on_frame = writer, windows, on_frame
         self._expected_f1 = expected_f1
@@ -142,7 +143,7 @@ class MeasuredRun:
 
     def _ended(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
         """A frame has ended. Records are taken in many at a time, which is several times as quick as one by one."""
-        now = self._loop.time()
+        now = seconds_now()
         self._fresh.append((record, detections, now))
         if len(self._fresh) >= AT_ONCE or now - self._fresh[0][2] >= AT_MOST_S:
             self._take_in()
@@ -173,7 +174,7 @@ class MeasuredRun:
         # Real cameras are not in step: each starts at its own point of its frame interval.
         start_s = self.start_s + config.join_s + self._phases.random() / config.fps
         end_s = self.start_s + min(config.leave_s, self.duration_s)
-        await asyncio.sleep(min(start_s, end_s) - self._pause_s - self._loop.time())
+        await asyncio.sleep(min(start_s, end_s) - self._pause_s - seconds_now())
         await camera.run(http, url, start_s, end_s)
 
     def finish(

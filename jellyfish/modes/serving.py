@@ -19,6 +19,7 @@ import numpy as np
 from aiohttp import web
 from numpy.typing import NDArray
 
+from jellyfish.clock import seconds_now
 from jellyfish.config import ServerConfig
 from jellyfish.core import RESOLUTIONS, Variant, fitted_size
 from jellyfish.devices.opening import OpenDevice, Report, loading_notes, open_devices, parse_variant, set_threads
@@ -168,7 +169,7 @@ async def _probe(service: Service) -> None:
     image = await service.decode(encode_jpeg(np.full((360, 640, 3), 128, np.uint8)))
     for name, dispatcher in service.dispatchers.items():
         done: asyncio.Future[Any] = loop.create_future()
-        dispatcher.submit(Request("probe", 0, loop.time() + PROBE_DEADLINE_S, loop.time(), image, done))
+        dispatcher.submit(Request("probe", 0, seconds_now() + PROBE_DEADLINE_S, seconds_now(), image, done))
         outcome = await done
         if not isinstance(outcome, Answered):
             raise RunError(f"device {name} did not answer the probe frame: {outcome.reason}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from jellyfish.clock import seconds_now
 from jellyfish.results.histogram import DurationHistogram, Percentiles
 
 PERIOD_S = 0.02
@@ -17,11 +18,10 @@ class LoopLagProbe:
 
     async def run(self) -> None:
         """Measure until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
-            due_s = loop.time() + PERIOD_S
+            due_s = seconds_now() + PERIOD_S
             await asyncio.sleep(PERIOD_S)
-            self._lags.add(max(0.0, loop.time() - due_s) * 1000)
+            self._lags.add(max(0.0, seconds_now() - due_s) * 1000)
 
     def percentiles(self) -> Percentiles | None:
         """What was measured so far; None before the first timer."""

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from jellyfish.clock import seconds_now
 from jellyfish.config import Limits
 from jellyfish.control.estimator import MARGIN_S, ClientEstimator
 from jellyfish.control.problem import ClientDemand
@@ -144,14 +145,14 @@ class Session:
             image = await self._decode(frame.jpeg)
         except ImageError as error:
             return Dropped(Reason(error.reason)), str(error)
-        queued_s = loop.time()
+        queued_s = seconds_now()
         done: asyncio.Future[Answered | Dropped] = loop.create_future()
         dispatcher.submit(Request(self.client, frame.frame, deadline_s, queued_s, image, done, variant))
         outcome = await done
         if isinstance(outcome, Answered):
             on_device = outcome.queue_s + outcome.execute_s
             before_s = min(max(0.0, frame.sent_s - frame.captured_s), self.slo_s)  # its clock may have been set between
-            self.estimator.overhead_sample(before_s + loop.time() - arrived_s - on_device)
+            self.estimator.overhead_sample(before_s + seconds_now() - arrived_s - on_device)
         return outcome, ""
 
     @property
@@ -179,7 +180,7 @@ class Session:
         return self.estimator.newest_bandwidth_bps / 1000
 
     def _result(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped, message: str) -> wire.Result:
-        now = asyncio.get_running_loop().time()
+        now = seconds_now()
         result = wire.Result(
             frame.frame,
             uplink_ms=self._uplink_ms(frame, arrived_s),

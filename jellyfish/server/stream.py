@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from aiohttp import WSMessage, WSMsgType, web
 
+from jellyfish.clock import seconds_now
 from jellyfish.core import CLASSES
 from jellyfish.errors import ProtocolError
 from jellyfish.protocol import wire
@@ -105,13 +106,13 @@ class _Connection:
     async def _open(self, session: Session) -> None:
         """The first exchanges for the clock, then the welcome."""
         for _ in range(OPENING_PINGS):
-            await self.send(wire.Ping(self._loop.time()))
-            session.pong(await self._expect(wire.Pong), self._loop.time())
-        session.last_heard_s = self._loop.time()
+            await self.send(wire.Ping(seconds_now()))
+            session.pong(await self._expect(wire.Pong), seconds_now())
+        session.last_heard_s = seconds_now()
         self._service.announce("join")
         limits = self._service.limits
         ladder = self._service.ladder
-        offers = self._service.offers(self._loop.time())
+        offers = self._service.offers(seconds_now())
         settings = limits.in_flight, limits.message_bytes, session.plan, offers, self._service.narrows
         await self.send(wire.Welcome(CLASSES, ladder, *settings))
 
@@ -136,7 +137,7 @@ class _Connection:
     async def _read(self, session: Session, answers: asyncio.TaskGroup) -> bool:
         """Read until goodbye (True) or the end of the connection (False)."""
         while (message := await self._receive()) is not None:
-            session.last_heard_s = now = self._loop.time()
+            session.last_heard_s = now = seconds_now()
             match message:
                 case wire.Frame():
                     await self._open_slots.acquire()
@@ -162,7 +163,7 @@ class _Connection:
         limit_s = self._service.limits.silence_timeout_s
         while True:
             await asyncio.sleep(PING_PERIOD_S)
-            now = self._loop.time()
+            now = seconds_now()
             if now - session.last_heard_s > limit_s:
                 raise ProtocolError("silent", f"nothing was heard from the client for {limit_s:g} s")
             await self.send(wire.Ping(now))

@@ -21,6 +21,7 @@ import av
 
 from jellyfish.camera.frames import Offload, scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource, rgb
+from jellyfish.clock import seconds_now
 from jellyfish.core import LabelledObject
 from jellyfish.waiting import Signal
 
@@ -196,7 +197,7 @@ class Reader:
         if data is not None:
             return data
         self.awaited += 1
-        want = self._want(key, self._loop.time())
+        want = self._want(key, seconds_now())
         if want.ready is None:
             want.ready = self._loop.create_future()
         return await asyncio.shield(want.ready)
@@ -205,7 +206,7 @@ class Reader:
         """Make wanted frames ready, the most urgent first, until cancelled."""
         while True:
             await self._wake.wait()
-            keys = self._next(self._loop.time())
+            keys = self._next(seconds_now())
             if not keys:
                 self._wake.clear()
                 continue

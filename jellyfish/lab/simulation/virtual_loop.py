@@ -39,6 +39,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Virtual seconds since the loop was made."""
         return self._clock.now
 
+    def now(self) -> float:
+        """The same: the clock of what runs here (`jellyfish.clock`)."""
+        return self._clock.now
+
     async def create_server(self, protocol_factory: Factory, host: Any = None, port: Any = None, **_: Any) -> Any:
         """Listen at an address of this loop's own. OSError when it is taken."""
         if (host, port) in self._listeners:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
@@ -17,6 +18,9 @@ from jellyfish.modes.bench import measured
 from jellyfish.results.summary import Summary
 from jellyfish.results.table import NOTHING, percent
 from jellyfish.results.writer import default_folder, require_empty
+
+LABEL_OCTAVES = 0.25
+"""Least distance of two labels on the plot's axis, on which numbers double."""
 
 FleetOf = Callable[[int], tuple[CameraConfig, ...]]
 """How many -> these cameras."""
@@ -146,6 +150,15 @@ def _table(found: FoundClients) -> Table:
     return table
 
 
+def _ticks(counts: list[int], found: int) -> tuple[list[int], list[str]]:
+    """Where the axis is labelled: at what was found, and wherever else there is room."""
+    labelled: list[int] = []
+    for count in sorted(counts, key=lambda count: (count != found, count)):
+        if all(abs(math.log2(count / other)) > LABEL_OCTAVES for other in labelled):
+            labelled.append(count)
+    return labelled, [str(count) for count in labelled]
+
+
 def _plot(found: FoundClients, path: Path) -> None:
     """Attainment and F1 over the number of cameras."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -162,7 +175,8 @@ def _plot(found: FoundClients, path: Path) -> None:
         axes.plot(*zip(*known, strict=True), "s:", color="#009e73", label="F1 over all frames, %")
     axes.set(xlabel="cameras", ylim=(0, 103), title=f"{found.clients} cameras meet the target")
     axes.set_xscale("log", base=2)
-    axes.set_xticks(counts, [str(count) for count in counts])
+    axes.set_xticks(*_ticks(counts, found.clients))
+    axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend()
     FigureCanvasAgg(figure).print_figure(path, dpi=150)

@@ -121,6 +121,7 @@ class Downlink:
             self._handle(data)
         except Exception as error:  # for whoever runs the link, as if it had been called there
             self._failed.set_exception(error)
+            self._failed.exception()  # should nobody run it any more, nobody need be told
 
 
 class _Room:

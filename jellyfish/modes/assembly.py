@@ -15,6 +15,7 @@ from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, Limits
 from jellyfish.control.capacity import violations
 from jellyfish.control.loop import ControlLoop, Offload, WindowRecord
 from jellyfish.control.planners import make_planner
+from jellyfish.control.planners.budget import FEW_BUDGET_S, ByClients
 from jellyfish.control.planners.client import ClientsChoice, asked_variants
 from jellyfish.control.planners.fixed import FixedPlanner, accept
 from jellyfish.control.problem import Plan, Planner, Problem
@@ -48,7 +49,7 @@ def policy(
     """The planner called `planner`, or the one that always answers `fixed`. InputError for an unknown name."""
     if planner == CLIENTS_CHOOSE and fixed is None:
         return clients_choose(window_s)
-    named = make_planner(planner, seed)
+    named = ByClients(make_planner(planner, seed, time_budget_s=FEW_BUDGET_S), make_planner(planner, seed))
     if fixed is None:
         return PlanningPolicy(named, violations, window_s, care)
     return PlanningPolicy(FixedPlanner(fixed, max_batch), accept, window_s, care)

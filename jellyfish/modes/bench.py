@@ -99,8 +99,11 @@ async def _measure(
     run = MeasuredRun(fleet.setups, config.duration_s, config.seed, writer, windows, watch.frame, pause_s=pause_s)
     gc.collect()
     gc.freeze()  # what is there by now stays: the collector need not look through labels and modules again and again
-    async with running_beside(lag.run(), watch.show(run, console), *fleet.working()):
-        await run.go(http, url)
+    try:
+        async with running_beside(lag.run(), watch.show(run, console), *fleet.working()):
+            await run.go(http, url)
+    finally:
+        gc.unfreeze()  # a search for the most clients makes many runs in this process
     dispatchers = None if server is None else server.service.dispatchers.values()
     slos_ms = {camera.name: 1000 * camera.slo_s for camera in config.cameras}
 

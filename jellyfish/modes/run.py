@@ -88,14 +88,17 @@ def _plain(value: object) -> str:
 
 @contextlib.asynccontextmanager
 async def running_beside(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run coroutines for the time of the context."""
+    """Run coroutines for the time of the context. Raises what one of them has raised meanwhile."""
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
 
 
 class MeasuredRun:

@@ -43,6 +43,7 @@ MEANINGS = {
     "device_error": "dropped by the server: the device failed while running the batch",
     "shutdown": "dropped by the server: it was going down",
     "replaced": "skipped by the client: a newer frame took its place before it could be sent",
+    "camera_busy": "the camera's own work took too long, from capture to sending",
     "stale": "skipped by the client: too old to be answered in time when its turn came",
     "paused": "skipped by the client: the plan had no room for it",
     "disconnected": "skipped or lost by the client: the connection was down",

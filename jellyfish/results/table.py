@@ -86,7 +86,7 @@ def _f1_headings(accuracy: AccuracyFigures) -> dict[str, str]:
 
 def _cells(figures: Figures, headings: dict[str, str]) -> tuple[str, ...]:
     return (
-        f"{figures.captured_fps:.1f}",
+        f"{figures.captured_fps:.2g}" if 0 < figures.captured_fps < 1 else f"{figures.captured_fps:.1f}",
         NOTHING if figures.slo_attainment is None else percent(figures.slo_attainment),
         latency(figures.e2e_ms),
         *(_f1(getattr(figures.accuracy, key)) for key in headings.values()),

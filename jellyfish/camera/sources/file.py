@@ -14,6 +14,7 @@ from typing import Self
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from jellyfish.core import LabelledObject
@@ -33,9 +34,7 @@ class VideoSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._container = _open(path)
-        self._stream = self._container.streams.video[0]
-        self._stream.codec_context.thread_count = 1
+        self._open_file()
         self._decoded: Iterator[tuple[int, av.VideoFrame]] = iter(())
         self._current: tuple[int, av.VideoFrame] | None = None
         self._following: tuple[int, av.VideoFrame] | None = None
@@ -46,11 +45,16 @@ class VideoSource:
             self.fps = float(self._stream.average_rate or self._stream.guessed_rate or 0)
             self.width, self.height = self._stream.codec_context.width, self._stream.codec_context.height
             self.frames = self._count()
-            self._rewind()
+            self._start()
             self.labels = self._load_labels()
         except InputError:
             self.close()
             raise
+
+    def _open_file(self) -> None:
+        self._container = _open(self.path)
+        self._stream = self._container.streams.video[0]
+        self._stream.codec_context.thread_count = 1
 
     @property
     def duration_s(self) -> float:
@@ -120,8 +124,25 @@ class VideoSource:
         return labels
 
     def _rewind(self) -> None:
-        """Start again from the first frame that can be decoded."""
-        self._container.seek(self._stream.start_time or 0, stream=self._stream, backward=True)
+        """Start again from the first frame that can be decoded.
+
+        Some files (MPEG-TS) cannot go back to their first key frame: they are opened anew.
+        """
+        try:
+            self._container.seek(self._stream.start_time or 0, stream=self._stream, backward=True)
+            self._decoded = self._decode()
+            self._current = next(self._decoded, None)
+        except av.error.FFmpegError:
+            self._current = None
+        if self._current is not None and self._current[0] == 0:
+            self._following = next(self._decoded, None)
+            return
+        self._container.close()
+        self._open_file()
+        self._start()
+
+    def _start(self) -> None:
+        """Decode the first frames of the file, which has just been opened."""
         self._decoded = self._decode()
         self._current = next(self._decoded, None)
         if self._current is None:
@@ -173,8 +194,12 @@ class VideoSource:
 
 
 def rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """The RGB image [height, width, 3] of a decoded frame."""
-    return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+    """The RGB image [height, width, 3] of a decoded frame.
+
+    Any number of threads may ask for that of the same frame: the frame's own converter, which `to_ndarray(format=...)`
+    uses, is one for all of them, and crashes.
+    """
+    return VideoReformatter().reformat(frame, format="rgb24").to_ndarray().astype(np.uint8, copy=False)
 
 
 def _open(path: Path) -> av.container.InputContainer:

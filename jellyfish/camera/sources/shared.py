@@ -260,6 +260,7 @@ class Reader:
         want = self._settled(key)
         if want is not None and want.ready is not None and not want.ready.done():
             want.ready.set_exception(error)
+            want.ready.exception()  # whoever waited may be gone by now: nobody need be told of that
 
 
 class SharedFrames:

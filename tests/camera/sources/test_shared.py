@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from jellyfish.camera.frames import scaled_jpeg
-from jellyfish.camera.sources.file import VideoSource
+from jellyfish.camera.sources.file import VideoSource, rgb
 from jellyfish.camera.sources.shared import PLACES, ClipMemory, Memory, SharedClip, start_s
 from jellyfish.errors import InputError
 from jellyfish.media.video_writer import write_video
@@ -211,6 +212,30 @@ def test_a_long_jump_forward_seeks_the_key_frame(tmp_path: Path) -> None:
             if index in wanted:
                 assert np.array_equal(jumping.frame(index), image)
         assert decoded == sorted(wanted)
+
+
+def test_an_mpeg_transport_stream_shows_its_first_frames_also_when_it_starts_again(tmp_path: Path, video: Path) -> None:
+    """Seeking to its start lands on the second key frame, if there is one."""
+    path = tmp_path / "moving.ts"
+    with av.open(str(path), "w", options={"mpegts_copyts": "1"}) as output:
+        stream = output.add_stream("libx264", rate=FPS, options={"g": "10", "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 256, 144, "yuv420p"
+        for image in moving():
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        output.mux(stream.encode())
+    with VideoSource(path) as source:
+        once = [source.frame(index) for index in range(min(source.frames, 30))]
+        assert len({image.tobytes() for image in once}) == len(once)
+        source.frame(source.frames - 1)
+        for index, image in enumerate(once):
+            assert np.array_equal(source.frame(index), image)
+
+
+def test_a_frame_may_be_converted_by_several_threads_at_once(video: Path) -> None:
+    with VideoSource(video) as source:
+        frame, wanted = source.decoded(5), source.frame(5)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(np.array_equal(image, wanted) for image in pool.map(rgb, [frame] * 400))
 
 
 def test_a_file_without_times_is_counted_from_its_start(tmp_path: Path, video: Path) -> None:

@@ -1,6 +1,6 @@
 """The async rim of one device: feeds it batches as the batcher decides and answers every request.
 
-The only place of this package that reads the clock (`loop.time()`). Each submitted request's `done` is settled
+The only place of this package that reads the clock. Each submitted request's `done` is settled
 exactly once, whatever happens: answered, dropped with a reason, or left alone when the client has cancelled it.
 """
 

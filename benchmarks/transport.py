@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import os
 import random
+import time
 
 import aiohttp
 import numpy as np
@@ -67,13 +68,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10)
     arguments = parser.parse_args()
     with NullServer(resolution=128) as server:
+        begin_s = time.process_time()
         latencies = np.array(uvloop.run(load(server.port, arguments))) * 1000
+        clients_s = time.process_time() - begin_s
         processor_s = server.stop()
     offered = arguments.clients * int(arguments.fps * arguments.seconds)
     p50, p99 = np.percentile(latencies, [50, 99])
     print(f"{arguments.clients} clients x {arguments.fps:g} fps x {arguments.kilobytes} kB, {arguments.seconds:g} s")
     print(f"offered {offered}, answered {len(latencies)}, lost {offered - len(latencies)}")
     print(f"latency ms: p50 {p50:.2f}  p99 {p99:.2f}  max {latencies.max():.2f}")
+    print(f"clients: {clients_s / len(latencies) * 1e6:.0f} microseconds of processor time per frame")
     print(f"server: {processor_s / len(latencies) * 1e6:.0f} microseconds of processor time per frame")
 
 

@@ -91,7 +91,7 @@ def plain_edf(batcher: Batcher, now: float, latency_s: Sequence[float], max_batc
     )
     for request in waiting[first + size :]:
         batcher.push(request, now)
-    return Decision(waiting[first : first + size], [], VARIANT)
+    return Decision(waiting[first : first + size], [], [VARIANT] * size)
 
 
 def arrivals(clients: int, budgets: Callable[[random.Random], float], seconds: float, seed: int) -> list[Request]:

@@ -16,6 +16,7 @@ from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.evaluation.matching import match
 from jellyfish.evaluation.streaming import StreamingScore
 from jellyfish.protocol.wire import Farewell, Result
+from jellyfish.results.emulation import BUSY_SHARE
 from jellyfish.results.records import FrameRecord, milliseconds
 
 
@@ -42,10 +43,6 @@ class Sent:
     size_bytes: int
     own_s: float = 0.0
     """What the camera itself took, from capture to here."""
-
-
-BUSY_SHARE = 0.1
-"""A camera that takes more than this share of the SLO for itself is what a frame that was missed missed for."""
 
 
 class Ledger:

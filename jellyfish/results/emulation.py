@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 BUSY_SHARE = 0.1
-"""A camera is a bottleneck whose own time (p95) is over this share of the SLO."""
+"""A camera is busy that takes more than this share of the SLO for itself: of a frame that was missed, and, as the 95th
+percentile, of a run."""
 
 
 class ClipFigures(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jellyfish.camera.ledger import BUSY_SHARE, Captured, Ledger
+from jellyfish.camera.ledger import Captured, Ledger
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.protocol.wire import Farewell, Result
+from jellyfish.results.emulation import BUSY_SHARE
 from jellyfish.results.records import FrameRecord
 
 IMAGE = np.zeros((9, 16, 3), np.uint8)

@@ -1,8 +1,8 @@
 """Little time for the plans of few clients. Pure.
 
 A planner that searches for a third of a second in every half one takes a core from the server that it plans for. With
-few clients it finds next to all that it ever will within a twentieth of that, and the next window goes on from there:
-over 4 to 12 clients 0 to .016 of accuracy in a first plan. With many it would leave clients out, so it takes its time.
+few clients it finds next to all that it ever will within a fifteenth of that, and the next window goes on from there.
+With many it would leave clients out, so it takes its time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Little time for the plans of few clients. Pure.
 
 A planner that searches for a third of a second in every half one takes a core from the server that it plans for. With
-few clients it finds next to all that it ever will within a fifteenth of that, and the next window goes on from there.
+few clients it finds next to all that it ever will within a thirtieth of that, and the next window goes on from there.
 With many it would leave clients out, so it takes its time.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from jellyfish.control.problem import Plan, Planner, Problem
 
 FEW_CLIENTS = 16
-FEW_BUDGET_S = 0.02
+FEW_BUDGET_S = 0.01
 
 
 class ByClients:

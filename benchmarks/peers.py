@@ -317,6 +317,7 @@ def main(words: Sequence[str] | None = None) -> None:
     for name in arguments.systems:
         if name.partition("@")[0] not in ("jellyfish", *PATHS):
             parser.error(f"unknown system {name}: there are jellyfish, jellyfish@FOLDER, {', '.join(PATHS)}")
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # no server is left behind
     run(arguments, Console(width=150))
 
 

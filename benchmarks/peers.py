@@ -80,8 +80,9 @@ TRIED = {
 }
 
 
-def environment(folder: Path) -> Path:
-    """The Python of an environment below `folder` that has the peers; made once."""
+def environment(below: Path) -> Path:
+    """The Python of an environment that has the peers, made once; another one of the same name is replaced."""
+    folder = below / "peers-environment"
     python, made = folder / "bin" / "python", folder / "made"
     here = sysconfig.get_path("purelib")
     wanted = "\n".join((*PEERS, here))
@@ -311,8 +312,8 @@ def main(words: Sequence[str] | None = None) -> None:
             f"--{name}", type=Setting.parse, nargs="+", metavar="BATCH:WAIT_MS", default=TRIED[name],
             help="settings to try; with a single one there is no trial",
         )  # fmt: skip
-    cache = platformdirs.user_cache_path("jellyfish") / "peers"
-    parser.add_argument("--environment", type=Path, default=cache, help="folder of the peers' environment")
+    cache = platformdirs.user_cache_path("jellyfish")
+    parser.add_argument("--environment", type=Path, default=cache, help="folder to make the peers' environment in")
     arguments = parser.parse_args(words)
     for name in arguments.systems:
         if name.partition("@")[0] not in ("jellyfish", *PATHS):

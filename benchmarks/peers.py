@@ -42,6 +42,7 @@ import platformdirs
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.bystanders import Bystanders, marked
 from benchmarks.fleet import encode_clip
 from benchmarks.peers_load import BATCH, JPEG, READY, VARIANT, Answers, Offer, put
 from jellyfish.errors import RunError
@@ -136,8 +137,8 @@ class System:
     variables: Mapping[str, str]
 
     @contextlib.contextmanager
-    def serving(self) -> Iterator[str]:
-        """The URL of a running server, in a process group of its own, for the time of the context."""
+    def serving(self) -> Iterator[tuple[str, int]]:
+        """(URL, session) of a running server, in a session of its own, for the time of the context."""
         port = str(free_port())
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "log"
@@ -149,7 +150,7 @@ class System:
                 )  # fmt: skip
             try:
                 self._wait(process, log)
-                yield self.url.replace("PORT", port)
+                yield self.url.replace("PORT", port), process.pid
             finally:
                 end(process)
 
@@ -204,13 +205,15 @@ class Bench:
     def cell(self, system: System, share: float, seconds: float, seed: int) -> Answers:
         """One load on a fresh server."""
         arguments = self._arguments
-        with system.serving() as url:
+        with system.serving() as (url, session):
             offer = Offer(
                 url, share * self.raw_fps, seconds, WARM_S, arguments.slo_ms / 1000, arguments.streams,
                 arguments.arrivals == "poisson", seed, self._resolution, self._jpeg,
             )  # fmt: skip
+            bystanders = Bystanders(session)
             answers = self._load.submit(put, offer).result()
-        self._console.log(f"{system.name} at {share:g}: {describe(answers)}", style="dim")
+            taken = marked(bystanders.share())
+        self._console.log(f"{system.name} at {share:g}: {describe(answers)}{taken}", style="dim")
         return answers
 
     def best(self, settings: Sequence[System]) -> System:

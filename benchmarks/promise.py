@@ -32,6 +32,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.bystanders import marked
 from benchmarks.promise_run import Case, Contender, RunFigures, Taken, measured
 
 DEFAULT = Contender("default")
@@ -79,7 +80,8 @@ class Runner:
         )  # fmt: skip
         self._console.log(
             f"{case}, {contender.name}: missed {found.missed()} of {found.captured()}, F1 {number(found.f1)}, "
-            f"p99 {found.p99_ms:.0f} ms, planning {found.planning:.1%}, {found.changes:.1f} changes a minute",
+            f"p99 {found.p99_ms:.0f} ms, planning {found.planning:.1%}, {found.changes:.1f} changes a minute"
+            f"{marked(found.others)}",
             style="dim",
         )  # fmt: skip
         return found

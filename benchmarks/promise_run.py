@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bystanders import Bystanders
 from jellyfish.errors import RunError
 
 ROOT = Path(__file__).parent.parent
@@ -70,6 +71,8 @@ class RunFigures:
     promised: float | None
     attained: float | None
     """Expected F1 over captured frames: as planned, mean over windows; and of the variants that answered on time."""
+    others: float
+    """Share of the machine that other processes took, from start to end."""
 
     def missed(self, from_s: float = 0.0) -> int:
         return sum(not on_time for captured_s, on_time in self.frames if captured_s >= from_s)
@@ -91,6 +94,7 @@ def measured(
         "--duration", seconds, "--seed", seed, "--results", folder.resolve(), *contender.options,
     )  # fmt: skip
     log = folder.with_suffix(".log")
+    bystanders = Bystanders()
     with log.open("w") as said:
         process = subprocess.Popen(
             [sys.executable, *map(str, words)], cwd=contender.folder, stdout=said, stderr=subprocess.STDOUT
@@ -102,7 +106,7 @@ def measured(
             process.kill()
     if code != 0:
         raise RunError(f"bench ended with {code}; it said:\n{log.read_text()[-2000:]}")
-    return figures(folder, case.clients, seconds)
+    return figures(folder, case.clients, seconds, bystanders.share())
 
 
 @contextlib.contextmanager
@@ -133,7 +137,7 @@ def take_core(core: int, from_s: float, to_s: float) -> None:
         pass
 
 
-def figures(folder: Path, clients: int, seconds: float) -> RunFigures:
+def figures(folder: Path, clients: int, seconds: float, others: float) -> RunFigures:
     """What the files of a run say."""
     summary = json.loads((folder / "summary.json").read_text())
     frames, windows = lines(folder / "frames.jsonl"), lines(folder / "windows.jsonl")
@@ -146,6 +150,7 @@ def figures(folder: Path, clients: int, seconds: float) -> RunFigures:
         changes=60 * size_changes(frames, windows) / seconds / clients,
         promised=sum(accuracies) / len(accuracies) if any(accuracies) else None,
         attained=sum(table_f1(frame) for frame in frames) / max(1, len(frames)),
+        others=others,
     )
 
 

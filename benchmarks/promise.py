@@ -114,17 +114,17 @@ def compare(runner: Runner, arguments: argparse.Namespace, console: Console) -> 
 
 def comparison(found: Found, title: str) -> Table:
     """A row per case and contender: medians, with the least and the most of the rounds."""
-    shown = Table(title=title, caption="median (least - most of the rounds)")
-    for name in ("case", "who", "missed %", "F1 offered", "p99 ms", "planning %", "changes/min", "promised / attained"):
-        shown.add_column(name)
-    shown.add_column("default no worse?")
+    shown = Table(title=title, caption="median (least-most of the rounds); changes of size per client and minute")
+    for name in ("case", "who", "missed %", "F1 offered", "p99 ms", "planning %", "changes", "promised/attained"):
+        shown.add_column(name, no_wrap=True)
+    shown.add_column("default no worse?", no_wrap=True)
     for (case, contender), runs in found.items():
         own = found[case, DEFAULT]
         shown.add_row(
             str(case), contender.name, spread([100 * run.miss_rate for run in runs], 2),
             spread([run.f1 or 0.0 for run in runs], 3), spread([run.p99_ms for run in runs], 0),
-            spread([100 * run.planning for run in runs], 1), spread([run.changes for run in runs], 1),
-            f"{number(median_known([run.promised for run in runs]))} / "
+            f"{100 * statistics.median(run.planning for run in runs):.1f}", spread([run.changes for run in runs], 0),
+            f"{number(median_known([run.promised for run in runs]))}/"
             f"{number(median_known([run.attained for run in runs]))}",
             "" if contender == DEFAULT else verdict(own, runs),
         )  # fmt: skip
@@ -132,7 +132,7 @@ def comparison(found: Found, title: str) -> Table:
 
 
 def spread(values: Sequence[float], digits: int) -> str:
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} - {max(values):.{digits}f})"
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
 def median_known(values: Sequence[float | None]) -> float | None:
@@ -141,7 +141,7 @@ def median_known(values: Sequence[float | None]) -> float | None:
 
 
 def verdict(own: Sequence[RunFigures], others: Sequence[RunFigures]) -> str:
-    """What was found of each bar, over paired rounds."""
+    """Whether all bars hold over paired rounds, and the median difference in misses (points), in F1, ratio of p99."""
     pairs = list(zip(own, others, strict=True))
     missed = [mine.miss_rate - other.miss_rate for mine, other in pairs]
     f1 = [(mine.f1 or 0.0) - (other.f1 or 0.0) for mine, other in pairs]
@@ -150,7 +150,7 @@ def verdict(own: Sequence[RunFigures], others: Sequence[RunFigures]) -> str:
         statistics.median(missed) <= MOST_MISSED and max(missed) <= WORST_MISSED
         and statistics.median(f1) >= LEAST_F1 and min(f1) >= WORST_F1 and p99 <= MOST_P99
     )  # fmt: skip
-    words = f"{100 * statistics.median(missed):+.2f} points, F1 {statistics.median(f1):+.3f}, p99 x {p99:.2f}"
+    words = f"{100 * statistics.median(missed):+.2f}, {statistics.median(f1):+.3f}, x {p99:.2f}"
     return f"{'yes' if no_worse else 'NO'}: {words}"
 
 
@@ -214,7 +214,7 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    arguments, console = parsed(words), Console(width=170)
+    arguments, console = parsed(words), Console(width=180)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # no run is left behind
     mode = demo if arguments.demo else targets if arguments.target else compare
     with tempfile.TemporaryDirectory() as temporary:

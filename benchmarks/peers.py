@@ -257,9 +257,9 @@ def measure(bench: Bench, systems: Sequence[System], arguments: argparse.Namespa
     return cells
 
 
-def table(cells: Cells, systems: Sequence[System], arguments: argparse.Namespace, title: str) -> Table:
+def table(cells: Cells, systems: Sequence[System], arguments: argparse.Namespace) -> Table:
     """Per system and load: all rounds' share in time, each round's, p50 and p99 of the answered."""
-    shown = Table(title=title, caption="% in time (each round); p50 / p99 of the answered frames in ms")
+    shown = Table()
     shown.add_column("system: share in time at")
     for share in arguments.loads:
         shown.add_column(f"{share:g}", justify="right")
@@ -289,12 +289,12 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         console.print(
             "The machine was not steady: the raw rates differ, so loads were not what they are called.", style="red"
         )
-    title = (
+    console.print(
         f"{arguments.variant}, JPEG of {len(jpeg) / 1000:.0f} kB in, SLO {arguments.slo_ms:g} ms, {arguments.arrivals} "
         f"arrivals, {len(os.sched_getaffinity(0))} cores; raw rate {bench.raw_fps:.0f} before, {after_fps:.0f} after"
     )
-    console.print(table(cells, systems, arguments, title))
-    console.print(f"peers: {', '.join(PEERS)}", style="dim")
+    console.print(table(cells, systems, arguments))
+    console.print(f"% in time (each round); p50 / p99 of the answered frames in ms. {', '.join(PEERS)}")
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The documented client works as it stands, so does its first version, and docs/protocol.md lists what the code speaks."""
+"""The documented client works as it stands, so does its first version; docs/protocol.md lists what the code speaks."""
 
 from __future__ import annotations
 

@@ -209,6 +209,21 @@ async def test_a_plan_without_a_rate_takes_every_frame_again() -> None:
     assert max(thinned) < 3.1
 
 
+@virtual
+async def test_fewer_frames_leave_the_link_room_for_larger_ones() -> None:
+    sizes = {}
+    async with running() as service:
+        for fps in (None, 4.0):
+            rate = {} if fps is None else {"camera": fps}
+            service.on_change = lambda cause, rate=rate: service.apply(thinned_plan(everyone_on(LARGE, "camera"), rate))
+            setup = Setup(fps=20, slo_ms=400, trace=BandwidthTrace((0.0,), (2e6,), "2mbps"))
+            start_s = asyncio.get_running_loop().time() + 1.0
+            await setup.run(start_s, start_s + 5.0)
+            assert agrees(setup)
+            sizes[fps] = Counter(record.resolution for record in setup.records if record.reason is None)
+    assert sizes[4.0].most_common(1)[0][0] > sizes[None].most_common(1)[0][0]
+
+
 @pytest.mark.parametrize("planned_fps", [None, 5.0])
 @virtual
 async def test_a_client_that_sends_more_than_the_plans_rate_is_held_to_it(planned_fps: float | None) -> None:

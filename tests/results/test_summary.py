@@ -116,7 +116,7 @@ def test_a_run_without_frames_has_a_summary() -> None:
 def test_the_planner_and_the_devices_are_told() -> None:
     tally = PlannerTally()
     for solve_ms in (1.0, 2.0, 8.0):
-        tally.solved(
+        tally.window(
             WindowLine(
                 t_s=0.5,
                 planner="greedy",

@@ -27,7 +27,7 @@ SEARCH_S, SEARCH_GROWTH, SEARCH_VARIANTS = 0.0055, 0.7, 16
 variants. Measured with 4 x 1 to 256 x 32: 20 ms to 3 s; `benchmarks/planning_cost.py`."""
 USEFUL, USEFUL_S = 0.5, 0.15
 """A solve is useful that has so much of its search, or so many seconds: the plans of 256 x 32 gain little after."""
-SAME = 0.05
+SAME = 0.01
 """Budgets and latencies that differ by less, as a share, do not change a choice that is worth it."""
 Why = Literal["solved", "skipped", "deferred"]
 """What became of a window's solve: `skipped` because nothing had changed, `deferred` because there was no credit."""

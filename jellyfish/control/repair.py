@@ -80,11 +80,15 @@ class _Places:
         for client, demand in enumerate(problem.clients):
             self._find(client, demand.client)
         self.homeless.sort(key=lambda client: (problem.clients[client].fps, client))
-        known = sum(demand.client in running.clients for demand in problem.clients)
-        same_devices = running.devices.keys() == self._device_number.keys()
-        self.unchanged = known == len(running.clients) == len(self.place) and same_devices
         idle = DevicePlan(min(problem.variants), 1)
-        self._shares = {name: running.devices.get(name, idle) for name in self._device_number}
+        kept = {
+            name: device
+            for name, device in running.devices.items()
+            if all(share.variant in self._variant_number for share in device.shares)
+        }
+        self._shares = {name: kept.get(name, idle) for name in self._device_number}
+        known = sum(demand.client in running.clients for demand in problem.clients)
+        self.unchanged = known == len(running.clients) == len(self.place) and running.devices == self._shares
 
     def _find(self, client: int, name: str) -> None:
         device = self._device_number.get(self._running.clients.get(name, ""))
@@ -241,12 +245,16 @@ class _Repair:
         return False
 
     def _trade(self, client: int, other: int, variant: int, device: int) -> bool:
-        """`other` goes down for `client`; False, and nothing has changed, if that does not do."""
+        """`other` goes down for `client`, no further than it must; False, and nothing has changed, if that won't do."""
         self._cycles.take(other)
-        if self._put(client, self._allowed(client), device):
-            if self._put(other, self._accuracy < self._accuracy[variant] - SAME, device):
-                return True
-            self._cycles.take(client)
+        latency_s = self._problem.devices[self._devices[device]].latency_s
+        smaller = self._accuracy < self._accuracy[variant] - SAME
+        quickest = min(np.flatnonzero(smaller).tolist(), key=lambda each: latency_s[each][0], default=None)
+        if quickest is not None and self._cycles.put(other, device, quickest):
+            if self._put(client, self._allowed(client), device):
+                self._cycles.take(other)
+                return self._put(other, smaller, device)
+            self._cycles.take(other)
         self._cycles.put(other, device, variant)
         return False
 

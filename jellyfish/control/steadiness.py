@@ -1,8 +1,9 @@
 """Plans that change only when that is worth a change. Pure: times are arguments.
 
 Going down is never delayed. Going up: a planner is shown, for each variant better than the one that a client has, the
-least room that there was for it in the last seconds, and so does not choose what has fitted for a moment only. A client
-that was put up and down again soon after has to wait twice as long the next time, and less again when it has stayed.
+least room that there was for it in the last seconds, and so does not choose what has fitted for a moment only. At first
+that is next to no time. A client that was put up and down again soon after, though little has become worse for it, has
+to wait twice as long the next time, and less again when it has stayed.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from numpy.typing import NDArray
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.core import Variant
 
-HOLD_S, MOST_HOLD_S = 1.0, 32.0
+HOLD_S, MOST_HOLD_S = 0.5, 32.0
 """How long a better variant must have fitted, at first and at most."""
 SOON = 8.0
 """A client that goes down within so many times its hold of having gone up was put up too early."""
+LITTLE = 0.8
+"""Unless it has less than this share of the budget that it went up with: then its link has fallen, and may rise."""
 CALM_S = 30.0
 """After so long without that, the hold is halved."""
 PARTS = 4
 """The time that is looked back on is forgotten in so many parts."""
-WORTH = 0.01
+WORTH = 0.002
 """Accuracy that a change must gain, for each client whose variant changes."""
 SAME = 1e-9
 Floats = NDArray[np.float64]
@@ -42,8 +45,9 @@ class Steadiness:
         """When the newest part began."""
         self._hold_s = np.empty(0)
         self._rose_s = np.empty(0)
+        self._rose_budget_s = np.empty(0)
         self._calm_s = np.empty(0)
-        """When the client last went up; since when its hold is what it is."""
+        """When the client last went up, and with which budget; since when its hold is what it is."""
 
     def shown(self, now: float, problem: Problem, running: Plan | None) -> Problem:
         """`problem` as planners are to see it: budgets of better variants as they have been for a while."""
@@ -68,17 +72,23 @@ class Steadiness:
         """`after` takes the place of `before`: remember who went up, and who comes down too soon."""
         if before is None:
             return
-        accuracy = dict(zip(problem.variants, problem.accuracy, strict=True))
-        for name, row in self._row.items():
-            old, new = before.variant_of(name), after.variant_of(name)
-            if old == new or old is None:
+        numbers = {variant: number for number, variant in enumerate(problem.variants)}
+        for demand in problem.clients:
+            had, has = before.variant_of(demand.client), after.variant_of(demand.client)
+            old, new = (None if variant is None else numbers.get(variant) for variant in (had, has))
+            row = self._row.get(demand.client)
+            if row is None or old is None or old == new:
                 continue
-            gain = (0.0 if new is None else accuracy.get(new, 0.0)) - accuracy.get(old, 0.0)
-            if gain > 0.0:
-                self._rose_s[row] = now
-            elif now - self._rose_s[row] < SOON * self._hold_s[row]:
+            if new is not None and problem.accuracy[new] > problem.accuracy[old]:
+                self._rose_s[row], self._rose_budget_s[row] = now, demand.budget_s[new]
+            elif self._too_early(row, now, demand.budget_s[old]):
                 self._hold_s[row] = min(2.0 * self._hold_s[row], MOST_HOLD_S)
                 self._calm_s[row] = now
+
+    def _too_early(self, row: int, now: float, budget_s: float) -> bool:
+        """Whether a client that goes down, with `budget_s` for what it had, should not have gone up."""
+        soon = now - self._rose_s[row] < SOON * self._hold_s[row]
+        return bool(soon and budget_s >= LITTLE * self._rose_budget_s[row])
 
     def _better(self, problem: Problem, running: Plan | None) -> NDArray[np.bool_]:
         """[client, variant]: whether it would be better than what the client has. The smallest size never is: doubts
@@ -101,7 +111,8 @@ class Steadiness:
         for name in new:
             row = self._row[name] = self._free.pop()
             self._least[row], self._part_s[row] = np.inf, now
-            self._hold_s[row], self._rose_s[row], self._calm_s[row] = HOLD_S, -np.inf, now
+            self._hold_s[row], self._rose_s[row], self._rose_budget_s[row] = HOLD_S, -np.inf, 0.0
+            self._calm_s[row] = now
         return np.array([self._row[name] for name in names])
 
     def _grow(self, more: int, variants: int) -> None:
@@ -111,11 +122,11 @@ class Steadiness:
         old, more = len(self._part_s), max(more, len(self._part_s))
         self._least = np.concatenate([self._least.reshape(old, PARTS, variants), np.empty((more, PARTS, variants))])
         extended = (np.append(each, np.empty(more)) for each in self._times())
-        self._part_s, self._hold_s, self._rose_s, self._calm_s = extended
+        self._part_s, self._hold_s, self._rose_s, self._rose_budget_s, self._calm_s = extended
         self._free += range(old, old + more)
 
     def _times(self) -> Iterable[Floats]:
-        return self._part_s, self._hold_s, self._rose_s, self._calm_s
+        return self._part_s, self._hold_s, self._rose_s, self._rose_budget_s, self._calm_s
 
     def _forget(self, now: float, rows: NDArray[np.int64]) -> None:
         """Begin new parts where the newest has lasted its time, and shorten holds where all was calm."""

@@ -20,7 +20,7 @@ QUESTION = problem([(10.0, [0.5])], [[[0.01]]], [0.5])
 NOBODY = problem([], [[[0.01]]], [0.5])
 OVERLOADED = problem([(10.0, [0.5]), (95.0, [0.5])], [[[0.01]]], [0.5])
 """There is always something left to ask for: one client finds no room beside the other."""
-TWO_SIZES = problem([(10.0, [0.5, 0.5])], [[[0.01], [0.02]]], [0.5, 0.505])
+TWO_SIZES = problem([(10.0, [0.5, 0.5])], [[[0.01], [0.02]]], [0.5, 0.501])
 CPU_S = 0.05
 
 

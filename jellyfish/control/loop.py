@@ -17,6 +17,7 @@ from jellyfish.control.adaptation import Adaptation
 from jellyfish.control.allowance import Why
 from jellyfish.control.capacity import idle_plan, violations
 from jellyfish.control.problem import Plan, Problem
+from jellyfish.control.repair import Repaired
 from jellyfish.control.solving import Solve, Solved
 from jellyfish.errors import JellyfishError
 
@@ -222,10 +223,10 @@ class ControlLoop:
         self._adaptation.spent(now, asked, budget_s, answer.cpu_s)
         newest = self._look()
         left = self._repair(newest)
-        fitted = self._adaptation.repaired(newest, answer.plan, 0)
-        found = answer.plan if fitted is None else fitted.plan
-        if self._running is None or left or self._adaptation.adopts(newest, self._running, found):
-            self._put_into_force(newest, found)
+        fitted = self._adaptation.repaired(newest, answer.plan, 0) or Repaired(answer.plan)
+        fits_better = left > 0 and not fitted.rest
+        if self._running is None or fits_better or self._adaptation.adopts(newest, self._running, fitted.plan):
+            self._put_into_force(newest, fitted.plan)
 
     def _reason_to_keep(self, solve: asyncio.Future[Solved], problem: Problem) -> str | None:
         """Why the plan in force must stay, or None when the new one can be used."""

@@ -21,7 +21,7 @@ HOLD_S, MOST_HOLD_S = 0.5, 32.0
 """How long a better variant must have fitted, at first and at most."""
 SOON = 8.0
 """A client that goes down within so many times its hold of having gone up was put up too early."""
-LITTLE = 0.8
+LITTLE = 0.95
 """Unless it has less than this share of the budget that it went up with: then its link has fallen, and may rise."""
 CALM_S = 30.0
 """After so long without that, the hold is halved."""

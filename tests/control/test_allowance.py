@@ -7,7 +7,7 @@ import random
 import msgspec
 import pytest
 
-from jellyfish.control.allowance import Allowance, search_s
+from jellyfish.control.allowance import USEFUL, Allowance, search_s
 from jellyfish.control.problem import DevicePlan, Plan, Problem
 from tests.control.problems import problem
 
@@ -61,8 +61,8 @@ def test_a_large_one_waits_until_there_is_enough_for_it_to_be_useful() -> None:
         if verdict.why == "solved":
             budgets.append(verdict.budget_s)
             allowance.spent(0.5 * window, large, verdict.budget_s, verdict.budget_s)
-    assert 20 < len(budgets) < 60
-    assert min(budgets) >= 0.15
+    assert 20 < len(budgets) < 180
+    assert min(budgets) >= USEFUL * search_s(large)
 
 
 def test_what_has_not_changed_is_skipped_once_a_search_has_come_to_its_end() -> None:

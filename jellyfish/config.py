@@ -8,6 +8,8 @@ from pathlib import Path
 
 DEFAULT_PLANNER = "shared"
 """Who plans for a server, see `jellyfish.control.planners`."""
+DEFAULT_PLANNING_SHARE = 0.05
+"""Of one core, for full solves, see `jellyfish.control.allowance`."""
 CLIENTS_CHOOSE = "client"
 """In a planner's place: nobody plans, each client chooses the sizes of its frames."""
 DEFAULT_CARE = 1.0
@@ -62,6 +64,8 @@ class ServerConfig:
     """Folder of their state files; None downloads what torchvision has not downloaded before."""
     actuation: bool = True
     """Whether batches may run with another variant than the planned one."""
+    planning_share: float = DEFAULT_PLANNING_SHARE
+    """Of one core, for full solves of the planner."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from jellyfish.cli.options import (
     OnDevice,
     Period,
     Planner,
+    PlanningShare,
     Profile,
     Threads,
     Weights,
@@ -42,6 +43,7 @@ from jellyfish.config import (
     DEFAULT_LOCAL,
     DEFAULT_PERIOD,
     DEFAULT_PLANNER,
+    DEFAULT_PLANNING_SHARE,
     BenchConfig,
     CameraConfig,
     DeviceConfig,
@@ -108,6 +110,7 @@ def bench(
     ] = None,
     window_ms: Window = 500,
     care: Care = DEFAULT_CARE,
+    planning_share: PlanningShare = 100 * DEFAULT_PLANNING_SHARE,
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
@@ -137,7 +140,7 @@ def bench(
     server = ServerConfig(
         "127.0.0.1", 0, device_names(device), weights, profile, planner, planning_window_s(window_ms), care, variant,
         max_batch, threads, Limits(clients=max(Limits().clients, most_clients if find_clients else clients)), zoo,
-        zoo_weights, actuation,
+        zoo_weights, actuation, planning_share / 100,
     )  # fmt: skip
     if clownfish:
         if controller is not None or save_detections or find_clients:

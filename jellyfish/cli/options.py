@@ -34,6 +34,9 @@ Actuation = Annotated[
     bool, typer.Option(help="A batch that would be late may run narrower than planned, one with time to spare wider.")
 ]
 Window = Annotated[float, typer.Option(help="Milliseconds between two plans.")]
+PlanningShare = Annotated[
+    float, typer.Option(min=0.1, max=100, help="Percent of one processor core that planning may take.")
+]
 Care = Annotated[
     float, typer.Option(min=0, max=MOST_CARE, help="0 plans with means and medians, 1 with 99th percentiles, 2 beyond.")
 ]

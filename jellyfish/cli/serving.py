@@ -13,6 +13,7 @@ from jellyfish.cli.options import (
     MaxBatch,
     OnDevice,
     Planner,
+    PlanningShare,
     Profile,
     Threads,
     Weights,
@@ -22,7 +23,7 @@ from jellyfish.cli.options import (
 )
 from jellyfish.cli.parsing import device_names, planning_window_s
 from jellyfish.cli.running import console, run_on_uvloop
-from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, Limits, ServerConfig
+from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHARE, Limits, ServerConfig
 
 
 def serve(
@@ -34,6 +35,7 @@ def serve(
     planner: Planner = DEFAULT_PLANNER,
     window_ms: Window = 500,
     care: Care = DEFAULT_CARE,
+    planning_share: PlanningShare = 100 * DEFAULT_PLANNING_SHARE,
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
@@ -74,5 +76,6 @@ def serve(
         zoo=zoo,
         zoo_weights=zoo_weights,
         actuation=actuation,
+        planning_share=planning_share / 100,
     )
     run_on_uvloop(serve_mode(config, console()))

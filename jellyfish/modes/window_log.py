@@ -42,7 +42,7 @@ class WindowLog:
         if self._write is None or not record.problem.clients or record.plan is None:
             return
         line = window_line(record, record.plan, service, self._planner, self._origin_s)
-        self.tally.solved(line)
+        self.tally.window(line)
         variants = {name: {share.variant for share in device.shares} for name, device in record.plan.devices.items()}
         for name, planned in variants.items():
             if self._running.get(name, planned) != planned:
@@ -66,6 +66,10 @@ def window_line(record: WindowRecord, plan: Plan, service: Service, planner: str
             {name: _device(device) for name, device in plan.devices.items()},
             {client: _assignment(plan, client) for client in plan.clients},
         ),
+        solve=record.why,
+        cpu_ms=milliseconds(record.cpu_s),
+        repairs_ms=tuple(milliseconds(seconds) for seconds in record.repairs_s),
+        changes=record.changes,
     )
 
 

@@ -21,11 +21,14 @@ from jellyfish.camera.controllers import controller_named
 from jellyfish.camera.frames import OwnFrames
 from jellyfish.camera.sizing import FrameSizer, PublishedSizer, Sizer
 from jellyfish.camera.steering import Steering
-from jellyfish.config import CLIENTS_CHOOSE, CameraConfig, Limits
+from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_PLANNING_SHARE, CameraConfig, Limits
+from jellyfish.control.adaptation import EachAnew
+from jellyfish.control.allowance import search_s
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
 from jellyfish.control.planners.fixed import accept
 from jellyfish.control.problem import Plan, Planner, Problem
+from jellyfish.control.solving import Solve, Solved
 from jellyfish.devices.executor import Executor
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
@@ -44,7 +47,7 @@ from jellyfish.lab.simulation.scenario import Clients, Cut, PlannerSlow, Scenari
 from jellyfish.lab.simulation.strangers import misbehave
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
-from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled, clients_choose
+from jellyfish.modes.assembly import PlanningPolicy, ServerParts, adapting, assembled, clients_choose
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, ExpectedF1, MeasuredRun, Setup, run_info
 from jellyfish.modes.window_log import WindowLog
@@ -194,7 +197,6 @@ class _Simulation:
             accuracy=next(iter(self._models.values())),
             max_batch=min(scenario.max_batch, *(profile.max_batch for _, profile in devices)),
             decode=_decoding(scenario.host.decode_ms / 1000),
-            offload=self._plan_offload,
             policy=self._policy(),
             limits=Limits(clients=max(128, 2 * len(scenario.client_names()))),
             actuation=scenario.actuation,
@@ -202,24 +204,35 @@ class _Simulation:
         )
 
     def _policy(self) -> PlanningPolicy:
-        window_s = self._scenario.window_ms / 1000
+        """Published dispatch comes with published planning: every window anew, for nothing. So does foresight, whose
+        plans fit the truth, not the estimates."""
+        scenario, window_s = self._scenario, self._scenario.window_ms / 1000
         if self._make is not None:
             return clients_choose(window_s)
-        planner = UnreliablePlanner(self._planner, self._scenario.faults, self._run_s)
-        check = accept if self._scenario.foresight else violations  # its plans fit the truth, not the estimates
-        return PlanningPolicy(planner, check, window_s, self._scenario.care)
+        anew = scenario.foresight or scenario.dispatch == "lazy"
+        adaptation = EachAnew() if anew else adapting(scenario.planner, DEFAULT_PLANNING_SHARE)
+        check = accept if scenario.foresight else violations
+        planner = UnreliablePlanner(self._planner, scenario.faults, self._run_s)
+        return PlanningPolicy(self._solving(planner), adaptation, check, window_s, scenario.care)
 
     def _run_s(self) -> float:
         """Seconds of the run."""
         return asyncio.get_running_loop().time() - self._start_s
 
-    async def _plan_offload(
-        self, function: Callable[[Problem, Plan | None], Plan], problem: Problem, running: Plan | None
-    ) -> Plan:
-        for fault in self._scenario.faults:
-            if isinstance(fault, PlannerSlow) and fault.at_s <= self._run_s() < fault.at_s + fault.for_s:
-                await asyncio.sleep(fault.takes_s)
-        return function(problem, running)
+    def _solving(self, planner: Planner) -> Solve:
+        """Plans in place, to the end, once the time that is charged for it has passed."""
+
+        async def solve(problem: Problem, running: Plan | None, budget_s: float) -> Solved:
+            charged_s = 0.0 if math.isinf(budget_s) else min(budget_s, search_s(problem))
+            await asyncio.sleep(self._slowed_s() + charged_s)
+            return Solved(planner.plan(problem, running), charged_s)
+
+        return solve
+
+    def _slowed_s(self) -> float:
+        """What faults add to the time of a solve that begins now."""
+        slow = [fault for fault in self._scenario.faults if isinstance(fault, PlannerSlow)]
+        return sum(fault.takes_s for fault in slow if fault.at_s <= self._run_s() < fault.at_s + fault.for_s)
 
     def _setups(self, group: Clients) -> list[Setup]:
         """The cameras of one group."""

@@ -14,6 +14,7 @@ from jellyfish.cli.options import (
     OnDevice,
     Planner,
     Profile,
+    Target,
     Threads,
     Weights,
     Window,
@@ -22,7 +23,7 @@ from jellyfish.cli.options import (
 )
 from jellyfish.cli.parsing import device_names, planning_window_s
 from jellyfish.cli.running import console, run_on_uvloop
-from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, Limits, ServerConfig
+from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_TARGET, Limits, ServerConfig
 
 
 def serve(
@@ -33,6 +34,7 @@ def serve(
     profile: Profile = None,
     planner: Planner = DEFAULT_PLANNER,
     window_ms: Window = 500,
+    target: Target = DEFAULT_TARGET,
     care: Care = DEFAULT_CARE,
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
@@ -67,6 +69,7 @@ def serve(
         planner,
         planning_window_s(window_ms),
         care,
+        target,
         variant,
         max_batch,
         threads,

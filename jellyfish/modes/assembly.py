@@ -39,19 +39,27 @@ class PlanningPolicy:
     check: Callable[[Problem, Plan], list[str]]
     window_s: float
     care: float = DEFAULT_CARE
+    target: float | None = None
+    """Per cent of its captured frames that each client is to have in time: care is learnt for it; None keeps `care`."""
     clients_choose: bool = False
     """Whether a frame is run with what its client asks for, and not with what was planned for it."""
 
 
 def policy(
-    planner: str, fixed: Variant | None, max_batch: int, window_s: float, seed: int, care: float = DEFAULT_CARE
+    planner: str,
+    fixed: Variant | None,
+    max_batch: int,
+    window_s: float,
+    seed: int,
+    care: float = DEFAULT_CARE,
+    target: float | None = None,
 ) -> PlanningPolicy:
     """The planner called `planner`, or the one that always answers `fixed`. InputError for an unknown name."""
     if planner == CLIENTS_CHOOSE and fixed is None:
         return clients_choose(window_s)
     named = ByClients(make_planner(planner, seed, time_budget_s=FEW_BUDGET_S), make_planner(planner, seed))
     if fixed is None:
-        return PlanningPolicy(named, violations, window_s, care)
+        return PlanningPolicy(named, violations, window_s, care, target)
     return PlanningPolicy(FixedPlanner(fixed, max_batch), accept, window_s, care)
 
 
@@ -94,8 +102,8 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
     accuracy = [parts.accuracy.accuracy(variant) for variant in parts.variants]
     asked = asked_variants(parts.variants, accuracy) if parts.policy.clients_choose else None
     service = Service(
-        dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits, parts.policy.care, asked,
-        parts.actuation,
+        dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits, parts.policy.care, parts.policy.target,
+        asked, parts.actuation,
     )  # fmt: skip
     control = ControlLoop(
         lambda: service.observe(seconds_now()),

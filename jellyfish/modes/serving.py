@@ -117,6 +117,7 @@ def _parts(
             config.window_s,
             seed=0,
             care=config.care,
+            target=config.target,
         ),
         limits=config.limits,
         actuation=config.actuation and config.zoo is None,  # a network that is not loaded cannot stand in

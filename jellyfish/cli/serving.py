@@ -15,6 +15,7 @@ from jellyfish.cli.options import (
     Planner,
     PlanningShare,
     Profile,
+    Target,
     Threads,
     Weights,
     Window,
@@ -23,7 +24,7 @@ from jellyfish.cli.options import (
 )
 from jellyfish.cli.parsing import device_names, planning_window_s
 from jellyfish.cli.running import console, run_on_uvloop
-from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHARE, Limits, ServerConfig
+from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHARE, DEFAULT_TARGET, Limits, ServerConfig
 
 
 def serve(
@@ -34,6 +35,7 @@ def serve(
     profile: Profile = None,
     planner: Planner = DEFAULT_PLANNER,
     window_ms: Window = 500,
+    target: Target = DEFAULT_TARGET,
     care: Care = DEFAULT_CARE,
     planning_share: PlanningShare = 100 * DEFAULT_PLANNING_SHARE,
     variant: FixedVariant = None,
@@ -69,6 +71,7 @@ def serve(
         planner,
         planning_window_s(window_ms),
         care,
+        target,
         variant,
         max_batch,
         threads,

@@ -159,11 +159,15 @@ def worker_for_each(fps_and_single_s: Collection[tuple[float, float]], chosen: D
 
 
 def worst_cases_s(problem: Problem, plan: Plan) -> dict[str, float]:
-    """Client -> seconds that its frames wait and run on their device at the worst, if `plan` is feasible."""
+    """Client -> seconds that its frames wait and run on their device at the worst, if `plan` is feasible.
+
+    Of the clients of `problem` alone: `plan` may be older than it.
+    """
     fps = {demand.client: demand.fps for demand in problem.clients}
     members: dict[str, list[str]] = defaultdict(list)
     for client, device in plan.clients.items():
-        members[device].append(client)
+        if client in fps:
+            members[device].append(client)
     worst_s: dict[str, float] = {}
     for option in problem.devices:
         chosen, clients = plan.devices[option.device], members[option.device]

@@ -42,6 +42,8 @@ class PlanningPolicy:
     check: Callable[[Problem, Plan], list[str]]
     window_s: float
     care: float = DEFAULT_CARE
+    target: float | None = None
+    """Per cent of its captured frames that each client is to have in time: care is learnt for it; None keeps `care`."""
     clients_choose: bool = False
     """Whether a frame is run with what its client asks for, and not with what was planned for it."""
 
@@ -53,6 +55,7 @@ def policy(
     window_s: float,
     seed: int,
     care: float = DEFAULT_CARE,
+    target: float | None = None,
     share: float = DEFAULT_PLANNING_SHARE,
     solve: Solve | None = None,
 ) -> PlanningPolicy:
@@ -65,7 +68,7 @@ def policy(
     if planner == CLIENTS_CHOOSE:
         return clients_choose(window_s)
     named = make_planner(planner, seed, time_budget_s=math.inf)
-    return PlanningPolicy(solve or in_place(named), adapting(planner, share), violations, window_s, care)
+    return PlanningPolicy(solve or in_place(named), adapting(planner, share), violations, window_s, care, target)
 
 
 def adapting(planner: str, share: float) -> Adapting:
@@ -111,8 +114,8 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
     accuracy = [parts.accuracy.accuracy(variant) for variant in parts.variants]
     asked = asked_variants(parts.variants, accuracy) if parts.policy.clients_choose else None
     service = Service(
-        dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits, parts.policy.care, asked,
-        parts.actuation,
+        dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits, parts.policy.care, parts.policy.target,
+        asked, parts.actuation,
     )  # fmt: skip
     control = ControlLoop(
         lambda: service.observe(seconds_now()),

@@ -124,6 +124,7 @@ def _parts(
             config.window_s,
             seed=0,
             care=config.care,
+            target=config.target,
             share=config.planning_share,
             solve=solve,
         ),

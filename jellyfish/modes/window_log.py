@@ -83,6 +83,7 @@ def _snapshot(problem: Problem, now: float, service: Service) -> dict[str, Clien
             budget_ms={variant.name: milliseconds(seconds) for variant, seconds in budgets},
             bandwidth_mbps=None if session is None else round(session.estimator.bandwidth_bps(now) / 1e6, 3),
             attained=None if session is None else _attained(session.attained),
+            care=None if session is None or session.learnt is None else round(session.learnt.care, 3),
         )
     return snapshot
 

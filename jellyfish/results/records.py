@@ -85,6 +85,8 @@ class ClientSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """Per variant: time left for waiting and running on the device; 0 where the uplink does not sustain it."""
     bandwidth_mbps: float | None = None
     attained: AttainedSnapshot | None = None
+    care: float | None = None
+    """How careful the client's plans are, as learnt so far; None where that is not learnt."""
 
 
 class DeviceAssignment(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -36,11 +36,20 @@ PROBE_INTERVAL_S = 0.25
 
 FOR_WANT_OF_TIME = {
     LATE,
-    *(reason.value for reason in (Reason.EXPIRED, Reason.OVERLOAD, Reason.NETWORK, Reason.SERVER)),
+    NOT_SENT,
+    *(
+        reason.value
+        for reason in (
+            Reason.EXPIRED,
+            Reason.OVERLOAD,
+            Reason.NETWORK,
+            Reason.SERVER,
+            Reason.STALE,
+            Reason.REPLACED,
+        )
+    ),
 }
-"""Misses of sent frames that a more careful plan could have spared. What a client does is no fault of plans."""
-NOT_EVEN_SENT = {NOT_SENT, Reason.STALE.value, Reason.REPLACED.value}
-"""The same of frames that the client did not send."""
+"""Misses that a more careful plan could have spared. What a client does is no fault of plans."""
 
 
 @dataclass(slots=True)
@@ -88,7 +97,7 @@ class Session:
         """Per cent of its captured frames that the client wants in time; None: it leaves that to the server."""
         self.learnt: LearntCare | None = None
         """How careful its plans are; None where that is not learnt."""
-        self._known = 0, 0, 0
+        self._known = 0, 0
         self.account = Account()
         self.estimator = ClientEstimator()
         self.last_heard_s = 0.0
@@ -120,15 +129,11 @@ class Session:
         if self.learnt is None:
             return
         attained = self.attained
-        late, unsent = (
-            sum(frames for reason, frames in attained.missed_by_reason.items() if reason in reasons)
-            for reasons in (FOR_WANT_OF_TIME, NOT_EVEN_SENT)
-        )
-        before, self._known = self._known, (attained.on_time, late, unsent)
-        on_time, late, unsent = (max(0, now - then) for now, then in zip(self._known, before, strict=True))
+        missed = sum(frames for reason, frames in attained.missed_by_reason.items() if reason in FOR_WANT_OF_TIME)
+        before, self._known = self._known, (attained.on_time, missed)
+        on_time, missed = (max(0, now - then) for now, then in zip(self._known, before, strict=True))
         if self._plan.mapped:
-            self.learnt.given_up(unsent)
-            self.learnt.ended(on_time + late + unsent, late + unsent)
+            self.learnt.ended(on_time + missed, missed)
 
     def assign(self, dispatcher: Dispatcher, variant: Variant, mapped: bool, fps: float | None = None) -> None:
         """Serve this client on `dispatcher` from now on, at most `fps` frames a second; an unmapped one may only probe.
@@ -184,8 +189,6 @@ class Session:
         """Enter a frame's outcome as the client will probably see it."""
         if isinstance(outcome, Dropped):
             self._attainment.dropped(outcome.reason)
-            if self.learnt is not None and outcome.reason in FOR_WANT_OF_TIME:
-                self.learnt.given_up()
         else:
             back_s = self.estimator.clock.round_trip_s / 2
             slack_s = self._due(frame, arrived_s) - back_s - seconds_now()

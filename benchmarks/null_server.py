@@ -36,7 +36,9 @@ class NoDevice:
     def ready(self, variant: Variant) -> Variant:
         return variant
 
-    async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+    async def run(
+        self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
+    ) -> list[list[Detection]]:
         return [[] for _ in images]
 
     async def warm(self, variants: object, max_batch: int, progress: object = None) -> None:

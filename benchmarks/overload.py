@@ -91,7 +91,7 @@ class Bench:
         resolution = self._variant.resolution
         jpegs = encode_clip(video, [resolution])[resolution][: arguments.max_batch]
         self._images = [decode_jpeg(jpeg, LARGEST_IMAGE, LARGEST_IMAGE) for jpeg in jpegs]
-        self._executor = TorchExecutor(DetectorEngine(weights, torch.device("cpu")), "ideal")
+        self._executor = TorchExecutor([DetectorEngine(weights, torch.device("cpu"))], "ideal")
 
     async def ideal(self) -> Ideal:
         """Every batch size in turns, so that a disturbed moment falls on all of them alike."""

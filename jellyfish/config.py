@@ -72,6 +72,8 @@ class ServerConfig:
     """Whether batches may run with another variant than the planned one."""
     planning_share: float = DEFAULT_PLANNING_SHARE
     """Of one core, for full solves of the planner."""
+    cameras_beside: bool = False
+    """Whether cameras are emulated in the same process, which take the processors that it would share with batches."""
 
 
 @dataclass(frozen=True, slots=True)

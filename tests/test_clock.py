@@ -55,11 +55,13 @@ class ExactDevice:
     def ready(self, variant: Variant) -> Variant:
         return variant
 
-    async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+    async def run(
+        self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
+    ) -> list[list[Detection]]:
         self._loop.passes(self._seconds)
         return [[] for _ in images]
 
-    async def run_mixed(self, variants: Any, images: Any) -> list[list[Detection]]:
+    async def run_mixed(self, variants: Any, images: Any, worker: int = 0) -> list[list[Detection]]:
         raise NotImplementedError
 
     async def warm(self, variants: Any, max_batch: int, progress: Any = None) -> None:

@@ -28,7 +28,7 @@ def profile(
 
     def measure() -> None:
         detectors = open_detectors(weights, zoo, zoo_weights)
-        profile_mode(device_names(device), detectors, max_batch, threads, quick, console())
+        profile_mode(device_names(device), detectors, weights, max_batch, threads, quick, console())
 
     guard(measure)
 

@@ -26,6 +26,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
 from jellyfish.core import Variant
 
@@ -190,6 +192,17 @@ def violations(problem: Problem, plan: Plan) -> list[str]:
     if found:
         return found
     return [sentence for sentences in broken_devices(problem, plan).values() for sentence in sentences]
+
+
+def relaxed(problem: Problem, tolerance: float) -> Problem:
+    """`problem` with budgets so many times as long, and rates so many times as low: what fits it nearly fits."""
+    clients = tuple(
+        msgspec.structs.replace(
+            demand, fps=demand.fps / tolerance, budget_s=tuple(tolerance * each for each in demand.budget_s)
+        )
+        for demand in problem.clients
+    )
+    return msgspec.structs.replace(problem, clients=clients)
 
 
 def broken_devices(problem: Problem, plan: Plan) -> dict[str, list[str]]:

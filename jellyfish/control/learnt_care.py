@@ -24,6 +24,8 @@ FEWEST_SCORES, MOST_SCORES = 256, 2048
 """Newest scores that are looked at: enough for two over the quantile that is asked for, within these."""
 BEGINNING = 100
 """From so many scores on they are believed to show that less care would do."""
+UNLEARNT = 45
+"""A client's first frames, of which nothing is learnt: their plans were made before its link was known."""
 STEP = 0.5
 """What a miss raises care by."""
 TOGETHER, USUAL = 2, 4
@@ -48,6 +50,7 @@ class LearntCare:
         self._sorted: list[float] = []
         self._usual_s: float | None = None
         self._allowance_s = 1.0
+        self._ended = 0
 
     def expects(self, usual_s: float, allowance_s: float) -> None:
         """What the plan in force expects of the client's frames; `allowance_s` is above 0."""
@@ -60,6 +63,9 @@ class LearntCare:
 
     def ended(self, frames: int, missed: int) -> None:
         """So many captured frames have an outcome, of which so many missed their deadline for want of time."""
+        self._ended += frames
+        if self._ended <= UNLEARNT:
+            return
         for _ in range(min(missed, FEWEST_SCORES)):
             self._add(math.inf)
         usual = self._allowed * frames

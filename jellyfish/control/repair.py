@@ -19,10 +19,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.control.capacity import broken_devices
+from jellyfish.control.capacity import broken_devices, relaxed
 from jellyfish.control.planners.cycles import SAME, Cycles
 from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
 
+TOLERANCE = 1.3
+"""Budgets and latencies are estimates that come and go: what they would have to be wrong by, as a factor, before a plan
+counts as broken. A plan that fits less badly is left to the next solve."""
 MOST_DEVICES = 6
 """Devices whose batches and clients one call arranges anew, and as many again in which it looks for room."""
 MOST_MOVED = 3
@@ -61,7 +64,20 @@ def repair(problem: Problem, running: Plan | None, sharing: bool = True, vain: i
     if now:
         chosen = patient.roomiest(MOST_DEVICES, avoiding=broken[refitted:])
         vain += _Repair(patient, chosen, sharing).house(now)
-    return Repaired(patient.plan(), len(broken) - refitted + len(later), vain)
+    repaired = patient.plan()
+    staying = patient.where_they_were()
+    if staying.keys() - repaired.clients.keys() and not later and refitted == len(broken):
+        return Repaired(_kept(running, staying))
+    return Repaired(repaired, len(broken) - refitted + len(later), vain)
+
+
+def _kept(running: Plan, clients: dict[str, str]) -> Plan:
+    """`running` for these of its clients: where repair would cost some of them their place, that is for the planner to
+    decide, and frames are served as well as can be until it has."""
+    if len(clients) == len(running.clients):
+        return running
+    variants = {client: variant for client, variant in running.variants.items() if client in clients}
+    return msgspec.structs.replace(running, clients=clients, variants=variants)
 
 
 class _Places:
@@ -81,12 +97,12 @@ class _Places:
             self._find(client, demand.client)
         self.homeless.sort(key=lambda client: (problem.clients[client].fps, client))
         idle = DevicePlan(min(problem.variants), 1)
-        kept = {
+        self._kept = {
             name: device
             for name, device in running.devices.items()
-            if all(share.variant in self._variant_number for share in device.shares)
+            if name in self._device_number and all(share.variant in self._variant_number for share in device.shares)
         }
-        self._shares = {name: kept.get(name, idle) for name in self._device_number}
+        self._shares = {name: self._kept.get(name, idle) for name in self._device_number}
         known = sum(demand.client in running.clients for demand in problem.clients)
         self.unchanged = known == len(running.clients) == len(self.place) and running.devices == self._shares
 
@@ -106,8 +122,16 @@ class _Places:
         staying = {self.problem.clients[client].client for client in self.place}
         left = {device for client, device in self._running.clients.items() if client not in staying}
         kept = self._named(self.place)
-        broken = broken_devices(self.problem, msgspec.structs.replace(kept, devices=self._shares))
+        nearly = relaxed(self.problem, TOLERANCE)
+        broken = broken_devices(nearly, msgspec.structs.replace(kept, devices=self._shares))
         return [number for name, number in self._device_number.items() if name in broken or name in left]
+
+    def where_they_were(self) -> dict[str, str]:
+        """Client -> device, of those that are still there; of nobody, once the devices are not what they were."""
+        if not self._kept.keys() == self._running.devices.keys() == self._device_number.keys():
+            return {}
+        names = {demand.client for demand in self.problem.clients}
+        return {client: device for client, device in self._running.clients.items() if client in names}
 
     def roomiest(self, count: int, avoiding: Iterable[int]) -> list[int]:
         """The devices with the least work per second."""

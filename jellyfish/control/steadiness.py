@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from jellyfish.control.capacity import broken_devices, relaxed
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.core import Variant
 
@@ -27,6 +28,8 @@ CALM_S = 30.0
 """After so long without that, the hold is halved."""
 PARTS = 4
 """The time that is looked back on is forgotten in so many parts."""
+TOLERANCE = 1.1
+"""A running plan stays that budgets so many times as long would allow."""
 WORTH = 0.002
 """Accuracy that a change must gain, for each client whose variant changes."""
 SAME = 1e-9
@@ -142,8 +145,13 @@ class Steadiness:
 
 
 def worth_a_change(problem: Problem, running: Plan, found: Plan) -> bool:
-    """Whether `found` is so much better than `running` that clients should change for it: it serves more of them, or
-    gains accuracy enough for each one whose variant changes. Both fit the problem."""
+    """Whether `found`, which fits the problem, is so much better than `running` that clients should change for it.
+
+    It is where that does not even nearly fit any more; else if it serves more clients, or gains accuracy enough for
+    each one whose variant changes.
+    """
+    if broken_devices(relaxed(problem, TOLERANCE), running):
+        return True
     if len(found.clients) != len(running.clients):
         return len(found.clients) > len(running.clients)
     accuracy = dict(zip(problem.variants, problem.accuracy, strict=True))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -43,6 +42,15 @@ class MixingEngine(Engine, Protocol):
         ...
 
 
+@runtime_checkable
+class ClosableEngine(Protocol):
+    """An engine that has something to give back."""
+
+    def close(self) -> None:
+        """Give it back."""
+        ...
+
+
 class Executor(Protocol):
     """A device, real or simulated. The seam at which tests and simulations put theirs."""
 
@@ -50,11 +58,16 @@ class Executor(Protocol):
         """What to run now in place of `variant`: itself, unless its network has yet to be loaded. Returns at once."""
         ...
 
-    async def run(self, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
-        """Detections of each image, sides normalised to the image. May raise anything: the device failed."""
+    async def run(self, variant: Variant, images: Sequence[Image], worker: int = 0, /) -> list[list[Detection]]:
+        """Detections of each image, sides normalised to the image. May raise anything: the device failed.
+
+        `worker`: which of the device's workers is to run it.
+        """
         ...
 
-    async def run_mixed(self, variants: Sequence[Variant], images: Sequence[Image]) -> list[list[Detection]]:
+    async def run_mixed(
+        self, variants: Sequence[Variant], images: Sequence[Image], worker: int = 0, /
+    ) -> list[list[Detection]]:
         """As `run`, each image at its own variant, all of one resolution."""
         ...
 
@@ -97,52 +110,50 @@ def _as_it_is() -> None:
 class TorchExecutor:
     """An engine on worker threads, so that the event loop goes on while the device computes.
 
-    A worker runs one batch at a time; a batch goes to the worker with the least to do.
+    A worker runs one batch at a time.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        engines: Sequence[Engine],
         device: str,
-        workers: int = 1,
         begin: Callable[[], None] = _as_it_is,
         ready: Ready | None = None,
     ) -> None:
-        """`workers`: with more than one the engine must bear calls at the same time. `begin`: called on each first.
+        """`engines`: each worker's own. `begin`: called on each worker's thread first.
 
         `ready`: of engines that load networks while others run; None where every variant can run at once.
         """
-        self._engine, self._ready = engine, ready
+        self._engines, self._ready = tuple(engines), ready
         self._workers = [
             ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"device-{device}-{number}", initializer=begin)
-            for number in range(workers)
+            for number in range(len(engines))
         ]
-        self._open = [0] * workers
 
     def ready(self, variant: Variant) -> Variant:
         """See `Executor.ready`."""
         return variant if self._ready is None else self._ready(variant)
 
-    async def run(self, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
+    async def run(self, variant: Variant, images: Sequence[Image], worker: int = 0) -> list[list[Detection]]:
         """See `Executor.run`."""
-        return await self._on_a_worker(partial(detect_images, self._engine, variant, images))
+        return await self._on(worker, detect_images, variant, images)
 
-    async def run_mixed(self, variants: Sequence[Variant], images: Sequence[Image]) -> list[list[Detection]]:
+    async def run_mixed(
+        self, variants: Sequence[Variant], images: Sequence[Image], worker: int = 0
+    ) -> list[list[Detection]]:
         """See `Executor.run_mixed`. Profiles say where mixing pays, and do so of engines alone that can."""
-        assert isinstance(self._engine, MixingEngine)
-        return await self._on_a_worker(partial(detect_mixed, self._engine, variants, images))
+        return await self._on(worker, detect_mixed, variants, images)
 
-    async def _on_a_worker(self, batch: Callable[[], list[list[Detection]]]) -> list[list[Detection]]:
-        worker = self._open.index(min(self._open))
-        self._open[worker] += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._workers[worker], batch)
-        finally:
-            self._open[worker] -= 1
+    async def _on(
+        self, worker: int, function: Callable[..., list[list[Detection]]], *batch: Any
+    ) -> list[list[Detection]]:
+        thread, engine = self._workers[worker], self._engines[worker]
+        return await asyncio.get_running_loop().run_in_executor(thread, function, engine, *batch)
 
     def on_all(self, function: Callable[..., Result], *arguments: Any) -> list[Result]:
-        """`function` on every worker at once; returns when all are done. For measuring: it blocks."""
-        running = [worker.submit(function, *arguments) for worker in self._workers]
+        """`function(engine, ...)` on every worker at once; returns when all are done. For measuring: it blocks."""
+        pairs = zip(self._workers, self._engines, strict=True)
+        running = [worker.submit(function, engine, *arguments) for worker, engine in pairs]
         return [each.result() for each in running]
 
     async def warm(self, variants: Sequence[Variant], max_batch: int, progress: Progress | None = None) -> None:
@@ -150,11 +161,13 @@ class TorchExecutor:
         steps = [(variant, batch) for variant in variants for batch in range(1, max_batch + 1)]
         for done, (variant, batch) in enumerate(steps, start=1):
             image = np.zeros((*canvas_size(variant.resolution), 3), dtype=np.uint8)
-            await asyncio.to_thread(self.on_all, detect_images, self._engine, variant, [image] * batch)
+            await asyncio.to_thread(self.on_all, detect_images, variant, [image] * batch)
             if progress is not None:
                 progress(done, len(steps))
 
     def close(self) -> None:
         """See `Executor.close`."""
-        for worker in self._workers:
+        for worker, engine in zip(self._workers, self._engines, strict=True):
             worker.shutdown(wait=True, cancel_futures=True)
+            if isinstance(engine, ClosableEngine):
+                engine.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,16 +18,19 @@ import torch
 from jellyfish.config import ServerConfig
 from jellyfish.core import Variant, canvas_size
 from jellyfish.devices.division import Division, choose_division, divisions
-from jellyfish.devices.executor import Image, MixingEngine, TorchExecutor, detect_images, detect_mixed
-from jellyfish.devices.process import give_way, usable_cores
+from jellyfish.devices.executor import Engine, Image, MixingEngine, TorchExecutor, detect_images, detect_mixed
+from jellyfish.devices.process import give_way, sharing_workers, tune_process, worker_cores
 from jellyfish.devices.profile.hardware import processor_name
 from jellyfish.devices.profile.measure import measure_profile
 from jellyfish.devices.profile.mixing import measure_mixing
 from jellyfish.devices.profile.store import find_profile, load_profile, save_profile
 from jellyfish.devices.profile.table import LatencyProfile, Subject
+from jellyfish.devices.remote_engine import RemoteEngine
 from jellyfish.errors import InputError
 from jellyfish.models.families import AnyEngine, Detectors, identity, make_engine
 from jellyfish.models.precision import inference_dtype
+from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.models.torchvision.engine import ZooEngine
 
 QUICK_PROFILE_S = 15.0
@@ -63,7 +68,9 @@ def torch_device(name: str) -> torch.device:
     return device
 
 
-def subject_of(device: torch.device, name: str, detectors: Detectors, threads: int | None) -> Subject:
+def subject_of(
+    device: torch.device, name: str, detectors: Detectors, cores: Sequence[int], threads: int | None
+) -> Subject:
     """What a profile of this device is kept under. `threads`: those of a batch on `cpu`, where the user said so."""
     software = f"torch {torch.__version__}, {str(inference_dtype(device)).removeprefix('torch.')}"
     if device.type == "cuda":
@@ -71,7 +78,7 @@ def subject_of(device: torch.device, name: str, detectors: Detectors, threads: i
         return Subject(
             name, torch.cuda.get_device_name(device), identity(detectors), f"{software}, CUDA driver {driver}"
         )
-    return Subject(name, processor_name(usable_cores(), threads), identity(detectors), software)
+    return Subject(name, processor_name(len(cores), threads), identity(detectors), software)
 
 
 def parse_variant(name: str, known: Sequence[Variant]) -> Variant:
@@ -82,21 +89,25 @@ def parse_variant(name: str, known: Sequence[Variant]) -> Variant:
     raise InputError(f"unknown variant {name!r}: choose one of {', '.join(variant.name for variant in known)}")
 
 
-def open_devices(config: ServerConfig, detectors: Detectors, report: Report) -> list[OpenDevice]:
-    """Every configured device, profiled, and with its workers."""
+def open_devices(config: ServerConfig, detectors: Detectors, cores: Sequence[int], report: Report) -> list[OpenDevice]:
+    """Every configured device, profiled, and with its workers. `cores`: the processors that a `cpu` device may use."""
     if config.profile is not None and len(config.devices) > 1:
         raise InputError("a profile file is for one device: give one --device, or no --profile")
     devices = []
     for name in config.devices:
         device = torch_device(name)
         engine = make_engine(detectors, device)
-        subject = subject_of(device, name, detectors, config.threads)
+        subject = subject_of(device, name, detectors, cores, config.threads)
         profile = _given(config.profile, name) or find_profile(subject, max_batch=config.max_batch)
         if profile is None:
-            opened = measured_device(engine, device, subject, config.max_batch, config.threads, QUICK_PROFILE_S, report)
-        else:
-            division = Division(profile.workers, profile.threads)
-            opened = OpenDevice(name, engine, profile, make_executor(engine, device, division))
+            profile = measured_profile(
+                engine, device, subject, config.weights, config.max_batch, cores, config.threads, QUICK_PROFILE_S,
+                report,
+            )  # fmt: skip
+        if config.cameras_beside:
+            profile = msgspec.structs.replace(profile, workers=profile.workers - profile.sharing, sharing=0)
+        division = Division(profile.workers, profile.threads)
+        opened = OpenDevice(name, engine, profile, make_executor(engine, device, division, cores, config.weights))
         _require(engine, opened.profile)
         devices.append(opened)
     return devices
@@ -120,14 +131,34 @@ def _require(engine: AnyEngine, profile: LatencyProfile) -> None:
         )
 
 
-def make_executor(engine: AnyEngine, device: torch.device, division: Division) -> TorchExecutor:
-    """The workers of a device. Those of a processor give way to the threads that all frames wait for."""
-    begin = partial(_begin_worker, division.threads, device.type == "cpu")
+def make_executor(
+    engine: AnyEngine, device: torch.device, division: Division, cores: Sequence[int], weights: Path | None
+) -> TorchExecutor:
+    """The workers of a device. Those of a processor have processes of their own and give way to what all frames wait
+    for; static detectors, which are loaded while others run, stay here. `weights`: the slimmable network's file."""
+    on_processor = device.type == "cpu"
+    if on_processor and isinstance(engine, DetectorEngine):
+        opened = partial(_open_engine, weights)
+        places = worker_cores(cores, division.workers, division.threads)
+        remote = [RemoteEngine(opened, partial(_begin_process, division.threads, each)) for each in places]
+        return TorchExecutor(remote, str(device), partial(set_threads, 1))
     ready = engine.ready if isinstance(engine, ZooEngine) else None
-    return TorchExecutor(engine, str(device), division.workers, begin, ready)
+    return TorchExecutor([engine], str(device), partial(_begin_worker, division.threads, on_processor), ready)
+
+
+def _open_engine(weights: Path | None) -> DetectorEngine:
+    return DetectorEngine(load_weights(weights), torch.device("cpu"))
+
+
+def _begin_process(threads: int, cores: frozenset[int]) -> None:
+    tune_process()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+    _begin_worker(threads, on_processor=True)
 
 
 def _begin_worker(threads: int, on_processor: bool) -> None:
+    """The settings of a worker's thread, before its first batch."""
     set_threads(threads)
     if on_processor:
         give_way()
@@ -139,76 +170,71 @@ def set_threads(threads: int) -> None:
     cv2.setNumThreads(1)
 
 
-def measured_device(
+def measured_profile(
     engine: AnyEngine,
     device: torch.device,
     subject: Subject,
+    weights: Path | None,
     max_batch: int,
+    cores: Sequence[int],
     threads: int | None,
     budget_s: float | None,
     report: Report,
-) -> OpenDevice:
-    """Divide a device into workers, measure them all at work, and save the profile where the next start finds it.
-
-    What is measured are the very workers that will serve.
-    """
-    division, words = _divide(engine, device, threads, report)
-    executor = make_executor(engine, device, division)
-    profile = measure_profile(
-        partial(_on_all, executor, engine),
-        subject,
-        engine.variants(),
-        max_batch,
-        budget_s,
-        partial(report, f"measuring {subject.device}" + ("" if budget_s is None else " (a quick profile)")),
-    )
+) -> LatencyProfile:
+    """Divide a device into workers, measure them all at work, and save the profile where the next start finds it."""
+    division, words = _divide(engine, device, weights, cores, threads, report)
     mixes: tuple[int, ...] = ()
-    if isinstance(engine, MixingEngine):
-        mixed = partial(executor.on_all, detect_mixed, engine)
-        mixes = measure_mixing(partial(_on_all, executor, engine), mixed, engine.variants(), max_batch)
+    with contextlib.closing(make_executor(engine, device, division, cores, weights)) as executor:
+        detect = partial(executor.on_all, detect_images)
+        told = partial(report, f"measuring {subject.device}" + ("" if budget_s is None else " (a quick profile)"))
+        profile = measure_profile(detect, subject, engine.variants(), max_batch, budget_s, told)
+        if isinstance(engine, MixingEngine):
+            mixes = measure_mixing(detect, partial(executor.on_all, detect_mixed), engine.variants(), max_batch)
     profile = msgspec.structs.replace(
-        profile, mixes=mixes, workers=division.workers, threads=division.threads, division=words
+        profile,
+        mixes=mixes,
+        workers=division.workers,
+        threads=division.threads,
+        sharing=sharing_workers(len(cores), division.workers, division.threads),
+        division=words,
     )
     save_profile(profile)
-    return OpenDevice(subject.device, engine, profile, executor)
+    return profile
 
 
-def _on_all(executor: TorchExecutor, engine: AnyEngine, variant: Variant, images: Sequence[Image]) -> object:
-    return executor.on_all(detect_images, engine, variant, images)
-
-
-def _divide(engine: AnyEngine, device: torch.device, threads: int | None, report: Report) -> tuple[Division, str]:
+def _divide(
+    engine: AnyEngine,
+    device: torch.device,
+    weights: Path | None,
+    cores: Sequence[int],
+    threads: int | None,
+    report: Report,
+) -> tuple[Division, str]:
     """How many workers a device gets, and why. One where it is no processor or its engine bears only one."""
-    cores = usable_cores()
     if device.type != "cpu":
         return Division(1, 1), ""
     if isinstance(engine, ZooEngine):
-        return Division(1, threads or cores), ""
-    ways = divisions(cores, threads)
+        return Division(1, threads or len(cores)), ""
+    ways = divisions(len(cores), threads)
 
     def rate_fps(division: Division) -> float:
         report(f"dividing {device}", ways.index(division), len(ways))
-        return _rate_fps(engine, device, division)
+        with contextlib.closing(make_executor(engine, device, division, cores, weights)) as executor:
+            return _rate_fps(executor, engine.variants())
 
     return choose_division(ways, rate_fps)
 
 
-def _rate_fps(engine: AnyEngine, device: torch.device, division: Division) -> float:
-    """Frames a second that the workers of a division answer together, of the middle variant, one by one."""
-    variants = engine.variants()
+def _rate_fps(executor: TorchExecutor, variants: Sequence[Variant]) -> float:
+    """Frames a second that all workers answer together, of the middle variant, one by one."""
     variant = variants[len(variants) // 2]
     image = np.zeros((*canvas_size(variant.resolution), 3), dtype=np.uint8)
-    executor = make_executor(engine, device, division)
-    try:
-        for _ in range(WARM_UP_RUNS):
-            executor.on_all(detect_images, engine, variant, [image])
-        counts = executor.on_all(_frames_within, engine, variant, image)
-    finally:
-        executor.close()
-    return sum(counts) / DIVIDING_S
+    for _ in range(WARM_UP_RUNS):
+        executor.on_all(detect_images, variant, [image])
+    return sum(executor.on_all(_frames_within, variant, image)) / DIVIDING_S
 
 
-def _frames_within(engine: AnyEngine, variant: Variant, image: Image) -> int:
+def _frames_within(engine: Engine, variant: Variant, image: Image) -> int:
     ends_s = time.perf_counter() + DIVIDING_S
     count = 0
     while time.perf_counter() < ends_s:

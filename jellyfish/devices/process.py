@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
@@ -46,10 +47,11 @@ def keep_freed_memory() -> None:
     library.mallopt(_TRIM_THRESHOLD, 1024**3)
 
 
-def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """How many processors this process may keep busy: fewer than the machine has where a container says so."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, int(_quota_cores(cgroup))))
+def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> tuple[int, ...]:
+    """The processors that this thread may keep busy: fewer than the machine has where a container says so."""
+    bound = hasattr(os, "sched_getaffinity")
+    allowed = sorted(os.sched_getaffinity(0)) if bound else list(range(os.cpu_count() or 1))
+    return tuple(allowed[: max(1, int(min(len(allowed), _quota_cores(cgroup))))])
 
 
 def _quota_cores(cgroup: Path) -> float:
@@ -62,6 +64,37 @@ def _quota_cores(cgroup: Path) -> float:
         except OSError:
             return sys.maxsize
     return int(quota) / int(period) if quota.strip().isdigit() else sys.maxsize
+
+
+def worker_cores(cores: Sequence[int], workers: int, threads: int) -> list[frozenset[int]]:
+    """Which of `cores` each worker is to keep to, from the last one on.
+
+    While everything else keeps to the first half (`first_half_kept`), half of the workers have processors to themselves
+    and run as profiled, whatever the event loop, the decoders and cameras in this process do. The others get what those
+    leave.
+    """
+    ends = [len(cores) - worker * threads for worker in range(workers)]
+    return [frozenset(cores[max(0, end - threads) : end]) for end in ends]
+
+
+def sharing_workers(cores: int, workers: int, threads: int) -> int:
+    """How many of the workers, the last ones, are not on the second half of the processors alone; never all."""
+    alone = (cores - cores // 2) // threads
+    return max(0, workers - max(1, alone))
+
+
+@contextlib.contextmanager
+def first_half_kept(cores: Sequence[int]) -> Iterator[None]:
+    """For the time of the context this thread, and those that it starts, keep to the first half of `cores`."""
+    if not hasattr(os, "sched_setaffinity") or len(cores) < 2:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores[: len(cores) // 2])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def give_way() -> None:

@@ -11,6 +11,12 @@ _LOWEST, _HIGHEST = 0.5, 8.0
 """A ratio outside is taken as the bound: beyond it the profile is wrong and one number cannot mend it."""
 _DEVIATIONS = 2.0
 """How many mean deviations above the mean a batch is expected to take at worst."""
+UNKNOWN = 2.0
+"""What a worker that shares its processor with others is taken to be slower by, before it was tried."""
+BAD = 1.8
+"""A batch of a worker that shares its processor is bad from so many times on what the first worker would have taken."""
+STAYS, RETURNS = 1.6, 1.25
+"""A worker is used as long as it is no more than so many times slower than the quickest, and again when no more so."""
 
 
 class SlowDown:
@@ -21,14 +27,15 @@ class SlowDown:
     as in the retransmission timer of TCP (Jacobson, 1988).
     """
 
-    def __init__(self) -> None:
-        self._recent: deque[float] = deque([1.0, 1.0], maxlen=3)
-        self._factor = 1.0
+    def __init__(self, factor: float = 1.0) -> None:
+        """`factor`: before anything was measured."""
+        self._recent: deque[float] = deque([factor, factor], maxlen=3)
+        self._factor = factor
         self._deviation = 0.0
 
     @property
     def factor(self) -> float:
-        """Expected measured / profiled time; 1 before anything was measured."""
+        """Expected measured / profiled time."""
         return self._factor
 
     @property
@@ -46,3 +53,61 @@ class SlowDown:
         ratio = median(self._recent)
         self._deviation = _OLD * self._deviation + (1 - _OLD) * abs(ratio - self._factor)
         self._factor = _OLD * self._factor + (1 - _OLD) * ratio
+
+
+class Pace:
+    """How much slower each worker of a device is, and which of them are worth using.
+
+    Workers share processors with the event loop and the decoders, which go before them: one that gets a processor only
+    now and then would hold up the frames that it takes, and no plan could count with it. It has leave until it is as
+    quick as the quickest again, or nearly so. The figures are those of the slowest that is used.
+    """
+
+    def __init__(self, workers: int, sharing: int = 0) -> None:
+        """`sharing`: of the workers, how many, the last ones, share processors with others: not used until they have
+        shown that they are quick enough."""
+        self._alone = alone = workers - sharing
+        self._workers = [SlowDown(1.0 if number < alone else UNKNOWN) for number in range(workers)]
+        self._used = [number < alone for number in range(workers)]
+
+    def uses(self, worker: int) -> bool:
+        """Whether the worker is to be given batches."""
+        return self._used[worker]
+
+    @property
+    def count(self) -> int:
+        """Workers that are used; never 0."""
+        return sum(self._used)
+
+    def observe(self, worker: int, measured_s: float, profiled_s: float) -> None:
+        """See `SlowDown.observe`. One bad batch is enough for a worker that shares its processor to be left out."""
+        self._workers[worker].observe(measured_s, profiled_s)
+        if worker >= self._alone and measured_s > BAD * self._workers[0].cautious_factor * profiled_s:
+            self._workers[worker] = SlowDown(UNKNOWN * self._workers[0].factor)
+        best = min(each.cautious_factor for each in self._workers)
+        self._used = [
+            each.cautious_factor <= (STAYS if used else RETURNS) * best
+            for each, used in zip(self._workers, self._used, strict=True)
+        ]
+
+    def of(self, worker: int) -> SlowDown:
+        """That worker's own."""
+        return self._workers[worker]
+
+    @property
+    def factor(self) -> float:
+        """See `SlowDown.factor`."""
+        return max(each.factor for each in self._in_use)
+
+    @property
+    def cautious_factor(self) -> float:
+        """See `SlowDown.cautious_factor`."""
+        return self.careful_factor(1.0)
+
+    def careful_factor(self, care: float) -> float:
+        """See `SlowDown.careful_factor`."""
+        return max(each.careful_factor(care) for each in self._in_use)
+
+    @property
+    def _in_use(self) -> list[SlowDown]:
+        return [each for each, used in zip(self._workers, self._used, strict=True) if used]

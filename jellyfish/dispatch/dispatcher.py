@@ -22,7 +22,7 @@ from jellyfish.control.problem import DevicePlan, Share
 from jellyfish.core import Detection, Reason, Variant
 from jellyfish.devices.executor import Executor
 from jellyfish.devices.profile.table import LatencyProfile
-from jellyfish.devices.slowdown import SlowDown
+from jellyfish.devices.slowdown import Pace
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.lanes import lane_of, make_lanes
 from jellyfish.dispatch.queue import FrameQueue
@@ -33,6 +33,10 @@ logger = logging.getLogger(__name__)
 QUEUE_CAPACITY = 64
 """Requests that may wait for one device."""
 SUSPECT_FACTOR = 1.5
+OVERDUE = 2.0
+"""A batch that has taken so many times its profiled time, and still runs, slows the device down in plans."""
+LEAVE_S = 0.5
+"""A worker that is not used for being slower than the others is tested this often."""
 TEST_PERIOD_S = 0.05
 """A device so much slower than its profile is tested this often while nothing is sent to it."""
 BLANK = np.zeros((9, 16, 3), dtype=np.uint8)
@@ -90,7 +94,7 @@ class Dispatcher:
         self._max_batch = batch
         self._accuracy = accuracy or {}
         self._mixes = frozenset(profile.mixes)
-        self._slow_down = SlowDown()
+        self._pace = Pace(profile.workers, profile.sharing)
         self._running: dict[int, _Running] = {}
         self._testing = False
         self._failing = False
@@ -119,8 +123,8 @@ class Dispatcher:
 
     @property
     def workers(self) -> int:
-        """Batches that it runs at once."""
-        return self._profile.workers
+        """Batches that it runs at once, as things are now."""
+        return self._pace.count
 
     @property
     def queued(self) -> int:
@@ -130,7 +134,7 @@ class Dispatcher:
     def quickest_s(self, variant: Variant | None) -> float:
         """The least that a frame planned for `variant` takes, as things are now."""
         lane = self._lanes[lane_of(self._lanes, variant, self._profile)]
-        return self._slow_down.cautious_factor * lane.quickest.latency_s[0]
+        return self._pace.cautious_factor * lane.quickest.latency_s[0]
 
     def latency_table(self, variants: Sequence[Variant], now: float, care: float) -> tuple[tuple[float, ...], ...]:
         """For planning: seconds of each variant at each batch size that may run, with so much `care`.
@@ -139,8 +143,9 @@ class Dispatcher:
         what the dispatcher itself decides with). A batch that is overdue slows the device down before it is done: one
         that hangs must not get more clients.
         """
-        usual = max(self._slow_down.factor, self._overdue(now))
-        careful = self._slow_down.careful_factor(care)
+        overdue = self._overdue(now)
+        usual = max(self._pace.factor, overdue if overdue > OVERDUE else 0.0)
+        careful = self._pace.careful_factor(care)
         entries = (self._profile.of(variant) for variant in variants)
         return tuple(
             tuple(
@@ -179,13 +184,16 @@ class Dispatcher:
     async def run(self) -> None:
         """Serve until `drain` or cancellation. Each worker runs one batch at a time."""
         async with asyncio.TaskGroup() as workers:
-            for worker in range(self.workers):
+            for worker in range(self._profile.workers):
                 workers.create_task(self._work_as(worker))
 
     async def _work_as(self, worker: int) -> None:
         while not self._draining:
-            if len(self._queue) or await self._work_within(TEST_PERIOD_S if self._suspect else None):
-                while len(self._queue):
+            if not self._pace.uses(worker):
+                await asyncio.sleep(LEAVE_S)
+                await self._test(worker)
+            elif len(self._queue) or await self._work_within(TEST_PERIOD_S if self._suspect else None):
+                while len(self._queue) and self._pace.uses(worker):
                     await self._serve_batch(worker)
             elif not self._testing:
                 await self._test(worker)
@@ -203,7 +211,7 @@ class Dispatcher:
     @property
     def _suspect(self) -> bool:
         """The device was much slower than its profile, or failed, when it was last used."""
-        return self._slow_down.cautious_factor > SUSPECT_FACTOR
+        return self._pace.cautious_factor > SUSPECT_FACTOR
 
     async def _test(self, worker: int) -> None:
         """Run an empty frame, to learn whether a device that nobody is sent to any more has recovered."""
@@ -232,7 +240,7 @@ class Dispatcher:
             frames=self._frames,
             dropped=dict(self._dropped),
             queued=len(self._queue),
-            slow_down=self._slow_down.factor,
+            slow_down=self._pace.factor,
         )
 
     async def _serve_batch(self, worker: int) -> None:
@@ -242,8 +250,8 @@ class Dispatcher:
         half of the batches that just fit would be late.
         """
         now = seconds_now()
-        cautious = self._slow_down.cautious_factor
-        others_s = self._others_s(now, cautious)
+        cautious = self._pace.of(worker).cautious_factor
+        others_s = self._others_s(now)
         decision = self._queue.take(now, self._lanes, self._lane_of, cautious, self._mixes, self._max_batch, others_s)
         self._drop(decision.drop)
         if not decision.run:
@@ -254,10 +262,13 @@ class Dispatcher:
             self._batches += 1
             self._frames += len(decision.run)
 
-    def _others_s(self, now: float, cautious: float) -> list[float]:
-        """Seconds until each other worker is expected to be free; 0 for those that are idle."""
-        left_s = [each.started_s + cautious * each.profiled_s - now for each in self._running.values()]
-        busy_s = [max(seconds, LEAST_LEFT_S) for seconds in left_s]
+    def _others_s(self, now: float) -> list[float]:
+        """Seconds until each other worker that is used is expected to be free; 0 for those that are idle."""
+        busy_s = [
+            max(each.started_s + self._pace.of(other).cautious_factor * each.profiled_s - now, LEAST_LEFT_S)
+            for other, each in self._running.items()
+            if self._pace.uses(other)
+        ]
         return busy_s + [0.0] * (self.workers - 1 - len(busy_s))
 
     def _lane_of(self, request: Request) -> int:
@@ -277,9 +288,9 @@ class Dispatcher:
         try:
             images = [request.image for request in batch]
             if len(groups) == 1:
-                detections = await self._executor.run(variants[0], images)
+                detections = await self._executor.run(variants[0], images, worker)
             else:
-                detections = await self._executor.run_mixed(variants, images)
+                detections = await self._executor.run_mixed(variants, images, worker)
             answers = list(zip(batch, variants, detections, strict=True))
         except asyncio.CancelledError:
             self._drop((request, Reason.SHUTDOWN) for request in batch)
@@ -290,7 +301,7 @@ class Dispatcher:
                 logger.warning("%s failed on %d frames of %s", self.device, len(batch), names, exc_info=True)
             self._failing = True
             self._drop((request, Reason.DEVICE_ERROR) for request in batch)
-            self._slow_down.observe(math.inf, profiled_s)
+            self._pace.observe(worker, math.inf, profiled_s)
             return False
         finally:
             execute_s = seconds_now() - started
@@ -301,7 +312,7 @@ class Dispatcher:
         if self._failing:
             logger.warning("%s works again", self.device)
         self._failing = False
-        self._slow_down.observe(execute_s, profiled_s)
+        self._pace.observe(worker, execute_s, profiled_s)
         self._answer(answers, started, execute_s)
         return True
 

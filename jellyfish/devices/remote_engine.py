@@ -1,0 +1,132 @@
+"""An engine in a process of its own, for processors: batches run beside the event loop, not between its steps.
+
+In a thread a network needs the interpreter between any two layers, and waits whenever the event loop has it: what the
+loop works is taken from every worker. Pixels and detections travel through pipes, which takes about a hundredth of what
+a batch does. The process dies with the one that started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.core import Detection, Variant
+from jellyfish.devices.executor import MixingEngine
+
+PRELOADED = ["jellyfish.devices.remote_engine", "jellyfish.models.families"]
+"""Modules that new processes find loaded already: with torch among them a start takes a moment, not seconds."""
+END_S = 2.0
+"""How long a process may take to end before it is killed."""
+Open = Callable[[], MixingEngine]
+"""Makes the engine, in the process where it is to run. Travels there: a function of a module, or a `partial` of one."""
+
+
+class RemoteError(Exception):
+    """What an engine raised in its process, in words; or that this has ended."""
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True):
+    """What is to be run. The canvases' bytes follow."""
+
+    variants: tuple[Variant, ...]
+    """One for all, or one for each."""
+    shape: tuple[int, ...]
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """What came of it: detections of each canvas, or why there are none."""
+
+    found: list[list[Detection]] = []
+    error: str = ""
+
+
+_batches, _answers, _encoder = (
+    msgspec.msgpack.Decoder(Batch),
+    msgspec.msgpack.Decoder(Answer),
+    msgspec.msgpack.Encoder(),
+)
+
+
+class RemoteEngine:
+    """Calls go to the process and wait for it. One call at a time. It is started anew when it has died."""
+
+    def __init__(self, open_engine: Open, begin: Callable[[], None]) -> None:
+        """`begin`: called in the process before the engine is made, to set it up; travels like `open_engine`."""
+        self._open, self._begin = open_engine, begin
+        self._process: Any = None
+        self._pipe: Connection | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start the process; it is ready a moment later, and the first call waits for that."""
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, self._open, self._begin), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
+        """See `jellyfish.devices.executor.Engine`. RemoteError for what the engine raised."""
+        return self._ask((variant,), canvases)
+
+    def detect_mixed(self, canvases: NDArray[np.uint8], variants: Sequence[Variant]) -> list[list[Detection]]:
+        """See `jellyfish.devices.executor.MixingEngine`."""
+        return self._ask(tuple(variants), canvases)
+
+    def _ask(self, variants: tuple[Variant, ...], canvases: NDArray[np.uint8]) -> list[list[Detection]]:
+        if self._pipe is None:
+            self.start()
+        assert self._pipe is not None
+        try:
+            self._pipe.send_bytes(_encoder.encode(Batch(variants, canvases.shape)))
+            self._pipe.send_bytes(np.ascontiguousarray(canvases).data.cast("B"))
+            answer = _answers.decode(self._pipe.recv_bytes())
+        except (EOFError, OSError) as error:
+            self.close()
+            raise RemoteError("the process of a worker has ended; it is started anew") from error
+        if answer.error:
+            raise RemoteError(answer.error)
+        return answer.found
+
+    def close(self) -> None:
+        """End the process."""
+        pipe, self._pipe = self._pipe, None
+        if pipe is None:
+            return
+        pipe.close()
+        self._process.join(END_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+
+def _serve(pipe: Connection, open_engine: Open, begin: Callable[[], None]) -> None:
+    """Answer batches until the other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
+    begin()
+    engine = open_engine()
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            batch = _batches.decode(pipe.recv_bytes())
+            pixels = bytearray(int(np.prod(batch.shape)))
+            pipe.recv_bytes_into(pixels)
+            pipe.send_bytes(_encoder.encode(_answered(engine, batch, pixels)))
+
+
+def _answered(engine: MixingEngine, batch: Batch, pixels: bytearray) -> Answer:
+    canvases = np.frombuffer(pixels, dtype=np.uint8).reshape(batch.shape)
+    try:
+        if len(batch.variants) == 1:
+            return Answer(engine.detect(canvases, batch.variants[0]))
+        return Answer(engine.detect_mixed(canvases, batch.variants))
+    except Exception as error:
+        return Answer(error=f"{type(error).__name__}: {error}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
@@ -49,10 +50,16 @@ def policy(
     """The planner called `planner`, or the one that always answers `fixed`. InputError for an unknown name."""
     if planner == CLIENTS_CHOOSE and fixed is None:
         return clients_choose(window_s)
-    named = ByClients(make_planner(planner, seed, time_budget_s=FEW_BUDGET_S), make_planner(planner, seed))
+    named = timed_planner(planner, seed)
     if fixed is None:
         return PlanningPolicy(named, violations, window_s, care)
     return PlanningPolicy(FixedPlanner(fixed, max_batch), accept, window_s, care)
+
+
+def timed_planner(planner: str, seed: int, clock: Callable[[], float] = time.monotonic) -> Planner:
+    """The planner called `planner` as it serves: with the time that it may take for so many clients."""
+    few = make_planner(planner, seed, clock, FEW_BUDGET_S)
+    return ByClients(few, make_planner(planner, seed, clock))
 
 
 def clients_choose(window_s: float) -> PlanningPolicy:

@@ -14,7 +14,7 @@ from jellyfish.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-_SCHEMA = 2
+_SCHEMA = 3
 
 
 def default_folder() -> Path:

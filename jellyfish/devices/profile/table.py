@@ -8,6 +8,8 @@ from __future__ import annotations
 import msgspec
 
 from jellyfish.core import Variant
+from jellyfish.devices.profile.host import HostCosts
+from jellyfish.devices.profile.variation import Variation
 from jellyfish.errors import InputError
 
 
@@ -17,6 +19,8 @@ class VariantLatency(msgspec.Struct, frozen=True):
     variant: Variant
     p50_s: tuple[float, ...]
     p99_s: tuple[float, ...]
+    variation: Variation | None = None
+    """How measured times vary about the median; None in profiles that do not know."""
 
 
 class LatencyProfile(msgspec.Struct, frozen=True):
@@ -31,7 +35,9 @@ class LatencyProfile(msgspec.Struct, frozen=True):
     latencies: tuple[VariantLatency, ...]
     mixes: tuple[int, ...] = ()
     """Resolutions at which frames of several networks run quicker as one batch than as one for each."""
-    schema: int = 2
+    schema: int = 3
+    host: HostCosts | None = None
+    """What a frame costs the machine beside the device; None where that was not measured."""
 
     def __post_init__(self) -> None:
         lengths = {len(entry.p50_s) for entry in self.latencies} | {len(entry.p99_s) for entry in self.latencies}

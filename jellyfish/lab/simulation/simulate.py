@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,27 +24,30 @@ from jellyfish.camera.steering import Steering
 from jellyfish.config import CLIENTS_CHOOSE, CameraConfig, Limits
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
-from jellyfish.control.planners.fixed import accept
+from jellyfish.control.planners.fixed import FixedPlanner, accept
 from jellyfish.control.problem import Plan, Planner, Problem
+from jellyfish.core import Variant
 from jellyfish.devices.executor import Executor
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import QUEUE_CAPACITY
 from jellyfish.errors import InputError, RunError
 from jellyfish.lab.simulation.chaos import chaos
+from jellyfish.lab.simulation.counted_planner import CountedPlanner
 from jellyfish.lab.simulation.faults import UnreliablePlanner, camera_clock, device_disturbance
 from jellyfish.lab.simulation.foresight import ForesightPlanner, ForesightSizer
-from jellyfish.lab.simulation.frames import NO_PICTURE, FrameWeights, NoPictures
+from jellyfish.lab.simulation.frames import NO_PICTURE, FrameWeights, NoPictures, resolution_of
 from jellyfish.lab.simulation.invariants import Remains, breaches
 from jellyfish.lab.simulation.lazy_queue import LazyQueue
 from jellyfish.lab.simulation.links import CameraLink, camera_links
 from jellyfish.lab.simulation.model import load_model
 from jellyfish.lab.simulation.network import URL, MemoryConnector, listening
-from jellyfish.lab.simulation.scenario import Clients, Cut, PlannerSlow, Scenario, load_scenario
+from jellyfish.lab.simulation.place import host_costs, place_of
+from jellyfish.lab.simulation.scenario import Bystander, Clients, Cut, PlannerSlow, Scenario, load_scenario
 from jellyfish.lab.simulation.strangers import misbehave
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
-from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled, clients_choose
+from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled, clients_choose, timed_planner
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, ExpectedF1, MeasuredRun, Setup, run_info
 from jellyfish.modes.window_log import WindowLog
@@ -141,11 +144,13 @@ class _Simulation:
     def __init__(self, scenario: Scenario, planner: Planner | None) -> None:
         self._scenario = scenario
         self._make = None if scenario.controller is None else controller_named(scenario.controller)
-        self._planner = planner or make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf)
         self._models = {device.name: load_model(device.model) for device in scenario.devices}
-        self._variants = next(iter(self._models.values())).variants
-        if any(model.variants != self._variants for model in self._models.values()):
-            raise InputError("all devices of a scenario must have the same variants; choose models that fit together")
+        self._variants = self._offered()
+        self._place = place_of(scenario.host, self._models)
+        self._counted = self._counted_planner() if scenario.host.cores else None
+        self._planner = (
+            planner or self._counted or make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf)
+        )
         self._links = camera_links(scenario)
         if scenario.foresight:
             groups = [group for group in scenario.clients for _ in range(group.count)]
@@ -155,6 +160,28 @@ class _Simulation:
             self._planner = ForesightPlanner(self._planner, self._links, slos_s, fixed_s, window_s, self._run_s)
         self._connectors: dict[str, MemoryConnector] = {}
         self._start_s = START_PAUSE_S
+
+    def _offered(self) -> tuple[Variant, ...]:
+        """What frames may be run with."""
+        variants = next(iter(self._models.values())).variants
+        if any(model.variants != variants for model in self._models.values()):
+            raise InputError("all devices of a scenario must have the same variants; choose models that fit together")
+        wanted = self._scenario.variant
+        fixed = tuple(variant for variant in variants if variant.name == wanted)
+        if wanted is not None and not fixed:
+            names = ", ".join(variant.name for variant in variants)
+            raise InputError(f"unknown variant {wanted!r}: choose one of {names}")
+        return fixed or variants
+
+    def _counted_planner(self) -> CountedPlanner | None:
+        """As a server plans, by steps instead of seconds; None where planning costs nothing."""
+        scenario = self._scenario
+        costs = host_costs(scenario.host, next(iter(self._models.values())))
+        if not costs.planning_step_s(1):
+            return None
+        return CountedPlanner(
+            lambda clock: timed_planner(scenario.planner, scenario.seed, clock), costs.planning_step_s
+        )
 
     async def run(
         self, folder: Path, progress: Callable[[int, int], None], on_service: OnService
@@ -187,13 +214,14 @@ class _Simulation:
         for name, model in self._models.items():
             profile = msgspec.structs.replace(model.profile, device=name)
             disturbance = device_disturbance(profile, faults, name, f"{scenario.seed}/{name}", self._run_s)
-            devices.append((TimedExecutor(profile, disturbance), profile))
+            take = self._place.taking(model.profile.device)
+            devices.append((TimedExecutor(profile, disturbance, take), profile))
         return ServerParts(
             devices=devices,
             variants=self._variants,
             accuracy=next(iter(self._models.values())),
             max_batch=min(scenario.max_batch, *(profile.max_batch for _, profile in devices)),
-            decode=_decoding(scenario.host.decode_ms / 1000),
+            decode=self._decode,
             offload=self._plan_offload,
             policy=self._policy(),
             limits=Limits(clients=max(128, 2 * len(scenario.client_names()))),
@@ -205,6 +233,9 @@ class _Simulation:
         window_s = self._scenario.window_ms / 1000
         if self._make is not None:
             return clients_choose(window_s)
+        if self._scenario.variant is not None:
+            fixed = FixedPlanner(self._variants[0], self._scenario.max_batch)
+            return PlanningPolicy(fixed, accept, window_s, self._scenario.care)
         planner = UnreliablePlanner(self._planner, self._scenario.faults, self._run_s)
         check = accept if self._scenario.foresight else violations  # its plans fit the truth, not the estimates
         return PlanningPolicy(planner, check, window_s, self._scenario.care)
@@ -219,7 +250,22 @@ class _Simulation:
         for fault in self._scenario.faults:
             if isinstance(fault, PlannerSlow) and fault.at_s <= self._run_s() < fault.at_s + fault.for_s:
                 await asyncio.sleep(fault.takes_s)
-        return function(problem, running)
+        plan = function(problem, running)
+        if self._counted is not None:
+            await self._place.plan(self._counted.taken_s)
+        return plan
+
+    async def _decode(self, jpeg: bytes) -> NDArray[np.uint8]:
+        await self._place.decode(resolution_of(jpeg))
+        return NO_PICTURE
+
+    async def _camera_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What a camera does off the event loop: it decodes the next frame, or encodes one."""
+        if isinstance(function, FrameWeights):
+            await self._place.encode(arguments[1])
+        else:
+            await self._place.capture()
+        return function(*arguments)
 
     def _setups(self, group: Clients) -> list[Setup]:
         """The cameras of one group."""
@@ -236,7 +282,7 @@ class _Simulation:
         clock = camera_clock(scenario.faults, name, self._start_s)
         frames = link.frames()
         steering = None if self._make is None else Steering(self._make, _message_bytes(frames))
-        shown = OwnFrames(NoPictures(), _taking(scenario.host.encode_ms / 1000), frames)
+        shown = OwnFrames(NoPictures(), self._camera_thread, frames)
         return Setup(config, shown, link.trace, clock, steering, self._sizers(link, frames))
 
     def _sizers(self, link: CameraLink, frames: FrameWeights) -> Callable[[float, float], FrameSizer]:
@@ -283,7 +329,8 @@ class _Simulation:
             misbehave(fault, f"stranger-{number}", self._start_s, self._scenario.seed + number)
             for number, fault in enumerate(faults)
         ]
-        return [self._tell(progress), *cuts, *strangers]
+        bystanders = self._place.beside(self._start_s, [each for each in faults if isinstance(each, Bystander)])
+        return [self._tell(progress), *cuts, *strangers, *bystanders]
 
     async def _tell(self, progress: Callable[[int, int], None]) -> None:
         total = round(self._scenario.duration_s)
@@ -301,24 +348,5 @@ class _Simulation:
         return run_info("simulate", started, self._scenario.seed, self._scenario, list(self._models), origins)
 
 
-def _taking(seconds: float) -> Callable[..., Awaitable[Any]]:
-    """An offload whose encoding takes `seconds` of virtual time; all else takes none."""
-
-    async def offload(function: Callable[..., Any], *arguments: Any) -> Any:
-        if isinstance(function, FrameWeights):
-            await asyncio.sleep(seconds)
-        return function(*arguments)
-
-    return offload
-
-
 def _message_bytes(frames: FrameWeights) -> Callable[[int], int]:
     return lambda resolution: frames.weight(resolution) + wire.FRAME_OVERHEAD_BYTES
-
-
-def _decoding(seconds: float) -> Callable[[bytes], Awaitable[NDArray[np.uint8]]]:
-    async def decode(jpeg: bytes) -> NDArray[np.uint8]:
-        await asyncio.sleep(seconds)
-        return NO_PICTURE
-
-    return decode

@@ -1,0 +1,132 @@
+"""The machine that a simulated server runs on, in virtual time: its cores and who works on them.
+
+The event loop is one thread: while it works, the virtual loop's clock moves on, and whatever is due meanwhile comes
+late, as on a real one. Decoders, encoders, batches of a CPU and the planner are jobs beside it on the same cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from jellyfish.lab.simulation.cores import Cores, Job, Pool
+from jellyfish.lab.simulation.virtual_loop import VirtualLoop
+
+SWITCH_S = 0.005
+"""How long a thread that waits for the interpreter leaves it to another one (`sys.getswitchinterval`)."""
+
+
+class Machine:
+    """`cores` for all, of which `device_cores` are kept for devices (0: they share the others)."""
+
+    def __init__(self, loop: VirtualLoop, cores: int, device_cores: int, pool_threads: int) -> None:
+        self._loop = loop
+        self._host = Cores(cores - device_cores)
+        self._devices = Cores(device_cores) if device_cores else self._host
+        self._decoders, self._encoders = Pool(self._host, pool_threads), Pool(self._host, pool_threads)
+        self._timer: asyncio.TimerHandle | None = None
+        self._solve: Job | None = None
+        self._settle()
+
+    # --- what threads beside the event loop do -----------------------------------------------------------
+
+    async def decode(self, seconds: float) -> None:
+        """A frame is decoded by one of the server's decoders."""
+        await self._done(self._decoders.begin, seconds)
+
+    async def encode(self, seconds: float) -> None:
+        """A camera's thread has a frame to decode, scale or encode."""
+        await self._done(self._encoders.begin, seconds)
+
+    async def batch(self, seconds: float, weight: float, threads: int) -> None:
+        """A CPU runs a batch that takes `seconds` on `threads` cores of its own."""
+        await self._done(self._devices.begin, seconds * threads, weight, threads)
+
+    async def solve(self, seconds: float) -> None:
+        """The planner's thread works; it has the interpreter whenever the event loop has not."""
+        done = self._loop.create_future()
+        self._solve = Job(seconds, _answering(done))
+        try:
+            await self._until(self._host.begin, self._solve, done)
+        finally:
+            self._solve = None
+
+    def bystander(self, on_devices: bool, cores: float, weight: float) -> Callable[[], None]:
+        """A process that has nothing to do with us takes `cores`, until what is returned is called."""
+        where = self._devices if on_devices else self._host
+        job = Job(math.inf, lambda: None, weight, cores)
+
+        def stop() -> None:
+            self._settle()
+            where.end(job)
+            self._wait()
+
+        self._settle()
+        where.begin(job)
+        self._wait()
+        return stop
+
+    async def _done(self, begin: Callable[[Job], None], seconds: float, weight: float = 1.0, most: float = 1.0) -> None:
+        done = self._loop.create_future()
+        await self._until(begin, Job(seconds, _answering(done), weight, most), done)
+
+    async def _until(self, begin: Callable[[Job], None], job: Job, done: asyncio.Future[None]) -> None:
+        """A thread that has begun ends its work, whether or not anybody still waits for it."""
+        self._settle()
+        begin(job)
+        self._wait()
+        await done
+
+    # --- what the event loop does ------------------------------------------------------------------------
+
+    def spend(self, seconds: float) -> None:
+        """The event loop works for so long; the clock moves on by that and by what others take from it."""
+        if seconds <= 0.0:
+            return
+        self._settle()
+        solve, waited = self._solve, self._loop.has_waited()
+        if waited and solve is not None and solve.left_s > 0.0:
+            self._pass(self._host.now + SWITCH_S)  # the planner has the interpreter and gives it up only then
+        if solve is not None:
+            self._host.end(solve)
+        working = [Job(seconds, lambda: working.clear())]
+        self._host.begin(working[0])
+        while working:
+            self._host.settle(self._host.next_end_s)
+        if solve is not None and solve.left_s > 0.0:
+            self._host.begin(solve)
+        self._pass(self._host.now)
+        self._loop.move_to(self._host.now)
+        self._wait()
+
+    # --- time --------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        self._pass(self._loop.time())
+
+    def _pass(self, now: float) -> None:
+        self._host.settle(now)
+        self._devices.settle(now)
+
+    def _wait(self) -> None:
+        """Have a timer for the next job that ends."""
+        ends_s = min(self._host.next_end_s, self._devices.next_end_s)
+        if self._timer is not None:
+            if self._timer.when() == ends_s:
+                return
+            self._timer.cancel()
+        self._timer = None if ends_s == math.inf else self._loop.call_at(ends_s, self._turn)
+
+    def _turn(self) -> None:
+        self._timer = None
+        self._settle()
+        self._wait()
+
+
+def _answering(done: asyncio.Future[None]) -> Callable[[], None]:
+    def finished() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    return finished

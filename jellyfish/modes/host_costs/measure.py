@@ -1,0 +1,32 @@
+"""All costs of the host, one after the other: codecs, event loop, planner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jellyfish.core import RESOLUTIONS, Variant
+from jellyfish.devices.profile.host import HostCosts
+from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.modes.host_costs.codecs import capture_s, codec_s, street_like
+from jellyfish.modes.host_costs.planning import PLANNED_FOR, plan_step_s
+from jellyfish.modes.host_costs.streaming import loops_s
+
+Report = Callable[[str, int, int], None]
+"""Told what is being done, and how far it is: (words, steps done, steps in all)."""
+
+
+def measure_host(
+    profile: LatencyProfile, accuracy: Callable[[Variant], float], planner: str, report: Report
+) -> HostCosts:
+    """Seconds of one core that a frame takes beside the device of `profile`, and a step of `planner`."""
+    words, steps = "measuring the host", 3
+    picture = street_like()
+    report(words, 0, steps)
+    decode, encode = codec_s(picture)
+    capture = capture_s(picture)
+    report(words, 1, steps)
+    server, camera = loops_s(profile, picture)
+    report(words, 2, steps)
+    step = tuple(plan_step_s(profile, accuracy, planner, clients) for clients in PLANNED_FOR)
+    report(words, 3, steps)
+    return HostCosts(RESOLUTIONS, decode, encode, capture, server, camera, PLANNED_FOR, step)

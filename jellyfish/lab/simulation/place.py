@@ -135,12 +135,10 @@ class OnMachine:
             stop()
 
 
-def place_of(host: Host, models: Mapping[str, Model]) -> Place:
-    """Where a scenario takes place, on the running loop. InputError where its costs are to be had nowhere."""
+def place_of(host: Host, models: Mapping[str, Model], loop: VirtualLoop) -> Place:
+    """Where a scenario takes place. InputError where its costs are to be had nowhere."""
     if not host.cores:
         return Elsewhere(host)
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
     return OnMachine(host, host_costs(host, next(iter(models.values()))), loop)
 
 

@@ -135,18 +135,20 @@ def run_scenario(
     RunError when the frames do not add up.
     """
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(_Simulation(scenario, planner).run(folder, progress, on_service))
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualLoop)
+        return runner.run(_Simulation(scenario, planner, loop).run(folder, progress, on_service))
 
 
 class _Simulation:
-    """One run, on the virtual clock of the loop that it is made on."""
+    """One run, on the clock of `loop`."""
 
-    def __init__(self, scenario: Scenario, planner: Planner | None) -> None:
+    def __init__(self, scenario: Scenario, planner: Planner | None, loop: VirtualLoop) -> None:
         self._scenario = scenario
         self._make = None if scenario.controller is None else controller_named(scenario.controller)
         self._models = {device.name: load_model(device.model) for device in scenario.devices}
         self._variants = self._offered()
-        self._place = place_of(scenario.host, self._models)
+        self._place = place_of(scenario.host, self._models, loop)
         self._counted = self._counted_planner() if scenario.host.cores else None
         self._planner = (
             planner or self._counted or make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf)

@@ -242,14 +242,14 @@ class Pair:
 
 
 @cache
-def usual_bytes(video: Path) -> dict[str, float]:
+def usual_bytes(video: Path) -> tuple[tuple[int, float], ...]:
     """What the cameras' encoder makes of a video: bytes of its median frame at each resolution."""
     with VideoSource(video) as source:
         images = [source.frame(index) for index in range(0, source.frames, 10)]
-    return {
-        str(resolution): statistics.median(len(scaled_jpeg(image, resolution)) for image in images)
+    return tuple(
+        (resolution, statistics.median(len(scaled_jpeg(image, resolution)) for image in images))
         for resolution in RESOLUTIONS
-    }
+    )
 
 
 def read_lines(path: Path) -> Frames:

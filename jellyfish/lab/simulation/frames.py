@@ -57,7 +57,7 @@ class FrameWeights:
 
     def __call__(self, image: NDArray[np.uint8], resolution: int) -> bytes:
         """The bytes of one frame."""
-        encoded = resolution.to_bytes(RESOLUTION_BYTES) + bytes(self.weight(resolution) - RESOLUTION_BYTES)
+        encoded = resolution.to_bytes(RESOLUTION_BYTES).ljust(self.weight(resolution), b"\0")
         self._frame = self._random.lognormvariate(0.0, FRAME_SPREAD)
         return encoded
 

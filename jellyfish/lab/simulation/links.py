@@ -43,8 +43,7 @@ def camera_link(scenario: Scenario, group: Clients, number: int) -> CameraLink:
     if trace is not None:
         trace = trace.shifted(group.trace_shift_s * number)
     trace = with_outages(trace, scenario.faults, name, scenario.duration_s)
-    known = {int(resolution): size for resolution, size in group.frame_bytes.items()}
-    return CameraLink(name, seed, trace, group.delay_ms / 1000, group.frame_size, known)
+    return CameraLink(name, seed, trace, group.delay_ms / 1000, group.frame_size, dict(group.frame_bytes))
 
 
 def camera_links(scenario: Scenario) -> dict[str, CameraLink]:

@@ -37,8 +37,8 @@ class Clients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delay_ms: Seconds = 5.0
     frame_size: Annotated[float, msgspec.Meta(gt=0, le=100)] | None = None
     """Size of the frames as a multiple of the reference curve; None draws one for each camera."""
-    frame_bytes: dict[str, Positive] = {}
-    """Instead: resolution -> bytes of the usual frame, where the video is known."""
+    frame_bytes: tuple[tuple[Count, Positive], ...] = ()
+    """Instead: resolutions, each with the bytes of the usual frame, where the video is known."""
     join_s: Seconds = 0.0
     leave_s: Seconds = 1e6
     spread_s: Seconds = 0.0

@@ -85,11 +85,11 @@ CASES = {
     2: Case(2, 15.0, "wifi", 150.0, bystander=True),
     3: Case(4, 15.0, "wifi", 150.0),
     4: Case(4, 15.0, "lte", 100.0),
-    5: Case(6, 15.0, "wifi", 150.0, "w100e2-448"),
-    6: Case(4, 15.0, "lte", 100.0, "w100e2-384"),
-    7: Case(8, 15.0, "wifi", 150.0, "w100e2-320"),
+    5: Case(4, 15.0, "wifi", 150.0, "w075e2-320"),
+    6: Case(4, 15.0, "lte", 100.0, "w100e1-320"),
+    7: Case(8, 15.0, "wifi", 150.0, "w075e1-256"),
     8: Case(8, 15.0, "wifi", 150.0),
-    9: Case(6, 15.0, "wifi", 150.0, "w075e2-320", bystander=True),
+    9: Case(6, 15.0, "wifi", 150.0, "w050e2-256", bystander=True),
     10: Case(12, 15.0, "wifi", 150.0),
 }
 Frames = list[dict[str, Any]]

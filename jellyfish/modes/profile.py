@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from jellyfish.config import DEFAULT_PLANNER
+from jellyfish.devices.executor import detect_images
 from jellyfish.devices.opening import QUICK_PROFILE_S, hardware_name, profile_device, set_threads, torch_device
 from jellyfish.devices.process import tune_process
 from jellyfish.devices.profile.host import HostCosts
@@ -28,10 +31,10 @@ def profile(
         device = torch_device(name)
         subject = Subject(name, hardware_name(device, count), identity(detectors))
         with ProgressReport(console) as progress:
-            measured = profile_device(
-                make_engine(detectors, device), subject, max_batch, QUICK_PROFILE_S if quick else None, progress
-            )
-            host = measure_host(measured, detectors.accuracy, DEFAULT_PLANNER, progress)
+            engine = make_engine(detectors, device)
+            measured = profile_device(engine, subject, max_batch, QUICK_PROFILE_S if quick else None, progress)
+            detect = partial(detect_images, engine)
+            host = measure_host(measured, detect, detectors.accuracy, DEFAULT_PLANNER, progress)
             measured = msgspec.structs.replace(measured, host=host)
             save_profile(measured)
         console.print(_table(measured, detectors))

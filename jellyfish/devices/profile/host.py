@@ -25,6 +25,8 @@ class HostCosts(msgspec.Struct, frozen=True):
     """The event loop's work for a frame, the server's part."""
     camera_s: float
     """The same, an emulated camera's part."""
+    standing: float = 0.0
+    """Share of the event loop's working time in which a batch on the CPU stands still."""
     plan_clients: tuple[int, ...] = ()
     """Ascending; numbers of clients for which the next one is."""
     plan_step_s: tuple[float, ...] = ()

@@ -15,10 +15,19 @@ from collections.abc import Callable, Sequence
 class Job:
     """So many core-seconds of work; `finished` is called when they are done."""
 
-    __slots__ = ("ends_s", "finished", "left_s", "most", "rate", "weight")
+    __slots__ = ("ends_s", "finished", "interprets", "left_s", "most", "rate", "weight")
 
-    def __init__(self, seconds: float, finished: Callable[[], None], weight: float = 1.0, most: float = 1.0) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        finished: Callable[[], None],
+        weight: float = 1.0,
+        most: float = 1.0,
+        interprets: bool = False,
+    ) -> None:
+        """`interprets`: whether it needs the event loop's interpreter now and then."""
         self.left_s, self.finished, self.weight, self.most = seconds, finished, weight, most
+        self.interprets = interprets
         self.rate = 0.0
         """Cores that it has now."""
         self.ends_s = math.inf
@@ -33,6 +42,12 @@ class Cores:
         self.now = 0.0
         self._jobs: list[Job] = []
         self._next_end_s = math.inf
+        self._standing = 0.0
+
+    def stand(self, share: float) -> None:
+        """From now on the interpreter is taken for that share of the time, as those who need it see it."""
+        self._standing = share
+        self._share_out()
 
     @property
     def next_end_s(self) -> float:
@@ -70,7 +85,9 @@ class Cores:
     def _share_out(self) -> None:
         shares(self._jobs, self.count)
         for job in self._jobs:
-            job.ends_s = self.now + job.left_s / job.rate
+            if job.interprets:
+                job.rate *= 1.0 - self._standing
+            job.ends_s = self.now + job.left_s / job.rate if job.rate else math.inf
         self._next_end_s = min((job.ends_s for job in self._jobs), default=math.inf)
 
 

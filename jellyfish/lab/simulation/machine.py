@@ -18,10 +18,15 @@ SWITCH_S = 0.005
 
 
 class Machine:
-    """`cores` for all, of which `device_cores` are kept for devices (0: they share the others)."""
+    """`cores` for all, of which `device_cores` are kept for devices (0: they share the others).
 
-    def __init__(self, loop: VirtualLoop, cores: int, device_cores: int, pool_threads: int) -> None:
-        self._loop = loop
+    While the event loop works, a batch stands still for the share `standing` of the time.
+    """
+
+    def __init__(
+        self, loop: VirtualLoop, cores: int, device_cores: int, pool_threads: int, standing: float = 0.0
+    ) -> None:
+        self._loop, self._standing = loop, standing
         self._host = Cores(cores - device_cores)
         self._devices = Cores(device_cores) if device_cores else self._host
         self._decoders, self._encoders = Pool(self._host, pool_threads), Pool(self._host, pool_threads)
@@ -33,29 +38,28 @@ class Machine:
 
     async def decode(self, seconds: float) -> None:
         """A frame is decoded by one of the server's decoders."""
-        await self._done(self._decoders.begin, seconds)
+        await self._done(self._decoders.begin, Job(seconds, _nothing))
 
     async def encode(self, seconds: float) -> None:
         """A camera's thread has a frame to decode, scale or encode."""
-        await self._done(self._encoders.begin, seconds)
+        await self._done(self._encoders.begin, Job(seconds, _nothing))
 
     async def batch(self, seconds: float, weight: float, threads: int) -> None:
         """A CPU runs a batch that takes `seconds` on `threads` cores of its own."""
-        await self._done(self._devices.begin, seconds * threads, weight, threads)
+        await self._done(self._devices.begin, Job(seconds * threads, _nothing, weight, threads, interprets=True))
 
     async def solve(self, seconds: float) -> None:
         """The planner's thread works; it has the interpreter whenever the event loop has not."""
-        done = self._loop.create_future()
-        self._solve = Job(seconds, _answering(done))
+        self._solve = Job(seconds, _nothing)
         try:
-            await self._until(self._host.begin, self._solve, done)
+            await self._done(self._host.begin, self._solve)
         finally:
             self._solve = None
 
     def bystander(self, on_devices: bool, cores: float, weight: float) -> Callable[[], None]:
         """A process that has nothing to do with us takes `cores`, until what is returned is called."""
         where = self._devices if on_devices else self._host
-        job = Job(math.inf, lambda: None, weight, cores)
+        job = Job(math.inf, _nothing, weight, cores)
 
         def stop() -> None:
             self._settle()
@@ -67,12 +71,10 @@ class Machine:
         self._wait()
         return stop
 
-    async def _done(self, begin: Callable[[Job], None], seconds: float, weight: float = 1.0, most: float = 1.0) -> None:
-        done = self._loop.create_future()
-        await self._until(begin, Job(seconds, _answering(done), weight, most), done)
-
-    async def _until(self, begin: Callable[[Job], None], job: Job, done: asyncio.Future[None]) -> None:
+    async def _done(self, begin: Callable[[Job], None], job: Job) -> None:
         """A thread that has begun ends its work, whether or not anybody still waits for it."""
+        done = self._loop.create_future()
+        job.finished = lambda: None if done.done() else done.set_result(None)
         self._settle()
         begin(job)
         self._wait()
@@ -90,15 +92,21 @@ class Machine:
             self._pass(self._host.now + SWITCH_S)  # the planner has the interpreter and gives it up only then
         if solve is not None:
             self._host.end(solve)
+        self._work(seconds)
+        if solve is not None and solve.left_s > 0.0:
+            self._host.begin(solve)
+        self._loop.move_to(self._host.now)
+        self._wait()
+
+    def _work(self, seconds: float) -> None:
+        """So much of the loop's work, whatever time it takes."""
         working = [Job(seconds, lambda: working.clear())]
+        self._devices.stand(self._standing)
         self._host.begin(working[0])
         while working:
             self._host.settle(self._host.next_end_s)
-        if solve is not None and solve.left_s > 0.0:
-            self._host.begin(solve)
         self._pass(self._host.now)
-        self._loop.move_to(self._host.now)
-        self._wait()
+        self._devices.stand(0.0)
 
     # --- time --------------------------------------------------------------------------------------------
 
@@ -124,9 +132,5 @@ class Machine:
         self._wait()
 
 
-def _answering(done: asyncio.Future[None]) -> Callable[[], None]:
-    def finished() -> None:
-        if not done.done():
-            done.set_result(None)
-
-    return finished
+def _nothing() -> None:
+    """Nobody waits for the job yet."""

@@ -86,7 +86,7 @@ class OnMachine:
 
     def __init__(self, host: Host, costs: HostCosts, loop: VirtualLoop) -> None:
         self._host, self._costs = host, costs
-        self._machine = Machine(loop, host.cores, host.device_cores, pool_threads=host.cores)
+        self._machine = Machine(loop, host.cores, host.device_cores, pool_threads=host.cores, standing=costs.standing)
         loop.on_message = self._message
 
     def _message(self, to_server: bool, size_bytes: int) -> None:
@@ -157,6 +157,7 @@ def host_costs(host: Host, model: Model) -> HostCosts:
         capture_s=host.capture_ms / 1000,
         server_s=host.server_ms / 1000,
         camera_s=host.camera_ms / 1000,
+        standing=host.standing,
         plan_clients=(1,),
         plan_step_s=(host.plan_step_ms / 1000,),
     )

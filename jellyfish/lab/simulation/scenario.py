@@ -204,6 +204,8 @@ class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The event loop's work for a frame, the server's part."""
     camera_ms: Seconds = 0.0
     """The same, the camera's part."""
+    standing: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    """Share of the event loop's working time in which a batch on a `cpu` device stands still."""
     plan_step_ms: Seconds = 0.0
     """One step of the planner's search; 0: planning is free."""
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from jellyfish.core import RESOLUTIONS, Variant
+from jellyfish.core import RESOLUTIONS, Variant, fitted_size
 from jellyfish.devices.profile.host import HostCosts
+from jellyfish.devices.profile.measure import Detect
 from jellyfish.devices.profile.table import LatencyProfile
-from jellyfish.modes.host_costs.codecs import capture_s, codec_s, street_like
+from jellyfish.media.resize import fit
+from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, capture_s, codec_s, street_like
 from jellyfish.modes.host_costs.planning import PLANNED_FOR, plan_step_s
+from jellyfish.modes.host_costs.standing import standing_share
 from jellyfish.modes.host_costs.streaming import loops_s
 
 Report = Callable[[str, int, int], None]
@@ -16,10 +20,13 @@ Report = Callable[[str, int, int], None]
 
 
 def measure_host(
-    profile: LatencyProfile, accuracy: Callable[[Variant], float], planner: str, report: Report
+    profile: LatencyProfile, detect: Detect, accuracy: Callable[[Variant], float], planner: str, report: Report
 ) -> HostCosts:
-    """Seconds of one core that a frame takes beside the device of `profile`, and a step of `planner`."""
-    words, steps = "measuring the host", 3
+    """Seconds of one core that a frame takes beside the device of `profile`, and a step of `planner`.
+
+    `detect`: runs a batch on that device.
+    """
+    words, steps = "measuring the host", 4
     picture = street_like()
     report(words, 0, steps)
     decode, encode = codec_s(picture)
@@ -29,4 +36,8 @@ def measure_host(
     report(words, 2, steps)
     step = tuple(plan_step_s(profile, accuracy, planner, clients) for clients in PLANNED_FOR)
     report(words, 3, steps)
-    return HostCosts(RESOLUTIONS, decode, encode, capture, server, camera, PLANNED_FOR, step)
+    middle = sorted(profile.variants)[len(profile.variants) // 2]
+    frame = fit(picture, *fitted_size(*CAMERA_SIZE, middle.resolution))
+    standing = standing_share(partial(detect, middle, [frame])) if profile.device == "cpu" else 0.0
+    report(words, 4, steps)
+    return HostCosts(RESOLUTIONS, decode, encode, capture, server, camera, standing, PLANNED_FOR, step)

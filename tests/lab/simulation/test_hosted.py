@@ -29,7 +29,7 @@ def test_the_same_seed_gives_the_same_bytes_with_everything_charged(tmp_path: Pa
     latencies = tuple(
         msgspec.structs.replace(entry, variation=Variation(USUAL, 0.4)) for entry in model.profile.latencies
     )
-    costs = HostCosts((128, 448), (0.0002, 0.001), (0.0003, 0.002), 0.001, 0.0009, 0.0013, (1, 8), (0.001, 0.002))
+    costs = HostCosts((128, 448), (0.0002, 0.001), (0.0003, 0.002), 0.001, 0.0009, 0.0013, 0.5, (1, 8), (0.001, 0.002))
     profile = msgspec.structs.replace(model.profile, latencies=latencies, host=costs)
     (tmp_path / "model.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(model, profile=profile)))
     host = Host(cores=2, cameras=True, costs="measured", device_weight=0.33)

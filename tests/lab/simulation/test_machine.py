@@ -11,10 +11,10 @@ from jellyfish.lab.simulation.virtual_loop import VirtualLoop
 from tests.virtual import virtual
 
 
-def machine(cores: int = 2, device_cores: int = 0) -> tuple[Machine, VirtualLoop]:
+def machine(cores: int = 2, device_cores: int = 0, standing: float = 0.0) -> tuple[Machine, VirtualLoop]:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    return Machine(loop, cores, device_cores, pool_threads=2), loop
+    return Machine(loop, cores, device_cores, pool_threads=2, standing=standing), loop
 
 
 @virtual
@@ -59,6 +59,18 @@ async def test_a_batch_of_low_weight_gives_way() -> None:
     host.spend(0.010)
     assert loop.time() == pytest.approx(0.0125)
     batch.cancel()
+
+
+@virtual
+@pytest.mark.parametrize("device_cores", [0, 1])
+async def test_a_batch_stands_still_for_its_share_of_the_time_that_the_loop_works(device_cores: int) -> None:
+    host, loop = machine(device_cores=device_cores, standing=0.8)
+    batch = asyncio.create_task(host.batch(0.020, weight=1.0, threads=1))
+    await asyncio.sleep(0)
+    host.spend(0.010)
+    assert loop.time() == pytest.approx(0.010)
+    await batch
+    assert loop.time() == pytest.approx(0.028)
 
 
 @virtual

@@ -25,6 +25,10 @@ CAMERA_SIZE = (640, 360)
 """Width and height of the videos that ship."""
 CLIP_FPS, CLIP_FRAMES = 15.0, 60
 ROUNDS = 40
+WEIGHT = 0.6
+"""Of the reference curve, as the videos that ship are."""
+FINENESS = 0.9
+"""How much fainter shapes of half the size are, as a power of 2."""
 Image = NDArray[np.uint8]
 
 
@@ -32,10 +36,10 @@ def street_like() -> Image:
     """A picture that weighs as much as a JPEG as frames usually do: shapes of every size, as many as that takes."""
     width, height = CAMERA_SIZE
     chance = np.random.default_rng(0)
-    layers = [_blobs(chance, 2**level, width, height) / 2**level for level in range(3, 9)]
+    layers = [_blobs(chance, 2**level, width, height) / 2 ** (FINENESS * level) for level in range(3, 10)]
     fine = sum(layers[1:], layers[0])
     fine = (fine - fine.mean()) / fine.std()
-    wanted = reference_bytes(width)
+    wanted = WEIGHT * reference_bytes(width)
 
     def drawn(contrast: float) -> Image:
         return np.asarray(np.clip(128 + contrast * fine, 0, 255), np.uint8)

@@ -15,6 +15,7 @@ import contextlib
 import csv
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
@@ -37,7 +38,7 @@ from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import BenchConfig, CameraConfig, Encoding, ServerConfig
 from jellyfish.core import RESOLUTIONS
-from jellyfish.devices.opening import hardware_name, set_threads, torch_device
+from jellyfish.devices.opening import subject_of, torch_device
 from jellyfish.devices.process import usable_cores
 from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.profile.store import load_profile, profile_path
@@ -118,8 +119,7 @@ def main() -> None:
 
 def thorough_profile(path: Path | None, weights: Weights) -> tuple[LatencyProfile, Path]:
     """The CPU's saved profile, with the costs of its host."""
-    hardware = hardware_name(torch_device("cpu"), set_threads(None))
-    path = path or profile_path("cpu", hardware, weights.card.sha256)
+    path = path or profile_path(subject_of(torch_device("cpu"), "cpu", weights, None))
     profile = load_profile(path)
     if profile.host is None:
         raise InputError(f"{path} does not say what the host costs; run `jellyfish profile --device cpu` first")
@@ -194,7 +194,9 @@ class Pair:
                 return
         from_s, to_s = self._busy_s
         over.wait(START_PAUSE_S + PAUSE_PER_CAMERA_S * self._case.clients + from_s)
-        busy = subprocess.Popen(["taskset", "-c", str(usable_cores()[-1]), sys.executable, "-c", "while True: pass"])
+        busy = subprocess.Popen(
+            ["taskset", "-c", str(max(os.sched_getaffinity(0))), sys.executable, "-c", "while True: pass"]
+        )
         over.wait(to_s - from_s)
         busy.kill()
         busy.wait()
@@ -224,13 +226,12 @@ class Pair:
             self._seed,
             variant=case.variant,
             host=self._host(),
-            faults=(Bystander(from_s, to_s - from_s, where="devices"),) if case.bystander else (),
+            faults=(Bystander(from_s, to_s - from_s),) if case.bystander else (),
         )
 
     def _host(self) -> Host:
-        """As `bench` divides the cores: one for event loop, decoders and cameras, the others for the device."""
-        cores = len(usable_cores())
-        return Host(cores=cores, device_cores=cores - 1, device_threads=cores - 1, cameras=True, costs="measured")
+        """Everything in one process on all cores, as in `bench`."""
+        return Host(cores=usable_cores(), cameras=True, costs="measured")
 
     def _model(self) -> Model:
         """What the server offers: all that is worth it, or the one variant."""

@@ -54,7 +54,7 @@ class ServerConfig:
     """Serve with this variant alone (no adaptation), e.g. `w100e2-448`."""
     max_batch: int = 8
     threads: int | None = None
-    """Processor threads of one forward pass on `cpu`; None leaves one core to everything else."""
+    """Processor threads of one batch on `cpu`; None takes what answers most frames."""
     limits: Limits = field(default_factory=Limits)
     zoo: str | None = None
     """Static detectors instead of the slimmable one: `torchvision`, or a part such as `torchvision:ssdlite,fcos`."""

@@ -46,4 +46,6 @@ CloudFilter = Annotated[
 ]
 Period = Annotated[int, typer.Option(min=1, max=1000, help="On average one frame in so many goes to the server.")]
 MaxBatch = Annotated[int, typer.Option(min=1, max=64, help="Largest batch.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads of one forward pass on cpu; by default cores - 1.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads of one batch on cpu; by default what answers most frames.")
+]

@@ -8,15 +8,22 @@ clients when the sum of the rates on each v is below b_v / T, so that a batch ta
 T + l_v(b_v) fits the budget of each client on v: a frame may just miss its batch, then wait for one cycle. With one
 variant this is the rule above.
 
-Beyond the paper: a device's only client finds it free when its frames come further apart than one takes, so one l(1)
-has to fit its budget and not two (`lone`). Should the network bring two at once, the second runs narrower.
+Beyond the paper:
+
+* A device may have W workers, which take their batches from one queue: rates are those of T / W. While a frame waits
+  all workers are busy, with what was left of W batches when it came, one of them its own lane's, and at most one batch
+  of each other lane: so it waits at most (T + (W - 1) x the longest batch) / W (as in Graham's bound for lists, 1966).
+* A device with a worker for each of its clients is found free when a client's frames come further apart than one takes,
+  so one l(1) has to fit its budget and not two (`lone`). Should the network bring two at once, the second one runs
+  narrower.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -40,7 +47,7 @@ class VariantCapacity(NamedTuple):
     worst_s: tuple[float, ...]
     """Time from a frame's arrival to its answer at the worst: 2 x l(b)."""
     rate_fps: tuple[float, ...]
-    """Throughput b / l(b)."""
+    """Throughput b / l(b), of all workers together."""
 
     def choice(self, budget_s: float) -> int:
         """Index of the largest useful batch that `budget_s` allows; -1 if it allows none."""
@@ -53,18 +60,23 @@ class VariantCapacity(NamedTuple):
 
 
 def lone(fps: float, single_s: float) -> bool:
-    """Whether a device's only client finds it free with each frame, where one takes `single_s`."""
+    """Whether a client with a worker of its own finds it free with each frame, where one takes `single_s`."""
     return fps * single_s <= LONE_BUSY
 
 
-def variant_capacity(latency_s: Sequence[float]) -> VariantCapacity:
+def longest_wait_s(batches_s: Collection[float], workers: int) -> float:
+    """How long a frame waits for its batch at the worst where the lanes' full batches take `batches_s`."""
+    return (sum(batches_s) + (workers - 1) * max(batches_s, default=0.0)) / workers
+
+
+def variant_capacity(latency_s: Sequence[float], workers: int = 1) -> VariantCapacity:
     """The useful batches of a table of latencies (index 0: batch of one): those that raise the throughput.
 
     A measured table need not be smooth, so a batch is also left out when another one is no slower and serves more.
     """
     useful: list[tuple[int, float, float]] = []
     for batch, seconds in sorted(enumerate(latency_s, start=1), key=lambda entry: (entry[1], -entry[0])):
-        rate_fps = batch / seconds
+        rate_fps = workers * batch / seconds
         if not useful or rate_fps > useful[-1][2]:
             useful.append((batch, 2.0 * seconds, rate_fps))
     batches, worst_s, rates = zip(*useful, strict=True)
@@ -72,12 +84,13 @@ def variant_capacity(latency_s: Sequence[float]) -> VariantCapacity:
 
 
 def device_capacities(devices: Iterable[DeviceOption]) -> tuple[Capacities, ...]:
-    """Every device's capacity; devices with equal tables share one object."""
-    known: dict[tuple[tuple[float, ...], ...], Capacities] = {}
+    """Every device's capacity; devices that are alike share one object."""
+    known: dict[tuple[tuple[tuple[float, ...], ...], int], Capacities] = {}
     for device in (devices := tuple(devices)):
-        if device.latency_s not in known:
-            known[device.latency_s] = tuple(variant_capacity(row) for row in device.latency_s)
-    return tuple(known[device.latency_s] for device in devices)
+        kind = device.latency_s, device.workers
+        if kind not in known:
+            known[kind] = tuple(variant_capacity(row, device.workers) for row in device.latency_s)
+    return tuple(known[device.latency_s, device.workers] for device in devices)
 
 
 def mappable_clients(problem: Problem, capacities: Iterable[Capacities]) -> list[int]:
@@ -171,30 +184,45 @@ def _spare_fps(
     """The shares of `chosen` that can serve `demand` in time, and the rate that each can carry in all."""
     if any(share.variant not in problem.variants for share in chosen.shares):
         return
-    cycle_s = cycle_length_s(problem, option, chosen)
-    for share in chosen.shares:
-        variant = problem.variants.index(share.variant)
-        if cycle_s + option.latency_s[variant][share.batch - 1] <= demand.budget_s[variant]:
-            yield share, share.batch / cycle_s
+    batches_s = full_batches_s(problem, option, chosen)
+    wait_s = longest_wait_s(batches_s, option.workers)
+    for share, own_s in zip(chosen.shares, batches_s, strict=True):
+        if wait_s + own_s <= demand.budget_s[problem.variants.index(share.variant)]:
+            yield share, option.workers * share.batch / sum(batches_s)
 
 
-def cycle_length_s(problem: Problem, option: DeviceOption, chosen: DevicePlan) -> float:
-    """What one full batch of each share takes together: the longest cycle."""
-    return sum(option.latency_s[problem.variants.index(share.variant)][share.batch - 1] for share in chosen.shares)
+def full_batches_s(problem: Problem, option: DeviceOption, chosen: DevicePlan) -> list[float]:
+    """What a full batch of each share takes. Their sum is the longest cycle of one worker."""
+    return [option.latency_s[problem.variants.index(share.variant)][share.batch - 1] for share in chosen.shares]
+
+
+def worker_for_each(fps_and_single_s: Collection[tuple[float, float]], chosen: DevicePlan, workers: int) -> bool:
+    """Whether each client of a device finds a worker free with each of its frames (`lone`), so that none waits.
+
+    `fps_and_single_s`: of each client, its rate and what one frame of its variant takes.
+    """
+    return (
+        len(chosen.shares) <= len(fps_and_single_s) <= workers
+        and all(share.batch == 1 for share in chosen.shares)
+        and all(lone(fps, single_s) for fps, single_s in fps_and_single_s)
+    )
 
 
 def worst_cases_s(problem: Problem, plan: Plan) -> dict[str, float]:
     """Client -> seconds that its frames wait and run on their device at the worst, if `plan` is feasible."""
-    options = {option.device: option for option in problem.devices}
     fps = {demand.client: demand.fps for demand in problem.clients}
-    on_device = Counter(plan.clients.values())
-    worst_s = {}
+    members: dict[str, list[str]] = defaultdict(list)
     for client, device in plan.clients.items():
-        chosen, option = plan.devices[device], options[device]
-        own = next(share for share in chosen.shares if share.variant == plan.variant_of(client))
-        own_s = option.latency_s[problem.variants.index(own.variant)][own.batch - 1]
-        waits = on_device[device] > 1 or chosen.others or own.batch > 1 or not lone(fps[client], own_s)
-        worst_s[client] = own_s + (cycle_length_s(problem, option, chosen) if waits else 0.0)
+        members[device].append(client)
+    worst_s: dict[str, float] = {}
+    for option in problem.devices:
+        chosen, clients = plan.devices[option.device], members[option.device]
+        batches_s = full_batches_s(problem, option, chosen)
+        of_variant = dict(zip((share.variant for share in chosen.shares), batches_s, strict=True))
+        own_s = {client: of_variant[plan.variants.get(client, chosen.variant)] for client in clients}
+        free = worker_for_each([(fps[client], own_s[client]) for client in clients], chosen, option.workers)
+        wait_s = 0.0 if free else longest_wait_s(batches_s, option.workers)
+        worst_s.update((client, wait_s + own_s[client]) for client in clients)
     return worst_s
 
 
@@ -234,21 +262,27 @@ def _device_violations(
     found += [f"{option.device}: clients of {v.name}, which it does not run" for v in members if v not in planned]
     if found:
         return found
-    cycle_s = cycle_length_s(problem, option, chosen)
-    clients = [member for on_it in members.values() for member in on_it]
-    if len(clients) == 1 == len(chosen.shares) == chosen.batch and lone(clients[0].fps, cycle_s):
-        cycle_s = 0.0  # it never waits for one
+    batches_s = dict(zip(planned, full_batches_s(problem, option, chosen), strict=True))
+    singles = [(member.fps, batches_s[variant]) for variant, on_it in members.items() for member in on_it]
+    free = worker_for_each(singles, chosen, option.workers)
+    wait_s = 0.0 if free else longest_wait_s(batches_s.values(), option.workers)
     for share in chosen.shares:
-        found += _share_violations(problem, option, share, cycle_s, members.get(share.variant, ()))
+        possible_fps = math.inf if free else option.workers * share.batch / sum(batches_s.values())
+        worst_s = wait_s + batches_s[share.variant]
+        found += _share_violations(problem, option, share, worst_s, possible_fps, members.get(share.variant, ()))
     return found
 
 
 def _share_violations(
-    problem: Problem, option: DeviceOption, share: Share, cycle_s: float, members: Sequence[ClientDemand]
+    problem: Problem,
+    option: DeviceOption,
+    share: Share,
+    worst_s: float,
+    possible_fps: float,
+    members: Sequence[ClientDemand],
 ) -> list[str]:
-    """Clients whose worst case, a cycle and a batch, is over their budget; and more frames than a batch can take."""
+    """Clients whose worst case, a wait and a batch, is over their budget; and more frames than batches can take."""
     variant = problem.variants.index(share.variant)
-    worst_s = cycle_s + option.latency_s[variant][share.batch - 1]
     found = [
         f"{option.device}: {member.client} has {member.budget_s[variant] * 1000:.1f} ms, a batch of {share.batch} may "
         f"take {worst_s * 1000:.1f} ms"
@@ -256,6 +290,6 @@ def _share_violations(
         if worst_s > member.budget_s[variant]
     ]
     asked = sum(member.fps for member in members)
-    if not asked * cycle_s < share.batch:
-        found.append(f"{option.device}: {asked:g} fps asked, {share.batch / cycle_s:.1f} fps possible")
+    if not asked < possible_fps:
+        found.append(f"{option.device}: {asked:g} fps asked, {possible_fps:.1f} fps possible")
     return found

@@ -28,6 +28,8 @@ class DeviceOption(msgspec.Struct, frozen=True):
 
     device: str
     latency_s: tuple[tuple[float, ...], ...]
+    workers: int = 1
+    """Batches that it runs at once, each in that time. All take from one queue."""
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""A device as the dispatcher sees it: a batch of images in, detections out, one batch at a time.
+"""A device as the dispatcher sees it: a batch of images in, detections out, as many at a time as it has workers.
 
 Knows nothing of queues, deadlines or clients. Torch stays behind the `Engine` protocol.
 """
@@ -6,10 +6,10 @@ Knows nothing of queues, deadlines or clients. Torch stays behind the `Engine` p
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, runtime_checkable
+from functools import partial
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ Progress = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
 Ready = Callable[[Variant], Variant]
 """What can run now in place of a variant."""
+Result = TypeVar("Result")
 
 
 class Engine(Protocol):
@@ -62,7 +63,7 @@ class Executor(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the device back, after the running batch."""
+        """Give the device back, after the running batches."""
         ...
 
 
@@ -89,26 +90,34 @@ def _canvases(resolution: int, images: Sequence[Image]) -> tuple[list[Letterboxe
     return fitted, np.stack([box.canvas for box in fitted])
 
 
-def _stay_on(cores: frozenset[int] | None) -> None:
-    """Keep the calling thread, and those it starts, on `cores`."""
-    if cores is not None:
-        os.sched_setaffinity(0, cores)
+def _as_it_is() -> None:
+    """A worker that needs nothing before its first batch."""
 
 
 class TorchExecutor:
-    """An engine on a worker thread of its own, so that the event loop goes on while the device computes."""
+    """An engine on worker threads, so that the event loop goes on while the device computes.
+
+    A worker runs one batch at a time; a batch goes to the worker with the least to do.
+    """
 
     def __init__(
-        self, engine: Engine, device: str, cores: frozenset[int] | None = None, ready: Ready | None = None
+        self,
+        engine: Engine,
+        device: str,
+        workers: int = 1,
+        begin: Callable[[], None] = _as_it_is,
+        ready: Ready | None = None,
     ) -> None:
-        """`cores`: the processors that the worker runs on; None leaves it to the system.
+        """`workers`: with more than one the engine must bear calls at the same time. `begin`: called on each first.
 
         `ready`: of engines that load networks while others run; None where every variant can run at once.
         """
         self._engine, self._ready = engine, ready
-        self._worker = ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix=f"device-{device}", initializer=_stay_on, initargs=(cores,)
-        )
+        self._workers = [
+            ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"device-{device}-{number}", initializer=begin)
+            for number in range(workers)
+        ]
+        self._open = [0] * workers
 
     def ready(self, variant: Variant) -> Variant:
         """See `Executor.ready`."""
@@ -116,24 +125,36 @@ class TorchExecutor:
 
     async def run(self, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
         """See `Executor.run`."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, detect_images, self._engine, variant, images)
+        return await self._on_a_worker(partial(detect_images, self._engine, variant, images))
 
     async def run_mixed(self, variants: Sequence[Variant], images: Sequence[Image]) -> list[list[Detection]]:
         """See `Executor.run_mixed`. Profiles say where mixing pays, and do so of engines alone that can."""
         assert isinstance(self._engine, MixingEngine)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, detect_mixed, self._engine, variants, images)
+        return await self._on_a_worker(partial(detect_mixed, self._engine, variants, images))
+
+    async def _on_a_worker(self, batch: Callable[[], list[list[Detection]]]) -> list[list[Detection]]:
+        worker = self._open.index(min(self._open))
+        self._open[worker] += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._workers[worker], batch)
+        finally:
+            self._open[worker] -= 1
+
+    def on_all(self, function: Callable[..., Result], *arguments: Any) -> list[Result]:
+        """`function` on every worker at once; returns when all are done. For measuring: it blocks."""
+        running = [worker.submit(function, *arguments) for worker in self._workers]
+        return [each.result() for each in running]
 
     async def warm(self, variants: Sequence[Variant], max_batch: int, progress: Progress | None = None) -> None:
-        """See `Executor.warm`."""
+        """See `Executor.warm`. Every worker has to: libraries keep what they have prepared thread by thread."""
         steps = [(variant, batch) for variant in variants for batch in range(1, max_batch + 1)]
         for done, (variant, batch) in enumerate(steps, start=1):
             image = np.zeros((*canvas_size(variant.resolution), 3), dtype=np.uint8)
-            await self.run(variant, [image] * batch)
+            await asyncio.to_thread(self.on_all, detect_images, self._engine, variant, [image] * batch)
             if progress is not None:
                 progress(done, len(steps))
 
     def close(self) -> None:
         """See `Executor.close`."""
-        self._worker.shutdown(wait=True, cancel_futures=True)
+        for worker in self._workers:
+            worker.shutdown(wait=True, cancel_futures=True)

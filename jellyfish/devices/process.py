@@ -9,10 +9,14 @@ import contextlib
 import ctypes
 import os
 import platform
-from collections.abc import Iterator
+import sys
+import threading
+from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Numbers of the settings in glibc's malloc.h."""
+NICENESS = 5
+"""Of threads that run batches: against the others they count a third."""
 PREPARED_LAYERS = 16_384
 """Room for every layer of 24 variants at 8 batch sizes (about 7,000); the library's own default is 1,024."""
 
@@ -42,26 +46,30 @@ def keep_freed_memory() -> None:
     library.mallopt(_TRIM_THRESHOLD, 1024**3)
 
 
-def usable_cores() -> list[int]:
-    """The processors that the calling thread may use: fewer than the machine has where a container says so."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
+def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """How many processors this process may keep busy: fewer than the machine has where a container says so."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, int(_quota_cores(cgroup))))
 
 
-@contextlib.contextmanager
-def cores_divided(device_threads: int) -> Iterator[frozenset[int] | None]:
-    """Keep `device_threads` cores for a CPU device: yields them; this thread and those it starts use the others.
-
-    Without it the kernel now and then wakes the event loop or a decoder on the core where a batch is running, while
-    another core is idle. None, and nothing changes, where there are no cores to divide or the system cannot.
-    """
-    cores = usable_cores()
-    if not hasattr(os, "sched_setaffinity") or len(cores) <= device_threads:
-        yield None
-        return
-    os.sched_setaffinity(0, cores[:-device_threads])
+def _quota_cores(cgroup: Path) -> float:
+    """The share of processor time that a control group allows (version 2, else 1), in processors; or infinite."""
     try:
-        yield frozenset(cores[-device_threads:])
-    finally:
-        os.sched_setaffinity(0, cores)
+        quota, _, period = (cgroup / "cpu.max").read_text().partition(" ")
+    except OSError:
+        try:
+            quota, period = ((cgroup / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        except OSError:
+            return sys.maxsize
+    return int(quota) / int(period) if quota.strip().isdigit() else sys.maxsize
+
+
+def give_way() -> None:
+    """Have the calling thread, and those it starts, leave the processor to others when they want it.
+
+    The event loop and the decoders have little to do, and all frames wait for them; batches take what is left. Without
+    it a core had to be kept free for them, which was idle most of the time. On Linux alone is niceness a thread's own.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -51,6 +51,7 @@ class Batcher:
         slow_down: float = 1.0,
         mixes: frozenset[int] = frozenset(),
         most: int = 1,
+        others_s: Sequence[float] = (),
     ) -> Decision:
         """See `FrameQueue.take`; what runs and what is given up comes in order of deadline.
 
@@ -70,9 +71,11 @@ class Batcher:
         turns = sorted((each for each in range(len(lanes)) if waiting[each]), key=lambda each: self._turn(lanes[each]))
         at_lanes = [Waiting(lanes[t], [(each.deadline_s - now) / slow_down for each in waiting[t]]) for t in turns]
         decision = Decision([], drop, [])
-        first = choose(at_lanes)
+        busy_s = [seconds / slow_down for seconds in others_s]
+        first = choose(at_lanes, busy_s)
         cycle_s = sum(lane.allotted_s for lane in lanes)
-        second = None if first is None else companion(at_lanes, first, mixes, most, cycle_s)
+        alone = first is None or 0.0 in busy_s  # an idle worker takes the other lane's frames sooner
+        second = None if first is None or alone else companion(at_lanes, first, mixes, most, cycle_s)
         for choice in (first, second):
             if choice is not None:
                 self._carry_out(choice, lanes[turns[choice.lane]], waiting[turns[choice.lane]], decision)

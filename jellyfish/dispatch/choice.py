@@ -1,7 +1,9 @@
-"""Which frames does a free device run next, and with which variant? Pure: slacks and latencies in, a choice out.
+"""Which frames does a free worker run next, and with which variant? Pure: slacks and latencies in, a choice out.
 
-A frame's slack is the time left until its deadline, in seconds of a device that keeps to its profile. The choice is
-made in this order, each step only if the one before finds nothing:
+A frame's slack is the time left until its deadline, in seconds of a device that keeps to its profile. A device has one
+worker or several, which take their batches from the same queue; where others are idle too, a lane's frames are shared
+out among them, for together they are sooner done than one batch. The choice is made in this order, each step only if
+the one before finds nothing:
 
 1. **As planned, and nobody late.** Lanes take turns: the one whose last batch is longest ago runs, as many frames as it
    may, if everyone who waits can still be on time; else the next lane.
@@ -10,15 +12,17 @@ made in this order, each step only if the one before finds nothing:
 3. **Narrower, and all the others as quick as can be.**
 4. **Overload.** Some frame must be lost: the batch that serves most frames per second of device time, by turns.
 
-**Taking turns keeps the planned bound.** Let a lane's batches of up to b frames take l(b), and T be the sum of l(b)
-over all lanes; let at most b frames come to a lane in any time T (the planner sees to b > rate x T, which is enough for
-frames that are evenly spaced). Suppose a frame finds its lane's batch just begun. Until its own batch begins each other
-lane runs at most once: after its turn, its last batch is the newer one. All that takes at most T, the frames that have
-come to its lane fit into one batch, and so the frame is answered within T + l(b), which the planner holds against its
-client's budget. Step 1 never leaves this order within the bound: lanes that fit into one batch each can be served on
-time in order of their earliest deadlines whenever in any order (Jackson, 1955), and that is the order that is looked
-ahead with. Nothing in the argument asks what a batch runs, only that it takes no longer than l(b): so a batch of few
-frames may run on a better variant that takes no longer than the full one would have.
+**Taking turns keeps the planned bound.** With one worker: let a lane's batches of up to b frames take l(b), and T be
+the sum of l(b) over all lanes; let at most b frames come to a lane in any time T (the planner sees to b > rate x T,
+which is enough for frames that are evenly spaced). Suppose a frame finds its lane's batch just begun. Until its own
+batch begins each other lane runs at most once: after its turn, its last batch is the newer one. All that takes at most
+T, the frames that have come to its lane fit into one batch, and so the frame is answered within T + l(b), which the
+planner holds against its client's budget. Step 1 never leaves this order within the bound: lanes that fit into one
+batch each can be served on time in order of their earliest deadlines whenever in any order (Jackson, 1955), and that is
+the order that is looked ahead with. Nothing in the argument asks what a batch runs, only that it takes no longer than
+l(b): so a batch of few frames may run on a better variant that takes no longer than the full one would have. With
+several workers all are busy while a frame waits, which gives the bound of `jellyfish.control.capacity.longest_wait_s`
+in the same way.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import cached_property
+from heapq import heapify, heapreplace
 from typing import NamedTuple
 
 from jellyfish.dispatch.lanes import Candidate, Lane
@@ -47,18 +52,22 @@ class Choice(NamedTuple):
     candidate: Candidate
 
 
-def choose(waiting: Sequence[Waiting]) -> Choice | None:
-    """The next batch; None when nobody waits. `waiting`: in order of turn, lanes without frames left out."""
+def choose(waiting: Sequence[Waiting], others_s: Sequence[float] = ()) -> Choice | None:
+    """The next batch; None when nobody waits.
+
+    `waiting`: in order of turn, lanes without frames left out. `others_s`: when each other worker of the device will be
+    free, 0 for one that is idle.
+    """
     if not waiting:
         return None
-    planned = [_Line(each.slacks_s, each.lane.planned) for each in waiting]
-    choice = _as_planned(waiting, planned)
+    outlook = _Outlook([_Line(each.slacks_s, each.lane.planned) for each in waiting], others_s)
+    choice = _as_planned(waiting, outlook)
     if choice is not None:
         return choice
     if any(each.lane.quicker for each in waiting):
-        quickest = [_Line(each.slacks_s, each.lane.quickest) for each in waiting]
-        choice = _narrowed(waiting, planned) or _narrowed(waiting, quickest)
-    return choice or _most_efficient(waiting)
+        quickest = _Outlook([_Line(each.slacks_s, each.lane.quickest) for each in waiting], others_s)
+        choice = _narrowed(waiting, outlook) or _narrowed(waiting, quickest)
+    return choice or _most_efficient(waiting, outlook)
 
 
 def companion(
@@ -108,67 +117,78 @@ class _Line:
         return latest
 
 
-def _as_planned(waiting: Sequence[Waiting], lines: Sequence[_Line]) -> Choice | None:
+class _Outlook:
+    """All lines, and the workers that serve them: what becomes of the others if a batch runs now?"""
+
+    def __init__(self, lines: Sequence[_Line], others_s: Sequence[float]) -> None:
+        self.lines, self._others_s = lines, others_s
+        self._idle = 1 + sum(seconds <= 0.0 for seconds in others_s)
+
+    def most(self, index: int) -> int:
+        """The largest batch of line `index`: its frames, shared out among the workers that are idle."""
+        line = self.lines[index]
+        return min(len(line.latency_s), -(-len(line.slacks_s) // self._idle))
+
+    def rest_in_time(self, index: int, size: int, seconds: float) -> bool:
+        """Whether all can be on time but the first `size` of line `index`, which take a worker for `seconds`.
+
+        One line with one worker is looked at exactly. Otherwise the lines are served in order of their earliest
+        deadlines, in the largest batches, each by the worker that is free first.
+        """
+        free_s = [seconds, *self._others_s]
+        heapify(free_s)
+        positions = [size if each == index else 0 for each in range(len(self.lines))]
+        while left := [each for each, line in enumerate(self.lines) if positions[each] < len(line.slacks_s)]:
+            urgent = min(left, key=lambda each: self.lines[each].slacks_s[positions[each]])
+            line, position = self.lines[urgent], positions[urgent]
+            if len(left) == len(free_s) == 1:
+                return free_s[0] <= line.latest_s[position]
+            fitting = bisect_right(line.latency_s, line.slacks_s[position] - free_s[0])
+            if fitting == 0:
+                return False
+            batch = min(fitting, len(line.slacks_s) - position)
+            heapreplace(free_s, free_s[0] + line.latency_s[batch - 1])
+            positions[urgent] += batch
+        return True
+
+
+def _as_planned(waiting: Sequence[Waiting], outlook: _Outlook) -> Choice | None:
     for index, (lane, slacks_s) in enumerate(waiting):
         latency_s = lane.planned.latency_s
-        for size in range(min(len(latency_s), len(slacks_s)), 0, -1):
-            if latency_s[size - 1] <= slacks_s[0] and _rest_in_time(lines, index, size, latency_s[size - 1]):
-                return Choice(index, 0, size, _with_time_to_spare(lane, slacks_s, lines, index, size))
+        for size in range(outlook.most(index), 0, -1):
+            if latency_s[size - 1] <= slacks_s[0] and outlook.rest_in_time(index, size, latency_s[size - 1]):
+                return Choice(index, 0, size, _with_time_to_spare(lane, slacks_s, outlook, index, size))
     return None
 
 
-def _with_time_to_spare(
-    lane: Lane, slacks_s: Sequence[float], lines: Sequence[_Line], index: int, size: int
-) -> Candidate:
+def _with_time_to_spare(lane: Lane, slacks_s: Sequence[float], outlook: _Outlook, index: int, size: int) -> Candidate:
     """The most accurate candidate that nobody is late for and that takes no longer than the plan allots to the lane."""
     for candidate in lane.better:
         seconds = candidate.latency_s[size - 1]
         allotted = candidate.p99_s[size - 1] <= lane.allotted_s
-        if allotted and seconds <= slacks_s[0] and _rest_in_time(lines, index, size, seconds):
+        if allotted and seconds <= slacks_s[0] and outlook.rest_in_time(index, size, seconds):
             return candidate
     return lane.planned
 
 
-def _narrowed(waiting: Sequence[Waiting], lines: Sequence[_Line]) -> Choice | None:
-    """The batch after which all others can be on time with the candidates of `lines`, for the most accuracy in all."""
+def _narrowed(waiting: Sequence[Waiting], outlook: _Outlook) -> Choice | None:
+    """The batch after which all others can be on time with the lines' candidates, for the most accuracy in all."""
     best: Choice | None = None
     best_gain = -float("inf")
     for index, (lane, slacks_s) in enumerate(waiting):
-        for size in range(min(len(lane.planned.latency_s), len(slacks_s)), 0, -1):
+        for size in range(outlook.most(index), 0, -1):
             for candidate in (lane.planned, *lane.quicker):
-                gain = size * (candidate.accuracy - lines[index].accuracy)
+                gain = size * (candidate.accuracy - outlook.lines[index].accuracy)
                 if gain <= best_gain:
                     break
                 seconds = candidate.latency_s[size - 1]
-                if seconds <= slacks_s[0] and _rest_in_time(lines, index, size, seconds):
+                if seconds <= slacks_s[0] and outlook.rest_in_time(index, size, seconds):
                     best, best_gain = Choice(index, 0, size, candidate), gain
                     break
     return best
 
 
-def _rest_in_time(lines: Sequence[_Line], index: int, size: int, begin_s: float) -> bool:
-    """Whether all but the first `size` of line `index` can be on time when the device is free at `begin_s`.
-
-    One line is looked at exactly. Several are served in order of their earliest deadlines, in the largest batches.
-    """
-    positions = [size if each == index else 0 for each in range(len(lines))]
-    while True:
-        left = [each for each, line in enumerate(lines) if positions[each] < len(line.slacks_s)]
-        if not left:
-            return True
-        if len(left) == 1:
-            return begin_s <= lines[left[0]].latest_s[positions[left[0]]]
-        urgent = min(left, key=lambda each: lines[each].slacks_s[positions[each]])
-        line, position = lines[urgent], positions[urgent]
-        fitting = bisect_right(line.latency_s, line.slacks_s[position] - begin_s)
-        if fitting == 0:
-            return False
-        batch = min(fitting, len(line.slacks_s) - position)
-        begin_s += line.latency_s[batch - 1]
-        positions[urgent] += batch
-
-
-def _most_efficient(waiting: Sequence[Waiting]) -> Choice:
+def _most_efficient(waiting: Sequence[Waiting], outlook: _Outlook) -> Choice:
     """The batch that serves most frames per second of device time, when some frame must be lost anyway.
 
     Plain earliest-deadline-first shrinks its batches to what the most urgent frame allows and so loses still more.
@@ -179,7 +199,7 @@ def _most_efficient(waiting: Sequence[Waiting]) -> Choice:
     lane, slacks_s = waiting[0]
     candidate = lane.quickest
     best, best_rate = (0, 1), 0.0
-    for size, latency in enumerate(candidate.latency_s[: len(slacks_s)], start=1):
+    for size, latency in enumerate(candidate.latency_s[: outlook.most(0)], start=1):
         start = bisect_left(slacks_s, latency)
         if start + size <= len(slacks_s) and size / latency > best_rate:
             best, best_rate = (start, size), size / latency

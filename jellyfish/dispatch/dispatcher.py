@@ -1,4 +1,4 @@
-"""The async rim of one device: feeds it batches as the batcher decides and answers every request.
+"""The async rim of one device: feeds its workers batches as the batcher decides and answers every request.
 
 The only place of this package that reads the clock. Each submitted request's `done` is settled
 exactly once, whatever happens: answered, dropped with a reason, or left alone when the client has cancelled it.
@@ -11,6 +11,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -35,6 +36,15 @@ SUSPECT_FACTOR = 1.5
 TEST_PERIOD_S = 0.05
 """A device so much slower than its profile is tested this often while nothing is sent to it."""
 BLANK = np.zeros((9, 16, 3), dtype=np.uint8)
+LEAST_LEFT_S = 0.001
+"""What a batch that should be done is taken to need yet."""
+
+
+class _Running(NamedTuple):
+    """A batch on a worker."""
+
+    started_s: float
+    profiled_s: float
 
 
 class DeviceStatistics(msgspec.Struct, frozen=True):
@@ -58,7 +68,7 @@ class DeviceStatistics(msgspec.Struct, frozen=True):
 
 
 class Dispatcher:
-    """One device's queue and the loop that empties it.
+    """One device's queue and the workers that empty it, each with one batch at a time.
 
     `variant` and `batch` hold from the start, so that frames which arrive before the first plan are served too.
     Variants whose `accuracy` is given may run in place of the planned ones, batch by batch, where that saves frames or
@@ -81,7 +91,8 @@ class Dispatcher:
         self._accuracy = accuracy or {}
         self._mixes = frozenset(profile.mixes)
         self._slow_down = SlowDown()
-        self._running: tuple[float, float] | None = None
+        self._running: dict[int, _Running] = {}
+        self._testing = False
         self._failing = False
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
@@ -105,6 +116,11 @@ class Dispatcher:
     def failing(self) -> bool:
         """Its last batch failed."""
         return self._failing
+
+    @property
+    def workers(self) -> int:
+        """Batches that it runs at once."""
+        return self._profile.workers
 
     @property
     def queued(self) -> int:
@@ -135,11 +151,8 @@ class Dispatcher:
         )
 
     def _overdue(self, now: float) -> float:
-        """Time that the running batch has taken so far, over its profiled time; 0 when none runs."""
-        if self._running is None:
-            return 0.0
-        started, profiled_s = self._running
-        return (now - started) / profiled_s
+        """Time that the longest running batch has taken so far, over its profiled time; 0 when none runs."""
+        return max(((now - each.started_s) / each.profiled_s for each in self._running.values()), default=0.0)
 
     def apply(self, plan: DevicePlan, clients: Mapping[Variant, int]) -> None:
         """Run `plan` from the next batch on. InputError if it is not profiled.
@@ -164,13 +177,18 @@ class Dispatcher:
         self._work.set()
 
     async def run(self) -> None:
-        """Serve until `drain` or cancellation. One batch runs at a time."""
+        """Serve until `drain` or cancellation. Each worker runs one batch at a time."""
+        async with asyncio.TaskGroup() as workers:
+            for worker in range(self.workers):
+                workers.create_task(self._work_as(worker))
+
+    async def _work_as(self, worker: int) -> None:
         while not self._draining:
-            if await self._work_within(TEST_PERIOD_S if self._suspect else None):
+            if len(self._queue) or await self._work_within(TEST_PERIOD_S if self._suspect else None):
                 while len(self._queue):
-                    await self._serve_batch()
-            else:
-                await self._test()
+                    await self._serve_batch(worker)
+            elif not self._testing:
+                await self._test(worker)
 
     async def _work_within(self, patience_s: float | None) -> bool:
         """Wait for a request; False when none has come."""
@@ -187,14 +205,18 @@ class Dispatcher:
         """The device was much slower than its profile, or failed, when it was last used."""
         return self._slow_down.cautious_factor > SUSPECT_FACTOR
 
-    async def _test(self) -> None:
+    async def _test(self, worker: int) -> None:
         """Run an empty frame, to learn whether a device that nobody is sent to any more has recovered."""
         now = seconds_now()
         done: asyncio.Future[Answered | Dropped] = asyncio.get_running_loop().create_future()
-        await self._execute([Request("", 0, now, now, BLANK, done)], [self._plan.variant], now)
+        self._testing = True
+        try:
+            await self._execute(worker, [Request("", 0, now, now, BLANK, done)], [self._plan.variant], now)
+        finally:
+            self._testing = False
 
     async def drain(self) -> None:
-        """Give up everything queued and all that is still submitted; returns when the running batch is answered."""
+        """Give up everything queued and all that is still submitted; returns when what runs is answered."""
         self._draining = True
         self._drop((request, Reason.SHUTDOWN) for request in self._queue.clear())
         self._work.set()
@@ -213,7 +235,7 @@ class Dispatcher:
             slow_down=self._slow_down.factor,
         )
 
-    async def _serve_batch(self) -> None:
+    async def _serve_batch(self, worker: int) -> None:
         """Take the next batch and run it, or wait as the queue says.
 
         A batch is expected to take its profiled median times the cautious slow-down factor: with the median alone,
@@ -221,20 +243,27 @@ class Dispatcher:
         """
         now = seconds_now()
         cautious = self._slow_down.cautious_factor
-        decision = self._queue.take(now, self._lanes, self._lane_of, cautious, self._mixes, self._max_batch)
+        others_s = self._others_s(now, cautious)
+        decision = self._queue.take(now, self._lanes, self._lane_of, cautious, self._mixes, self._max_batch, others_s)
         self._drop(decision.drop)
         if not decision.run:
             if decision.resume_s is not None:
                 await self._work_within(decision.resume_s - now)
             return
-        if await self._execute(decision.run, decision.variants, now):
+        if await self._execute(worker, decision.run, decision.variants, now):
             self._batches += 1
             self._frames += len(decision.run)
+
+    def _others_s(self, now: float, cautious: float) -> list[float]:
+        """Seconds until each other worker is expected to be free; 0 for those that are idle."""
+        left_s = [each.started_s + cautious * each.profiled_s - now for each in self._running.values()]
+        busy_s = [max(seconds, LEAST_LEFT_S) for seconds in left_s]
+        return busy_s + [0.0] * (self.workers - 1 - len(busy_s))
 
     def _lane_of(self, request: Request) -> int:
         return lane_of(self._lanes, request.variant, self._profile)
 
-    async def _execute(self, batch: list[Request], variants: list[Variant], started: float) -> bool:
+    async def _execute(self, worker: int, batch: list[Request], variants: list[Variant], started: float) -> bool:
         """Run `batch` and answer it; False when the device failed, which costs its batch, never the loop.
 
         `variants`: what each is to be run with. Where a network has yet to be loaded, another runs, and the answers say
@@ -243,7 +272,7 @@ class Dispatcher:
         variants = [self._executor.ready(variant) for variant in variants]
         groups = Counter(variants)
         profiled_s = sum(self._profile.of(variant).p50_s[size - 1] for variant, size in groups.items())
-        self._running = started, profiled_s
+        self._running[worker] = _Running(started, profiled_s)
         self._idle.clear()
         try:
             images = [request.image for request in batch]
@@ -266,8 +295,9 @@ class Dispatcher:
         finally:
             execute_s = seconds_now() - started
             self._busy_s += execute_s
-            self._running = None
-            self._idle.set()
+            del self._running[worker]
+            if not self._running:
+                self._idle.set()
         if self._failing:
             logger.warning("%s works again", self.device)
         self._failing = False

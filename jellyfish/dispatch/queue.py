@@ -45,12 +45,14 @@ class FrameQueue(Protocol):
         slow_down: float = 1.0,
         mixes: frozenset[int] = frozenset(),
         most: int = 1,
+        others_s: Sequence[float] = (),
     ) -> Decision:
-        """The batch to run now and the frames to give up; both leave the queue. Asked when the device is free.
+        """The batch to run now and the frames to give up; both leave the queue. Asked when a worker is free.
 
         `lanes`: what the device runs, at least one lane; `lane_of` says which is a request's. The device takes
         `slow_down` times as long as the lanes say. At resolutions in `mixes` a batch of up to `most` frames may run
-        several networks. Requests whose `done` is settled are forgotten silently.
+        several networks. `others_s`: seconds until each other worker of the device is free, 0 for one that is idle.
+        Requests whose `done` is settled are forgotten silently.
         """
         ...
 

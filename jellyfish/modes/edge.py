@@ -65,7 +65,6 @@ async def run_devices(config: DevicesConfig, console: Console) -> None:
                 server = await stack.enter_async_context(serving(config.server, windows, progress))
         else:
             _check_url(config.cloud)
-            set_threads(1)
         fleet = _Fleet(config, stack)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet, server, started)))
@@ -86,7 +85,7 @@ class EngineNetwork:
         self.name, self.threshold = variant.name, threshold
         self._engine, self._variant = engine, variant
         self._least = min(threshold, LOCAL_SCORE_THRESHOLD)
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="local")
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="local", initializer=partial(set_threads, 1))
 
     def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
         """Those too that are too unlikely to answer with: fusion makes something of them."""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from jellyfish.config import DEFAULT_PLANNER
-from jellyfish.devices.executor import detect_images
-from jellyfish.devices.opening import QUICK_PROFILE_S, hardware_name, profile_device, set_threads, torch_device
+from jellyfish.devices.opening import QUICK_PROFILE_S, alone, measured_device, subject_of, torch_device
 from jellyfish.devices.process import tune_process
 from jellyfish.devices.profile.host import HostCosts
-from jellyfish.devices.profile.measure import Subject
 from jellyfish.devices.profile.store import profile_path, save_profile
 from jellyfish.devices.profile.table import LatencyProfile
-from jellyfish.models.families import Detectors, identity, make_engine
+from jellyfish.models.families import Detectors, make_engine
 from jellyfish.modes.host_costs.measure import measure_host
 from jellyfish.modes.progress import ProgressReport
 
@@ -26,20 +22,22 @@ def profile(
 ) -> None:
     """Measure each device, save what was found and show it."""
     tune_process()
-    count = set_threads(threads)
+    budget_s = QUICK_PROFILE_S if quick else None
     for name in devices:
         device = torch_device(name)
-        subject = Subject(name, hardware_name(device, count), identity(detectors))
+        subject = subject_of(device, name, detectors, threads)
+        engine = make_engine(detectors, device)
         with ProgressReport(console) as progress:
-            engine = make_engine(detectors, device)
-            measured = profile_device(engine, subject, max_batch, QUICK_PROFILE_S if quick else None, progress)
-            detect = partial(detect_images, engine)
-            host = measure_host(measured, detect, detectors.accuracy, DEFAULT_PLANNER, progress)
-            measured = msgspec.structs.replace(measured, host=host)
-            save_profile(measured)
-        console.print(_table(measured, detectors))
+            opened = measured_device(engine, device, subject, max_batch, threads, budget_s, progress)
+            opened.executor.close()
+            with alone(engine, device, opened.profile.threads) as detect:
+                host = measure_host(opened.profile, detect, detectors.accuracy, DEFAULT_PLANNER, progress)
+            save_profile(msgspec.structs.replace(opened.profile, host=host))
+        console.print(_table(opened.profile, detectors))
         console.print(_in_words(host), highlight=False)
-        console.print(f"saved: {profile_path(name, subject.hardware, subject.weights)}", soft_wrap=True)
+        if opened.profile.division:
+            console.print(f"{name}: {opened.profile.division}", soft_wrap=True)
+        console.print(f"saved: {profile_path(subject)}", soft_wrap=True)
 
 
 def _table(measured: LatencyProfile, detectors: Detectors) -> Table:
@@ -49,7 +47,7 @@ def _table(measured: LatencyProfile, detectors: Detectors) -> Table:
     for column in ("variant", "ms p50, batch 1", "p99", f"ms p50, batch {largest}", "p99", "best fps", "F1"):
         table.add_column(column, justify="left" if column == "variant" else "right")
     for entry in measured.latencies:
-        rate = max((batch + 1) / seconds for batch, seconds in enumerate(entry.p50_s))
+        rate = measured.workers * max((batch + 1) / seconds for batch, seconds in enumerate(entry.p50_s))
         times = (entry.p50_s[0], entry.p99_s[0], entry.p50_s[-1], entry.p99_s[-1])
         accuracy = detectors.accuracy(entry.variant)
         table.add_row(

@@ -40,7 +40,7 @@ async def _serve(config: ServerConfig, console: Console, stop: asyncio.Event) ->
         async with contextlib.AsyncExitStack() as stack:
             with ProgressReport(console) as progress:
                 server = await stack.enter_async_context(serving(config, _ignore_window, _stoppable(progress, stopped)))
-            console.print(f"[bold]ready[/]: {escape(server.url)} on {', '.join(config.devices)} (Ctrl-C stops)")
+            console.print(f"[bold]ready[/]: {escape(server.url)} on {escape(server.devices)} (Ctrl-C stops)")
             await stop.wait()
             console.print("draining ...")
     except _StoppedError:

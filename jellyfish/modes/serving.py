@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from jellyfish.clock import seconds_now
 from jellyfish.config import ServerConfig
 from jellyfish.core import RESOLUTIONS, Variant, fitted_size
-from jellyfish.devices.opening import OpenDevice, Report, loading_notes, open_devices, parse_variant, set_threads
-from jellyfish.devices.process import cores_divided, tune_process
+from jellyfish.devices.opening import OpenDevice, Report, in_words, loading_notes, open_devices, parse_variant
+from jellyfish.devices.process import tune_process
 from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.request import Answered, Request
@@ -46,6 +46,8 @@ class RunningServer:
     url: str
     service: Service
     profiles: tuple[LatencyProfile, ...]
+    devices: str
+    """The devices in words, with the workers that each is divided into."""
     notes: Callable[[], list[str]] = list
     """What else a person should know of its devices so far."""
 
@@ -58,9 +60,7 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
     fixed = None if config.variant is None else parse_variant(config.variant, detectors.variants())
     policy(config.planner, fixed, config.max_batch, config.window_s, seed=0)  # refuses a wrong name before measuring
     async with contextlib.AsyncExitStack() as stack:
-        threads = set_threads(config.threads)  # before the cores are divided: it counts those of this thread
-        cores = stack.enter_context(cores_divided(threads)) if "cpu" in config.devices else None
-        opened = partial(open_devices, config, detectors, threads, report, cores)
+        opened = partial(open_devices, config, detectors, report)
         devices = await asyncio.get_running_loop().run_in_executor(None, opened)
         stack.callback(_close, devices)
         variants = _offered(detectors, devices) if fixed is None else (fixed,)
@@ -73,7 +73,7 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         gc.freeze()
         service.ready = True
         profiles = tuple(device.profile for device in devices)
-        yield RunningServer(url, service, profiles, partial(loading_notes, devices))
+        yield RunningServer(url, service, profiles, in_words(devices), partial(loading_notes, devices))
 
 
 def _offered(detectors: Detectors, devices: list[OpenDevice]) -> tuple[Variant, ...]:

@@ -113,7 +113,7 @@ class Service:
         return Problem(
             clients=tuple(session.demand(self._variants, now, self._care) for session in self.sessions.values()),
             devices=tuple(
-                DeviceOption(name, dispatcher.latency_table(self._variants, now, self._care))
+                DeviceOption(name, dispatcher.latency_table(self._variants, now, self._care), dispatcher.workers)
                 for name, dispatcher in self.dispatchers.items()
             ),
             variants=self._variants,

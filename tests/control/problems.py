@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+import msgspec
 from hypothesis import strategies as st
 
 from jellyfish.control.problem import ClientDemand, DeviceOption, Plan, Problem
@@ -36,7 +37,12 @@ def problem(
 
 @st.composite
 def problems(
-    draw: st.DrawFn, max_clients: int = 6, max_devices: int = 3, max_variants: int = 4, batches: int = 3
+    draw: st.DrawFn,
+    max_clients: int = 6,
+    max_devices: int = 3,
+    max_variants: int = 4,
+    batches: int = 3,
+    max_workers: int = 1,
 ) -> Problem:
     """Problems where latencies grow with the variant, budgets shrink, and both bind now and then."""
     count = draw(st.integers(1, max_variants))
@@ -58,7 +64,12 @@ def problems(
         clients.append(
             (draw(st.sampled_from([5.0, 10.0, 15.0, 25.0])), [max(0.0, slack - network * m) for m in range(count)])
         )
-    return problem(clients, tables, accuracy)
+    asked = problem(clients, tables, accuracy)
+    if max_workers == 1:
+        return asked
+    workers = draw(st.integers(1, max_workers))
+    devices = tuple(msgspec.structs.replace(option, workers=workers) for option in asked.devices)
+    return msgspec.structs.replace(asked, devices=devices)
 
 
 def best_by_trying_all(question: Problem) -> tuple[int, float]:

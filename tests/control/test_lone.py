@@ -1,4 +1,4 @@
-"""A device's only client: one batch of one has to fit its budget, not two (`jellyfish.control.capacity.lone`)."""
+"""A worker for each client: one batch of one has to fit its budget, not two (`jellyfish.control.capacity.lone`)."""
 
 from __future__ import annotations
 
@@ -77,6 +77,20 @@ def test_with_a_device_for_each_all_are_alone() -> None:
     plan = planned(question(10.0, 10.0, devices=2))
     assert set(plan.clients.values()) == {"cuda:0", "cuda:1"}
     assert {plan.variant_of(client) for client in plan.clients} == {LARGE}
+
+
+def test_with_a_worker_for_each_all_are_alone_and_one_more_is_not() -> None:
+    asked = question(10.0, 10.0, 10.0)
+    two, three = (
+        msgspec.structs.replace(asked, devices=(msgspec.structs.replace(asked.devices[0], workers=2),), clients=clients)
+        for clients in (asked.clients[:2], asked.clients)
+    )
+    plan = planned(two)
+    assert {plan.variant_of(client) for client in ("c0", "c1")} == {LARGE}
+    assert worst_cases_s(two, plan) == {"c0": pytest.approx(0.020), "c1": pytest.approx(0.020)}
+    plan = planned(three, plan)
+    assert len(plan.clients) == 3
+    assert {plan.variant_of(client) for client in plan.clients} == {SMALL}
 
 
 def test_the_check_takes_what_fits_once_of_an_only_client_and_nothing_else() -> None:

@@ -107,3 +107,28 @@ async def test_warming_runs_every_variant_at_every_batch_size_and_tells_progress
         (192, 2),
     ]
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+async def test_batches_go_to_idle_workers_and_each_worker_begins_and_warms_by_itself() -> None:
+    class Meets(BrightBox):
+        """Two batches that wait for each other: they end only if they run at the same time."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.meeting = threading.Barrier(2, timeout=20)
+
+        def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
+            self.threads.add(threading.current_thread().name)
+            self.meeting.wait()
+            return [[] for _ in canvases]
+
+    begun: list[str] = []
+    engine = Meets()
+    executor = TorchExecutor(engine, "cpu", 2, lambda: begun.append(threading.current_thread().name))
+    image = image_with_box(72, 128)
+    await executor.warm([SMALL], 1)
+    assert len(engine.threads) == 2
+    for _ in range(3):
+        assert await asyncio.gather(executor.run(SMALL, [image]), executor.run(SMALL, [image])) == [[[]], [[]]]
+    executor.close()
+    assert set(begun) == engine.threads and len(begun) == 2

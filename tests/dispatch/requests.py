@@ -26,8 +26,9 @@ def request(deadline_s: float, queued_s: float = 0.0, frame: int = 0) -> Request
 
 
 def profile(
-    small: tuple[float, ...] = (1.0, 1.5, 2.0, 2.5), large: tuple[float, ...] = (4.0, 6.0, 8.0, 10.0)
+    small: tuple[float, ...] = (1.0, 1.5, 2.0, 2.5),
+    large: tuple[float, ...] = (4.0, 6.0, 8.0, 10.0),
+    workers: int = 1,
 ) -> LatencyProfile:
-    return LatencyProfile(
-        "cpu", "a processor", "abc", (VariantLatency(SMALL, small, small), VariantLatency(LARGE, large, large))
-    )
+    entries = VariantLatency(SMALL, small, small), VariantLatency(LARGE, large, large)
+    return LatencyProfile("cpu", "a processor", "abc", entries, workers=workers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -23,8 +24,11 @@ from tests.dispatch.requests import IMAGE, LARGE, SMALL, profile
 from tests.virtual import virtual
 
 
-def dispatcher(disturbance: Disturbance | None = None, batch: int = 4, capacity: int = 64) -> Dispatcher:
-    return Dispatcher(TimedExecutor(profile(), disturbance), profile(), SMALL, batch, Batcher(capacity))
+def dispatcher(
+    disturbance: Disturbance | None = None, batch: int = 4, capacity: int = 64, workers: int = 1
+) -> Dispatcher:
+    made = profile(workers=workers)
+    return Dispatcher(TimedExecutor(made, disturbance), made, SMALL, batch, Batcher(capacity))
 
 
 @asynccontextmanager
@@ -70,6 +74,52 @@ async def test_frames_that_come_while_a_batch_runs_make_the_next_batch() -> None
     statistics = served.statistics()
     assert (statistics.batches, statistics.frames, statistics.busy_s) == (3, 5, 1.0 + 2.0 + 1.0)
     assert statistics.mean_batch == pytest.approx(5 / 3)
+
+
+@virtual
+async def test_idle_workers_share_the_frames_that_wait_and_the_first_to_be_free_takes_the_next() -> None:
+    served = dispatcher(workers=2)
+    loop = asyncio.get_running_loop()
+    async with serving(served):
+        served.apply(DevicePlan(LARGE, 1, (Share(SMALL, 4),)), {SMALL: 4})
+        begin_s = loop.time()
+        large, small = submit(served, 20.0, variant=LARGE), submit(served, 20.0, variant=SMALL)
+        await asyncio.sleep(0.5)
+        later = [submit(served, 20.0, frame, SMALL) for frame in range(3)]
+        assert await small == Answered([], SMALL, "cpu", 1, 0.0, 1.0)
+        assert [await each for each in later] == [Answered([], SMALL, "cpu", 3, 0.5, 2.0)] * 3
+        assert await large == Answered([], LARGE, "cpu", 1, 0.0, 4.0)
+        assert loop.time() - begin_s == 4.0
+        both = [submit(served, 20.0, frame, SMALL) for frame in range(4)]
+        assert [await each for each in both] == [Answered([], SMALL, "cpu", 2, 0.0, 1.5)] * 4
+    assert served.statistics().busy_s == 1.0 + 2.0 + 4.0 + 2 * 1.5
+
+
+@virtual
+async def test_draining_waits_for_all_workers() -> None:
+    served = dispatcher(workers=2)
+    async with serving(served):
+        served.apply(DevicePlan(LARGE, 1, (Share(SMALL, 1),)), {})
+        running = [submit(served, 20.0, variant=variant) for variant in (LARGE, SMALL)]
+        await asyncio.sleep(0.5)
+        await served.drain()
+        assert all(isinstance(each.result(), Answered) for each in running)
+
+
+@virtual
+async def test_one_worker_tests_a_slow_device_not_all_of_them() -> None:
+    ran: list[int] = []
+
+    def slow(variant: Variant, batch: int) -> float:
+        ran.append(batch)
+        return 3.0
+
+    served = dispatcher(slow, workers=3)
+    async with serving(served):
+        assert isinstance(await submit(served, 60.0), Answered)
+        await submit(served, 60.0)
+        await asyncio.sleep(10.0)
+    assert 3 <= len(ran) <= 2 + math.ceil(10.0 / 3.0)
 
 
 @virtual

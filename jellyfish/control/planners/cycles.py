@@ -1,9 +1,9 @@
 """Clients on devices that run several variants in turn: what fits where, for all devices and variants at once. Pure.
 
 Source of the model: `jellyfish.control.capacity`. A device's batches are the least that take all frames of a cycle: T
-is the least solution of T = sum of l_v(floor(F_v T) + 1) over the variants v in use, with F_v the sum of the rates on
-v. It is found from below: batches only grow, so that ends at the least solution, or above the largest batch of the
-profile, whose time is infinite.
+is the least solution of T = sum of l_v(floor(F_v T / W) + 1) over the variants v in use, with F_v the sum of the rates
+on v and W workers. It is found from below: batches only grow, so that ends at the least solution, or above the largest
+batch of the profile, which has no end.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jellyfish.control.capacity import LONE_BUSY, lone
+from jellyfish.control.capacity import LONE_BUSY, lone, longest_wait_s
 from jellyfish.control.problem import Problem
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 SAME = 1e-9
+NEVER_S = 1e9
+"""Time of a batch that is larger than any in the profile: over all budgets, and finite, for it is multiplied."""
 
 
 def _lone(fps: ArrayLike, budget_s: Floats, single_s: Floats) -> NDArray[np.bool_]:
@@ -34,12 +36,14 @@ class Cycles:
         tables = [option.latency_s for option in problem.devices]
         self._largest = max((len(row) for table in tables for row in table), default=0)
         # A batch counts with the longest time of all batches up to it, for a cycle may bring fewer frames.
-        self._seconds = np.full((len(tables), len(problem.variants), self._largest + 2), np.inf)
+        self._seconds = np.full((len(tables), len(problem.variants), self._largest + 2), NEVER_S)
         self._seconds[:, :, 0] = 0.0
         for device, table in enumerate(tables):
             for variant, row in enumerate(table):
                 self._seconds[device, variant, 1 : len(row) + 1] = np.maximum.accumulate(row)
         self._rows: list[list[list[float]]] = self._seconds.tolist()
+        self._workers = [option.workers for option in problem.devices]
+        self._each_workers = np.array(self._workers, dtype=np.int64)
         self._fps = [client.fps for client in problem.clients]
         self._budget_s = [client.budget_s for client in problem.clients]
         shape = len(tables), len(problem.variants)
@@ -47,6 +51,8 @@ class Cycles:
         self._tightest_s = np.full(shape, np.inf)
         self._batches: Integers = np.zeros(shape, dtype=np.int64)
         self._cycle_s = np.zeros(len(tables))
+        self._free_workers = self._each_workers.copy()
+        """Per device, workers that no client has for itself: 0 where clients share."""
         self.members: list[dict[int, set[int]]] = [{} for _ in tables]
         """Per device: variant -> clients on it."""
         self.place: dict[int, tuple[int, int]] = {}
@@ -57,8 +63,10 @@ class Cycles:
         fps, budget_s = np.array(self._fps), np.array(self._budget_s).reshape(len(self._fps), self._rates.shape[1])
         possible = np.zeros(budget_s.shape, dtype=bool)
         counts = np.arange(1, self._largest + 1)
-        for seconds in np.unique(self._seconds[:, :, 1:-1], axis=0):
-            keeps_up = fps[:, None, None] * seconds < counts
+        kinds = {(table.tobytes(), workers): table for table, workers in zip(self._seconds, self._workers, strict=True)}
+        for (_, workers), table in kinds.items():
+            seconds = table[:, 1:-1]
+            keeps_up = fps[:, None, None] * seconds < workers * counts
             possible |= (keeps_up & (2.0 * seconds <= budget_s[:, :, None])).any(axis=2)
             possible |= _lone(fps[:, None], budget_s, seconds[:, 0])
         return possible
@@ -69,11 +77,11 @@ class Cycles:
         at = np.ix_(range(len(self._rows)), range(len(budget_s)))
         running_s = self._seconds[*at, self._batches]
         first_s = np.where(self._batches > 0, running_s, self._seconds[:, :, 1])
-        least_s = self._cycle_s[:, None] + first_s - running_s
+        longest_s = np.maximum(running_s.max(axis=1, keepdims=True), first_s)
+        least_s = self._waits_s(self._cycle_s[:, None] + first_s - running_s, longest_s, self._each_workers[:, None])
         slack_s = (self._tightest_s - running_s).min(axis=1)
         possible = wanted & (least_s + first_s <= budget_s) & (least_s <= slack_s[:, None])
-        empty = self._cycle_s[:, None] == 0.0
-        alone = wanted & empty & _lone(fps, budget_s, self._seconds[:, :, 1])
+        alone = wanted & (self._free_workers > 0)[:, None] & _lone(fps, budget_s, self._seconds[:, :, 1])
         devices, variants = np.nonzero(possible | alone)
         if not len(devices):
             return devices, variants, np.empty(0)
@@ -84,19 +92,27 @@ class Cycles:
         batches[rows, variants] = np.maximum(batches[rows, variants], 1)
         used = np.flatnonzero(batches.any(axis=0))
         seconds = self._seconds[devices[:, None], used]
-        cycle_s, fits = self._solve(seconds, rates[:, used], tightest_s[:, used], batches[:, used])
+        workers = self._each_workers[devices]
+        cycle_s, fits = self._solve(seconds, rates[:, used], tightest_s[:, used], batches[:, used], workers)
         fits |= alone[devices, variants]
         return devices[fits], variants[fits], (cycle_s - self._cycle_s[devices])[fits]
 
+    @staticmethod
+    def _waits_s(cycle_s: Floats, longest_s: Floats, workers: Integers) -> Floats:
+        """`longest_wait_s` for many at once."""
+        waits_s: Floats = (cycle_s + (workers - 1) * longest_s) / workers
+        return waits_s
+
     def _solve(
-        self, seconds: Floats, rates: Floats, tightest_s: Floats, batches: Integers
+        self, seconds: Floats, rates: Floats, tightest_s: Floats, batches: Integers, workers: Integers
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """(cycle, whether it is within all budgets) per row, from `batches` upwards, which are not too large."""
         while True:
             own_s = np.take_along_axis(seconds, batches[:, :, None], axis=2)[:, :, 0]
             cycle_s = own_s.sum(axis=1)
-            possible = (cycle_s[:, None] + own_s <= tightest_s).all(axis=1)
-            frames = rates * np.where(possible, cycle_s, 0.0)[:, None] + SAME
+            wait_s = self._waits_s(cycle_s, own_s.max(axis=1), workers)
+            possible = np.all(wait_s[:, None] + own_s <= tightest_s, axis=1)
+            frames = rates * np.where(possible, cycle_s / workers, 0.0)[:, None] + SAME
             needed = np.maximum(np.minimum(frames, self._largest).astype(np.int64) + (rates > 0.0), batches)
             if np.array_equal(needed, batches):
                 return cycle_s, possible
@@ -151,33 +167,41 @@ class Cycles:
     def _settled(self, device: int, batches: dict[int, int]) -> dict[int, int] | None:
         """The least batches from `batches` upwards that serve the device's clients; None if none do."""
         rows = self._rows[device]
+        workers = self._workers[device]
         rates = {variant: sum(self._fps[each] for each in self.members[device][variant]) for variant in batches}
-        if self._serves_alone(device, batches):
+        if self._worker_for_each(device, batches):
             return batches
         while True:
-            cycle_s = sum(rows[variant][batch] for variant, batch in batches.items())
-            for variant, batch in batches.items():
-                worst_s = cycle_s + rows[variant][batch]
+            own_s = {variant: rows[variant][batch] for variant, batch in batches.items()}
+            wait_s = longest_wait_s(own_s.values(), workers)
+            for variant in batches:
+                worst_s = wait_s + own_s[variant]
                 if any(worst_s > self._budget_s[each][variant] for each in self.members[device][variant]):
                     return None
+            turn_s = sum(own_s.values()) / workers
             needed = {
-                variant: max(batch, min(int(rates[variant] * cycle_s + SAME), self._largest) + 1)
+                variant: max(batch, min(int(rates[variant] * turn_s + SAME), self._largest) + 1)
                 for variant, batch in batches.items()
             }
             if needed == batches:
                 return batches
             batches = needed
 
-    def _serves_alone(self, device: int, batches: dict[int, int]) -> bool:
-        """Whether the device has one client, which finds it free with each frame."""
+    def _worker_for_each(self, device: int, batches: dict[int, int]) -> bool:
+        """Whether the device has a worker for each of its clients, which finds it free with each frame."""
         clients = [(client, variant) for variant, on_it in self.members[device].items() for client in on_it]
-        if len(clients) != 1 or set(batches.values()) != {1}:
+        if len(clients) > self._workers[device] or any(batch != 1 for batch in batches.values()):
             return False
-        ((client, variant),) = clients
-        single_s = self._rows[device][variant][1]
-        return single_s <= self._budget_s[client][variant] and lone(self._fps[client], single_s)
+        singles = ((client, variant, self._rows[device][variant][1]) for client, variant in clients)
+        return all(
+            single_s <= self._budget_s[client][variant] and lone(self._fps[client], single_s)
+            for client, variant, single_s in singles
+        )
 
     def _enter(self, device: int, batches: dict[int, int]) -> None:
+        count = sum(len(clients) for clients in self.members[device].values())
+        own = self._worker_for_each(device, batches)
+        self._free_workers[device] = self._workers[device] - count if own else 0
         self._batches[device] = 0
         for variant, batch in batches.items():
             self._batches[device, variant] = batch

@@ -10,13 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from jellyfish.core import Variant, fitted_size
-from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
+from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
 from jellyfish.devices.profile.variation import Variation, persistence_of, usual_variation, variation_of
 
 Detect = Callable[[Variant, Sequence[NDArray[np.uint8]]], object]
@@ -31,17 +30,10 @@ WARM_ROUNDS, THOROUGH_ROUNDS = 3, 30
 THOROUGH_S = 480.0
 """No new round of a thorough measurement is begun that would end later than this."""
 LEAST_ROUNDS = 2
-QUICK_BATCHES = (1, 2, 4, 8)
+QUICK_BATCH = 4
+"""Of a quick profile, besides 1; and the largest, where that is more than twice as large: a line reaches so far."""
 ENOUGH_SAMPLES = 100
 """From so many samples on, a variant's own spread is used; below, that of all variants together."""
-
-
-class Subject(msgspec.Struct, frozen=True):
-    """What is measured, in the words of `LatencyProfile`."""
-
-    device: str
-    hardware: str
-    weights: str
 
 
 def measure_profile(
@@ -56,13 +48,13 @@ def measure_profile(
     """Latency of every variant in batches of 1 to `max_batch`.
 
     Thorough without a budget: every batch size, 30 rounds after 3 to warm up, fewer where that would take longer than
-    `THOROUGH_S`. With `budget_s`, batches of 1, 2, 4, 8 and the largest, as many rounds as the time allows (2 at the
+    `THOROUGH_S`. With `budget_s`, batches of 1, 4 and maybe the largest, as many rounds as the time allows (2 at the
     least, after 1 to warm up, so a slow device may take longer), and a straight line through the medians: with few
     samples it is nearer to the truth than they are. p99 is p50 times the 99th percentile of sample / median. Images are
     noise in 16:9 at the variant's resolution.
     """
     quick = budget_s is not None
-    batches = sorted({*(b for b in QUICK_BATCHES if b < max_batch), max_batch}) if quick else range(1, max_batch + 1)
+    batches = _quick_batches(max_batch) if quick else list(range(1, max_batch + 1))
     shapes = [(variant, batch) for variant in variants for batch in batches]
     rounds = _timed_rounds(detect, shapes, budget_s, progress, clock)
     samples = np.array(rounds).reshape(len(rounds), len(variants), len(batches))
@@ -74,7 +66,11 @@ def measure_profile(
         p50 = _line(batches, medians[number], max_batch) if quick else np.maximum.accumulate(medians[number])
         p99 = tuple((p50 * spread[number]).tolist())
         rows.append(VariantLatency(variant, tuple(p50.tolist()), p99, variations[number]))
-    return LatencyProfile(subject.device, subject.hardware, subject.weights, tuple(rows))
+    return LatencyProfile(subject.device, subject.hardware, subject.weights, tuple(rows), software=subject.software)
+
+
+def _quick_batches(max_batch: int) -> list[int]:
+    return sorted({1, min(QUICK_BATCH, max_batch), max_batch if max_batch > 2 * QUICK_BATCH else 1})
 
 
 def _timed_rounds(

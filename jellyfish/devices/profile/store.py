@@ -1,4 +1,4 @@
-"""Profiles as JSON files, one per device, hardware and weights, in the user's cache folder."""
+"""Profiles as JSON files, one per device, hardware, software and weights, in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
-from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.devices.profile.table import LatencyProfile, Subject
 from jellyfish.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -22,15 +22,15 @@ def default_folder() -> Path:
     return Path(platformdirs.user_cache_dir("jellyfish")) / "profiles"
 
 
-def profile_path(device: str, hardware: str, weights: str, folder: Path | None = None) -> Path:
-    """The file of the profile of `weights` on `device` of `hardware`. It need not exist."""
-    key = hashlib.sha256(hardware.encode()).hexdigest()[:8]
-    return (folder or default_folder()) / f"{device.replace(':', '-')}-{key}-{weights[:12]}.json"
+def profile_path(subject: Subject, folder: Path | None = None) -> Path:
+    """The file of the profile of `subject`. It need not exist."""
+    key = hashlib.sha256(f"{subject.hardware}\n{subject.software}".encode()).hexdigest()[:8]
+    return (folder or default_folder()) / f"{subject.device.replace(':', '-')}-{key}-{subject.weights[:12]}.json"
 
 
 def save_profile(profile: LatencyProfile, folder: Path | None = None) -> Path:
     """Write `profile` where `find_profile` finds it, in one step; returns the path. InputError if it cannot."""
-    path = profile_path(profile.device, profile.hardware, profile.weights, folder)
+    path = profile_path(Subject(profile.device, profile.hardware, profile.weights, profile.software), folder)
     partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,14 +56,12 @@ def load_profile(path: Path) -> LatencyProfile:
     return profile
 
 
-def find_profile(
-    device: str, hardware: str, weights: str, folder: Path | None = None, max_batch: int = 1
-) -> LatencyProfile | None:
-    """The saved profile of exactly this device, hardware and weights, with batches of up to `max_batch` at least.
+def find_profile(subject: Subject, folder: Path | None = None, max_batch: int = 1) -> LatencyProfile | None:
+    """The saved profile of exactly this subject, with batches of up to `max_batch` at least.
 
     None if it must be measured: there is none such, or its file is broken.
     """
-    path = profile_path(device, hardware, weights, folder)
+    path = profile_path(subject, folder)
     if not path.exists():
         return None
     try:
@@ -71,5 +69,5 @@ def find_profile(
     except InputError as error:
         logger.warning("ignored: %s", error)
         return None
-    same = (profile.device, profile.hardware, profile.weights) == (device, hardware, weights)
+    same = Subject(profile.device, profile.hardware, profile.weights, profile.software) == subject
     return profile if same and profile.max_batch >= max_batch else None

@@ -5,12 +5,23 @@ The table is measured by `jellyfish.devices.profile.measure` with the code path 
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from jellyfish.core import Variant
 from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.variation import Variation
 from jellyfish.errors import InputError
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What a profile is of, in the words of `LatencyProfile`."""
+
+    device: str
+    hardware: str
+    weights: str
+    software: str = ""
 
 
 class VariantLatency(msgspec.Struct, frozen=True):
@@ -29,12 +40,20 @@ class LatencyProfile(msgspec.Struct, frozen=True):
     device: str
     """`cpu` or `cuda:N`."""
     hardware: str
-    """What the device is, in words, e.g. the processor's name and the number of threads used."""
+    """What the device is, in words, e.g. the processor's name and the number of cores used."""
     weights: str
     """Checksum of the weights the profile was measured with."""
     latencies: tuple[VariantLatency, ...]
     mixes: tuple[int, ...] = ()
     """Resolutions at which frames of several networks run quicker as one batch than as one for each."""
+    software: str = ""
+    """What else times depend on: versions and number format, in words."""
+    workers: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 1
+    """Batches that run at once, each of them as long as the table says: it was measured with all workers busy."""
+    threads: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 1
+    """Processor threads of each worker."""
+    division: str = ""
+    """Why so many workers, in words; empty where there was no choice."""
     schema: int = 3
     host: HostCosts | None = None
     """What a frame costs the machine beside the device; None where that was not measured."""

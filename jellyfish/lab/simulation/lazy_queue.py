@@ -42,6 +42,7 @@ class LazyQueue:
         slow_down: float = 1.0,
         mixes: frozenset[int] = frozenset(),
         most: int = 1,
+        others_s: Sequence[float] = (),
     ) -> Decision:
         """The oldest frames of the oldest frame's lane, up to its planned batch; see `FrameQueue.take`.
 

@@ -18,18 +18,12 @@ SWITCH_S = 0.005
 
 
 class Machine:
-    """`cores` for all, of which `device_cores` are kept for devices (0: they share the others).
+    """So many cores for all. While the event loop works, a batch stands still for the share `standing` of the time."""
 
-    While the event loop works, a batch stands still for the share `standing` of the time.
-    """
-
-    def __init__(
-        self, loop: VirtualLoop, cores: int, device_cores: int, pool_threads: int, standing: float = 0.0
-    ) -> None:
+    def __init__(self, loop: VirtualLoop, cores: int, standing: float = 0.0) -> None:
         self._loop, self._standing = loop, standing
-        self._host = Cores(cores - device_cores)
-        self._devices = Cores(device_cores) if device_cores else self._host
-        self._decoders, self._encoders = Pool(self._host, pool_threads), Pool(self._host, pool_threads)
+        self._cores = Cores(cores)
+        self._decoders, self._encoders = Pool(self._cores, cores), Pool(self._cores, cores)
         self._timer: asyncio.TimerHandle | None = None
         self._solve: Job | None = None
         self._settle()
@@ -46,28 +40,27 @@ class Machine:
 
     async def batch(self, seconds: float, weight: float, threads: int) -> None:
         """A CPU runs a batch that takes `seconds` on `threads` cores of its own."""
-        await self._done(self._devices.begin, Job(seconds * threads, _nothing, weight, threads, interprets=True))
+        await self._done(self._cores.begin, Job(seconds * threads, _nothing, weight, threads, interprets=True))
 
     async def solve(self, seconds: float) -> None:
         """The planner's thread works; it has the interpreter whenever the event loop has not."""
         self._solve = Job(seconds, _nothing)
         try:
-            await self._done(self._host.begin, self._solve)
+            await self._done(self._cores.begin, self._solve)
         finally:
             self._solve = None
 
-    def bystander(self, on_devices: bool, cores: float, weight: float) -> Callable[[], None]:
+    def bystander(self, cores: float, weight: float) -> Callable[[], None]:
         """A process that has nothing to do with us takes `cores`, until what is returned is called."""
-        where = self._devices if on_devices else self._host
         job = Job(math.inf, _nothing, weight, cores)
 
         def stop() -> None:
             self._settle()
-            where.end(job)
+            self._cores.end(job)
             self._wait()
 
         self._settle()
-        where.begin(job)
+        self._cores.begin(job)
         self._wait()
         return stop
 
@@ -89,37 +82,32 @@ class Machine:
         self._settle()
         solve, waited = self._solve, self._loop.has_waited()
         if waited and solve is not None and solve.left_s > 0.0:
-            self._pass(self._host.now + SWITCH_S)  # the planner has the interpreter and gives it up only then
+            self._cores.settle(self._cores.now + SWITCH_S)  # the planner has the interpreter and gives it up only then
         if solve is not None:
-            self._host.end(solve)
+            self._cores.end(solve)
         self._work(seconds)
         if solve is not None and solve.left_s > 0.0:
-            self._host.begin(solve)
-        self._loop.move_to(self._host.now)
+            self._cores.begin(solve)
+        self._loop.move_to(self._cores.now)
         self._wait()
 
     def _work(self, seconds: float) -> None:
         """So much of the loop's work, whatever time it takes."""
         working = [Job(seconds, lambda: working.clear())]
-        self._devices.stand(self._standing)
-        self._host.begin(working[0])
+        self._cores.stand(self._standing)
+        self._cores.begin(working[0])
         while working:
-            self._host.settle(self._host.next_end_s)
-        self._pass(self._host.now)
-        self._devices.stand(0.0)
+            self._cores.settle(self._cores.next_end_s)
+        self._cores.stand(0.0)
 
     # --- time --------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        self._pass(self._loop.time())
-
-    def _pass(self, now: float) -> None:
-        self._host.settle(now)
-        self._devices.settle(now)
+        self._cores.settle(self._loop.time())
 
     def _wait(self) -> None:
         """Have a timer for the next job that ends."""
-        ends_s = min(self._host.next_end_s, self._devices.next_end_s)
+        ends_s = self._cores.next_end_s
         if self._timer is not None:
             if self._timer.when() == ends_s:
                 return

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from jellyfish.devices.profile.host import HostCosts
+from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.errors import InputError
 from jellyfish.lab.simulation.machine import Machine
 from jellyfish.lab.simulation.model import Model
@@ -39,8 +40,8 @@ class Place(Protocol):
         """A camera scales and encodes a frame."""
         ...
 
-    def taking(self, device: str) -> Take:
-        """How batches of a device spend their time; `device`: what its profile was measured on."""
+    def taking(self, profile: LatencyProfile) -> Take:
+        """How batches of a device spend their time; `profile`: as it was measured."""
         ...
 
     async def plan(self, seconds: float) -> None:
@@ -69,7 +70,7 @@ class Elsewhere:
         """See `Place`."""
         await asyncio.sleep(self._encode_s)
 
-    def taking(self, device: str) -> Take:
+    def taking(self, profile: LatencyProfile) -> Take:
         """Every device has cores of its own."""
         return asyncio.sleep
 
@@ -86,7 +87,7 @@ class OnMachine:
 
     def __init__(self, host: Host, costs: HostCosts, loop: VirtualLoop) -> None:
         self._host, self._costs = host, costs
-        self._machine = Machine(loop, host.cores, host.device_cores, pool_threads=host.cores, standing=costs.standing)
+        self._machine = Machine(loop, host.cores, costs.standing)
         loop.on_message = self._message
 
     def _message(self, to_server: bool, size_bytes: int) -> None:
@@ -112,10 +113,12 @@ class OnMachine:
         seconds = self._costs.encoding_s(resolution)
         await (self._machine.encode(seconds) if self._host.cameras else asyncio.sleep(seconds))
 
-    def taking(self, device: str) -> Take:
+    def taking(self, profile: LatencyProfile) -> Take:
         """A GPU has its own; `cpu` shares the machine's cores."""
-        weight, threads = self._host.device_weight, self._host.device_threads
-        return asyncio.sleep if device != "cpu" else lambda seconds: self._machine.batch(seconds, weight, threads)
+        weight, threads = self._host.device_weight, profile.threads
+        return (
+            asyncio.sleep if profile.device != "cpu" else lambda seconds: self._machine.batch(seconds, weight, threads)
+        )
 
     async def plan(self, seconds: float) -> None:
         """See `Place`."""
@@ -128,7 +131,7 @@ class OnMachine:
     async def _bystander(self, start_s: float, bystander: Bystander) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(start_s + bystander.at_s - loop.time())
-        stop = self._machine.bystander(bystander.where == "devices", bystander.cores, bystander.weight)
+        stop = self._machine.bystander(bystander.cores, bystander.weight)
         try:
             await asyncio.sleep(start_s + bystander.end_s - loop.time())
         finally:

@@ -155,8 +155,6 @@ class Bystander(Fault, frozen=True, tag="bystander"):
     cores: Positive = 1.0
     weight: Positive = 1.0
     """Beside the server's threads, which have 1."""
-    where: Literal["host", "devices"] = "host"
-    """Among which cores, where some are kept for devices."""
 
 
 AnyFault = (
@@ -188,12 +186,8 @@ class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decode_ms: Seconds = 1.0
     """The server decodes a frame."""
     cores: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
-    device_cores: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
-    """Of these, kept for `cpu` devices; with 0 they share all."""
-    device_threads: Count = 1
-    """Threads of one batch on a `cpu` device."""
-    device_weight: Positive = 1.0
-    """Of a device's threads beside the others', which have 1."""
+    device_weight: Positive = 1 / 3
+    """Of a `cpu` device's threads beside the others', which have 1."""
     cameras: bool = False
     """Whether the cameras run on these cores too, in the server's process, as in `bench`."""
     costs: Literal["given", "measured"] = "given"
@@ -270,9 +264,7 @@ def check(scenario: Scenario, where: str) -> None:
 
 def _check_host(scenario: Scenario, where: str) -> None:
     host = scenario.host
-    if host.cores and host.device_cores >= host.cores:
-        raise InputError(f"{where}: of {host.cores} cores {host.device_cores} are the devices'; leave one to the host")
-    charged = host.device_cores or host.cameras or host.server_ms or host.camera_ms or host.plan_step_ms
+    charged = host.cameras or host.server_ms or host.camera_ms or host.plan_step_ms
     if not host.cores and (charged or host.capture_ms or host.costs == "measured"):
         raise InputError(f"{where}: what a host is charged needs cores to be done on; give [host] cores")
     if not host.cores and any(isinstance(fault, Bystander) for fault in scenario.faults):

@@ -216,7 +216,7 @@ class _Simulation:
         for name, model in self._models.items():
             profile = msgspec.structs.replace(model.profile, device=name)
             disturbance = device_disturbance(profile, faults, name, f"{scenario.seed}/{name}", self._run_s)
-            take = self._place.taking(model.profile.device)
+            take = self._place.taking(model.profile)
             devices.append((TimedExecutor(profile, disturbance, take), profile))
         return ServerParts(
             devices=devices,

@@ -2,7 +2,7 @@
 
 Each size is folded once at construction; after that a variant is an argument of every call and switching costs
 nothing. On a GPU each stem and tail is a CUDA graph per shape. Knows nothing of queues, deadlines, JPEG or clients.
-Not thread-safe: one executor calls it, one batch at a time.
+On a CPU several threads may call it at the same time, on a GPU one.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ Between the operations of a network its thread needs the interpreter, which the 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -22,30 +21,20 @@ ROUNDS = 3
 def standing_share(run_batch: Callable[[], object]) -> float:
     """0: a batch takes no longer while the loop works; 1: it stands still. 0, too, where there is one core only.
 
-    Measured on the cores of a device, with the stand-in of a loop on the first one.
+    `run_batch`: on one worker, so that there is a core for the stand-in of a loop.
     """
-    cores = usable_cores()
-    if len(cores) < 2 or not hasattr(os, "sched_setaffinity"):
+    if usable_cores() < 2:
         return 0.0
-    found: list[float] = []
-
-    def measure() -> None:
-        os.sched_setaffinity(0, cores[1:])  # of this thread only
-        run_batch()
-        found.extend(_share(run_batch, cores[0]) for _ in range(ROUNDS))
-
-    thread = threading.Thread(target=measure, name="device")
-    thread.start()
-    thread.join()
-    return min(max(sorted(found)[ROUNDS // 2], 0.0), 1.0)
+    run_batch()
+    found = sorted(_share(run_batch) for _ in range(ROUNDS))
+    return min(max(found[ROUNDS // 2], 0.0), 1.0)
 
 
-def _share(run_batch: Callable[[], object], core: int) -> float:
+def _share(run_batch: Callable[[], object]) -> float:
     quiet_s = _mean_s(run_batch)
     over, worked_s = threading.Event(), [0.0]
 
     def work() -> None:
-        os.sched_setaffinity(0, {core})
         while not over.is_set():
             until_s = time.perf_counter() + BURST_S
             while time.perf_counter() < until_s:

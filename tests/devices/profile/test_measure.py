@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from jellyfish.core import Variant
-from jellyfish.devices.profile.measure import Subject, measure_profile
+from jellyfish.devices.profile.measure import measure_profile
+from jellyfish.devices.profile.table import Subject
 from jellyfish.devices.profile.variation import LEVELS
 
 SUBJECT = Subject("cpu", "a processor, 2 threads", "abc")
@@ -52,8 +53,17 @@ def test_a_thorough_profile_measures_every_batch_thirty_times_after_warming_up()
 def test_a_quick_profile_draws_a_line_through_the_batches_it_measures() -> None:
     device = Device(linear)
     profile = measure_profile(device.detect, SUBJECT, VARIANTS, 6, budget_s=1000.0, clock=device.clock)
-    assert {batch for _, batch in device.runs} == {1, 2, 4, 6}
+    assert {batch for _, batch in device.runs} == {1, 4}
     assert profile.of(VARIANTS[0]).p50_s == pytest.approx([0.75 + 0.25 * batch for batch in range(1, 7)])
+
+
+def test_a_quick_profile_measures_the_largest_batch_where_a_line_from_small_ones_would_not_reach() -> None:
+    device = Device(linear)
+    measure_profile(device.detect, SUBJECT, VARIANTS, 16, budget_s=1000.0, clock=device.clock)
+    assert {batch for _, batch in device.runs} == {1, 4, 16}
+    device = Device(linear)
+    measure_profile(device.detect, SUBJECT, VARIANTS, 1, budget_s=1000.0, clock=device.clock)
+    assert {batch for _, batch in device.runs} == {1}
 
 
 def test_a_quick_profile_keeps_to_its_budget_but_for_the_least_rounds() -> None:

@@ -11,18 +11,25 @@ import pytest
 from jellyfish.core import Variant
 from jellyfish.devices.profile.hardware import processor_name
 from jellyfish.devices.profile.store import find_profile, load_profile, profile_path, save_profile
-from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
+from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
 from jellyfish.errors import InputError
 
 PROFILE = LatencyProfile(
-    "cuda:0", "a GPU", "0123456789abcdef", (VariantLatency(Variant(128, "w025"), (0.01, 0.015), (0.02, 0.025)),)
+    "cuda:0",
+    "a GPU",
+    "0123456789abcdef",
+    (VariantLatency(Variant(128, "w025"), (0.01, 0.015), (0.02, 0.025)),),
+    software="torch 2",
 )
+
+
+SUBJECT = Subject("cuda:0", "a GPU", "0123456789abcdef", "torch 2")
 
 
 def test_a_saved_profile_is_found_again(tmp_path: Path) -> None:
     path = save_profile(PROFILE, tmp_path)
     assert load_profile(path) == PROFILE
-    assert find_profile("cuda:0", "a GPU", "0123456789abcdef", tmp_path) == PROFILE
+    assert find_profile(SUBJECT, tmp_path) == PROFILE
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -33,27 +40,26 @@ def test_a_folder_that_cannot_be_written_is_said_in_words(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "key",
-    [("cuda:1", "a GPU", "0123456789abcdef"), ("cuda:0", "another", "0123456789abcdef"), ("cuda:0", "a GPU", "f")],
+    "change", [{"device": "cuda:1"}, {"hardware": "another"}, {"weights": "f"}, {"software": "torch 3"}]
 )
-def test_a_profile_of_another_device_hardware_or_weights_is_not_found(
-    key: tuple[str, str, str], tmp_path: Path
+def test_a_profile_of_another_device_hardware_weights_or_software_is_not_found(
+    change: dict[str, str], tmp_path: Path
 ) -> None:
     save_profile(PROFILE, tmp_path)
-    assert find_profile(*key, tmp_path) is None
+    assert find_profile(msgspec.structs.replace(SUBJECT, **change), tmp_path) is None
 
 
 def test_weights_that_share_the_prefix_in_the_file_name_are_told_apart(tmp_path: Path) -> None:
     save_profile(PROFILE, tmp_path)
-    other = "0123456789abXXXX"
-    assert profile_path("cuda:0", "a GPU", other, tmp_path).exists()
-    assert find_profile("cuda:0", "a GPU", other, tmp_path) is None
+    other = msgspec.structs.replace(SUBJECT, weights="0123456789abXXXX")
+    assert profile_path(other, tmp_path).exists()
+    assert find_profile(other, tmp_path) is None
 
 
 def test_a_profile_with_smaller_batches_than_asked_for_is_measured_anew(tmp_path: Path) -> None:
     save_profile(PROFILE, tmp_path)
-    assert find_profile("cuda:0", "a GPU", "0123456789abcdef", tmp_path, max_batch=2) == PROFILE
-    assert find_profile("cuda:0", "a GPU", "0123456789abcdef", tmp_path, max_batch=3) is None
+    assert find_profile(SUBJECT, tmp_path, max_batch=2) == PROFILE
+    assert find_profile(SUBJECT, tmp_path, max_batch=3) is None
 
 
 def test_a_file_that_does_not_exist_is_an_input_error(tmp_path: Path) -> None:
@@ -82,14 +88,15 @@ def test_broken_and_foreign_files_are_input_errors_and_are_measured_anew(
     with pytest.raises(InputError, match="measure it again"):
         load_profile(path)
     with caplog.at_level(logging.WARNING):
-        assert find_profile("cuda:0", "a GPU", "0123456789abcdef", tmp_path) is None
+        assert find_profile(SUBJECT, tmp_path) is None
     assert "measure it again" in caplog.text
 
 
-def test_the_processor_name_tells_model_and_threads(tmp_path: Path) -> None:
+def test_the_processor_name_tells_model_and_cores(tmp_path: Path) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(
         "processor\t: 0\nmodel name\t: Fast CPU @ 3 GHz\nprocessor\t: 1\nmodel name\t: Fast CPU @ 3 GHz\n"
     )
-    assert processor_name(4, cpuinfo) == "Fast CPU @ 3 GHz, 4 threads"
-    assert processor_name(4, tmp_path / "none").endswith(", 4 threads")
+    assert processor_name(4, cpuinfo=cpuinfo) == "Fast CPU @ 3 GHz, 4 cores"
+    assert processor_name(4, 2, cpuinfo) == "Fast CPU @ 3 GHz, 4 cores, 2 threads a batch"
+    assert processor_name(4, cpuinfo=tmp_path / "none").endswith(", 4 cores")

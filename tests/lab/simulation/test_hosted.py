@@ -15,7 +15,7 @@ from jellyfish.lab.simulation.model import load_model
 from jellyfish.lab.simulation.scenario import Bystander, Clients, Host, Scenario, SimulatedDevice, check
 from jellyfish.lab.simulation.simulate import run_scenario, simulated_frames
 
-HOST = Host(cores=2, device_cores=1, cameras=True, server_ms=0.9, camera_ms=1.0, capture_ms=1.0, plan_step_ms=1.0)
+HOST = Host(cores=2, cameras=True, server_ms=0.9, camera_ms=1.0, capture_ms=1.0, plan_step_ms=1.0)
 FEW = Scenario("Hosted", 4.0, (SimulatedDevice("cpu", "cpu"),), (Clients("camera", 4, slo_ms=150.0),), 1, host=HOST)
 
 
@@ -55,9 +55,9 @@ def test_an_event_loop_with_more_to_do_than_it_can_makes_frames_late() -> None:
     assert miss_rate(costly) > 0.3
 
 
-def test_a_bystander_on_the_device_s_core_takes_half_of_it() -> None:
+def test_a_bystander_takes_what_batches_need() -> None:
     fixed = msgspec.structs.replace(FEW, variant="w100e2-384", clients=(Clients("camera", 5, trace="none"),))
-    beside = msgspec.structs.replace(fixed, faults=(Bystander(0.5, 10.0, where="devices"),))
+    beside = msgspec.structs.replace(fixed, faults=(Bystander(0.5, 10.0, cores=2.0),))
     assert miss_rate(beside) > miss_rate(fixed) + 0.1
 
 
@@ -75,7 +75,6 @@ def test_cameras_of_a_host_too_slow_for_them_are_found_busy() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"host": Host(cores=2, device_cores=2)}, "leave one to the host"),
         ({"host": Host(cameras=True)}, "needs cores"),
         ({"host": Host(), "faults": (Bystander(1.0, 1.0),)}, "takes cores from a host"),
     ],

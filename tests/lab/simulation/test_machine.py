@@ -11,10 +11,10 @@ from jellyfish.lab.simulation.virtual_loop import VirtualLoop
 from tests.virtual import virtual
 
 
-def machine(cores: int = 2, device_cores: int = 0, standing: float = 0.0) -> tuple[Machine, VirtualLoop]:
+def machine(cores: int = 2, standing: float = 0.0) -> tuple[Machine, VirtualLoop]:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    return Machine(loop, cores, device_cores, pool_threads=2, standing=standing), loop
+    return Machine(loop, cores, standing), loop
 
 
 @virtual
@@ -62,9 +62,8 @@ async def test_a_batch_of_low_weight_gives_way() -> None:
 
 
 @virtual
-@pytest.mark.parametrize("device_cores", [0, 1])
-async def test_a_batch_stands_still_for_its_share_of_the_time_that_the_loop_works(device_cores: int) -> None:
-    host, loop = machine(device_cores=device_cores, standing=0.8)
+async def test_a_batch_stands_still_for_its_share_of_the_time_that_the_loop_works() -> None:
+    host, loop = machine(standing=0.8)
     batch = asyncio.create_task(host.batch(0.020, weight=1.0, threads=1))
     await asyncio.sleep(0)
     host.spend(0.010)
@@ -74,23 +73,24 @@ async def test_a_batch_stands_still_for_its_share_of_the_time_that_the_loop_work
 
 
 @virtual
-async def test_cores_that_are_kept_for_devices_are_theirs_alone() -> None:
-    host, loop = machine(cores=2, device_cores=1)
-    stop = host.bystander(on_devices=False, cores=1.0, weight=1.0)
-    await host.batch(0.020, weight=1.0, threads=1)
-    assert loop.time() == pytest.approx(0.020)
+async def test_a_bystander_takes_its_share_until_it_is_stopped() -> None:
+    host, loop = machine(cores=1)
+    stop = host.bystander(cores=1.0, weight=1.0)
     host.spend(0.010)
-    assert loop.time() == pytest.approx(0.040)
+    assert loop.time() == pytest.approx(0.020)
     stop()
     host.spend(0.010)
-    assert loop.time() == pytest.approx(0.050)
+    assert loop.time() == pytest.approx(0.030)
 
 
 @virtual
-async def test_more_frames_than_decoders_wait_even_where_cores_are_free() -> None:
-    host, loop = machine(cores=8)
-    await asyncio.gather(*(host.decode(0.010) for _ in range(4)))
-    assert loop.time() == pytest.approx(0.020)
+async def test_frames_are_decoded_in_the_order_in_which_they_came() -> None:
+    host, loop = machine(cores=2)
+    done: list[float] = []
+    for _ in range(4):
+        asyncio.ensure_future(host.decode(0.010)).add_done_callback(lambda _: done.append(loop.time()))
+    await asyncio.sleep(1.0)
+    assert done == pytest.approx([0.010, 0.010, 0.020, 0.020])
 
 
 @virtual

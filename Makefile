@@ -6,11 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: help demo test check clean
+.PHONY: help demo test check bench-promise bench-peers clean
 help:
 	@echo "make demo    4 emulated cameras against a server on this machine, 20 seconds, results in results/"
 	@echo "make test    run the tests"
 	@echo "make check   ruff, mypy, import contracts, and the tests"
+	@echo "make bench-promise   the default beside other planners on the wall clock, up to 100 minutes of a quiet machine"
+	@echo "make bench-peers     beside LitServe and mosec, which it installs into an environment of their own; 10 minutes"
 	@echo "make clean   remove the virtual environment and caches"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -38,6 +40,12 @@ check: $(STAMP)
 	@$(BIN)/lint-imports
 	@echo "==> tests, warnings as errors"
 	@$(BIN)/python -m pytest
+
+bench-promise: $(STAMP)
+	@$(BIN)/python -m benchmarks.promise
+
+bench-peers: $(STAMP)
+	@$(BIN)/python -m benchmarks.peers
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,7 +1,8 @@
 """The load of the other benchmarks: light clients in a process of their own, open loop, with frames encoded beforehand.
 
 Every client sends each frame when it is due, whatever became of the ones before; only a plan that has no room for it
-makes it pause between probes. Latency counts from the moment a frame was due, on the client's clock.
+makes it pause between probes, and one with a rate makes it leave some out. Latency counts from the moment a frame was
+due, on the client's clock.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import uvloop
 
 from jellyfish.camera.sources.file import VideoSource
+from jellyfish.camera.thinning import Thinner
 from jellyfish.core import RESOLUTIONS, fitted_size
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.media.resize import fit
@@ -60,7 +62,7 @@ class Tally:
     on_time: int = 0
     late: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
-    """Reason -> frames; `paused` were not sent, `no_answer` never answered."""
+    """Reason -> frames; `paused` and `thinned` were not sent, `no_answer` never answered."""
     latencies_s: list[float] = field(default_factory=list)
     variants: Counter[str] = field(default_factory=Counter)
     """Variant -> frames answered on time."""
@@ -92,6 +94,7 @@ class Client:
         self._tally = Tally()
         self._due: dict[int, float] = {}
         self._count_from_s = 0.0
+        self._thinner = Thinner()
         self._next_probe_s = 0.0
         self._plan: wire.PlanMessage | None = None
         self._welcomed = asyncio.Event()
@@ -122,6 +125,9 @@ class Client:
         assert self._plan is not None
         counts = due_s >= self._count_from_s
         self._tally.captured += counts
+        if not self._thinner.takes(due_s, self._plan.fps):
+            self._tally.dropped["thinned"] += counts
+            return
         if not self._plan.mapped:
             if due_s < self._next_probe_s:
                 self._tally.dropped["paused"] += counts

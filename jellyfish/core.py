@@ -116,6 +116,8 @@ class Reason(enum.StrEnum):
     """Skipped by the client: too old to be answered in time when its turn to be sent came."""
     PAUSED = "paused"
     """Skipped by the client: the plan has no room for it beyond an occasional probe."""
+    THINNED = "thinned"
+    """Skipped by the client at capture: the plan asks for fewer frames per second than the camera takes."""
     DISCONNECTED = "disconnected"
     """Skipped (not yet sent) or lost (already sent) by the client: the connection was down."""
     NO_ANSWER = "no_answer"

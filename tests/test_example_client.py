@@ -1,13 +1,14 @@
-"""The documented client works as it stands, and docs/protocol.md lists exactly what the code speaks."""
+"""The documented client works as it stands, so does its first version; docs/protocol.md lists what the code speaks."""
 
 from __future__ import annotations
 
 import ast
 import asyncio
 import contextlib
+import hashlib
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -22,22 +23,38 @@ from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.protocol import wire
 from jellyfish.server.app import create_app
+from jellyfish.server.rate import RATE_TOLERANCE
 from jellyfish.server.service import Service
+from jellyfish.server.session import Session
 from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode, everyone_on
 
 ROOT = Path(__file__).parent.parent
 CODE = ROOT / "jellyfish"
 EXAMPLE = ROOT / "docs" / "examples" / "client.py"
+FROZEN = ROOT / "tests" / "frozen" / "client_protocol_1.py"
+"""The example as it was before there were reports: every server of protocol 1 serves it as it stands."""
+FROZEN_SHA256 = "ca852ef7bf8616f5704394d4771ad72ca58dbc1723e9fb1952f082d8c58106db"
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 FRAMES = 30
 
 
 @contextlib.asynccontextmanager
-async def listening(limits: Limits | None = None) -> AsyncIterator[str]:
-    """The stream's URL of a server with a timed device on the loopback interface."""
+async def listening(
+    limits: Limits | None = None, fps: Mapping[str, float] | None = None, sessions: list[Session] | None = None
+) -> AsyncIterator[str]:
+    """The stream's URL of a server with a timed device on the loopback interface.
+
+    It plans with `fps` for clients, and adds to `sessions` those that come.
+    """
     dispatcher = Dispatcher(TimedExecutor(PROFILE), PROFILE, SMALL, 4)
     service = Service([dispatcher], (SMALL,), NoAccuracy(), decode, limits or Limits())
-    service.on_change = lambda cause: service.apply(everyone_on(SMALL, *service.sessions))
+
+    def on_change(cause: str) -> None:
+        service.apply(msgspec.structs.replace(everyone_on(SMALL, *service.sessions), fps=dict(fps or {})))
+        if sessions is not None:
+            sessions.extend(session for session in service.sessions.values() if session not in sessions)
+
+    service.on_change = on_change
     task = asyncio.create_task(dispatcher.run())
     runner = web.AppRunner(create_app(service), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
@@ -50,10 +67,10 @@ async def listening(limits: Limits | None = None) -> AsyncIterator[str]:
         task.cancel()
 
 
-async def example(url: str, photo: Path) -> list[str]:
+async def example(url: str, photo: Path, client: Path = EXAMPLE) -> list[str]:
     """What the example prints."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, EXAMPLE, url, photo, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        sys.executable, client, url, photo, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     output, errors = await process.communicate()
     assert (process.returncode, errors.decode()) == (0, "")
@@ -67,9 +84,41 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-async def test_the_example_prints_a_result_for_each_of_its_frames_and_the_farewell(photo: Path) -> None:
+def test_the_frozen_client_is_frozen() -> None:
+    assert hashlib.sha256(FROZEN.read_bytes()).hexdigest() == FROZEN_SHA256
+
+
+@pytest.mark.parametrize("client", [EXAMPLE, FROZEN], ids=["newest", "frozen"])
+async def test_the_example_prints_a_result_for_each_of_its_frames_and_the_farewell(photo: Path, client: Path) -> None:
     async with listening() as url:
+        *results, farewell = await example(url, photo, client)
+    check_results(results, farewell)
+
+
+async def test_the_frozen_client_is_served_by_plans_with_a_rate_too(photo: Path) -> None:
+    sessions: list[Session] = []
+    async with listening(fps={"example": 5.0}, sessions=sessions) as url:
+        *results, farewell = await example(url, photo, FROZEN)
+    check_results(results, farewell)
+    assert "too_fast" in ast.literal_eval(farewell)["dropped"]
+    assert sessions[0].attained.estimated
+    assert sessions[0].attained.captured == FRAMES
+
+
+async def test_the_example_reports_and_keeps_to_a_plans_rate(photo: Path) -> None:
+    sessions: list[Session] = []
+    async with listening(fps={"example": 5.0}, sessions=sessions) as url:
         *results, farewell = await example(url, photo)
+    attained = sessions[0].attained
+    assert not attained.estimated
+    assert attained.captured == FRAMES
+    assert attained.missed_by_reason["thinned"] == FRAMES - len(results)
+    assert FRAMES / 6 <= len(results) <= FRAMES / 3
+    assert ast.literal_eval(farewell)["received"] == len(results)
+
+
+def check_results(results: list[str], farewell: str) -> None:
+    """A line for each frame, and a farewell that counts what they say."""
     assert sorted(int(line.split()[0]) for line in results) == list(range(FRAMES))
     reasons = [line.split(maxsplit=1)[1] for line in results]
     counted = ast.literal_eval(farewell)
@@ -111,6 +160,9 @@ def test_every_kind_of_message_is_documented_with_its_number() -> None:
         ("welcome", wire.Welcome),
         ("result", wire.Result),
         ("plan", wire.PlanMessage),
+        ("bye", wire.Bye),
+        ("report", wire.Report),
+        ("arrived", wire.Arrived),
         ("ping", wire.Ping),
         ("pong", wire.Pong),
         ("farewell", wire.Farewell),
@@ -140,10 +192,27 @@ def test_the_documented_limits_are_those_that_hold() -> None:
     assert f"within {limits.hello_timeout_s:g} s" in PROTOCOL
     assert f"nothing heard for {limits.silence_timeout_s:g} s" in PROTOCOL
     (hello,) = (row[3] for row in table("kind") if row[2] == "hello")
-    for fields in ({"fps": 240.5}, {"slo_ms": 60_001}, {"client": ""}, {"client": "x" * 65}, {"fps": 0}):
+    for fields in (
+        {"target": 49.9},
+        {"target": 100},
+        {"fps": 240.5},
+        {"slo_ms": 60_001},
+        {"client": ""},
+        {"client": "x" * 65},
+        {"fps": 0},
+    ):
         values = {"client": "camera", "fps": 240, "slo_ms": 60_000} | fields
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(values, wire.Hello)
+    assert "50 .. 99.99" in hello
+    edges = [int(edge) for edge in re.findall(r"-?\d+", re.search(r"divided at (.*), 0 and", PROTOCOL, re.S)[1])]
+    assert (
+        tuple(edges)
+        == wire.SLACK_EDGES_MS[: len(edges)]
+        == tuple(-edge for edge in wire.SLACK_EDGES_MS[: len(edges) : -1])
+    )
+    assert f"`slack` ({wire.SLACK_BUCKETS} counts)" in PROTOCOL
+    assert f"than {RATE_TOLERANCE:g} x `fps`" in PROTOCOL
     assert "1..64" in hello
     assert "<= 240" in hello
     assert "<= 60000" in hello

@@ -19,6 +19,7 @@ from jellyfish.camera.ledger import Captured, Ledger
 from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering, feedback
 from jellyfish.camera.stream import Stream
+from jellyfish.camera.thinning import Thinner
 from jellyfish.clock import seconds_now
 from jellyfish.core import Reason
 from jellyfish.link.shaper import Shaper
@@ -51,6 +52,7 @@ class Camera:
         self._frames, self._ledger, self._clock = frames, ledger, clock
         self._stream = Stream(self, hello, uplink, downlink, clock)
         self._sizer = sizer or Sizer(hello.fps, hello.slo_ms / 1000)
+        self._thinner = Thinner()
         self._steering, self._uplink = steering, uplink
         self._controller: Controller | None = None
         self._arrived: set[int] = set()
@@ -105,7 +107,11 @@ class Camera:
                 return
             objects = self._frames.objects_at(elapsed_s)
             if captured_s + 1 / self.hello.fps < seconds_now():
-                self._ledger.overlooked(Captured(number, captured_s, None, objects))
+                self._ledger.left_out(Captured(number, captured_s, None, objects), Reason.CAMERA_BUSY)
+                continue
+            if not self._thinner.takes(captured_s, None if self.plan is None else self.plan.fps):
+                await sleep_until(self._loop, captured_s)
+                self._ledger.left_out(Captured(number, captured_s, None, objects), Reason.THINNED)
                 continue
             picture = await self._frames.at(elapsed_s, captured_s)
             await sleep_until(self._loop, captured_s)
@@ -145,9 +151,14 @@ class Camera:
 
     def planned(self, plan: wire.PlanMessage) -> None:
         """See whether this plan lets a frame go that the one before did not."""
+        self._sizer.paced(min(self.hello.fps, plan.fps or self.hello.fps))
         if self._controller is None:
             self._frames.expect(plan.resolution)
         self._sendable.set()
+
+    def report(self) -> wire.Report:
+        """What became of this stream's frames so far."""
+        return self._ledger.report
 
     def arrived(self, arrival: wire.Arrived, now: float) -> None:
         """The frame has left the link: learn how fast that was."""

@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jellyfish.camera.reporting import ReportTally
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.evaluation.matching import match
 from jellyfish.evaluation.streaming import StreamingScore
-from jellyfish.protocol.wire import Farewell, Result
+from jellyfish.protocol.wire import Farewell, Report, Result
 from jellyfish.results.emulation import BUSY_SHARE
 from jellyfish.results.records import FrameRecord, milliseconds
 
@@ -62,6 +63,7 @@ class Ledger:
         """Frames captured so far."""
         self._given = Counter[str]()
         """What became of the frames that were sent: answered, each reason for a drop, lost."""
+        self._reported = ReportTally()
         self.streaming: StreamingScore | None = None
         """Streaming accuracy; None while no labelled frame was captured."""
         self._waiting: Captured | None = None
@@ -86,7 +88,8 @@ class Ledger:
         return not (self._in_flight or self._waiting or self._taken)
 
     def welcomed(self, max_in_flight: int) -> None:
-        """A server opened the stream: no more than so many frames may be unanswered there."""
+        """A server opened the stream: no more than so many frames may be unanswered there, and reports begin anew."""
+        self._reported = ReportTally()
         self._in_flight_limit = min(self._max_in_flight, max_in_flight)
 
     def captured(self, frame: Captured) -> None:
@@ -96,13 +99,14 @@ class Ledger:
         self._skip_waiting(Reason.CAMERA_BUSY if busy else Reason.REPLACED)
         self._waiting = frame
 
-    def overlooked(self, frame: Captured) -> None:
-        """A frame that the camera was too busy to look at."""
+    def left_out(self, frame: Captured, reason: Reason) -> None:
+        """A frame that is not even to wait: the camera was too busy to look at it, or the plan asks for fewer."""
         self._count(frame)
-        self._skip(frame, Reason.CAMERA_BUSY)
+        self._skip(frame, reason)
 
     def _count(self, frame: Captured) -> None:
         self.frames += 1
+        self._reported.captured()
         if frame.objects is not None:
             self.streaming = self.streaming or StreamingScore()
             self.streaming.captured(frame.frame, frame.captured_s + self._slo_s, frame.objects)
@@ -177,6 +181,11 @@ class Ledger:
         answered = {"answered": farewell.answered} if farewell.answered else {}
         return dict(self._given) == answered | farewell.dropped and farewell.received == self._given.total()
 
+    @property
+    def report(self) -> Report:
+        """What became of the frames captured since the stream opened; those before are in no report."""
+        return self._reported.report
+
     def _own_s(self, frame: Captured, now: float) -> float:
         """What the camera itself has taken for a frame: all but the wait for room, which is for the answers' sake."""
         return now - max(frame.captured_s, min(self._room_s, now))
@@ -228,6 +237,8 @@ class Ledger:
         answer = result if result is not None and result.reason is None else None
         if sent is not None and answer is not None:
             known |= _served(sent, answer, now)
+        slack_s = None if answer is None else self._slo_s - (now - frame.captured_s)
+        self._reported.ended(outcome, reason, slack_s)
         if frame.objects is not None:
             counts = match(answer.detections if answer is not None else (), frame.objects)
             known |= {"tp": counts.tp, "fp": counts.fp, "fn": counts.fn}

@@ -30,6 +30,10 @@ class FrameSizer(Protocol):
     ladder: Sequence[int]
     """The resolutions that the server takes, ascending; its welcome tells them."""
 
+    def paced(self, fps: float) -> None:
+        """So many frames per second are sent from now on."""
+        ...
+
     def sent(self, now: float, resolution: int, size_bytes: int) -> None:
         """A frame was handed to the link at `now`."""
         ...
@@ -64,6 +68,9 @@ class PlannedSizer:
     def __init__(self) -> None:
         self.ladder: Sequence[int] = RESOLUTIONS
 
+    def paced(self, fps: float) -> None:
+        """Of no concern."""
+
     def sent(self, now: float, resolution: int, size_bytes: int) -> None:
         """Of no concern."""
 
@@ -91,6 +98,10 @@ class PublishedSizer(PlannedSizer):
         self._fps = fps
         self._sizes = FrameSizeModel()
         self._bandwidth_bps: float | None = None
+
+    def paced(self, fps: float) -> None:
+        """The frame rate that a size must be sustained at."""
+        self._fps = fps
 
     def sent(self, now: float, resolution: int, size_bytes: int) -> None:
         """A frame's size: how well the scene compresses."""

@@ -28,6 +28,8 @@ CLOSE_S = 1.0
 SILENCE_S = 10.0
 """A server that says nothing at all for so long is taken for gone: its pings come twice a second."""
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+REPORT_PERIOD_S = 1.0
+"""How often a server that takes reports gets one."""
 END_OF_STREAM = b""
 """Stands on the emulated way back for the end of the connection."""
 
@@ -47,6 +49,10 @@ class Owner(Protocol):
 
     def planned(self, plan: wire.PlanMessage) -> None:
         """This is the plan from now on."""
+        ...
+
+    def report(self) -> wire.Report | None:
+        """What became of the frames captured since the welcome; None where the owner keeps no account of them."""
         ...
 
     def arrived(self, arrival: wire.Arrived, now: float) -> None:
@@ -77,7 +83,7 @@ class Stream:
         self._owner, self._hello, self._clock = owner, hello, clock
         self._uplink_shaper, self._downlink_shaper = uplink, downlink
         self._uplink: Link | None = None
-        self._said_bye = self._stopped = False
+        self._said_bye = self._stopped = self._reports = False
         self._loop = asyncio.get_running_loop()
         self._answering: asyncio.Task[None] | None = None
         self._heard_s = 0.0
@@ -113,7 +119,7 @@ class Stream:
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(patience_s):
                 self._said_bye = True
-                await self.send(wire.encode(wire.Bye()))
+                await self.send(wire.encode(wire.Bye(self._owner.report() if self._reports else None)))
                 await self._finished.wait()
 
     def stop(self) -> None:
@@ -127,13 +133,14 @@ class Stream:
             uplink = Link(self._uplink_shaper, socket.send_bytes)
             downlink = Downlink(self._downlink_shaper, self._handle)
             self._uplink = uplink
-            self._heard_s = seconds_now()
+            self._heard_s, self._reports = seconds_now(), False
             with contextlib.closing(downlink):
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(uplink.run())
                     tasks.create_task(downlink.run())
                     tasks.create_task(self._owner.talk())
                     tasks.create_task(self._watch_silence())
+                    tasks.create_task(self._report())
                     await uplink.send(wire.encode(self._hello))
                     while (received := await socket.receive()).type is aiohttp.WSMsgType.BINARY:
                         self._heard_s = seconds_now()
@@ -145,6 +152,13 @@ class Stream:
         while (end_s := self._heard_s + SILENCE_S) > seconds_now():
             await sleep_until(self._loop, end_s)
         raise TimeoutError(f"nothing was heard from the server for {SILENCE_S:g} s")
+
+    async def _report(self) -> None:
+        """Tell the server once a second how its frames fared, if it takes that; nothing more after the goodbye."""
+        while True:
+            await sleep_until(self._loop, seconds_now() + REPORT_PERIOD_S)
+            if self._reports and not self._said_bye and (report := self._owner.report()) is not None:
+                await self.send(wire.encode(report))
 
     def _handle(self, data: bytes) -> None:
         """Take in one message of the server's; ConnectionResetError when it was the last one."""
@@ -162,6 +176,7 @@ class Stream:
                 self._take_plan(message)
             case wire.Welcome():
                 self._owner.welcomed(message)
+                self._reports = message.reports
                 self._take_plan(message.plan)
             case wire.Farewell():
                 self.farewell = message

@@ -77,6 +77,8 @@ class Plan(msgspec.Struct, frozen=True):
     """Rate-weighted mean accuracy over the mappable clients; an unmapped one counts 0."""
     variants: dict[str, Variant] = {}
     """Client -> its own variant, where that is not the only one of its device."""
+    fps: dict[str, float] = {}
+    """Client -> frames per second that it is to send, where those are fewer than it offers."""
 
     def variant_of(self, client: str) -> Variant | None:
         """The variant `client` is served with; None when it is not mapped."""

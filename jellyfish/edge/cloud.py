@@ -133,6 +133,9 @@ class Cloud:
         """There may be room now."""
         self._wake.set()
 
+    def report(self) -> None:
+        """None: the device answers its frames itself; those that go to the cloud are the server's to count."""
+
     def arrived(self, arrival: wire.Arrived, now: float) -> None:
         """Not asked for: there is no hurry."""
 

@@ -10,6 +10,7 @@ from jellyfish.control.problem import DevicePlan, Plan, Problem
 from jellyfish.core import Variant
 from jellyfish.results.planning import PlannerTally
 from jellyfish.results.records import (
+    AttainedSnapshot,
     Cause,
     ClientAssignment,
     ClientSnapshot,
@@ -18,6 +19,7 @@ from jellyfish.results.records import (
     WindowPlan,
     milliseconds,
 )
+from jellyfish.server.attained import Attained
 from jellyfish.server.service import Service
 
 
@@ -76,8 +78,13 @@ def _snapshot(problem: Problem, now: float, service: Service) -> dict[str, Clien
             overhead_ms=0.0 if session is None else milliseconds(session.estimator.overhead_s),
             budget_ms={variant.name: milliseconds(seconds) for variant, seconds in budgets},
             bandwidth_mbps=None if session is None else round(session.estimator.bandwidth_bps(now) / 1e6, 3),
+            attained=None if session is None else _attained(session.attained),
         )
     return snapshot
+
+
+def _attained(known: Attained) -> AttainedSnapshot:
+    return AttainedSnapshot(known.captured, known.on_time, sum(known.missed_by_reason.values()), known.estimated)
 
 
 def _device(plan: DevicePlan) -> DeviceAssignment:
@@ -89,4 +96,4 @@ def _device(plan: DevicePlan) -> DeviceAssignment:
 def _assignment(plan: Plan, client: str) -> ClientAssignment:
     device = plan.clients[client]
     variant = plan.variants.get(client, plan.devices[device].variant)
-    return ClientAssignment(device, variant.name, variant.resolution)
+    return ClientAssignment(device, variant.name, variant.resolution, plan.fps.get(client))

@@ -10,10 +10,11 @@ one. The body of a frame is four numbers and a JPEG; every other body is a JSON 
 
 from __future__ import annotations
 
+import bisect
 import enum
 import struct
 import zlib
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -32,6 +33,12 @@ MAX_CONTROL_BYTES = 64 * 1024
 """Most bytes in the body of any other message: its JSON is parsed on the event loop, where it holds up every client."""
 NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+\Z"
 """Names of clients have no control characters: they get into logs and terminals."""
+_STEPS_MS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
+SLACK_EDGES_MS = (*(-step for step in reversed(_STEPS_MS)), 0, *_STEPS_MS)
+"""What divides the buckets of slack in a report. An edge belongs to the bucket above it: from 0 on is in time."""
+SLACK_BUCKETS = len(SLACK_EDGES_MS) + 1
+FIRST_IN_TIME = SLACK_EDGES_MS.index(0) + 1
+"""The first bucket of answers that were on time."""
 
 
 class Kind(enum.IntEnum):
@@ -48,12 +55,16 @@ class Kind(enum.IntEnum):
     FAREWELL = 9
     ERROR = 10
     ARRIVED = 11
+    REPORT = 12
 
 
 _Seconds = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+_ReasonName = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,32}\Z")]
+_MOST_REASONS = 32
 
 
-class Hello(msgspec.Struct, frozen=True):
+class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     """Client, first: who it is and what it asks for."""
 
     client: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=NAME_PATTERN)]
@@ -61,9 +72,11 @@ class Hello(msgspec.Struct, frozen=True):
     slo_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)]
     arrivals: bool = False
     """Whether it wants to be told when a frame has arrived, before the frame is answered."""
+    target: Annotated[float, msgspec.Meta(ge=50, le=99.99)] | None = None
+    """Per cent of its captured frames that it wants answered in time; None leaves that to the server."""
 
 
-class PlanMessage(msgspec.Struct, frozen=True):
+class PlanMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Server: what to send from now on."""
 
     resolution: int
@@ -72,6 +85,8 @@ class PlanMessage(msgspec.Struct, frozen=True):
     mapped: bool
     """False: there is no room for this client now; send one frame every `probe_interval_ms` and no more."""
     probe_interval_ms: float
+    fps: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    """At most so many frames per second, evenly; None: as many as the hello said."""
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -97,6 +112,8 @@ class Welcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of a server that leaves the choice to its clients; empty where the server plans for them."""
     narrows: bool = False
     """Whether such a server runs a frame that is short of time with less than its resolution is meant for."""
+    reports: bool = False
+    """Whether reports are taken here. To a server that does not say so a report is an unknown message."""
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -156,8 +173,33 @@ class Pong(msgspec.Struct, frozen=True):
     sent_s: _Seconds
 
 
-class Bye(msgspec.Struct, frozen=True):
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Client, once a second to a server that takes reports: what became of the frames captured since its welcome.
+
+    All counts only grow. captured = on_time + all of `missed` + those that have no outcome yet.
+    """
+
+    captured: _Count
+    on_time: _Count = 0
+    missed: dict[
+        Literal["late", "dropped", "skipped", "lost"],
+        Annotated[dict[_ReasonName, _Count], msgspec.Meta(max_length=_MOST_REASONS)],
+    ] = {}
+    """Outcome -> reason -> frames. Names of reasons are free: those of this version are `core.Reason`."""
+    slack: Annotated[tuple[_Count, ...], msgspec.Meta(min_length=SLACK_BUCKETS, max_length=SLACK_BUCKETS)] = ()
+    """Answered frames by SLO minus end-to-end time, in the buckets of `SLACK_EDGES_MS`; empty: not counted."""
+
+
+def slack_bucket(slack_s: float) -> int:
+    """Index of the bucket of a report's `slack` that an answer with so much time to spare is counted in."""
+    return bisect.bisect_right(SLACK_EDGES_MS, slack_s * 1000)
+
+
+class Bye(msgspec.Struct, frozen=True, omit_defaults=True):
     """Client: no more frames; answer what is open, then say farewell."""
+
+    report: Report | None = None
+    """Its last, where the server takes reports."""
 
 
 class Farewell(msgspec.Struct, frozen=True):
@@ -175,7 +217,9 @@ class ErrorMessage(msgspec.Struct, frozen=True):
     message: str
 
 
-Message = Hello | Welcome | Frame | Arrived | Result | PlanMessage | Ping | Pong | Bye | Farewell | ErrorMessage
+Message = (
+    Hello | Welcome | Frame | Arrived | Result | PlanMessage | Ping | Pong | Report | Bye | Farewell | ErrorMessage
+)
 
 _JSON_KINDS: dict[Kind, type[msgspec.Struct]] = {
     Kind.HELLO: Hello,
@@ -188,6 +232,7 @@ _JSON_KINDS: dict[Kind, type[msgspec.Struct]] = {
     Kind.FAREWELL: Farewell,
     Kind.ERROR: ErrorMessage,
     Kind.ARRIVED: Arrived,
+    Kind.REPORT: Report,
 }
 _KIND_OF: dict[type[msgspec.Struct], Kind] = {message: kind for kind, message in _JSON_KINDS.items()}
 _DECODERS: dict[Kind, msgspec.json.Decoder[Message]] = {

@@ -46,6 +46,7 @@ MEANINGS = {
     "camera_busy": "the camera's own work took too long, from capture to sending",
     "stale": "skipped by the client: too old to be answered in time when its turn came",
     "paused": "skipped by the client: the plan had no room for it",
+    "thinned": "skipped by the client: the plan asked for fewer frames per second than it captures",
     "disconnected": "skipped or lost by the client: the connection was down",
     "no_answer": "lost: sent, and never answered before the run's end",
     "network": "late: most of the time went to the client and the network",

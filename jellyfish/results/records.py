@@ -65,6 +65,18 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """In simulations, which have no pictures: the variant's F1 as measured elsewhere."""
 
 
+class AttainedSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the server knew then of a client's frames since its stream opened. `captured` holds those still open, too.
+
+    `estimated`: by what the server saw itself, for want of reports that can be true.
+    """
+
+    captured: int
+    on_time: int
+    missed: int
+    estimated: bool = False
+
+
 class ClientSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was known of one client when a plan was made. `bandwidth_mbps` is None before the first frame."""
 
@@ -72,6 +84,7 @@ class ClientSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     budget_ms: dict[str, float]
     """Per variant: time left for waiting and running on the device; 0 where the uplink does not sustain it."""
     bandwidth_mbps: float | None = None
+    attained: AttainedSnapshot | None = None
 
 
 class DeviceAssignment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -84,12 +97,13 @@ class DeviceAssignment(msgspec.Struct, frozen=True, omit_defaults=True):
     """The longest time for one batch of each, where the planner says so."""
 
 
-class ClientAssignment(msgspec.Struct, frozen=True):
-    """Where a client's frames were to go, and at what resolution."""
+class ClientAssignment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a client's frames were to go, and at what resolution. `fps`: at most so many a second, where it says so."""
 
     device: str
     variant: str
     resolution: int
+    fps: float | None = None
 
 
 class WindowPlan(msgspec.Struct, frozen=True):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+RATE_TOLERANCE = 1.25
+"""Clocks differ, and frames that were held up on the network arrive together."""
+
 
 class RateLimit:
     """A token bucket on frames: `burst` at once, and on average the rate given at each call."""

@@ -133,7 +133,8 @@ class Service:
             if variant is None:
                 session.assign(self._quietest(), min(self._variants), mapped=False)
             else:
-                session.assign(self.dispatchers[plan.clients[client]], variant, mapped=True)
+                dispatcher = self.dispatchers[plan.clients[client]]
+                session.assign(dispatcher, variant, mapped=True, fps=plan.fps.get(client))
         self.apply_s = time.perf_counter() - began_s
 
     async def drain(self) -> None:

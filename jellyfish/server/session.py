@@ -24,16 +24,14 @@ from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
 from jellyfish.protocol import wire
-from jellyfish.server.rate import RateLimit
+from jellyfish.server.attained import Attained, Attainment
+from jellyfish.server.rate import RATE_TOLERANCE, RateLimit
 
 Decode = Callable[[bytes], Awaitable[NDArray[np.uint8]]]
 Send = Callable[[wire.Message], Awaitable[None]]
 
 PROBE_INTERVAL_S = 0.25
 """How often a client without a place in the plan may send a frame, so that its link stays known."""
-
-RATE_TOLERANCE = 1.25
-"""Clocks differ, and frames that were held up on the network arrive together."""
 
 
 @dataclass(slots=True)
@@ -77,10 +75,13 @@ class Session:
         self.client = name
         self.fps = hello.fps
         self.slo_s = hello.slo_ms / 1000
+        self.target = hello.target
+        """Per cent of its captured frames that the client wants in time; None: it leaves that to the server."""
         self.account = Account()
         self.estimator = ClientEstimator()
         self.last_heard_s = 0.0
         self.plan_changed = asyncio.Event()
+        self._attainment = Attainment(hello.fps, seconds_now())
         self._send, self._decode, self._limits = send, decode, limits
         self._dispatcher = dispatcher
         self._variant: Variant | None = None
@@ -95,11 +96,15 @@ class Session:
         """This client as the planner sees it."""
         return self.estimator.demand(now, self.client, self.fps, self.slo_s, variants, care)
 
-    def assign(self, dispatcher: Dispatcher, variant: Variant, mapped: bool) -> None:
-        """Serve this client on `dispatcher` from now on; an unmapped one may only probe."""
+    def assign(self, dispatcher: Dispatcher, variant: Variant, mapped: bool, fps: float | None = None) -> None:
+        """Serve this client on `dispatcher` from now on, at most `fps` frames a second; an unmapped one may only probe.
+
+        None: as many as it offers.
+        """
         self._dispatcher = dispatcher
         self._variant = variant if mapped else None
-        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, PROBE_INTERVAL_S * 1000)
+        rate = fps if mapped else None
+        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, PROBE_INTERVAL_S * 1000, rate)
         if plan != self._plan:
             self._plan = plan
             self.plan_changed.set()
@@ -113,11 +118,21 @@ class Session:
         """A ping came back: one more exchange for the clock offset."""
         self.estimator.exchange(pong.server_s, pong.received_s, pong.sent_s, now)
 
+    def reported(self, report: wire.Report, now: float) -> None:
+        """The client has told how its frames fared."""
+        self._attainment.reported(report, now)
+
+    @property
+    def attained(self) -> Attained:
+        """How many of the client's frames were answered in time, as far as is known here."""
+        return self._attainment.attained
+
     # --- the way of a frame ------------------------------------------------------------------------------
 
     async def answer(self, frame: wire.Frame, arrived_s: float) -> None:
         """Take `frame` all the way from its arrival to its reply. Every frame gets exactly one."""
         self.account.received += 1
+        self._attainment.arrived(frame.frame, arrived_s)
         size_bytes = len(frame.jpeg) + wire.FRAME_OVERHEAD_BYTES
         self.estimator.frame_arrived(frame.sent_s, arrived_s, size_bytes, frame.resolution)
         try:
@@ -128,7 +143,16 @@ class Session:
             self.account.abandoned += 1
             raise
         self.account.close(outcome)
+        self._close(frame, arrived_s, outcome)
         await self._send(self._result(frame, arrived_s, outcome, message))
+
+    def _close(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped) -> None:
+        """Enter a frame's outcome as the client will probably see it."""
+        if isinstance(outcome, Dropped):
+            self._attainment.dropped(outcome.reason)
+        else:
+            back_s = self.estimator.clock.round_trip_s / 2
+            self._attainment.answered(self._due(frame, arrived_s) - back_s - seconds_now())
 
     async def _infer(self, frame: wire.Frame, arrived_s: float) -> tuple[Answered | Dropped, str]:
         """Decode and run `frame`, or say why not; the text explains a refusal to the client."""
@@ -157,17 +181,20 @@ class Session:
 
     @property
     def _allowed_fps(self) -> float:
-        """What the others are safe from: the client's own rate, or that of its probes; both with some tolerance."""
-        return RATE_TOLERANCE * (self.fps if self._plan.mapped else 1 / PROBE_INTERVAL_S)
+        """What the others are safe from: the client's own or planned rate, or its probes'; all with some tolerance."""
+        planned_fps = min(self.fps, self._plan.fps or self.fps)
+        return RATE_TOLERANCE * (planned_fps if self._plan.mapped else 1 / PROBE_INTERVAL_S)
 
     def _deadline(self, frame: wire.Frame, arrived_s: float) -> float:
-        """When the device must be done with `frame`, on the server's clock.
+        """When the device must be done with `frame`, on the server's clock."""
+        return self._due(frame, arrived_s) - self.estimator.clock.round_trip_s / 2 - MARGIN_S
+
+    def _due(self, frame: wire.Frame, arrived_s: float) -> float:
+        """When the client wants the answer to be there, on the server's clock.
 
         No later than one SLO after the arrival, whatever the client's clock says.
         """
-        captured_s = self.estimator.clock.to_server(frame.captured_s)
-        return_s = self.estimator.clock.round_trip_s / 2 + MARGIN_S
-        return min(captured_s, arrived_s) + self.slo_s - return_s
+        return min(self.estimator.clock.to_server(frame.captured_s), arrived_s) + self.slo_s
 
     def _arrival(self, frame: wire.Frame, arrived_s: float) -> wire.Arrived:
         return wire.Arrived(frame.frame, self._uplink_ms(frame, arrived_s), self._bandwidth_kbps)

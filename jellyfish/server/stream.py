@@ -114,7 +114,7 @@ class _Connection:
         ladder = self._service.ladder
         offers = self._service.offers(seconds_now())
         settings = limits.in_flight, limits.message_bytes, session.plan, offers, self._service.narrows
-        await self.send(wire.Welcome(CLASSES, ladder, *settings))
+        await self.send(wire.Welcome(CLASSES, ladder, *settings, reports=True))
 
     async def _converse(self, session: Session) -> None:
         """Frames in, results out, until the client says bye or is gone."""
@@ -146,7 +146,11 @@ class _Connection:
                     session.pong(message, now)
                     if session.estimator.clock.doubtful:  # do not wait for the next period to find a clock that was set
                         await self.send(wire.Ping(now))
+                case wire.Report():
+                    session.reported(message, now)
                 case wire.Bye():
+                    if message.report is not None:
+                        session.reported(message.report, now)
                     return True
                 case _:
                     raise ProtocolError("unexpected", f"a client does not send {type(message).__name__.lower()} here")

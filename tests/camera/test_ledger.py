@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jellyfish.camera.ledger import Captured, Ledger
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
-from jellyfish.protocol.wire import Farewell, Result
+from jellyfish.protocol.wire import FIRST_IN_TIME, Farewell, Report, Result
 from jellyfish.results.emulation import BUSY_SHARE
 from jellyfish.results.records import FrameRecord
 
@@ -218,6 +218,7 @@ def test_any_history_gives_every_frame_one_outcome_and_agrees_with_the_servers_c
     book = Book()
     server = _ServerCount()
     frames, taken, now = 0, False, 100.0
+    opened_frames = opened_records = 0
     for step in steps:
         now += 0.03
         match step:
@@ -237,13 +238,29 @@ def test_any_history_gives_every_frame_one_outcome_and_agrees_with_the_servers_c
             case ("disconnected",):
                 book.ledger.disconnected()
                 server, taken = _ServerCount(), False
+                book.ledger.welcomed(3)
+                opened_frames, opened_records = frames, len(book.records)
         assert book.ledger.agrees(server.farewell())
         assert len(book.ledger.unanswered) <= 3
+        open_frames = len(book.ledger.unanswered) + book.ledger.waits + taken
+        check_report(book.ledger.report, frames - opened_frames, open_frames, book.records[opened_records:])
     book.ledger.finish(connected)
+    check_report(book.ledger.report, frames - opened_frames, 0, book.records[opened_records:])
     assert book.ledger.settled
     assert sorted(record.frame for record in book.records) == list(range(frames))
     assert book.ledger.frames == frames
     assert all((record.reason is None) == (record.outcome is Outcome.ON_TIME) for record in book.records)
+
+
+def check_report(report: Report, captured: int, open_frames: int, records: Sequence[FrameRecord]) -> None:
+    """It says what the records of this stream say."""
+    told = {(outcome, reason): count for outcome, reasons in report.missed.items() for reason, count in reasons.items()}
+    on_time = sum(record.outcome is Outcome.ON_TIME for record in records)
+    assert (report.captured, report.on_time) == (captured, on_time)
+    assert told == Counter((record.outcome.value, record.reason) for record in records if record.reason is not None)
+    assert report.captured == report.on_time + sum(told.values()) + open_frames
+    assert sum(report.slack) == sum(record.e2e_ms is not None for record in records)
+    assert sum(report.slack[FIRST_IN_TIME:]) == on_time
 
 
 class _ServerCount:
@@ -333,10 +350,11 @@ def test_a_stale_frame_is_the_cameras_miss_where_it_had_it_too_long(after_s: flo
     assert book.ends() == {0: (Outcome.SKIPPED, reason)}
 
 
-def test_an_overlooked_frame_is_counted_and_leaves_the_waiting_one_alone() -> None:
+def test_a_frame_left_out_is_counted_and_leaves_the_waiting_one_alone() -> None:
     book = Book()
     book.capture(0, 100.0)
-    book.ledger.overlooked(Captured(1, 100.05, None, [LabelledObject(1, 0, 0.1, 0.1, 0.3, 0.3)]))
+    frame = Captured(1, 100.05, None, [LabelledObject(1, 0, 0.1, 0.1, 0.3, 0.3)])
+    book.ledger.left_out(frame, Reason.CAMERA_BUSY)
     assert book.ends() == {1: (Outcome.SKIPPED, Reason.CAMERA_BUSY)}
     assert book.records[0].fn == 1
     assert book.ledger.frames == 2

@@ -46,6 +46,9 @@ class Asker:
     def planned(self, plan: wire.PlanMessage) -> None:
         self.heard.append(plan.resolution)
 
+    def report(self) -> None:
+        """It captures nothing."""
+
     def answered(self, result: wire.Result, now: float) -> None:
         self.heard.append(result.reason or result.variant)
 

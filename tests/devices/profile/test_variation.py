@@ -44,7 +44,7 @@ def test_few_samples_make_the_usual_tail_wider_or_narrower() -> None:
     seen = USUAL[LEVELS.index(0.9)]
     assert usual_variation(np.array([1.0] * 8 + [seen] * 3), 0.0).quantiles == pytest.approx(USUAL)
     wide = usual_variation(np.array([1.0] * 8 + [seen**2] * 3), 0.0)
-    assert wide.quantiles[-1] == pytest.approx(USUAL[-1] ** 2)
+    assert wide.quantiles[-1] == pytest.approx(USUAL[-1] ** 2, rel=1e-3)
     calm = usual_variation(np.ones(10), 0.0)
     assert 1.0 < calm.quantiles[-1] < USUAL[-1]
 

@@ -222,7 +222,7 @@ class _Simulation:
             devices=devices,
             variants=self._variants,
             accuracy=next(iter(self._models.values())),
-            max_batch=min(scenario.max_batch, *(profile.max_batch for _, profile in devices)),
+            max_batch=self._max_batch,
             decode=self._decode,
             offload=self._plan_offload,
             policy=self._policy(),
@@ -231,12 +231,16 @@ class _Simulation:
             queue=LazyQueue if scenario.dispatch == "lazy" else Batcher,
         )
 
+    @property
+    def _max_batch(self) -> int:
+        return min(self._scenario.max_batch, *(model.profile.max_batch for model in self._models.values()))
+
     def _policy(self) -> PlanningPolicy:
         window_s = self._scenario.window_ms / 1000
         if self._make is not None:
             return clients_choose(window_s)
         if self._scenario.variant is not None:
-            fixed = FixedPlanner(self._variants[0], self._scenario.max_batch)
+            fixed = FixedPlanner(self._variants[0], self._max_batch)
             return PlanningPolicy(fixed, accept, window_s, self._scenario.care)
         planner = UnreliablePlanner(self._planner, self._scenario.faults, self._run_s)
         check = accept if self._scenario.foresight else violations  # its plans fit the truth, not the estimates

@@ -62,7 +62,7 @@ def test_a_bystander_takes_what_batches_need() -> None:
 
 
 def test_every_frame_of_a_fixed_variant_runs_with_it() -> None:
-    frames = simulated_frames(msgspec.structs.replace(FEW, variant="w025e1-192"))
+    frames = simulated_frames(msgspec.structs.replace(FEW, variant="w025e1-192", max_batch=12))
     assert {frame.variant for frame in frames if frame.variant} == {"w025e1-192"}
 
 

@@ -36,7 +36,9 @@ from rich.console import Console
 from rich.table import Table
 
 from jellyfish.config import Limits
+from jellyfish.control.adaptation import EachAnew
 from jellyfish.control.planners.fixed import FixedPlanner, accept
+from jellyfish.control.solving import in_place
 from jellyfish.core import Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
@@ -95,8 +97,7 @@ async def serving() -> AsyncIterator[tuple[Service, str]]:
         accuracy=NoAccuracy(),
         max_batch=MAX_BATCH,
         decode=decode,
-        offload=offload,
-        policy=PlanningPolicy(FixedPlanner(VARIANT, MAX_BATCH), accept, 0.5),
+        policy=PlanningPolicy(in_place(FixedPlanner(VARIANT, MAX_BATCH)), EachAnew(), accept, 0.5),
         limits=LIMITS,
     )
     async with assembled(parts, lambda record, service: None) as service:

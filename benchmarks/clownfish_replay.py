@@ -25,8 +25,10 @@ from numpy.typing import NDArray
 from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import Limits
+from jellyfish.control.adaptation import EachAnew
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
+from jellyfish.control.solving import in_place
 from jellyfish.core import Detection, LabelledObject, Variant
 from jellyfish.devices.executor import detect_images
 from jellyfish.devices.profile.table import LatencyProfile
@@ -262,8 +264,7 @@ class _Play:
             accuracy=self._weights,
             max_batch=1,
             decode=_decode,
-            offload=_plan,
-            policy=PlanningPolicy(planner, violations, 0.5),
+            policy=PlanningPolicy(in_place(planner), EachAnew(), violations, 0.5),
             limits=Limits(),
             actuation=False,
         )
@@ -288,10 +289,6 @@ class _Recording(FusionScore):
 
 async def _decode(jpeg: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(jpeg[:8], np.uint8).reshape(1, 8)
-
-
-async def _plan(function: Callable[..., Any], *arguments: Any) -> Any:
-    return function(*arguments)
 
 
 async def _inline(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -8,8 +8,13 @@ from pathlib import Path
 
 DEFAULT_PLANNER = "shared"
 """Who plans for a server, see `jellyfish.control.planners`."""
+DEFAULT_PLANNING_SHARE = 0.05
+"""Of one core, for full solves, see `jellyfish.control.allowance`."""
 CLIENTS_CHOOSE = "client"
 """In a planner's place: nobody plans, each client chooses the sizes of its frames."""
+DEFAULT_TARGET = 99.9
+LEAST_TARGET, MOST_TARGET = 50.0, 99.99
+"""Per cent of captured frames in time."""
 DEFAULT_CARE = 1.0
 MOST_CARE = 3.0
 """How careful plans are, see `jellyfish.control.care`."""
@@ -50,6 +55,9 @@ class ServerConfig:
     window_s: float = 0.5
     """Time between two plans."""
     care: float = DEFAULT_CARE
+    """Of plans at the beginning, before anything is learnt."""
+    target: float = DEFAULT_TARGET
+    """Per cent of the captured frames of each client that plans are to bring in time."""
     variant: str | None = None
     """Serve with this variant alone (no adaptation), e.g. `w100e2-448`."""
     max_batch: int = 8
@@ -62,6 +70,8 @@ class ServerConfig:
     """Folder of their state files; None downloads what torchvision has not downloaded before."""
     actuation: bool = True
     """Whether batches may run with another variant than the planned one."""
+    planning_share: float = DEFAULT_PLANNING_SHARE
+    """Of one core, for full solves of the planner."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from jellyfish.errors import InputError, RunError
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.server.service import Service
-from tests.control.problems import in_place
 from tests.server.peer import LARGE, PROFILE, SMALL, NoAccuracy, decode
 from tests.virtual import virtual
 
@@ -24,7 +23,6 @@ def parts() -> ServerParts:
         accuracy=NoAccuracy(),
         max_batch=4,
         decode=decode,
-        offload=in_place,
         policy=policy("exact", None, 4, 0.5, seed=0),
         limits=Limits(),
     )

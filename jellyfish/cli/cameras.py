@@ -19,7 +19,9 @@ from jellyfish.cli.options import (
     OnDevice,
     Period,
     Planner,
+    PlanningShare,
     Profile,
+    Target,
     Threads,
     Weights,
     Window,
@@ -42,6 +44,8 @@ from jellyfish.config import (
     DEFAULT_LOCAL,
     DEFAULT_PERIOD,
     DEFAULT_PLANNER,
+    DEFAULT_PLANNING_SHARE,
+    DEFAULT_TARGET,
     BenchConfig,
     CameraConfig,
     DeviceConfig,
@@ -89,9 +93,6 @@ def bench(
             "`--duration` for each number, a table and a plot."
         ),
     ] = False,
-    target: Annotated[
-        float, typer.Option(min=1, max=100, help="With `--find-clients`: percent of the captured frames on time.")
-    ] = 99.0,
     most_clients: Annotated[int, typer.Option(min=1, help="With `--find-clients`: more are not tried.")] = 512,
     clownfish: Annotated[
         bool,
@@ -107,7 +108,9 @@ def bench(
         typer.Option(help="No plans: cameras choose their own sizes, by `prudent`, `mpc`, ... (docs/controllers.md)."),
     ] = None,
     window_ms: Window = 500,
+    target: Target = DEFAULT_TARGET,
     care: Care = DEFAULT_CARE,
+    planning_share: PlanningShare = 100 * DEFAULT_PLANNING_SHARE,
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
@@ -135,9 +138,9 @@ def bench(
 
     planner = planner if controller is None else CLIENTS_CHOOSE
     server = ServerConfig(
-        "127.0.0.1", 0, device_names(device), weights, profile, planner, planning_window_s(window_ms), care, variant,
-        max_batch, threads, Limits(clients=max(Limits().clients, most_clients if find_clients else clients)), zoo,
-        zoo_weights, actuation,
+        "127.0.0.1", 0, device_names(device), weights, profile, planner, planning_window_s(window_ms), care, target,
+        variant, max_batch, threads, Limits(clients=max(Limits().clients, most_clients if find_clients else clients)),
+        zoo, zoo_weights, actuation, planning_share / 100,
     )  # fmt: skip
     if clownfish:
         if controller is not None or save_detections or find_clients:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jellyfish.config import MOST_CARE
+from jellyfish.config import LEAST_TARGET, MOST_CARE, MOST_TARGET
 
 DEFAULT_VIDEO = Path("videos")
 
@@ -34,8 +34,25 @@ Actuation = Annotated[
     bool, typer.Option(help="A batch that would be late may run narrower than planned, one with time to spare wider.")
 ]
 Window = Annotated[float, typer.Option(help="Milliseconds between two plans.")]
+PlanningShare = Annotated[
+    float, typer.Option(min=0.1, max=100, help="Percent of one processor core that planning may take.")
+]
+Target = Annotated[
+    float,
+    typer.Option(
+        min=LEAST_TARGET,
+        max=MOST_TARGET,
+        help="Percent of the captured frames of each client that are to be answered in time. How much time plans keep "
+        "free for that is learnt from how frames fare.",
+    ),
+]
 Care = Annotated[
-    float, typer.Option(min=0, max=MOST_CARE, help="0 plans with means and medians, 1 with 99th percentiles, 2 beyond.")
+    float,
+    typer.Option(
+        min=0,
+        max=MOST_CARE,
+        help="How careful plans are at first, until that is learnt: 0 plans with medians, 1 with 99th percentiles.",
+    ),
 ]
 FixedVariant = Annotated[
     str | None, typer.Option("--variant", help="Serve this variant alone, without adaptation, e.g. `w100e2-448`.")

@@ -13,7 +13,9 @@ from jellyfish.cli.options import (
     MaxBatch,
     OnDevice,
     Planner,
+    PlanningShare,
     Profile,
+    Target,
     Threads,
     Weights,
     Window,
@@ -22,7 +24,7 @@ from jellyfish.cli.options import (
 )
 from jellyfish.cli.parsing import device_names, planning_window_s
 from jellyfish.cli.running import console, run_on_uvloop
-from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, Limits, ServerConfig
+from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHARE, DEFAULT_TARGET, Limits, ServerConfig
 
 
 def serve(
@@ -33,7 +35,9 @@ def serve(
     profile: Profile = None,
     planner: Planner = DEFAULT_PLANNER,
     window_ms: Window = 500,
+    target: Target = DEFAULT_TARGET,
     care: Care = DEFAULT_CARE,
+    planning_share: PlanningShare = 100 * DEFAULT_PLANNING_SHARE,
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
@@ -67,6 +71,7 @@ def serve(
         planner,
         planning_window_s(window_ms),
         care,
+        target,
         variant,
         max_batch,
         threads,
@@ -74,5 +79,6 @@ def serve(
         zoo=zoo,
         zoo_weights=zoo_weights,
         actuation=actuation,
+        planning_share=planning_share / 100,
     )
     run_on_uvloop(serve_mode(config, console()))

@@ -23,10 +23,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
-
-import msgspec
 
 from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
 from jellyfish.core import Variant
@@ -143,54 +141,6 @@ def idle_plan(problem: Problem, running: Plan | None) -> Plan:
     return complete_plan(problem, running, {})
 
 
-def with_newcomers(problem: Problem, running: Plan | None) -> Plan:
-    """`running` with a place for each new client where there is room for it: a stopgap until the planner has answered.
-
-    What runs stays as it is, whether or not it still is the best; clients that are gone lose their places. A newcomer
-    gets the most accurate of the shares that have room for it, on the device with most of it.
-    """
-    plan = running or idle_plan(problem, None)
-    demands = {client.client: client for client in problem.clients}
-    options = {option.device: option for option in problem.devices}
-    places = {client: device for client, device in plan.clients.items() if client in demands}
-    variants = {client: variant for client, variant in plan.variants.items() if client in demands}
-    load_fps: dict[tuple[str, Variant], float] = defaultdict(float)
-    for client, device in places.items():
-        load_fps[device, variants.get(client, plan.devices[device].variant)] += demands[client].fps
-    for client in sorted(demands.keys() - places.keys(), key=lambda name: (demands[name].fps, name)):
-        rooms = [
-            (
-                problem.accuracy[problem.variants.index(share.variant)],
-                spare_fps - load_fps[name, share.variant],
-                name,
-                share,
-            )
-            for name, option in options.items()
-            for share, spare_fps in _spare_fps(problem, option, plan.devices[name], demands[client])
-        ]
-        fitting = [room for room in rooms if room[1] > demands[client].fps]
-        if fitting:
-            _, _, device, share = max(fitting, key=lambda room: room[:2])
-            places[client] = device
-            load_fps[device, share.variant] += demands[client].fps
-            if plan.devices[device].others:
-                variants[client] = share.variant
-    return msgspec.structs.replace(plan, clients=places, variants=variants)
-
-
-def _spare_fps(
-    problem: Problem, option: DeviceOption, chosen: DevicePlan, demand: ClientDemand
-) -> Iterator[tuple[Share, float]]:
-    """The shares of `chosen` that can serve `demand` in time, and the rate that each can carry in all."""
-    if any(share.variant not in problem.variants for share in chosen.shares):
-        return
-    batches_s = full_batches_s(problem, option, chosen)
-    wait_s = longest_wait_s(batches_s, option.workers)
-    for share, own_s in zip(chosen.shares, batches_s, strict=True):
-        if wait_s + own_s <= demand.budget_s[problem.variants.index(share.variant)]:
-            yield share, option.workers * share.batch / sum(batches_s)
-
-
 def full_batches_s(problem: Problem, option: DeviceOption, chosen: DevicePlan) -> list[float]:
     """What a full batch of each share takes. Their sum is the longest cycle of one worker."""
     return [option.latency_s[problem.variants.index(share.variant)][share.batch - 1] for share in chosen.shares]
@@ -209,11 +159,15 @@ def worker_for_each(fps_and_single_s: Collection[tuple[float, float]], chosen: D
 
 
 def worst_cases_s(problem: Problem, plan: Plan) -> dict[str, float]:
-    """Client -> seconds that its frames wait and run on their device at the worst, if `plan` is feasible."""
+    """Client -> seconds that its frames wait and run on their device at the worst, if `plan` is feasible.
+
+    Of the clients of `problem` alone: `plan` may be older than it.
+    """
     fps = {demand.client: demand.fps for demand in problem.clients}
     members: dict[str, list[str]] = defaultdict(list)
     for client, device in plan.clients.items():
-        members[device].append(client)
+        if client in fps:
+            members[device].append(client)
     worst_s: dict[str, float] = {}
     for option in problem.devices:
         chosen, clients = plan.devices[option.device], members[option.device]
@@ -235,13 +189,21 @@ def violations(problem: Problem, plan: Plan) -> list[str]:
     found += [f"client {client} is on an unknown device" for client, at in plan.clients.items() if at not in options]
     if found:
         return found
-    for device, chosen in plan.devices.items():
-        members: dict[Variant, list[ClientDemand]] = defaultdict(list)
-        for client, at in plan.clients.items():
-            if at == device:
-                members[plan.variants.get(client, chosen.variant)].append(demands[client])
-        found += _device_violations(problem, options.get(device), chosen, members)
-    return found
+    return [sentence for sentences in broken_devices(problem, plan).values() for sentence in sentences]
+
+
+def broken_devices(problem: Problem, plan: Plan) -> dict[str, list[str]]:
+    """Device -> what is wrong there, where something is. `plan` knows no other clients than the problem."""
+    demands = {client.client: client for client in problem.clients}
+    options = {device.device: device for device in problem.devices}
+    members: dict[str, dict[Variant, list[ClientDemand]]] = {device: defaultdict(list) for device in plan.devices}
+    for client, at in plan.clients.items():
+        members[at][plan.variants.get(client, plan.devices[at].variant)].append(demands[client])
+    found = {
+        device: _device_violations(problem, options.get(device), chosen, members[device])
+        for device, chosen in plan.devices.items()
+    }
+    return {device: sentences for device, sentences in found.items() if sentences}
 
 
 def _device_violations(

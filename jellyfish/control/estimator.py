@@ -29,6 +29,8 @@ MARGIN_S = 0.004
 INITIAL_NETWORK_SPREAD = 0.2
 """Error of expected network times, as the standard deviation of its logarithm, before any was measured."""
 INITIAL_OVERHEAD_SPREAD_S = 0.001
+LEAST_ALLOWANCE_S = 0.002
+"""Care 1 allows so much beyond the mean even where nothing seems to vary."""
 
 
 class ClientEstimator:
@@ -97,29 +99,35 @@ class ClientEstimator:
     ) -> ClientDemand:
         """The client as a planner sees it at `now`, with so much `care`: one budget per variant.
 
-        The smallest resolution is offered without care: to refuse a client for fear that it might be late sometimes
-        would help nobody.
+        A budget is the time left of `slo_s` for waiting and running on a device; 0 where nothing is left, or where the
+        uplink does not sustain `fps` such frames a second (Jellyfish, RTSS 2022). The smallest resolution is offered
+        without care: to refuse a client for fear that it might be late sometimes would help nobody.
         """
         smallest = min(variant.resolution for variant in variants)
-        steady_bps, spread = self.bandwidth_bps(now), self._network_spread.deviation
 
         @functools.cache
-        def budget(resolution: int) -> float:
-            taken = 0.0 if resolution == smallest else care
-            bandwidth_bps = careful.bandwidth_bps(taken, steady_bps, self.newest_bandwidth_bps, spread)
-            overhead_s = careful.overhead_s(taken, self.overhead_s, self._overhead_spread.deviation)
-            fixed_s = self.clock.round_trip_s + overhead_s + RESPONSE_BITS / bandwidth_bps
-            return budget_s(slo_s, fps, self.sizes.bits(resolution), bandwidth_bps, fixed_s)
+        def budget_s(resolution: int) -> float:
+            taken = min(care, 0.0) if resolution == smallest else care
+            if not self._bandwidth_with(max(taken, 0.0), now) / self.sizes.bits(resolution) > fps:
+                return 0.0
+            usual_s, allowance_s = self.beside_device_s(now, resolution)
+            return max(0.0, slo_s - usual_s - taken * allowance_s)
 
-        return ClientDemand(client, fps, tuple(budget(variant.resolution) for variant in variants))
+        return ClientDemand(client, fps, tuple(budget_s(variant.resolution) for variant in variants))
 
+    def beside_device_s(self, now: float, resolution: int) -> tuple[float, float]:
+        """What a frame takes beside waiting and running on a device: in the mean, and what care 1 allows beyond that.
 
-def budget_s(slo_s: float, fps: float, frame_bits: float, bandwidth_bps: float, fixed_s: float = 0.0) -> float:
-    """Time left of `slo_s` for waiting and running on a device, once a frame of `frame_bits` has come over the network.
+        Frame and answer on the network, the round trip and the overheads.
+        """
+        usual_s, careful_s = (self._beside_device_s(care, now, resolution) for care in (0.0, 1.0))
+        return usual_s, max(careful_s - usual_s, LEAST_ALLOWANCE_S)
 
-    `fixed_s` is all that does not depend on the frame: round trip, answer, overheads. 0 where nothing is left, or where
-    the uplink does not sustain `fps` such frames a second (Jellyfish, RTSS 2022).
-    """
-    if not bandwidth_bps / frame_bits > fps:
-        return 0.0
-    return max(0.0, slo_s - frame_bits / bandwidth_bps - fixed_s)
+    def _beside_device_s(self, care: float, now: float, resolution: int) -> float:
+        bandwidth_bps = self._bandwidth_with(care, now)
+        overhead_s = careful.overhead_s(care, self.overhead_s, self._overhead_spread.deviation)
+        return self.clock.round_trip_s + overhead_s + (RESPONSE_BITS + self.sizes.bits(resolution)) / bandwidth_bps
+
+    def _bandwidth_with(self, care: float, now: float) -> float:
+        spread = self._network_spread.deviation
+        return careful.bandwidth_bps(care, self.bandwidth_bps(now), self.newest_bandwidth_bps, spread)

@@ -1,30 +1,32 @@
-"""The control loop: once per window, and at once when asked, observe, plan and apply. The only async module of control.
+"""The control loop: once per window, and at once when asked, observe, repair, plan and apply.
 
-It knows nothing of servers, sockets or devices: a mode hands it callables. Where the planner runs (a thread in service,
-in place under a virtual clock) is the mode's choice too.
+It knows nothing of servers, sockets or devices: a mode hands it callables. Where the planner runs (a process in
+service, in place under a virtual clock) is the mode's choice too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import msgspec
 
-from jellyfish.clock import seconds_now, timeout_at
-from jellyfish.control.capacity import idle_plan, violations, with_newcomers
-from jellyfish.control.problem import Plan, Planner, Problem
+from jellyfish.clock import call_at, seconds_now, timeout_at
+from jellyfish.control.adaptation import Adaptation
+from jellyfish.control.allowance import Why
+from jellyfish.control.capacity import idle_plan, violations
+from jellyfish.control.problem import Plan, Problem
+from jellyfish.control.repair import Repaired
+from jellyfish.control.solving import Solve, Solved
 from jellyfish.errors import JellyfishError
 
 logger = logging.getLogger(__name__)
 LEAST_GAP_S = 0.05
-"""Between the beginnings of two windows."""
-Offload = Callable[[Callable[[Problem, Plan | None], Plan], Problem, Plan | None], Awaitable[Plan]]
-"""Runs `function(problem, running)` somewhere and returns its result; `asyncio.to_thread` is one."""
+"""Between the beginnings of two windows, and between two repairs of which nobody waits for the second."""
 
 
-class WindowRecord(msgspec.Struct, frozen=True):
+class WindowRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What happened in one window, for the logs."""
 
     t_s: float
@@ -35,44 +37,55 @@ class WindowRecord(msgspec.Struct, frozen=True):
     plan: Plan | None
     """The plan in force after the window; None when there has never been one."""
     solve_s: float
+    """How long the answer was waited for; 0 where there was no solve."""
     error: str | None
-    """Why the plan in force was left as it was; None when a new one was applied."""
+    """Why the plan in force was left as it was; None when a new one was applied or none was asked for."""
+    why: Why = "solved"
+    cpu_s: float = 0.0
+    """Processor seconds of the solve."""
+    repairs_s: tuple[float, ...] = ()
+    """What each repair that changed the plan took, since the record before."""
+    changes: int = 0
+    """Clients whose variant changed since the record before, each time counted."""
 
 
 class ControlLoop:
-    """Plans once per `period_s`, counted from the last window, and as soon as it can after a kick.
+    """A window once per `period_s`, counted from the last one, and as soon as it can be after a kick.
 
-    There is one solve at a time; kicks that come meanwhile are answered by one window after it. A planner that raises,
-    whose plan fails the check, or that needs more than `limit_s` leaves the running plan in force. One that needs more
-    is still waited for, its late answer thrown away, for it was given a problem of long ago. Meanwhile newcomers get
-    what room the running plan has. A warning tells when planning begins to fail and when it works again. `check` says
-    which rules a plan breaks; a policy that means to break them (one variant for everyone) brings a more lenient one.
+    In each the running plan is made to fit the newest problem at once (`repair`); then, if it is worth it and can be
+    afforded, a planner is asked. There is one solve at a time. While it lasts the plan is repaired once per period and
+    after kicks, which are answered by one window after it. Its answer is repaired for what is the newest problem by
+    then, and put into force where that gains something. A planner that raises, whose plan fails the check, or that has
+    not answered after `limit_s` leaves the running plan in force; a warning tells when that begins and when it ends.
+    `check` says which rules a plan breaks; a policy that means to break them (one variant for everyone) brings a more
+    lenient one.
     """
 
     def __init__(
         self,
         observe: Callable[[], Problem],
         apply: Callable[[Plan], None],
-        planner: Planner,
+        solve: Solve,
+        adaptation: Adaptation,
         log: Callable[[WindowRecord], None],
-        offload: Offload,
         period_s: float = 0.5,
-        limit_s: float = 2.0,
+        limit_s: float = 10.0,
         check: Callable[[Problem, Plan], list[str]] = violations,
     ) -> None:
-        self._observe = observe
-        self._apply = apply
-        self._planner = planner
-        self._log = log
-        self._offload = offload
-        self._period_s = period_s
-        self._limit_s = limit_s
+        self._observe, self._apply, self._solve, self._log = observe, apply, solve, log
+        self._adaptation = adaptation
+        self._period_s, self._limit_s = period_s, limit_s
         self._check = check
         self._running: Plan | None = None
         self._failing = False
         self._solving = False
         self._cause: str | None = None
         self._kicked = asyncio.Event()
+        self._due: asyncio.TimerHandle | None = None
+        self._repaired_s = float("-inf")
+        self._vain = 0
+        self._repairs_s: list[float] = []
+        self._changes = 0
 
     @property
     def running(self) -> Plan | None:
@@ -85,7 +98,8 @@ class ControlLoop:
             self._cause = cause
         self._kicked.set()
         if self._solving:
-            self._apply_stopgap()
+            self._vain = 0
+            self._repair_soon()
 
     async def run(self) -> None:
         """Serve windows until cancelled. The first one is at once.
@@ -94,15 +108,19 @@ class ControlLoop:
         never again. An error meant for a person (`JellyfishError`, of a full disk, say) ends the loop.
         """
         cause = "period"
-        while True:
-            began_s = seconds_now()
-            try:
-                await self._window(cause, began_s)
-            except JellyfishError:
-                raise
-            except Exception:
-                logger.exception("a planning window was lost")
-            cause = await self._next_cause(began_s + self._period_s)
+        try:
+            while True:
+                began_s = seconds_now()
+                try:
+                    await self._window(cause, began_s)
+                except JellyfishError:
+                    raise
+                except Exception:
+                    logger.exception("a planning window was lost")
+                cause = await self._next_cause(began_s + self._period_s)
+        finally:
+            if self._due is not None:
+                self._due.cancel()
 
     async def _next_cause(self, due_s: float) -> str:
         try:
@@ -117,45 +135,110 @@ class ControlLoop:
         return cause
 
     async def _window(self, cause: str, began_s: float) -> None:
-        problem = self._observe()
+        self._vain = 0
+        problem = self._look()
         if not problem.clients:
-            self._finish(cause, began_s, problem, idle_plan(problem, self._running), None)
+            self._put_into_force(problem, idle_plan(problem, self._running))
+            self._record(WindowRecord(t_s=began_s, cause=cause, problem=problem, plan=None, solve_s=0.0, error=None))
             return
-        solve = asyncio.create_task(self._solve(problem))
+        self._repair(problem)
+        verdict = self._adaptation.decide(began_s, problem, self._running)
+        record = WindowRecord(
+            t_s=began_s, cause=cause, problem=problem, plan=None, solve_s=0.0, error=None, why=verdict.why
+        )
+        if verdict.why == "solved":
+            record = await self._solved(record, verdict.budget_s)
+            self._warn(record.error)
+        self._record(record)
+
+    # --- repair ------------------------------------------------------------------------------------------
+
+    def _look(self) -> Problem:
+        """The newest problem, as it is to be planned for."""
+        return self._adaptation.shown(seconds_now(), self._observe(), self._running)
+
+    def _repair(self, problem: Problem) -> int:
+        """Make the running plan fit `problem`; how much of that is left to do, which is done soon."""
+        began_s = seconds_now()
+        self._repaired_s = began_s
+        repaired = self._adaptation.repaired(problem, self._running, self._vain)
+        if repaired is None:
+            return 0
+        self._vain = repaired.vain
+        if repaired.plan is not self._running:
+            self._repairs_s.append(seconds_now() - began_s)
+        self._put_into_force(problem, repaired.plan)
+        if repaired.rest:
+            self._repair_soon()
+        return repaired.rest
+
+    def _repair_soon(self) -> None:
+        """Once, at once or when the least gap since the last repair is over."""
+        if self._due is None:
+            due_s = max(self._repaired_s + LEAST_GAP_S, seconds_now())
+            self._due = call_at(asyncio.get_running_loop(), due_s, self._repair_now)
+
+    def _repair_now(self) -> None:
+        self._due = None
+        try:
+            self._repair(self._look())
+        except Exception:
+            logger.exception("a repair of the plan was lost")
+
+    def _put_into_force(self, problem: Problem, plan: Plan) -> None:
+        before = self._running
+        self._apply(plan)
+        self._running = plan
+        if before is not None and before is not plan:
+            self._changes += _changed_variants(problem, before, plan)
+            self._adaptation.changed(seconds_now(), problem, before, plan)
+
+    # --- solving -----------------------------------------------------------------------------------------
+
+    async def _solved(self, record: WindowRecord, budget_s: float) -> WindowRecord:
+        """Ask the planner and use its answer; `record` with what came of it."""
+        solve = asyncio.ensure_future(self._solve(record.problem, self._running, budget_s))
         self._solving = True
         try:
-            while not solve.done() and self._elapsed_s(began_s) < self._limit_s:
+            while not solve.done() and seconds_now() - record.t_s < self._limit_s:
                 await asyncio.wait({solve}, timeout=min(self._period_s, self._limit_s))
                 if not solve.done():
-                    self._apply_stopgap()
-            error = self._reason_to_keep(solve, problem)
-            self._finish(cause, began_s, problem, None if error else solve.result(), error)
-            while not solve.done():
-                await asyncio.wait({solve}, timeout=self._period_s)
-                self._apply_stopgap()
-            if error:
-                self._apply_stopgap()
+                    self._vain = 0
+                    self._repair(self._look())
+            solve_s = seconds_now() - record.t_s
+            error = self._reason_to_keep(solve, record.problem)
+            if error is None:
+                self._use(solve.result(), record.problem, budget_s)
+                return msgspec.structs.replace(record, solve_s=solve_s, cpu_s=solve.result().cpu_s)
+            self._adaptation.failed()
+            self._repair(self._look())
+            return msgspec.structs.replace(record, solve_s=solve_s, error=error)
         finally:
             self._solving = False
             solve.cancel()
 
-    def _apply_stopgap(self) -> None:
-        """Give newcomers a place in the running plan: a planner that fails or is slow must not keep them waiting."""
-        plan = with_newcomers(self._observe(), self._running)
-        self._apply(plan)
-        self._running = plan
+    def _use(self, answer: Solved, asked: Problem, budget_s: float) -> None:
+        """Put the answer into force, made to fit what is by now, if that is better than what runs."""
+        now = seconds_now()
+        self._adaptation.spent(now, asked, budget_s, answer.cpu_s)
+        newest = self._look()
+        left = self._repair(newest)
+        fitted = self._adaptation.repaired(newest, answer.plan, 0) or Repaired(answer.plan)
+        fits_better = left > 0 and not fitted.rest
+        if self._running is None or fits_better or self._adaptation.adopts(newest, self._running, fitted.plan):
+            self._put_into_force(newest, fitted.plan)
 
-    @staticmethod
-    def _elapsed_s(began_s: float) -> float:
-        return seconds_now() - began_s
+    def _reason_to_keep(self, solve: asyncio.Future[Solved], problem: Problem) -> str | None:
+        """Why the plan in force must stay, or None when the new one can be used."""
+        if not solve.done():
+            return f"the planner needed more than {self._limit_s:g} s"
+        failure = solve.exception()
+        if failure is not None:
+            return f"the planner raised {type(failure).__name__}: {failure}"
+        broken = self._check(problem, solve.result().plan)
+        return f"the plan is not feasible: {'; '.join(broken)}" if broken else None
 
-    def _finish(self, cause: str, began_s: float, problem: Problem, plan: Plan | None, error: str | None) -> None:
-        solve_s = self._elapsed_s(began_s)
-        if plan is not None:
-            self._apply(plan)
-            self._running = plan
-        self._warn(error)
-        self._log(WindowRecord(began_s, cause, problem, self._running, solve_s, error))
+    # --- telling -----------------------------------------------------------------------------------------
 
     def _warn(self, error: str | None) -> None:
         """Say so once, not in every window, when planning begins to fail and when it works again."""
@@ -163,15 +246,13 @@ class ControlLoop:
             logger.warning("planning: %s", error or "works again")
         self._failing = error is not None
 
-    async def _solve(self, problem: Problem) -> Plan:
-        return await self._offload(self._planner.plan, problem, self._running)
+    def _record(self, record: WindowRecord) -> None:
+        repairs_s, changes = tuple(self._repairs_s), self._changes
+        self._repairs_s, self._changes = [], 0
+        self._log(msgspec.structs.replace(record, plan=self._running, repairs_s=repairs_s, changes=changes))
 
-    def _reason_to_keep(self, solve: asyncio.Task[Plan], problem: Problem) -> str | None:
-        """Why the plan in force must stay, or None when the new one can be used."""
-        if not solve.done():
-            return f"the planner needed more than {self._limit_s:g} s"
-        failure = solve.exception()
-        if failure is not None:
-            return f"the planner raised {type(failure).__name__}: {failure}"
-        broken = self._check(problem, solve.result())
-        return f"the plan is not feasible: {'; '.join(broken)}" if broken else None
+
+def _changed_variants(problem: Problem, before: Plan, after: Plan) -> int:
+    """How many of the clients that were served are served with another variant now, or no more."""
+    names = [demand.client for demand in problem.clients if demand.client in before.clients]
+    return sum(before.variant_of(name) != after.variant_of(name) for name in names)

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from jellyfish.clock import seconds_now
-from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, Limits
+from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, DEFAULT_PLANNING_SHARE, Limits
+from jellyfish.control.adaptation import Adaptation, Adapting, EachAnew
 from jellyfish.control.capacity import violations
-from jellyfish.control.loop import ControlLoop, Offload, WindowRecord
+from jellyfish.control.loop import ControlLoop, WindowRecord
 from jellyfish.control.planners import make_planner
-from jellyfish.control.planners.budget import FEW_BUDGET_S, ByClients
 from jellyfish.control.planners.client import ClientsChoice, asked_variants
 from jellyfish.control.planners.fixed import FixedPlanner, accept
-from jellyfish.control.problem import Plan, Planner, Problem
+from jellyfish.control.problem import Plan, Problem
+from jellyfish.control.solving import Solve, in_place
 from jellyfish.core import Variant
 from jellyfish.devices.executor import Executor
 from jellyfish.devices.profile.table import LatencyProfile
@@ -34,37 +35,50 @@ OnWindow = Callable[[WindowRecord, Service], None]
 
 @dataclass(frozen=True, slots=True)
 class PlanningPolicy:
-    """Who plans, how often, how carefully, and what is checked of a plan."""
+    """Who plans, how often, how carefully, what is made of the answers, and what is checked of a plan. For one run."""
 
-    planner: Planner
+    solve: Solve
+    adaptation: Adaptation
     check: Callable[[Problem, Plan], list[str]]
     window_s: float
     care: float = DEFAULT_CARE
+    target: float | None = None
+    """Per cent of its captured frames that each client is to have in time: care is learnt for it; None keeps `care`."""
     clients_choose: bool = False
     """Whether a frame is run with what its client asks for, and not with what was planned for it."""
 
 
 def policy(
-    planner: str, fixed: Variant | None, max_batch: int, window_s: float, seed: int, care: float = DEFAULT_CARE
+    planner: str,
+    fixed: Variant | None,
+    max_batch: int,
+    window_s: float,
+    seed: int,
+    care: float = DEFAULT_CARE,
+    target: float | None = None,
+    share: float = DEFAULT_PLANNING_SHARE,
+    solve: Solve | None = None,
 ) -> PlanningPolicy:
-    """The planner called `planner`, or the one that always answers `fixed`. InputError for an unknown name."""
-    if planner == CLIENTS_CHOOSE and fixed is None:
+    """The planner called `planner`, or the one that always answers `fixed`. InputError for an unknown name.
+
+    `solve`: where that planner runs; by default it is solved in place, to its end. `share` (0..1) of a core is its own.
+    """
+    if fixed is not None:
+        return PlanningPolicy(in_place(FixedPlanner(fixed, max_batch)), EachAnew(), accept, window_s, care)
+    if planner == CLIENTS_CHOOSE:
         return clients_choose(window_s)
-    named = timed_planner(planner, seed)
-    if fixed is None:
-        return PlanningPolicy(named, violations, window_s, care)
-    return PlanningPolicy(FixedPlanner(fixed, max_batch), accept, window_s, care)
+    named = make_planner(planner, seed, time_budget_s=math.inf)
+    return PlanningPolicy(solve or in_place(named), adapting(planner, share), violations, window_s, care, target)
 
 
-def timed_planner(planner: str, seed: int, clock: Callable[[], float] = time.monotonic) -> Planner:
-    """The planner called `planner` as it serves: with the time that it may take for so many clients."""
-    few = make_planner(planner, seed, clock, FEW_BUDGET_S)
-    return ByClients(few, make_planner(planner, seed, clock))
+def adapting(planner: str, share: float) -> Adapting:
+    """What is made of the plans of the planner called so."""
+    return Adapting(share, sharing=planner == "shared")
 
 
 def clients_choose(window_s: float) -> PlanningPolicy:
     """No plan: clients steer for themselves."""
-    return PlanningPolicy(ClientsChoice(), accept, window_s, clients_choose=True)
+    return PlanningPolicy(in_place(ClientsChoice()), EachAnew(), accept, window_s, clients_choose=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +90,6 @@ class ServerParts:
     accuracy: AccuracySource
     max_batch: int
     decode: Decode
-    offload: Offload
     policy: PlanningPolicy
     limits: Limits
     actuation: bool = True
@@ -101,15 +114,15 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
     accuracy = [parts.accuracy.accuracy(variant) for variant in parts.variants]
     asked = asked_variants(parts.variants, accuracy) if parts.policy.clients_choose else None
     service = Service(
-        dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits, parts.policy.care, asked,
-        parts.actuation,
+        dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits, parts.policy.care, parts.policy.target,
+        asked, parts.actuation,
     )  # fmt: skip
     control = ControlLoop(
         lambda: service.observe(seconds_now()),
         service.apply,
-        parts.policy.planner,
+        parts.policy.solve,
+        parts.policy.adaptation,
         lambda record: on_window(record, service),
-        parts.offload,
         parts.policy.window_s,
         check=parts.policy.check,
     )

@@ -6,7 +6,6 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.config import DEFAULT_PLANNER
 from jellyfish.devices.opening import QUICK_PROFILE_S, alone, measured_device, subject_of, torch_device
 from jellyfish.devices.process import tune_process
 from jellyfish.devices.profile.host import HostCosts
@@ -31,7 +30,7 @@ def profile(
             opened = measured_device(engine, device, subject, max_batch, threads, budget_s, progress)
             opened.executor.close()
             with alone(engine, device, opened.profile.threads) as detect:
-                host = measure_host(opened.profile, detect, detectors.accuracy, DEFAULT_PLANNER, progress)
+                host = measure_host(opened.profile, detect, progress)
             save_profile(msgspec.structs.replace(opened.profile, host=host))
         console.print(_table(opened.profile, detectors))
         console.print(_in_words(host), highlight=False)

@@ -20,7 +20,8 @@ from aiohttp import web
 from numpy.typing import NDArray
 
 from jellyfish.clock import seconds_now
-from jellyfish.config import ServerConfig
+from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
+from jellyfish.control.solving import Solve
 from jellyfish.core import RESOLUTIONS, Variant, fitted_size
 from jellyfish.devices.opening import OpenDevice, Report, in_words, loading_notes, open_devices, parse_variant
 from jellyfish.devices.process import tune_process
@@ -32,6 +33,7 @@ from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.media.resize import fit
 from jellyfish.models.families import Detectors, open_detectors
 from jellyfish.modes.assembly import OnWindow, ServerParts, assembled, policy
+from jellyfish.modes.solver_process import solver_process
 from jellyfish.server.app import create_app
 from jellyfish.server.service import Service
 from jellyfish.server.session import Decode
@@ -60,12 +62,13 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
     fixed = None if config.variant is None else parse_variant(config.variant, detectors.variants())
     policy(config.planner, fixed, config.max_batch, config.window_s, seed=0)  # refuses a wrong name before measuring
     async with contextlib.AsyncExitStack() as stack:
+        solve = await _solver(config, stack)
         opened = partial(open_devices, config, detectors, report)
         devices = await asyncio.get_running_loop().run_in_executor(None, opened)
         stack.callback(_close, devices)
         variants = _offered(detectors, devices) if fixed is None else (fixed,)
         await _warm(devices, config, variants, report)
-        parts = _parts(config, detectors, variants, devices, stack)
+        parts = _parts(config, detectors, variants, devices, solve, stack)
         service = await stack.enter_async_context(assembled(parts, on_window))
         url = await stack.enter_async_context(_listening(service, config))
         await _probe(service)
@@ -74,6 +77,13 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         service.ready = True
         profiles = tuple(device.profile for device in devices)
         yield RunningServer(url, service, profiles, in_words(devices), partial(loading_notes, devices))
+
+
+async def _solver(config: ServerConfig, stack: contextlib.AsyncExitStack) -> Solve | None:
+    """The planner's process, started early, for it needs a moment; None where nothing is searched for."""
+    if config.variant is not None or config.planner == CLIENTS_CHOOSE:
+        return None
+    return (await stack.enter_async_context(solver_process(config.planner, seed=0))).solve
 
 
 def _offered(detectors: Detectors, devices: list[OpenDevice]) -> tuple[Variant, ...]:
@@ -94,14 +104,12 @@ def _parts(
     detectors: Detectors,
     variants: tuple[Variant, ...],
     devices: list[OpenDevice],
+    solve: Solve | None,
     stack: contextlib.AsyncExitStack,
 ) -> ServerParts:
-    """What the server is made of. Decoders and the planner have threads of their own, so that neither waits."""
-    loop = asyncio.get_running_loop()
+    """What the server is made of. Decoders have threads of their own."""
     decoders = ThreadPoolExecutor(max_workers=os.cpu_count() or 2, thread_name_prefix="decode")
-    planner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
-    for pool in (decoders, planner):
-        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+    stack.callback(decoders.shutdown, wait=False, cancel_futures=True)
     max_batch = min(config.max_batch, *(device.profile.max_batch for device in devices))
     return ServerParts(
         devices=[(device.executor, device.profile) for device in devices],
@@ -109,7 +117,6 @@ def _parts(
         accuracy=detectors,
         max_batch=max_batch,
         decode=_decoder(decoders, config.limits.image_side),
-        offload=partial(loop.run_in_executor, planner),
         policy=policy(
             config.planner,
             variants[0] if config.variant else None,
@@ -117,6 +124,9 @@ def _parts(
             config.window_s,
             seed=0,
             care=config.care,
+            target=config.target,
+            share=config.planning_share,
+            solve=solve,
         ),
         limits=config.limits,
         actuation=config.actuation and config.zoo is None,  # a network that is not loaded cannot stand in

@@ -42,7 +42,7 @@ class WindowLog:
         if self._write is None or not record.problem.clients or record.plan is None:
             return
         line = window_line(record, record.plan, service, self._planner, self._origin_s)
-        self.tally.solved(line)
+        self.tally.window(line)
         variants = {name: {share.variant for share in device.shares} for name, device in record.plan.devices.items()}
         for name, planned in variants.items():
             if self._running.get(name, planned) != planned:
@@ -66,6 +66,10 @@ def window_line(record: WindowRecord, plan: Plan, service: Service, planner: str
             {name: _device(device) for name, device in plan.devices.items()},
             {client: _assignment(plan, client) for client in plan.clients},
         ),
+        solve=record.why,
+        cpu_ms=milliseconds(record.cpu_s),
+        repairs_ms=tuple(milliseconds(seconds) for seconds in record.repairs_s),
+        changes=record.changes,
     )
 
 
@@ -79,6 +83,7 @@ def _snapshot(problem: Problem, now: float, service: Service) -> dict[str, Clien
             budget_ms={variant.name: milliseconds(seconds) for variant, seconds in budgets},
             bandwidth_mbps=None if session is None else round(session.estimator.bandwidth_bps(now) / 1e6, 3),
             attained=None if session is None else _attained(session.attained),
+            care=None if session is None or session.learnt is None else round(session.learnt.care, 3),
         )
     return snapshot
 

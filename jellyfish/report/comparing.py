@@ -130,14 +130,20 @@ def _planner_time(groups: Sequence[RunGroup]) -> Picture:
     if longest_ms == 0:
         axes.text(0.5, 0.5, "0 ms: planning takes no virtual time", transform=axes.transAxes, ha="center", color=GREY)
     canvas.legend()
-    words = "How long the planner took, mean over the windows of each step of time."
+    words = "How long the planner took, mean over the windows of each step of time, those without a solve included."
     solves = {group.label: group.median_run.windows.solve() for group in groups}
     told = [
         f"{name}: p50 {one.p50:.3g}, p99 {one.p99:.3g}, longest {one.max:.3g} ms."
         for name, one in solves.items()
         if one is not None and one.max > 0
     ]
-    return canvas.picture("planner-time", " ".join([words, *told]))
+    changes = [
+        f"{group.label}: {planner['changes_per_minute']:.3g} changes of variant per client and minute."
+        for group in groups
+        if isinstance(planner := group.median_run.summary.get("planner"), dict)
+        and isinstance(planner.get("changes_per_minute"), float)
+    ]
+    return canvas.picture("planner-time", " ".join([words, *told, *changes]))
 
 
 def _objective(groups: Sequence[RunGroup]) -> Picture:

@@ -61,6 +61,7 @@ class WindowRow(msgspec.Struct, frozen=True):
 
     t_s: Seconds
     solve_ms: Milliseconds | None = None
+    solve: str = "solved"
     accuracy: Milliseconds | None = None
     mapped: Count | None = None
     mappable: Count | None = None

@@ -38,7 +38,7 @@ class WindowTally:
             column = [1 if name == "windows" else getattr(window, name) for window in windows]
             series.add(first, bins, np.array(column, np.float64))
         for window in windows:
-            if window.solve_ms is not None:
+            if window.solve_ms is not None and window.solve == "solved":
                 self._solve.add(window.solve_ms)
         known = [
             (self._clients[client], place, then.bandwidth_mbps)
@@ -51,5 +51,5 @@ class WindowTally:
         self.bandwidths.add(rows.astype(np.intp), places.astype(np.intp), np.ones(len(rows)))
 
     def solve(self) -> Percentiles | None:
-        """Milliseconds that the planner took; None without a window."""
+        """Milliseconds that the planner took, over the windows in which it was asked; None without one."""
         return self._solve.percentiles()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 from jellyfish.results.histogram import DurationHistogram
@@ -21,8 +23,19 @@ class PlannerFigures(msgspec.Struct, frozen=True):
 
     solves: int
     solve_ms: Durations | None
+    """How long answers were waited for."""
     variant_switches: int
     switch_ms: Durations | None
+    skipped: int = 0
+    """Windows without a solve because nothing had changed."""
+    deferred: int = 0
+    """Windows without a solve because planning had had its share of the processor."""
+    core_share: float | None = None
+    """Processor time of the solves over the time from the first window to the last."""
+    repairs: int = 0
+    repair_ms: Durations | None = None
+    changes_per_minute: float | None = None
+    """How often a client's variant changed, per client and minute."""
 
 
 class DeviceFigures(msgspec.Struct, frozen=True):
@@ -39,10 +52,28 @@ class PlannerTally:
     def __init__(self) -> None:
         self._solve = DurationHistogram()
         self._switch = DurationHistogram()
+        self._repair = DurationHistogram()
+        self._without: Counter[str] = Counter()
+        self._cpu_ms = 0.0
+        self._changes = 0
+        self._client_s = 0.0
+        self._first_s: float | None = None
+        self._last_s = 0.0
 
-    def solved(self, line: WindowLine) -> None:
+    def window(self, line: WindowLine) -> None:
         """Count one window."""
-        self._solve.add(line.solve_ms)
+        if line.solve == "solved":
+            self._solve.add(line.solve_ms)
+        else:
+            self._without[line.solve] += 1
+        if self._first_s is None:
+            self._first_s = self._last_s = line.t_s
+        self._client_s += (line.t_s - self._last_s) * len(line.snapshot)
+        self._last_s = line.t_s
+        self._cpu_ms += line.cpu_ms
+        self._changes += line.changes
+        for repair_ms in line.repairs_ms:
+            self._repair.add(repair_ms)
 
     def switched(self, switch_ms: float) -> None:
         """Count one change of a device's variant, which took so long."""
@@ -50,7 +81,19 @@ class PlannerTally:
 
     def figures(self) -> PlannerFigures:
         """What was counted so far."""
-        return PlannerFigures(self._solve.count, _durations(self._solve), self._switch.count, _durations(self._switch))
+        seconds = self._last_s - (self._first_s or 0.0)
+        return PlannerFigures(
+            self._solve.count,
+            _durations(self._solve),
+            self._switch.count,
+            _durations(self._switch),
+            skipped=self._without["skipped"],
+            deferred=self._without["deferred"],
+            core_share=round(self._cpu_ms / 1000 / seconds, 4) if seconds > 0 else None,
+            repairs=self._repair.count,
+            repair_ms=_durations(self._repair),
+            changes_per_minute=round(60 * self._changes / self._client_s, 2) if self._client_s > 0 else None,
+        )
 
 
 def _durations(histogram: DurationHistogram) -> Durations | None:

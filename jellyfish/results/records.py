@@ -85,6 +85,8 @@ class ClientSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """Per variant: time left for waiting and running on the device; 0 where the uplink does not sustain it."""
     bandwidth_mbps: float | None = None
     attained: AttainedSnapshot | None = None
+    care: float | None = None
+    """How careful the client's plans are, as learnt so far; None where that is not learnt."""
 
 
 class DeviceAssignment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -113,7 +115,7 @@ class WindowPlan(msgspec.Struct, frozen=True):
     clients: dict[str, ClientAssignment]
 
 
-class WindowLine(msgspec.Struct, frozen=True, kw_only=True):
+class WindowLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One adaptation window: a line of `windows.jsonl`."""
 
     t_s: float
@@ -126,6 +128,14 @@ class WindowLine(msgspec.Struct, frozen=True, kw_only=True):
     mappable: int
     snapshot: dict[str, ClientSnapshot]
     plan: WindowPlan
+    solve: Literal["solved", "skipped", "deferred"] = "solved"
+    """Whether the planner was asked: skipped because nothing had changed, deferred because it had had its share."""
+    cpu_ms: float = 0.0
+    """Processor time of the solve."""
+    repairs_ms: tuple[float, ...] = ()
+    """What each repair of the plan took since the window before."""
+    changes: int = 0
+    """Clients whose variant changed since the window before, each time counted."""
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from rich.text import Text
 from jellyfish.core import Reason
 from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import Percentiles
+from jellyfish.results.planning import PlannerFigures
 from jellyfish.results.summary import AccuracyFigures, Figures, Summary
 
 NOT_MEASURED = "not measured"
@@ -49,8 +50,17 @@ def summary_table(summary: Summary, folder: Path) -> RenderableType:
     table.add_row("all", *_cells(summary, headings), style="bold")
     accuracy = "" if headings else f" F1 {NOT_MEASURED}: no labels."
     busy = " The cameras were a bottleneck." if summary.emulation is not None and summary.emulation.bottleneck else ""
-    told = f"{summary.offered} frames in {summary.duration_s:.0f} s.{accuracy}{busy} Everything else is in "
+    words = f"{summary.offered} frames in {summary.duration_s:.0f} s.{accuracy}{busy}{_planning(summary.planner)}"
+    told = f"{words} Everything else is in "
     return Group(table, Text(), Text.assemble(told, (str(folder), "bold"), overflow="fold"))
+
+
+def _planning(figures: PlannerFigures | None) -> str:
+    """What planning took, and how restless it was."""
+    if figures is None or figures.core_share is None or figures.changes_per_minute is None:
+        return ""
+    share, changes = 100 * figures.core_share, figures.changes_per_minute
+    return f" Planning took {share:.1f} % of a core; {changes:.1f} changes of variant per client and minute."
 
 
 def fusion_table(figures: Mapping[str, FusionFigures]) -> Table:

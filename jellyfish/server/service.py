@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from jellyfish.config import DEFAULT_CARE, Limits
+from jellyfish.control.capacity import worst_cases_s
+from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import DeviceOption, Plan, Problem
 from jellyfish.core import Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
@@ -44,10 +46,14 @@ class Service:
         decode: Decode,
         limits: Limits,
         care: float = DEFAULT_CARE,
+        target: float | None = None,
         asked: Mapping[int, Variant] | None = None,
         narrowed: bool = False,
     ) -> None:
-        """`asked`: what frames of each resolution are run with, where clients choose; None where a plan decides.
+        """`care`: of plans. Where `target` is given it is what they begin with; then it is learnt, for each client, so
+        that so many per cent of its captured frames are in time.
+
+        `asked`: what frames of each resolution are run with, where clients choose; None where a plan decides.
 
         `narrowed`: whether they may be run with something else when time is short.
         """
@@ -68,7 +74,8 @@ class Service:
         """The resolutions that clients may send at, ascending."""
         self._variants = variants
         self._accuracy = tuple(accuracy.accuracy(variant) for variant in variants)
-        self._care = care
+        self._care, self._target = care, target
+        self._plan: Plan | None = None
         self._asked = asked
         self.narrows = asked is not None and narrowed
         """Whether frames may be run with less than their clients ask for."""
@@ -86,6 +93,8 @@ class Service:
         names = itertools.chain([hello.client], (f"{hello.client}#{number}" for number in itertools.count(2)))
         name = next(name for name in names if name not in self.sessions)
         session = Session(name, hello, send, self.decode, self._quietest(), self.limits, self.ladder[0], self._asked)
+        if self._target is not None:
+            session.learnt = LearntCare(self._care, 1 - (hello.target or self._target) / 100)
         self.sessions[name] = session
         return session
 
@@ -110,7 +119,9 @@ class Service:
 
     def observe(self, now: float) -> Problem:
         """The clients and devices as they are now, for the planner."""
-        return Problem(
+        for session in self.sessions.values():
+            session.learn()
+        problem = Problem(
             clients=tuple(session.demand(self._variants, now, self._care) for session in self.sessions.values()),
             devices=tuple(
                 DeviceOption(name, dispatcher.latency_table(self._variants, now, self._care), dispatcher.workers)
@@ -119,10 +130,15 @@ class Service:
             variants=self._variants,
             accuracy=self._accuracy,
         )
+        if self._plan is not None and self._target is not None:
+            for client, seconds in worst_cases_s(problem, self._plan).items():
+                self.sessions[client].expects(seconds, now)
+        return problem
 
     def apply(self, plan: Plan) -> None:
         """Put `plan` into force: devices first, then the clients that it concerns."""
         began_s = time.perf_counter()
+        self._plan = plan
         clients: dict[str, Counter[Variant]] = defaultdict(Counter)
         for client, device in plan.clients.items():
             clients[device][plan.variants.get(client, plan.devices[device].variant)] += 1

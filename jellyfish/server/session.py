@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from jellyfish.clock import seconds_now
 from jellyfish.config import Limits
 from jellyfish.control.estimator import MARGIN_S, ClientEstimator
+from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import ClientDemand
 from jellyfish.core import Reason, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
 from jellyfish.protocol import wire
-from jellyfish.server.attained import Attained, Attainment
+from jellyfish.server.attained import LATE, NOT_SENT, Attained, Attainment
 from jellyfish.server.rate import RATE_TOLERANCE, RateLimit
 
 Decode = Callable[[bytes], Awaitable[NDArray[np.uint8]]]
@@ -32,6 +33,14 @@ Send = Callable[[wire.Message], Awaitable[None]]
 
 PROBE_INTERVAL_S = 0.25
 """How often a client without a place in the plan may send a frame, so that its link stays known."""
+
+FOR_WANT_OF_TIME = {
+    LATE,
+    *(reason.value for reason in (Reason.EXPIRED, Reason.OVERLOAD, Reason.NETWORK, Reason.SERVER)),
+}
+"""Misses of sent frames that a more careful plan could have spared. What a client does is no fault of plans."""
+NOT_EVEN_SENT = {NOT_SENT, Reason.STALE.value, Reason.REPLACED.value}
+"""The same of frames that the client did not send."""
 
 
 @dataclass(slots=True)
@@ -77,6 +86,9 @@ class Session:
         self.slo_s = hello.slo_ms / 1000
         self.target = hello.target
         """Per cent of its captured frames that the client wants in time; None: it leaves that to the server."""
+        self.learnt: LearntCare | None = None
+        """How careful its plans are; None where that is not learnt."""
+        self._known = 0, 0, 0
         self.account = Account()
         self.estimator = ClientEstimator()
         self.last_heard_s = 0.0
@@ -93,8 +105,30 @@ class Session:
     # --- control -----------------------------------------------------------------------------------------
 
     def demand(self, variants: tuple[Variant, ...], now: float, care: float) -> ClientDemand:
-        """This client as the planner sees it."""
-        return self.estimator.demand(now, self.client, self.fps, self.slo_s, variants, care)
+        """This client as the planner sees it, with `care` where none was learnt."""
+        taken = care if self.learnt is None else self.learnt.care
+        return self.estimator.demand(now, self.client, self.fps, self.slo_s, variants, taken)
+
+    def expects(self, device_s: float, now: float) -> None:
+        """By the plan in force, waiting and running on the device take no longer than `device_s`."""
+        if self.learnt is not None and self._variant is not None:
+            usual_s, allowance_s = self.estimator.beside_device_s(now, self._variant.resolution)
+            self.learnt.expects(usual_s + device_s, allowance_s)
+
+    def learn(self) -> None:
+        """Take in what has become of frames since the last time: those that want of time has cost, and all others."""
+        if self.learnt is None:
+            return
+        attained = self.attained
+        late, unsent = (
+            sum(frames for reason, frames in attained.missed_by_reason.items() if reason in reasons)
+            for reasons in (FOR_WANT_OF_TIME, NOT_EVEN_SENT)
+        )
+        before, self._known = self._known, (attained.on_time, late, unsent)
+        on_time, late, unsent = (max(0, now - then) for now, then in zip(self._known, before, strict=True))
+        if self._plan.mapped:
+            self.learnt.given_up(unsent)
+            self.learnt.ended(on_time + late + unsent, late + unsent)
 
     def assign(self, dispatcher: Dispatcher, variant: Variant, mapped: bool, fps: float | None = None) -> None:
         """Serve this client on `dispatcher` from now on, at most `fps` frames a second; an unmapped one may only probe.
@@ -150,9 +184,14 @@ class Session:
         """Enter a frame's outcome as the client will probably see it."""
         if isinstance(outcome, Dropped):
             self._attainment.dropped(outcome.reason)
+            if self.learnt is not None and outcome.reason in FOR_WANT_OF_TIME:
+                self.learnt.given_up()
         else:
             back_s = self.estimator.clock.round_trip_s / 2
-            self._attainment.answered(self._due(frame, arrived_s) - back_s - seconds_now())
+            slack_s = self._due(frame, arrived_s) - back_s - seconds_now()
+            self._attainment.answered(slack_s)
+            if self.learnt is not None:
+                self.learnt.took(self.slo_s - slack_s)
 
     async def _infer(self, frame: wire.Frame, arrived_s: float) -> tuple[Answered | Dropped, str]:
         """Decode and run `frame`, or say why not; the text explains a refusal to the client."""

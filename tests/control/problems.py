@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import msgspec
 from hypothesis import strategies as st
 
 from jellyfish.control.problem import ClientDemand, DeviceOption, Plan, Problem
 from jellyfish.core import Variant
-
-
-async def in_place(function: Callable[[Problem, Plan | None], Plan], problem: Problem, running: Plan | None) -> Plan:
-    """A control loop's offload that plans where it stands, for virtual clocks, on which that takes no time."""
-    return function(problem, running)
 
 
 def variants(count: int) -> tuple[Variant, ...]:

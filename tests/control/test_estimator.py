@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -13,7 +14,6 @@ from jellyfish.control.estimator import (
     MAX_BANDWIDTH_BPS,
     RESPONSE_BITS,
     ClientEstimator,
-    budget_s,
 )
 from jellyfish.control.frame_size import FrameSizeModel, reference_bytes
 from jellyfish.core import RESOLUTIONS, Variant
@@ -105,10 +105,28 @@ def test_budget_is_what_network_and_overheads_leave() -> None:
     assert (demand.client, demand.fps) == ("gate", 15.0)
 
 
-def test_budget_is_zero_where_the_uplink_does_not_sustain_the_rate() -> None:
-    assert budget_s(10.0, fps=10.0, frame_bits=1e5, bandwidth_bps=1e6) == 0.0
-    assert budget_s(10.0, fps=9.9, frame_bits=1e5, bandwidth_bps=1e6) == pytest.approx(9.9)
-    assert budget_s(0.05, fps=9.9, frame_bits=1e5, bandwidth_bps=1e6) == 0.0
+def test_budget_is_zero_where_the_uplink_does_not_sustain_the_rate_and_where_nothing_is_left() -> None:
+    link = Link(1e6)
+    now = link.send(0.0, 12_500)
+    sustained_fps = link.estimator.bandwidth_bps(now) / link.estimator.sizes.bits(256)
+
+    def budget_s(slo_s: float, fps: float) -> float:
+        return link.estimator.demand(now, "gate", fps, slo_s, (Variant(256, "w100"),), 0.0).budget_s[0]
+
+    assert budget_s(10.0, sustained_fps * 1.01) == 0.0
+    assert budget_s(10.0, sustained_fps * 0.99) > 9.8
+    assert budget_s(0.05, sustained_fps * 0.99) == 0.0
+
+
+def test_less_than_no_care_allows_more_than_the_mean_and_budgets_are_linear_in_it() -> None:
+    link = Link(1e7)
+    now = link.send(0.0, 10_000)
+    variants = (Variant(128, "w025"), Variant(256, "w025"))
+    steps = [link.estimator.demand(now, "gate", 15.0, 0.1, variants, care).budget_s for care in (-2.0, -1.0, 0.0, 1.0)]
+    _, allowance_s = link.estimator.beside_device_s(now, 256)
+    for more, less in itertools.pairwise(steps):
+        assert more[1] - less[1] == pytest.approx(allowance_s)
+    assert steps[2][0] == steps[3][0] < steps[1][0]
 
 
 @given(st.floats(1e4, 1e8), st.sampled_from(RESOLUTIONS), st.none() | st.floats(0.001, 0.2))

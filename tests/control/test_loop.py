@@ -3,23 +3,49 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
+from jellyfish.control.adaptation import Adaptation, Adapting, EachAnew
 from jellyfish.control.loop import ControlLoop, WindowRecord
 from jellyfish.control.planners.exact import ExactPlanner
-from jellyfish.control.problem import DevicePlan, Plan, Problem
+from jellyfish.control.problem import DeviceOption, DevicePlan, Plan, Problem
+from jellyfish.control.solving import Solved, in_place
+from jellyfish.core import Variant
 from jellyfish.errors import RunError
-from tests.control.problems import in_place, problem, variants
+from tests.control.problems import problem, variants
 from tests.virtual import virtual
 
 QUESTION = problem([(10.0, [0.5])], [[[0.01]]], [0.5])
 NOBODY = problem([], [[[0.01]]], [0.5])
+OVERLOADED = problem([(10.0, [0.5]), (95.0, [0.5])], [[[0.01]]], [0.5])
+"""There is always something left to ask for: one client finds no room beside the other."""
+TWO_SIZES = problem([(10.0, [0.5, 0.5])], [[[0.01], [0.02]]], [0.5, 0.501])
+CPU_S = 0.05
+
+
+def adapting() -> Adapting:
+    return Adapting(0.05, sharing=True)
+
+
+def plan_of(variant: Variant) -> Plan:
+    return Plan({"cuda:0": DevicePlan(variant, 1)}, {"c0": "cuda:0"}, 1, 0.5, {"c0": variant})
+
+
+def slower(question: Problem, factor: float) -> Problem:
+    devices = tuple(
+        DeviceOption(option.device, tuple(tuple(factor * seconds for seconds in row) for row in option.latency_s))
+        for option in question.devices
+    )
+    return msgspec.structs.replace(question, devices=devices)
 
 
 class Rig:
     """A control loop with its callables recorded; `delay_s` is how long a solve takes, per solve."""
 
-    def __init__(self, plan: Callable[[Problem, Plan | None], Plan] | None = None) -> None:
+    def __init__(
+        self, plan: Callable[[Problem, Plan | None], Plan] | None = None, adaptation: Adaptation | None = None
+    ) -> None:
         self.question = QUESTION
         self.applied: list[Plan] = []
         self.records: list[WindowRecord] = []
@@ -28,19 +54,19 @@ class Rig:
         self.most_solving = 0
         if plan is not None:
             self.plan = plan  # type: ignore[method-assign]
-        self.loop = ControlLoop(lambda: self.question, self.applied.append, self, self.records.append, self.offload)
+        self.loop = ControlLoop(
+            lambda: self.question, self.applied.append, self.solve, adaptation or EachAnew(), self.records.append
+        )
 
     def plan(self, question: Problem, running: Plan | None) -> Plan:
         return ExactPlanner(0).plan(question, running)
 
-    async def offload(
-        self, function: Callable[[Problem, Plan | None], Plan], question: Problem, running: Plan | None
-    ) -> Plan:
+    async def solve(self, question: Problem, running: Plan | None, budget_s: float) -> Solved:
         self.solving += 1
         self.most_solving = max(self.most_solving, self.solving)
         await asyncio.sleep(self.delay_s.pop(0) if self.delay_s else 0.0)
         self.solving -= 1
-        return await in_place(function, question, running)
+        return Solved(self.plan(question, running), CPU_S)
 
     async def run(self, seconds: float, kicks: dict[float, str] | None = None) -> None:
         clock = asyncio.get_running_loop()
@@ -101,7 +127,7 @@ async def test_a_planner_that_raises_leaves_the_running_plan_in_force() -> None:
 
     rig = Rig(plan)
     await rig.run(1.1)
-    assert rig.applied == [rig.applied[0]] * 3
+    assert rig.applied == [rig.applied[0]] * 2
     assert rig.records[1].error == "the planner raised ValueError: no idea"
     assert rig.records[1].plan == rig.records[0].plan
     assert rig.records[2].error is None
@@ -147,7 +173,7 @@ async def test_a_plan_that_cannot_be_applied_is_not_in_force_and_the_next_one_co
         if len(applied) == 1:
             raise KeyError("cuda:0")
 
-    loop = ControlLoop(lambda: QUESTION, fail_once, ExactPlanner(0), lambda record: None, in_place)
+    loop = ControlLoop(lambda: QUESTION, fail_once, in_place(ExactPlanner(0)), EachAnew(), lambda record: None)
     task = asyncio.create_task(loop.run())
     await asyncio.sleep(0.4)
     assert loop.running is None
@@ -162,33 +188,84 @@ async def test_an_error_meant_for_a_person_ends_the_loop() -> None:
     def full(record: WindowRecord) -> None:
         raise RunError("the disk is full")
 
-    loop = ControlLoop(lambda: QUESTION, lambda plan: None, ExactPlanner(0), full, in_place)
+    loop = ControlLoop(lambda: QUESTION, lambda plan: None, in_place(ExactPlanner(0)), EachAnew(), full)
     with pytest.raises(RunError, match="disk is full"):
         await loop.run()
 
 
 @virtual
-async def test_a_slow_planner_is_recorded_and_its_late_answer_thrown_away() -> None:
+async def test_a_planner_that_does_not_answer_is_given_up_and_asked_again() -> None:
     rig = Rig()
-    rig.delay_s = [0.0, 5.0]
-    await rig.run(5.8)
-    assert rig.times == [0.0, 0.5, 5.5]
-    assert rig.records[1].error == "the planner needed more than 2 s"
-    assert all(plan == rig.applied[0] for plan in rig.applied)
-    assert rig.most_solving == 1
+    rig.delay_s = [0.0, 30.0]
+    await rig.run(10.8)
+    assert rig.times == [0.0, 0.5, 10.5]
+    assert rig.records[1].error == "the planner needed more than 10 s"
+    assert rig.records[1].plan == rig.applied[0]
+    assert rig.records[2].error is None
+
+
+@virtual
+async def test_a_late_answer_is_used_as_far_as_it_fits_by_then() -> None:
+    rig = Rig(adaptation=adapting())
+    rig.delay_s = [3.0]
+    two = problem([(10.0, [0.5, 0.5]), (10.0, [0.5, 0.5])], [[[0.01], [0.02]]], [0.3, 0.5])
+    rig.question = problem([(10.0, [0.01, 0.01]), (10.0, [0.5, 0.5])], [[[0.01], [0.02]]], [0.3, 0.5])
+    asyncio.get_running_loop().call_at(
+        0.1, setattr, rig, "question", msgspec.structs.replace(two, clients=two.clients[:1])
+    )
+    await rig.run(3.2)
+    assert rig.records[0].error is None
+    assert rig.applied[-1].clients == {"c0": "cuda:0"}
+
+
+@virtual
+async def test_an_answer_that_gains_too_little_is_not_adopted() -> None:
+    small, large = TWO_SIZES.variants
+    rig = Rig(lambda question, running: plan_of(large), adapting())
+    rig.question = TWO_SIZES
+    rig.loop._running = plan_of(small)
+    await rig.run(0.1)
+    assert rig.records[0].why == "solved"
+    assert rig.loop.running is not None and rig.loop.running.variant_of("c0") == small
+
+
+@virtual
+async def test_without_anything_new_the_planner_is_not_asked_again() -> None:
+    rig = Rig(adaptation=adapting())
+    await rig.run(1.8)
+    assert [record.why for record in rig.records] == ["skipped"] * 4  # repair gave the client the only variant
+    rig.question = problem([(10.0, [0.5])] * 2, [[[0.01]]], [0.5])
+    assert rig.loop.running is not None and rig.loop.running.clients == {"c0": "cuda:0"}
+
+
+@virtual
+async def test_what_is_spent_is_recorded_and_limits_what_comes() -> None:
+    rig = Rig(adaptation=Adapting(0.01, sharing=True))
+    rig.question = OVERLOADED
+    clock = asyncio.get_running_loop()
+    for step in range(40):
+        clock.call_at(0.4 + 0.5 * step, setattr, rig, "question", slower(OVERLOADED, 1.1 + step / 10))
+    await rig.run(20.3)
+    solved = [record for record in rig.records if record.why == "solved"]
+    assert {record.why for record in rig.records} == {"solved", "deferred"}
+    assert all(record.cpu_s == CPU_S for record in solved)
+    assert len(solved) * CPU_S <= 0.01 * 20 + 0.01 * 10 + CPU_S
 
 
 @virtual
 async def test_an_infeasible_plan_is_not_applied() -> None:
-    rig = Rig(lambda question, running: Plan({"cuda:0": DevicePlan(variants(1)[0], 1)}, {"stranger": "cuda:0"}))
+    stranger = Plan({"cuda:0": DevicePlan(variants(1)[0], 1)}, {"stranger": "cuda:0"})
+    rig = Rig(lambda question, running: stranger, adapting())
+    rig.question = OVERLOADED
     await rig.run(0.1)
     assert rig.records[0].error == "the plan is not feasible: unknown client stranger"
-    assert [plan.clients for plan in rig.applied] == [{"c0": "cuda:0"}]
+    assert rig.applied[-1].clients == {"c0": "cuda:0"}  # repair gave it a place before and after
 
 
 @virtual
 async def test_a_newcomer_gets_a_place_while_a_slow_planner_is_at_work() -> None:
-    rig = Rig()
+    rig = Rig(adaptation=adapting())
+    rig.question = OVERLOADED
     rig.delay_s = [0.0, 5.0]
     newcomers = problem([(10.0, [0.5]), (10.0, [0.5])], [[[0.01]]], [0.5])
     asyncio.get_running_loop().call_at(0.9, setattr, rig, "question", newcomers)
@@ -198,12 +275,13 @@ async def test_a_newcomer_gets_a_place_while_a_slow_planner_is_at_work() -> None
 
 @virtual
 async def test_a_newcomer_for_whom_there_is_no_room_waits_for_the_planner() -> None:
-    rig = Rig()
+    rig = Rig(adaptation=adapting())
+    rig.question = OVERLOADED
     rig.delay_s = [0.0, 5.0]
     too_many = problem([(10.0, [0.5]), (95.0, [0.5]), (10.0, [0.015])], [[[0.01]]], [0.5])
     asyncio.get_running_loop().call_at(0.9, setattr, rig, "question", too_many)
     await rig.run(1.1, {1.0: "join"})
-    assert rig.applied[-1].clients == {"c0": "cuda:0"}
+    assert "c2" not in rig.applied[-1].clients
 
 
 @virtual

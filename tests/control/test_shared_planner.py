@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jellyfish.control.capacity import LONE_BUSY, violations, with_newcomers, worst_cases_s
+from jellyfish.control.capacity import LONE_BUSY, violations, worst_cases_s
 from jellyfish.control.planners.best import BestPlanner
 from jellyfish.control.planners.cycles import Cycles
 from jellyfish.control.planners.shared import SharedPlanner
@@ -140,15 +140,3 @@ def test_a_share_that_is_not_in_the_plan_and_one_that_cannot_keep_up_are_violati
     fast = problem([(50.0, [0.4, 0.4])], [[[0.005], [0.020]]], [0.3, 0.7])
     (slow,) = violations(fast, Plan(shared, {"c0": "cuda:0"}, variants={"c0": small}))
     assert "50 fps asked, 40.0 fps possible" in slow
-
-
-def test_a_newcomer_gets_the_best_share_that_has_room() -> None:
-    small, large = TIGHT_AND_LOOSE.variants
-    plan = Plan({"cuda:0": DevicePlan(small, 1, (Share(large, 1),))}, {"c0": "cuda:0"}, variants={"c0": large})
-    more = problem(
-        [(10.0, [0.4, 0.4]), (10.0, [0.4, 0.0]), (5.0, [0.4, 0.4]), (31.0, [0.4, 0.4])],
-        [[[0.005], [0.020]]], [0.3, 0.7],
-    )  # fmt: skip
-    placed = with_newcomers(more, plan)
-    assert {client: placed.variant_of(client) for client in placed.clients} == {"c0": large, "c1": small, "c2": large}
-    assert violations(more, placed) == []

@@ -21,7 +21,6 @@ from jellyfish.link.synthetic import constant
 from jellyfish.media.video_writer import write_video
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.server.app import create_app
-from tests.camera.cameras import inline
 from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode
 
 SECONDS, FPS, SLO_MS = 4.0, 5.0, 1000.0
@@ -43,7 +42,6 @@ async def server(network: Network) -> AsyncIterator[None]:
         accuracy=NoAccuracy(),
         max_batch=4,
         decode=decode,
-        offload=inline,
         policy=policy("best", SMALL, 4, 0.5, seed=0),
         limits=Limits(),
         actuation=False,

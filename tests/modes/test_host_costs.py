@@ -11,7 +11,7 @@ from jellyfish.control.frame_size import reference_bytes
 from jellyfish.core import RESOLUTIONS, Variant
 from jellyfish.lab.simulation.model import load_model
 from jellyfish.media.jpeg import encode_jpeg
-from jellyfish.modes.host_costs import codecs, measure, planning, standing, streaming
+from jellyfish.modes.host_costs import codecs, measure, standing, streaming
 
 
 def test_a_picture_weighs_what_frames_do() -> None:
@@ -23,8 +23,6 @@ def test_every_cost_is_measured_with_a_server_and_its_cameras(monkeypatch: pytes
     small = {
         codecs: {"ROUNDS": 2, "CLIP_FRAMES": 4},
         streaming: {"CAMERAS": 2, "STREAM_S": 0.4},
-        planning: {"WINDOWS": 1},
-        measure: {"PLANNED_FOR": (1, 2)},
         standing: {"LEAST_S": 0.01, "LEAST_BATCHES": 2, "ROUNDS": 1},
     }
     for module, values in small.items():
@@ -36,9 +34,8 @@ def test_every_cost_is_measured_with_a_server_and_its_cameras(monkeypatch: pytes
         ran.append((variant, len(images)))
 
     model = load_model("cpu")
-    costs = measure.measure_host(model.profile, detect, model.accuracy, "best", lambda words, done, total: None)
+    costs = measure.measure_host(model.profile, detect, lambda words, done, total: None)
     assert costs.resolutions == RESOLUTIONS
     assert min(*costs.decode_s, *costs.encode_s, costs.capture_s, costs.server_s, costs.camera_s) > 0.0
-    assert len(costs.plan_step_s) == 2 and min(costs.plan_step_s) > 0.0
     assert 0.0 <= costs.standing <= 1.0
     assert {size for _, size in ran} <= {1}

@@ -9,6 +9,7 @@ from rich.console import Console, RenderableType
 from jellyfish.core import Outcome, Reason
 from jellyfish.evaluation.matching import Counts
 from jellyfish.results.live import LiveDisplay, LiveNumbers, LiveTally, live_view, plain_line
+from jellyfish.results.planning import PlannerFigures
 from jellyfish.results.summary import RunSummary, Summary, emulation_figures
 from jellyfish.results.table import percent, summary_table
 from tests.results.examples import frame_record
@@ -55,6 +56,14 @@ def test_the_table_says_that_cameras_were_a_bottleneck() -> None:
     assert "bottleneck" not in rendered(summary_table(msgspec.structs.replace(summary, emulation=figures), Path("r")))
     busy = msgspec.structs.replace(figures, bottleneck=True, busy_cameras=1)
     assert "bottleneck" in rendered(summary_table(msgspec.structs.replace(summary, emulation=busy), Path("r")))
+
+
+def test_the_table_says_what_planning_took_and_how_restless_it_was() -> None:
+    figures = PlannerFigures(10, None, 0, None, core_share=0.0123, changes_per_minute=2.46)
+    summary = msgspec.structs.replace(run(labelled=True), planner=figures)
+    text = rendered(summary_table(summary, Path("r")), width=200)
+    assert "Planning took 1.2 % of a core; 2.5 changes of variant per client and minute." in text
+    assert "Planning" not in rendered(summary_table(run(labelled=True), Path("r")))
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_it_is() -> None:

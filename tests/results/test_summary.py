@@ -1,3 +1,5 @@
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from jellyfish.errors import RunError
 from jellyfish.evaluation.matching import Counts
 from jellyfish.results.emulation import in_words
 from jellyfish.results.planning import DeviceFigures, PlannerTally
-from jellyfish.results.records import FrameRecord, WindowLine, WindowPlan
+from jellyfish.results.records import ClientSnapshot, FrameRecord, WindowLine, WindowPlan
 from jellyfish.results.summary import RunSummary, Summary, emulation_figures
 from tests.results.examples import frame_record
 
@@ -113,22 +115,30 @@ def test_a_run_without_frames_has_a_summary() -> None:
     assert (summary.offered, summary.e2e_ms, summary.clients["camera-0"].offered) == (0, None, 0)
 
 
+def window(t_s: float, **more: Any) -> WindowLine:
+    """A window with one client."""
+    snapshot = {"camera-0": ClientSnapshot(overhead_ms=1.0, budget_ms={})}
+    usual: dict[str, Any] = {"solve_ms": 0.0, "accuracy": 0.5, "mapped": 1, "mappable": 1, "snapshot": snapshot}
+    return WindowLine(t_s=t_s, planner="greedy", cause="period", plan=WindowPlan({}, {}), **(usual | more))
+
+
+def test_what_planning_cost_is_told_and_how_restless_it_was() -> None:
+    tally = PlannerTally()
+    tally.window(window(0.0, solve_ms=20.0, cpu_ms=15.0, repairs_ms=(0.5, 1.5)))
+    tally.window(window(10.0, solve="skipped"))
+    tally.window(window(20.0, solve="deferred", changes=1))
+    tally.window(window(30.0, solve="skipped", changes=2))
+    figures = tally.figures()
+    assert (figures.solves, figures.skipped, figures.deferred) == (1, 2, 1)
+    assert figures.core_share == pytest.approx(0.0005)
+    assert figures.changes_per_minute == pytest.approx(6.0)
+    assert figures.repair_ms is not None and (figures.repairs, figures.repair_ms.max) == (2, 1.5)
+
+
 def test_the_planner_and_the_devices_are_told() -> None:
     tally = PlannerTally()
     for solve_ms in (1.0, 2.0, 8.0):
-        tally.solved(
-            WindowLine(
-                t_s=0.5,
-                planner="greedy",
-                cause="period",
-                solve_ms=solve_ms,
-                accuracy=0.5,
-                mapped=1,
-                mappable=1,
-                snapshot={},
-                plan=WindowPlan({}, {}),
-            )
-        )
+        tally.window(window(0.5, solve_ms=solve_ms))
     figures = tally.figures()
     assert figures.solve_ms is not None
     assert (figures.solves, figures.solve_ms.max, figures.switch_ms) == (3, 8.0, None)

@@ -13,7 +13,6 @@ from jellyfish.lab.simulation.network import listening
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.protocol import wire
-from tests.control.problems import in_place
 from tests.server.peer import JPEG, LARGE, PROFILE, SMALL, NoAccuracy, Peer, connected, decode, running, welcomed
 from tests.virtual import virtual
 
@@ -26,7 +25,6 @@ async def letting_choose(actuation: bool) -> AsyncIterator[None]:
         accuracy=NoAccuracy(),
         max_batch=4,
         decode=decode,
-        offload=in_place,
         policy=policy(CLIENTS_CHOOSE, None, 4, 0.5, seed=0),
         limits=Limits(),
         actuation=actuation,

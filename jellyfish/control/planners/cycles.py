@@ -9,6 +9,7 @@ batch of the profile, which has no end.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -132,6 +133,24 @@ class Cycles:
         self.place[client] = device, variant
         self._rates[device, variant] += self._fps[client]
         self._tightest_s[device, variant] = min(self._tightest_s[device, variant], self._budget_s[client][variant])
+        self._enter(device, found)
+        return True
+
+    def fill(self, device: int, places: Mapping[int, int]) -> bool:
+        """Give clients (client -> variant) places on `device`, which is empty; False, and nothing has changed, if not
+        all of them fit together."""
+        members: dict[int, set[int]] = {}
+        for client, variant in places.items():
+            members.setdefault(variant, set()).add(client)
+        self.members[device] = members
+        found = self._settled(device, dict.fromkeys(members, 1)) if members else {}
+        if found is None:
+            self.members[device] = {}
+            return False
+        for variant, on_it in members.items():
+            self._rates[device, variant] = sum(self._fps[each] for each in on_it)
+            self._tightest_s[device, variant] = min(self._budget_s[each][variant] for each in on_it)
+        self.place.update((client, (device, variant)) for client, variant in places.items())
         self._enter(device, found)
         return True
 

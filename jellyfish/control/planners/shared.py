@@ -6,7 +6,8 @@ variant's last batch. A frame may just miss its batch; it waits one cycle and th
 The search begins with the better of two plans: the best one with a single variant per device, and the running one as
 far as it still fits. Then one client after the other gets a better variant where it fits, until none does; after that
 a few clients at a time lose their places and get new ones, in another order, which is kept if it is no worse. The
-answer has never fewer clients, nor less accuracy, than the plan with one variant per device that it began with.
+answer has never fewer clients, nor less accuracy, than the plan with one variant per device that it began with. Where
+the running plan fits and leaves nobody out, three of four searches begin with it at once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from jellyfish.control.capacity import device_capacities, mappable_clients
+from jellyfish.control.capacity import device_capacities, mappable_clients, violations
 from jellyfish.control.planners.best import BestPlanner
 from jellyfish.control.planners.cycles import SAME, Cycles
 from jellyfish.control.planners.exchange import TIME_BUDGET_S
@@ -25,6 +26,8 @@ from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
 BASE_SHARE = 0.8
 """Of the time budget, for the plan with one variant per device that the search begins with. Where devices are nearly
 full there is little to gain by sharing them, and all of it needs time."""
+ANEW = 0.25
+"""How often a plan with one variant per device is made although the running plan fits and leaves nobody out."""
 MOST_TAKEN = 5
 """Clients that lose their places together."""
 NEIGHBOURS_ONLY = 0.5
@@ -53,7 +56,7 @@ class SharedPlanner:
     def plan(self, problem: Problem, running: Plan | None) -> Plan:
         """A feasible plan."""
         ends_s = self._clock() + self._time_budget_s
-        base = self._base.plan(problem, running)
+        base = running if running is not None and self._goes_on(problem, running) else self._base.plan(problem, running)
         search = _CycleSearch(problem, base, running, self._random)
         for _ in search.run():
             if self._clock() >= ends_s:
@@ -63,6 +66,12 @@ class SharedPlanner:
         found = found if (len(found.clients), found.accuracy) >= (len(base.clients), base.accuracy) else base
         self.proved = len(found.clients) == found.mappable and found.accuracy >= self.bound - SAME
         return found
+
+    def _goes_on(self, problem: Problem, running: Plan) -> bool:
+        """Whether all of the time goes into bettering `running`, and none into another plan to begin with."""
+        if self._random.random() < ANEW or violations(problem, running):
+            return False
+        return len(running.clients) == len(mappable_clients(problem, device_capacities(problem.devices)))
 
 
 class _CycleSearch:

@@ -27,15 +27,10 @@ class HostCosts(msgspec.Struct, frozen=True):
     """The same, an emulated camera's part."""
     standing: float = 0.0
     """Share of the event loop's working time in which a batch on the CPU stands still."""
-    plan_clients: tuple[int, ...] = ()
-    """Ascending; numbers of clients for which the next one is."""
-    plan_step_s: tuple[float, ...] = ()
-    """One step of the default planner's search: from one look at its clock to the next."""
 
     def __post_init__(self) -> None:
-        tables = ((self.resolutions, self.decode_s, self.encode_s), (self.plan_clients, self.plan_step_s))
-        if not self.resolutions or any(len(column) != len(table[0]) for table in tables for column in table):
-            raise InputError("profile: the host's costs need one number for each resolution and number of clients")
+        if not len(self.resolutions) == len(self.decode_s) == len(self.encode_s) > 0:
+            raise InputError("profile: the host's costs need one number for each resolution")
 
     def decoding_s(self, resolution: int) -> float:
         """Of a frame of `resolution`."""
@@ -44,10 +39,6 @@ class HostCosts(msgspec.Struct, frozen=True):
     def encoding_s(self, resolution: int) -> float:
         """Of a frame of `resolution`."""
         return between(self.resolutions, self.encode_s, resolution)
-
-    def planning_step_s(self, clients: int) -> float:
-        """With so many clients; 0 where it was not measured."""
-        return between(self.plan_clients, self.plan_step_s, clients) if self.plan_clients else 0.0
 
 
 def between(places: Sequence[float], values: Sequence[float], place: float) -> float:

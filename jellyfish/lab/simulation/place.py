@@ -75,7 +75,8 @@ class Elsewhere:
         return asyncio.sleep
 
     async def plan(self, seconds: float) -> None:
-        """Free."""
+        """It has a core of its own."""
+        await asyncio.sleep(seconds)
 
     def beside(self, start_s: float, bystanders: Iterable[Bystander]) -> Sequence[Awaitable[None]]:
         """Nobody."""
@@ -161,6 +162,4 @@ def host_costs(host: Host, model: Model) -> HostCosts:
         server_s=host.server_ms / 1000,
         camera_s=host.camera_ms / 1000,
         standing=host.standing,
-        plan_clients=(1,),
-        plan_step_s=(host.plan_step_ms / 1000,),
     )

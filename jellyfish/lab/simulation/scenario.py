@@ -200,8 +200,6 @@ class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same, the camera's part."""
     standing: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     """Share of the event loop's working time in which a batch on a `cpu` device stands still."""
-    plan_step_ms: Seconds = 0.0
-    """One step of the planner's search; 0: planning is free."""
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -264,7 +262,7 @@ def check(scenario: Scenario, where: str) -> None:
 
 def _check_host(scenario: Scenario, where: str) -> None:
     host = scenario.host
-    charged = host.cameras or host.server_ms or host.camera_ms or host.plan_step_ms
+    charged = host.cameras or host.server_ms or host.camera_ms
     if not host.cores and (charged or host.capture_ms or host.costs == "measured"):
         raise InputError(f"{where}: what a host is charged needs cores to be done on; give [host] cores")
     if not host.cores and any(isinstance(fault, Bystander) for fault in scenario.faults):

@@ -21,11 +21,14 @@ from jellyfish.camera.controllers import controller_named
 from jellyfish.camera.frames import OwnFrames
 from jellyfish.camera.sizing import FrameSizer, PublishedSizer, Sizer
 from jellyfish.camera.steering import Steering
-from jellyfish.config import CLIENTS_CHOOSE, CameraConfig, Limits
+from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_PLANNING_SHARE, CameraConfig, Limits
+from jellyfish.control.adaptation import EachAnew
+from jellyfish.control.allowance import search_s
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
-from jellyfish.control.planners.fixed import FixedPlanner, accept
+from jellyfish.control.planners.fixed import accept
 from jellyfish.control.problem import Plan, Planner, Problem
+from jellyfish.control.solving import Solve, Solved
 from jellyfish.core import Variant
 from jellyfish.devices.executor import Executor
 from jellyfish.devices.profile.table import LatencyProfile
@@ -33,7 +36,6 @@ from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import QUEUE_CAPACITY
 from jellyfish.errors import InputError, RunError
 from jellyfish.lab.simulation.chaos import chaos
-from jellyfish.lab.simulation.counted_planner import CountedPlanner
 from jellyfish.lab.simulation.faults import UnreliablePlanner, camera_clock, device_disturbance
 from jellyfish.lab.simulation.foresight import ForesightPlanner, ForesightSizer
 from jellyfish.lab.simulation.frames import NO_PICTURE, FrameWeights, NoPictures, resolution_of
@@ -42,12 +44,12 @@ from jellyfish.lab.simulation.lazy_queue import LazyQueue
 from jellyfish.lab.simulation.links import CameraLink, camera_links
 from jellyfish.lab.simulation.model import load_model
 from jellyfish.lab.simulation.network import URL, MemoryConnector, listening
-from jellyfish.lab.simulation.place import host_costs, place_of
+from jellyfish.lab.simulation.place import place_of
 from jellyfish.lab.simulation.scenario import Bystander, Clients, Cut, PlannerSlow, Scenario, load_scenario
 from jellyfish.lab.simulation.strangers import misbehave
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
-from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled, clients_choose, timed_planner
+from jellyfish.modes.assembly import PlanningPolicy, ServerParts, adapting, assembled, clients_choose, policy
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, ExpectedF1, MeasuredRun, Setup, run_info
 from jellyfish.modes.window_log import WindowLog
@@ -149,10 +151,7 @@ class _Simulation:
         self._models = {device.name: load_model(device.model) for device in scenario.devices}
         self._variants = self._offered()
         self._place = place_of(scenario.host, self._models, loop)
-        self._counted = self._counted_planner() if scenario.host.cores else None
-        self._planner = (
-            planner or self._counted or make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf)
-        )
+        self._planner = planner or make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf)
         self._links = camera_links(scenario)
         if scenario.foresight:
             groups = [group for group in scenario.clients for _ in range(group.count)]
@@ -174,16 +173,6 @@ class _Simulation:
             names = ", ".join(variant.name for variant in variants)
             raise InputError(f"unknown variant {wanted!r}: choose one of {names}")
         return fixed or variants
-
-    def _counted_planner(self) -> CountedPlanner | None:
-        """As a server plans, by steps instead of seconds; None where planning costs nothing."""
-        scenario = self._scenario
-        costs = host_costs(scenario.host, next(iter(self._models.values())))
-        if not costs.planning_step_s(1):
-            return None
-        return CountedPlanner(
-            lambda clock: timed_planner(scenario.planner, scenario.seed, clock), costs.planning_step_s
-        )
 
     async def run(
         self, folder: Path, progress: Callable[[int, int], None], on_service: OnService
@@ -224,7 +213,6 @@ class _Simulation:
             accuracy=next(iter(self._models.values())),
             max_batch=self._max_batch,
             decode=self._decode,
-            offload=self._plan_offload,
             policy=self._policy(),
             limits=Limits(clients=max(128, 2 * len(scenario.client_names()))),
             actuation=scenario.actuation,
@@ -236,30 +224,38 @@ class _Simulation:
         return min(self._scenario.max_batch, *(model.profile.max_batch for model in self._models.values()))
 
     def _policy(self) -> PlanningPolicy:
-        window_s = self._scenario.window_ms / 1000
+        """Published dispatch comes with published planning: every window anew, for nothing. So does foresight, whose
+        plans fit the truth, not the estimates."""
+        scenario, window_s = self._scenario, self._scenario.window_ms / 1000
         if self._make is not None:
             return clients_choose(window_s)
-        if self._scenario.variant is not None:
-            fixed = FixedPlanner(self._variants[0], self._max_batch)
-            return PlanningPolicy(fixed, accept, window_s, self._scenario.care)
-        planner = UnreliablePlanner(self._planner, self._scenario.faults, self._run_s)
-        check = accept if self._scenario.foresight else violations  # its plans fit the truth, not the estimates
-        return PlanningPolicy(planner, check, window_s, self._scenario.care)
+        if scenario.variant is not None:
+            return policy(scenario.planner, self._variants[0], self._max_batch, window_s, scenario.seed, scenario.care)
+        anew = scenario.foresight or scenario.dispatch == "lazy"
+        adaptation = EachAnew() if anew else adapting(scenario.planner, DEFAULT_PLANNING_SHARE)
+        check = accept if scenario.foresight else violations
+        planner = UnreliablePlanner(self._planner, scenario.faults, self._run_s)
+        return PlanningPolicy(self._solving(planner), adaptation, check, window_s, scenario.care)
 
     def _run_s(self) -> float:
         """Seconds of the run."""
         return asyncio.get_running_loop().time() - self._start_s
 
-    async def _plan_offload(
-        self, function: Callable[[Problem, Plan | None], Plan], problem: Problem, running: Plan | None
-    ) -> Plan:
-        for fault in self._scenario.faults:
-            if isinstance(fault, PlannerSlow) and fault.at_s <= self._run_s() < fault.at_s + fault.for_s:
-                await asyncio.sleep(fault.takes_s)
-        plan = function(problem, running)
-        if self._counted is not None:
-            await self._place.plan(self._counted.taken_s)
-        return plan
+    def _solving(self, planner: Planner) -> Solve:
+        """Plans in place, to the end, once the time that is charged for it has passed."""
+
+        async def solve(problem: Problem, running: Plan | None, budget_s: float) -> Solved:
+            charged_s = 0.0 if math.isinf(budget_s) else min(budget_s, search_s(problem))
+            await asyncio.sleep(self._slowed_s())
+            await self._place.plan(charged_s)
+            return Solved(planner.plan(problem, running), charged_s)
+
+        return solve
+
+    def _slowed_s(self) -> float:
+        """What faults add to the time of a solve that begins now."""
+        slow = [fault for fault in self._scenario.faults if isinstance(fault, PlannerSlow)]
+        return sum(fault.takes_s for fault in slow if fault.at_s <= self._run_s() < fault.at_s + fault.for_s)
 
     async def _decode(self, jpeg: bytes) -> NDArray[np.uint8]:
         await self._place.decode(resolution_of(jpeg))

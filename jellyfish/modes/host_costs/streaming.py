@@ -14,7 +14,6 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -22,12 +21,11 @@ import uvloop
 from aiohttp import web
 
 from jellyfish.camera.frames import scaled_jpeg
-from jellyfish.config import CameraConfig, Limits
-from jellyfish.control.planners.fixed import FixedPlanner, accept
+from jellyfish.config import DEFAULT_PLANNER, CameraConfig, Limits
 from jellyfish.core import Detection, LabelledObject, Variant
 from jellyfish.devices.executor import TorchExecutor
 from jellyfish.devices.profile.table import LatencyProfile
-from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled
+from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, Image
 from jellyfish.modes.run import MeasuredRun, Setup, run_info
 from jellyfish.modes.serving import decode_frame
@@ -114,8 +112,7 @@ async def _ready_server(profile: LatencyProfile) -> AsyncIterator[str]:
         accuracy=_EqualAccuracy(),
         max_batch=1,
         decode=lambda jpeg: loop.run_in_executor(pool, decode_frame, max(CAMERA_SIZE), jpeg),
-        offload=partial(loop.run_in_executor, pool),
-        policy=PlanningPolicy(FixedPlanner(variant, 1), accept, window_s=WINDOW_S),
+        policy=policy(DEFAULT_PLANNER, variant, 1, WINDOW_S, seed=0),
         limits=Limits(),
     )
     async with assembled(parts, lambda record, service: None) as service:

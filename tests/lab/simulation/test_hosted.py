@@ -15,7 +15,7 @@ from jellyfish.lab.simulation.model import load_model
 from jellyfish.lab.simulation.scenario import Bystander, Clients, Host, Scenario, SimulatedDevice, check
 from jellyfish.lab.simulation.simulate import run_scenario, simulated_frames
 
-HOST = Host(cores=2, cameras=True, server_ms=0.9, camera_ms=1.0, capture_ms=1.0, plan_step_ms=1.0)
+HOST = Host(cores=2, cameras=True, server_ms=0.9, camera_ms=1.0, capture_ms=1.0)
 FEW = Scenario("Hosted", 4.0, (SimulatedDevice("cpu", "cpu"),), (Clients("camera", 4, slo_ms=150.0),), 1, host=HOST)
 
 
@@ -29,7 +29,7 @@ def test_the_same_seed_gives_the_same_bytes_with_everything_charged(tmp_path: Pa
     latencies = tuple(
         msgspec.structs.replace(entry, variation=Variation(USUAL, 0.4)) for entry in model.profile.latencies
     )
-    costs = HostCosts((128, 448), (0.0002, 0.001), (0.0003, 0.002), 0.001, 0.0009, 0.0013, 0.5, (1, 8), (0.001, 0.002))
+    costs = HostCosts((128, 448), (0.0002, 0.001), (0.0003, 0.002), 0.001, 0.0009, 0.0013, 0.5)
     profile = msgspec.structs.replace(model.profile, latencies=latencies, host=costs)
     (tmp_path / "model.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(model, profile=profile)))
     host = Host(cores=2, cameras=True, costs="measured", device_weight=0.33)

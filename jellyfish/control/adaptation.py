@@ -1,0 +1,111 @@
+"""What the control loop asks between an observed problem and a plan in force: when to solve, what to keep. Pure.
+
+`Adapting` is for planners that search: repair at once, full solves as far as they can be afforded, changes where they
+are worth it. `EachAnew` is for policies that answer without searching, whose every answer is put into force.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from jellyfish.control.allowance import Allowance, Verdict
+from jellyfish.control.problem import Plan, Problem
+from jellyfish.control.repair import Repaired, repair
+from jellyfish.control.steadiness import Steadiness, worth_a_change
+
+
+class Adaptation(Protocol):
+    """Times in seconds; `now` does not fall."""
+
+    def shown(self, now: float, problem: Problem, running: Plan | None) -> Problem:
+        """The observed `problem` as it is to be planned for."""
+        ...
+
+    def repaired(self, problem: Problem, running: Plan | None, vain: int) -> Repaired | None:
+        """`running` for `problem`, see `jellyfish.control.repair`; None where plans are left as they are."""
+        ...
+
+    def decide(self, now: float, problem: Problem, running: Plan | None) -> Verdict:
+        """Whether to solve now."""
+        ...
+
+    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float) -> None:
+        """A solve of `problem` was given `budget_s` and took `cpu_s`."""
+        ...
+
+    def failed(self) -> None:
+        """A solve brought nothing."""
+        ...
+
+    def adopts(self, problem: Problem, running: Plan, found: Plan) -> bool:
+        """Whether `found` takes the place of `running`."""
+        ...
+
+    def changed(self, now: float, problem: Problem, before: Plan | None, after: Plan) -> None:
+        """`after` is in force now, instead of `before`."""
+        ...
+
+
+class Adapting:
+    """For planners that search. `share` (0..1) of one core is theirs; `sharing`: they may mix variants on a device."""
+
+    def __init__(self, share: float, sharing: bool) -> None:
+        self._allowance, self._steadiness, self._sharing = Allowance(share), Steadiness(), sharing
+
+    def shown(self, now: float, problem: Problem, running: Plan | None) -> Problem:
+        """Better variants with the room that they have had for a while."""
+        return self._steadiness.shown(now, problem, running)
+
+    def repaired(self, problem: Problem, running: Plan | None, vain: int) -> Repaired | None:
+        """Made to fit."""
+        return repair(problem, running, self._sharing, vain)
+
+    def decide(self, now: float, problem: Problem, running: Plan | None) -> Verdict:
+        """By what has changed, and by what the share allows."""
+        return self._allowance.decide(now, problem, running)
+
+    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float) -> None:
+        """Charged."""
+        self._allowance.spent(now, problem, budget_s, cpu_s)
+
+    def failed(self) -> None:
+        """The next window solves again."""
+        self._allowance.failed()
+
+    def adopts(self, problem: Problem, running: Plan, found: Plan) -> bool:
+        """If it is worth the changes."""
+        return worth_a_change(problem, running, found)
+
+    def changed(self, now: float, problem: Problem, before: Plan | None, after: Plan) -> None:
+        """Remembered, for how long the next rise has to wait."""
+        self._steadiness.changed(now, problem, before, after)
+
+
+class EachAnew:
+    """Every window is solved, and its answer put into force as it is."""
+
+    def shown(self, now: float, problem: Problem, running: Plan | None) -> Problem:
+        """As observed."""
+        return problem
+
+    def repaired(self, problem: Problem, running: Plan | None, vain: int) -> Repaired | None:
+        """Left alone: the next answer comes at once."""
+        return None
+
+    def decide(self, now: float, problem: Problem, running: Plan | None) -> Verdict:
+        """Always."""
+        return Verdict("solved", math.inf)
+
+    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float) -> None:
+        """Nothing is counted."""
+
+    def failed(self) -> None:
+        """Nothing is remembered."""
+
+    def adopts(self, problem: Problem, running: Plan, found: Plan) -> bool:
+        """Always."""
+        return True
+
+    def changed(self, now: float, problem: Problem, before: Plan | None, after: Plan) -> None:
+        """Nothing is remembered."""

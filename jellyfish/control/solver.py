@@ -1,0 +1,90 @@
+"""The process in which plans are made: `python -m jellyfish.control.solver NAME SEED`, asked and answering in messages.
+
+A message is its length (4 bytes, big-endian) and msgpack. It ends with its input, which ends with the server. It takes
+no core from what serves: the kernel runs it when others leave room (`os.nice`), and numpy keeps to one thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from typing import BinaryIO
+
+import msgspec
+
+from jellyfish.control.planners import make_planner
+from jellyfish.control.problem import Plan, Problem
+from jellyfish.control.solving import Solved
+
+NICENESS = 10
+LENGTH_BYTES = 4
+
+
+class Question(msgspec.Struct, frozen=True, array_like=True):
+    """One solve."""
+
+    problem: Problem
+    running: Plan | None
+    budget_s: float
+    """Processor seconds."""
+
+
+class Failure(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """What the planner raised."""
+
+    error: str
+
+
+class Success(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """What it answered."""
+
+    solved: Solved
+
+
+Reply = Success | Failure
+
+
+class Solver:
+    """Answers questions with the planner called `name`."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        self._name, self._seed, self._count = name, seed, 0
+        make_planner(name, seed)
+
+    def answer(self, question: Question) -> Reply:
+        """The plan, and the processor time of this whole process since the last answer."""
+        began_s = time.process_time()
+        self._count += 1
+        planner = make_planner(self._name, self._seed + self._count, time.process_time, question.budget_s)
+        try:
+            plan = planner.plan(question.problem, question.running)
+        except Exception as error:
+            return Failure(f"{type(error).__name__}: {error}")
+        return Success(Solved(plan, time.process_time() - began_s))
+
+
+def framed(message: object) -> bytes:
+    """`message` with its length before it."""
+    body = msgspec.msgpack.encode(message)
+    return len(body).to_bytes(LENGTH_BYTES) + body
+
+
+def serve(solver: Solver, questions: BinaryIO, replies: BinaryIO) -> None:
+    """Answer until there are no more questions."""
+    decoder = msgspec.msgpack.Decoder(Question)
+    while head := questions.read(LENGTH_BYTES):
+        replies.write(framed(solver.answer(decoder.decode(questions.read(int.from_bytes(head))))))
+        replies.flush()
+
+
+def main() -> None:
+    """Answer at low priority. A server that has died in the middle of it is no error here."""
+    os.nice(NICENESS)
+    with contextlib.suppress(BrokenPipeError):
+        serve(Solver(sys.argv[1], int(sys.argv[2])), sys.stdin.buffer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Plans that change only when that is worth a change. Pure: times are arguments.
+
+Going down is never delayed. Going up: a planner is shown, for each variant better than the one that a client has, the
+least room that there was for it in the last seconds, and so does not choose what has fitted for a moment only. At first
+that is next to no time. A client that was put up and down again soon after, though little has become worse for it, has
+to wait twice as long the next time, and less again when it has stayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.control.problem import Plan, Problem
+from jellyfish.core import Variant
+
+HOLD_S, MOST_HOLD_S = 0.5, 32.0
+"""How long a better variant must have fitted, at first and at most."""
+SOON = 8.0
+"""A client that goes down within so many times its hold of having gone up was put up too early."""
+LITTLE = 0.95
+"""Unless it has less than this share of the budget that it went up with: then its link has fallen, and may rise."""
+CALM_S = 30.0
+"""After so long without that, the hold is halved."""
+PARTS = 4
+"""The time that is looked back on is forgotten in so many parts."""
+WORTH = 0.002
+"""Accuracy that a change must gain, for each client whose variant changes."""
+SAME = 1e-9
+Floats = NDArray[np.float64]
+
+
+class Steadiness:
+    """What is remembered of the clients' rooms, and of how they fared. One row of each array for a client."""
+
+    def __init__(self) -> None:
+        self._row: dict[str, int] = {}
+        self._free: list[int] = []
+        self._least = np.empty((0, PARTS, 0))
+        """[row, part, variant]: least room, budget over the time of a batch of one, seen in a part of the hold."""
+        self._part_s = np.empty(0)
+        """When the newest part began."""
+        self._hold_s = np.empty(0)
+        self._rose_s = np.empty(0)
+        self._rose_budget_s = np.empty(0)
+        self._calm_s = np.empty(0)
+        """When the client last went up, and with which budget; since when its hold is what it is."""
+
+    def shown(self, now: float, problem: Problem, running: Plan | None) -> Problem:
+        """`problem` as planners are to see it: budgets of better variants as they have been for a while."""
+        if not problem.clients or not problem.devices:
+            return problem
+        rows = self._rows(now, problem)
+        single_s = np.array([[row[0] for row in option.latency_s] for option in problem.devices]).min(axis=0)
+        budget_s = np.array([demand.budget_s for demand in problem.clients])
+        self._forget(now, rows)
+        self._least[rows, 0] = np.minimum(self._least[rows, 0], budget_s / single_s)
+        held_s = np.minimum(self._least[rows].min(axis=1) * single_s, budget_s)
+        shown_s = np.where(self._better(problem, running), held_s, budget_s)
+        clients = tuple(
+            demand if same else msgspec.structs.replace(demand, budget_s=tuple(row))
+            for demand, row, same in zip(
+                problem.clients, shown_s.tolist(), (shown_s == budget_s).all(axis=1).tolist(), strict=True
+            )
+        )
+        return msgspec.structs.replace(problem, clients=clients)
+
+    def changed(self, now: float, problem: Problem, before: Plan | None, after: Plan) -> None:
+        """`after` takes the place of `before`: remember who went up, and who comes down too soon."""
+        if before is None:
+            return
+        numbers = {variant: number for number, variant in enumerate(problem.variants)}
+        for demand in problem.clients:
+            had, has = before.variant_of(demand.client), after.variant_of(demand.client)
+            old, new = (None if variant is None else numbers.get(variant) for variant in (had, has))
+            row = self._row.get(demand.client)
+            if row is None or old is None or old == new:
+                continue
+            if new is not None and problem.accuracy[new] > problem.accuracy[old]:
+                self._rose_s[row], self._rose_budget_s[row] = now, demand.budget_s[new]
+            elif self._too_early(row, now, demand.budget_s[old]):
+                self._hold_s[row] = min(2.0 * self._hold_s[row], MOST_HOLD_S)
+                self._calm_s[row] = now
+
+    def _too_early(self, row: int, now: float, budget_s: float) -> bool:
+        """Whether a client that goes down, with `budget_s` for what it had, should not have gone up."""
+        soon = now - self._rose_s[row] < SOON * self._hold_s[row]
+        return bool(soon and budget_s >= LITTLE * self._rose_budget_s[row])
+
+    def _better(self, problem: Problem, running: Plan | None) -> NDArray[np.bool_]:
+        """[client, variant]: whether it would be better than what the client has. The smallest size never is: doubts
+        must not keep a client from being served."""
+        accuracy = np.array(problem.accuracy)
+        known = dict(zip(problem.variants, problem.accuracy, strict=True))
+        planned = [running.variant_of(demand.client) if running else None for demand in problem.clients]
+        has = np.array([-1.0 if variant is None else known.get(variant, -1.0) for variant in planned])
+        resolutions = np.array([variant.resolution for variant in problem.variants])
+        better: NDArray[np.bool_] = (accuracy > has[:, None] + SAME) & (resolutions > resolutions.min())
+        return better
+
+    def _rows(self, now: float, problem: Problem) -> NDArray[np.int64]:
+        """Each client's row; those of clients that are gone are free again."""
+        names = [demand.client for demand in problem.clients]
+        for name in self._row.keys() - set(names):
+            self._free.append(self._row.pop(name))
+        new = [name for name in names if name not in self._row]
+        self._grow(len(new) - len(self._free), len(problem.variants))
+        for name in new:
+            row = self._row[name] = self._free.pop()
+            self._least[row], self._part_s[row] = np.inf, now
+            self._hold_s[row], self._rose_s[row], self._rose_budget_s[row] = HOLD_S, -np.inf, 0.0
+            self._calm_s[row] = now
+        return np.array([self._row[name] for name in names])
+
+    def _grow(self, more: int, variants: int) -> None:
+        """Room for `more` clients."""
+        if more <= 0:
+            return
+        old, more = len(self._part_s), max(more, len(self._part_s))
+        self._least = np.concatenate([self._least.reshape(old, PARTS, variants), np.empty((more, PARTS, variants))])
+        extended = (np.append(each, np.empty(more)) for each in self._times())
+        self._part_s, self._hold_s, self._rose_s, self._rose_budget_s, self._calm_s = extended
+        self._free += range(old, old + more)
+
+    def _times(self) -> Iterable[Floats]:
+        return self._part_s, self._hold_s, self._rose_s, self._rose_budget_s, self._calm_s
+
+    def _forget(self, now: float, rows: NDArray[np.int64]) -> None:
+        """Begin new parts where the newest has lasted its time, and shorten holds where all was calm."""
+        for _ in range(PARTS):
+            due = rows[now - self._part_s[rows] >= self._hold_s[rows] / PARTS]
+            self._least[due, 1:] = self._least[due, :-1]
+            self._least[due, 0] = np.inf
+            self._part_s[due] += self._hold_s[due] / PARTS
+        self._part_s[rows] = np.maximum(self._part_s[rows], now - self._hold_s[rows] / PARTS)
+        calm = rows[(now - self._calm_s[rows] >= CALM_S) & (self._hold_s[rows] > HOLD_S)]
+        self._hold_s[calm] /= 2.0
+        self._calm_s[calm] = now
+
+
+def worth_a_change(problem: Problem, running: Plan, found: Plan) -> bool:
+    """Whether `found` is so much better than `running` that clients should change for it: it serves more of them, or
+    gains accuracy enough for each one whose variant changes. Both fit the problem."""
+    if len(found.clients) != len(running.clients):
+        return len(found.clients) > len(running.clients)
+    accuracy = dict(zip(problem.variants, problem.accuracy, strict=True))
+    gain = changed_fps = 0.0
+    for demand in problem.clients:
+        old, new = running.variant_of(demand.client), found.variant_of(demand.client)
+        if old != new:
+            gain += demand.fps * (_of(accuracy, new) - _of(accuracy, old))
+            changed_fps += demand.fps
+    return gain > WORTH * changed_fps
+
+
+def _of(accuracy: dict[Variant, float], variant: Variant | None) -> float:
+    return 0.0 if variant is None else accuracy.get(variant, 0.0)

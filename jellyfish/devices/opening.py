@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from jellyfish.devices.division import Division, choose_division, divisions
 from jellyfish.devices.executor import Engine, Image, MixingEngine, TorchExecutor, detect_images, detect_mixed
 from jellyfish.devices.process import give_way, sharing_workers, tune_process, worker_cores
 from jellyfish.devices.profile.hardware import processor_name
-from jellyfish.devices.profile.measure import measure_profile
+from jellyfish.devices.profile.measure import Detect, measure_profile
 from jellyfish.devices.profile.mixing import measure_mixing
 from jellyfish.devices.profile.store import find_profile, load_profile, save_profile
 from jellyfish.devices.profile.table import LatencyProfile, Subject
@@ -155,6 +155,16 @@ def _begin_process(threads: int, cores: frozenset[int]) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
     _begin_worker(threads, on_processor=True)
+
+
+@contextlib.contextmanager
+def alone(
+    engine: AnyEngine, device: torch.device, threads: int, cores: Sequence[int], weights: Path | None
+) -> Iterator[Detect]:
+    """One worker of a device, on `threads` processor threads, but so that a core is left for the host."""
+    division = Division(1, min(threads, max(1, len(cores) - 1)))
+    with contextlib.closing(make_executor(engine, device, division, cores, weights)) as executor:
+        yield partial(executor.on_all, detect_images)
 
 
 def _begin_worker(threads: int, on_processor: bool) -> None:

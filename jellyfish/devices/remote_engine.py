@@ -33,7 +33,7 @@ class RemoteError(Exception):
     """What an engine raised in its process, in words; or that this has ended."""
 
 
-class Batch(msgspec.Struct, frozen=True, array_like=True):
+class RemoteBatch(msgspec.Struct, frozen=True, array_like=True):
     """What is to be run. The canvases' bytes follow."""
 
     variants: tuple[Variant, ...]
@@ -41,7 +41,7 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
     shape: tuple[int, ...]
 
 
-class Answer(msgspec.Struct, frozen=True, array_like=True):
+class RemoteAnswer(msgspec.Struct, frozen=True, array_like=True):
     """What came of it: detections of each canvas, or why there are none."""
 
     found: list[list[Detection]] = []
@@ -49,8 +49,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 
 
 _batches, _answers, _encoder = (
-    msgspec.msgpack.Decoder(Batch),
-    msgspec.msgpack.Decoder(Answer),
+    msgspec.msgpack.Decoder(RemoteBatch),
+    msgspec.msgpack.Decoder(RemoteAnswer),
     msgspec.msgpack.Encoder(),
 )
 
@@ -87,7 +87,7 @@ class RemoteEngine:
             self.start()
         assert self._pipe is not None
         try:
-            self._pipe.send_bytes(_encoder.encode(Batch(variants, canvases.shape)))
+            self._pipe.send_bytes(_encoder.encode(RemoteBatch(variants, canvases.shape)))
             self._pipe.send_bytes(np.ascontiguousarray(canvases).data.cast("B"))
             answer = _answers.decode(self._pipe.recv_bytes())
         except (EOFError, OSError) as error:
@@ -122,11 +122,11 @@ def _serve(pipe: Connection, open_engine: Open, begin: Callable[[], None]) -> No
             pipe.send_bytes(_encoder.encode(_answered(engine, batch, pixels)))
 
 
-def _answered(engine: MixingEngine, batch: Batch, pixels: bytearray) -> Answer:
+def _answered(engine: MixingEngine, batch: RemoteBatch, pixels: bytearray) -> RemoteAnswer:
     canvases = np.frombuffer(pixels, dtype=np.uint8).reshape(batch.shape)
     try:
         if len(batch.variants) == 1:
-            return Answer(engine.detect(canvases, batch.variants[0]))
-        return Answer(engine.detect_mixed(canvases, batch.variants))
+            return RemoteAnswer(engine.detect(canvases, batch.variants[0]))
+        return RemoteAnswer(engine.detect_mixed(canvases, batch.variants))
     except Exception as error:
-        return Answer(error=f"{type(error).__name__}: {error}")
+        return RemoteAnswer(error=f"{type(error).__name__}: {error}")

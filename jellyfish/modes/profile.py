@@ -1,17 +1,20 @@
-"""`jellyfish profile`: how long a device takes for every variant and batch, measured and saved."""
+"""`jellyfish profile`: how long a device takes for every variant and batch, and its host beside, measured and saved."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.devices.opening import QUICK_PROFILE_S, measured_profile, subject_of, torch_device
+from jellyfish.devices.opening import QUICK_PROFILE_S, alone, measured_profile, subject_of, torch_device
 from jellyfish.devices.process import tune_process, usable_cores
-from jellyfish.devices.profile.store import profile_path
+from jellyfish.devices.profile.host import HostCosts
+from jellyfish.devices.profile.store import profile_path, save_profile
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.models.families import Detectors, make_engine
+from jellyfish.modes.host_costs.measure import measure_host
 from jellyfish.modes.progress import ProgressReport
 
 
@@ -34,7 +37,11 @@ def profile(
         engine = make_engine(detectors, device)
         with ProgressReport(console) as progress:
             measured = measured_profile(engine, device, subject, weights, max_batch, cores, threads, budget_s, progress)
+            with alone(engine, device, measured.threads, cores, weights) as detect:
+                host = measure_host(measured, detect, progress)
+            save_profile(msgspec.structs.replace(measured, host=host))
         console.print(_table(measured, detectors))
+        console.print(_in_words(host), highlight=False)
         if measured.division:
             console.print(f"{name}: {measured.division}", soft_wrap=True)
         console.print(f"saved: {profile_path(subject)}", soft_wrap=True)
@@ -54,3 +61,14 @@ def _table(measured: LatencyProfile, detectors: Detectors) -> Table:
             entry.variant.name, *(f"{seconds * 1000:.2f}" for seconds in times), f"{rate:.0f}", f"{accuracy:.3f}"
         )
     return table
+
+
+def _in_words(host: HostCosts) -> str:
+    """What a frame takes beside the device, in milliseconds of one core."""
+    smallest, largest = host.resolutions[0], host.resolutions[-1]
+    return (
+        f"beside the device, ms of one core: decode {1000 * host.decode_s[0]:.2f} (at {smallest}) to "
+        f"{1000 * host.decode_s[-1]:.2f} (at {largest}), event loop {1000 * host.server_s:.2f}; of an emulated camera: "
+        f"video {1000 * host.capture_s:.2f}, encode {1000 * host.encode_s[0]:.2f} to {1000 * host.encode_s[-1]:.2f}, "
+        f"event loop {1000 * host.camera_s:.2f}"
+    )

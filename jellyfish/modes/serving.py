@@ -144,10 +144,10 @@ def _close(devices: list[OpenDevice]) -> None:
 def _decoder(pool: ThreadPoolExecutor, max_side: int) -> Decode:
     """JPEG bytes -> image no larger than the largest canvas, decoded off the loop."""
     loop = asyncio.get_running_loop()
-    return lambda jpeg: loop.run_in_executor(pool, _decode_frame, max_side, jpeg)
+    return lambda jpeg: loop.run_in_executor(pool, decode_frame, max_side, jpeg)
 
 
-def _decode_frame(max_side: int, jpeg: bytes) -> NDArray[np.uint8]:
+def decode_frame(max_side: int, jpeg: bytes) -> NDArray[np.uint8]:
     """A frame as RGB, scaled down if it is larger than any variant needs, so that queues stay small."""
     image = decode_jpeg(jpeg, max_side, max_side)
     height, width = image.shape[:2]

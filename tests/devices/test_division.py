@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jellyfish.devices.division import Division, best_division, choose_division, divisions
-from jellyfish.devices.process import usable_cores
+from jellyfish.devices.process import sharing_workers, usable_cores, worker_cores
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,24 @@ def test_a_container_s_share_counts_as_whole_cores(files: dict[str, str], most: 
         (tmp_path / name).write_text(content)
     unlimited = usable_cores(tmp_path / "none")
     assert usable_cores(tmp_path) == unlimited[:most]
+
+
+@pytest.mark.parametrize(
+    ("cores", "division", "places", "sharing"),
+    [
+        (1, (1, 1), [{0}], 0),
+        (2, (2, 1), [{1}, {0}], 1),
+        (2, (1, 2), [{0, 1}], 0),
+        (4, (4, 1), [{3}, {2}, {1}, {0}], 2),
+        (4, (2, 2), [{2, 3}, {0, 1}], 1),
+        (16, (4, 4), [{12, 13, 14, 15}, {8, 9, 10, 11}, {4, 5, 6, 7}, {0, 1, 2, 3}], 2),
+    ],
+)
+def test_workers_have_processors_of_their_own_and_half_of_them_share_theirs_with_nobody(
+    cores: int, division: tuple[int, int], places: list[set[int]], sharing: int
+) -> None:
+    assert worker_cores(range(cores), *division) == places
+    assert sharing_workers(cores, *division) == sharing
+    workers, _ = division
+    shared = set(range(cores // 2))
+    assert sum(bool(set(place) & shared) for place in places) == sharing or workers == 1

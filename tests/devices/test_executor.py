@@ -109,7 +109,7 @@ async def test_warming_runs_every_variant_at_every_batch_size_and_tells_progress
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-async def test_batches_go_to_idle_workers_and_each_worker_begins_and_warms_by_itself() -> None:
+async def test_workers_run_batches_at_the_same_time_and_each_begins_and_warms_by_itself() -> None:
     class Meets(BrightBox):
         """Two batches that wait for each other: they end only if they run at the same time."""
 
@@ -129,6 +129,6 @@ async def test_batches_go_to_idle_workers_and_each_worker_begins_and_warms_by_it
     await executor.warm([SMALL], 1)
     assert len(engine.threads) == 2
     for _ in range(3):
-        assert await asyncio.gather(executor.run(SMALL, [image]), executor.run(SMALL, [image])) == [[[]], [[]]]
+        assert await asyncio.gather(executor.run(SMALL, [image], 0), executor.run(SMALL, [image], 1)) == [[[]], [[]]]
     executor.close()
     assert set(begun) == engine.threads and len(begun) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jellyfish.devices.slowdown import SlowDown
+from jellyfish.devices.slowdown import Pace, SlowDown
 
 
 def test_a_device_that_keeps_to_its_profile_has_factor_one_and_needs_no_caution() -> None:
@@ -58,3 +58,33 @@ def test_more_care_is_further_from_the_mean() -> None:
     factors = [slow_down.careful_factor(care) for care in (0.0, 1.0, 2.0)]
     assert factors == [slow_down.factor, slow_down.cautious_factor, pytest.approx(2 * factors[1] - factors[0])]
     assert factors[0] < factors[1]
+
+
+def test_a_worker_that_shares_its_processor_is_used_once_it_has_shown_to_be_quick_and_no_longer_than_it_is() -> None:
+    pace = Pace(2, sharing=1)
+    assert (pace.count, pace.uses(0), pace.uses(1)) == (1, True, False)
+    for _ in range(20):
+        pace.observe(1, 1.1, 1.0)
+    assert pace.count == 2
+    assert pace.factor == pytest.approx(1.1, abs=0.02)
+    pace.observe(1, 2.5, 1.0)  # one bad batch is enough
+    assert (pace.count, pace.factor) == (1, 1.0)
+    for _ in range(3):
+        pace.observe(1, 1.0, 1.0)
+    assert pace.count == 1
+
+
+def test_workers_that_are_all_slower_than_profiled_are_all_used() -> None:
+    pace = Pace(3)
+    for _ in range(30):
+        for worker in range(3):
+            pace.observe(worker, 3.0 + 0.2 * worker, 1.0)
+    assert pace.count == 3
+    assert pace.factor == pytest.approx(3.4, abs=0.1)
+
+
+def test_one_worker_is_always_used() -> None:
+    pace = Pace(1)
+    for _ in range(10):
+        pace.observe(0, 50.0, 1.0)
+    assert pace.count == 1

@@ -16,6 +16,7 @@ from scipy.optimize import nnls
 
 from jellyfish.core import Variant, fitted_size
 from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
+from jellyfish.devices.profile.variation import Variation, persistence_of, usual_variation, variation_of
 
 Detect = Callable[[Variant, Sequence[NDArray[np.uint8]]], object]
 """Runs a batch of RGB images and returns when the detections are there."""
@@ -26,6 +27,8 @@ Shape = tuple[Variant, int]
 """A variant and a batch size."""
 
 WARM_ROUNDS, THOROUGH_ROUNDS = 3, 30
+THOROUGH_S = 480.0
+"""No new round of a thorough measurement is begun that would end later than this."""
 LEAST_ROUNDS = 2
 QUICK_BATCH = 4
 """Of a quick profile, besides 1; and the largest, where that is more than twice as large: a line reaches so far."""
@@ -44,10 +47,11 @@ def measure_profile(
 ) -> LatencyProfile:
     """Latency of every variant in batches of 1 to `max_batch`.
 
-    Thorough without a budget: every batch size, 30 rounds after 3 to warm up. With `budget_s`, batches of 1, 4 and
-    maybe the largest, as many rounds as the time allows (2 at the least, after 1 to warm up, so a slow device may take
-    longer), and a straight line through the medians: with few samples it is nearer to the truth than they are.
-    p99 is p50 times the 99th percentile of sample / median. Images are noise in 16:9 at the variant's resolution.
+    Thorough without a budget: every batch size, 30 rounds after 3 to warm up, fewer where that would take longer than
+    `THOROUGH_S`. With `budget_s`, batches of 1, 4 and maybe the largest, as many rounds as the time allows (2 at the
+    least, after 1 to warm up, so a slow device may take longer), and a straight line through the medians: with few
+    samples it is nearer to the truth than they are. p99 is p50 times the 99th percentile of sample / median. Images are
+    noise in 16:9 at the variant's resolution.
     """
     quick = budget_s is not None
     batches = _quick_batches(max_batch) if quick else list(range(1, max_batch + 1))
@@ -56,10 +60,12 @@ def measure_profile(
     samples = np.array(rounds).reshape(len(rounds), len(variants), len(batches))
     medians = np.median(samples, axis=0)
     spread = _spread(samples / medians)
+    variations = _variations(samples / medians, quick)
     rows = []
     for number, variant in enumerate(variants):
         p50 = _line(batches, medians[number], max_batch) if quick else np.maximum.accumulate(medians[number])
-        rows.append(VariantLatency(variant, tuple(p50.tolist()), tuple((p50 * spread[number]).tolist())))
+        p99 = tuple((p50 * spread[number]).tolist())
+        rows.append(VariantLatency(variant, tuple(p50.tolist()), p99, variations[number]))
     return LatencyProfile(subject.device, subject.hardware, subject.weights, tuple(rows), software=subject.software)
 
 
@@ -73,11 +79,12 @@ def _timed_rounds(
     """Seconds of every shape, round by round, without the rounds that warm up."""
     images = {variant: _images(variant, max(batch for _, batch in shapes)) for variant, _ in shapes}
     warm = WARM_ROUNDS if budget_s is None else 1
+    most_s = THOROUGH_S if budget_s is None else budget_s
     begin = clock()
     rounds: list[list[float]] = []
     while len(rounds) < warm + THOROUGH_ROUNDS:
         enough = len(rounds) >= warm + LEAST_ROUNDS
-        if budget_s is not None and enough and (clock() - begin) * (1 + 1 / len(rounds)) > budget_s:
+        if enough and (clock() - begin) * (1 + 1 / len(rounds)) > most_s:
             break
         rounds.append([])
         for variant, batch in shapes:
@@ -103,6 +110,17 @@ def _spread(ratios: Floats) -> Floats:
     if rounds * batches < ENOUGH_SAMPLES:
         return np.full(variants, max(1.0, np.percentile(ratios, 99)))
     return np.maximum(1.0, np.percentile(ratios, 99, axis=(0, 2)))
+
+
+def _variations(ratios: Floats, quick: bool) -> list[Variation]:
+    """Per variant; `ratios`: [rounds, variants, batches], as they were measured one after the other."""
+    rounds, variants, batches = ratios.shape
+    persistence = persistence_of(ratios.ravel().tolist())
+    if quick:
+        return [usual_variation(ratios, persistence)] * variants
+    if rounds * batches < ENOUGH_SAMPLES:
+        return [variation_of(ratios, persistence)] * variants
+    return [variation_of(ratios[:, variant], persistence) for variant in range(variants)]
 
 
 def _line(batches: Sequence[int], medians: Floats, max_batch: int) -> Floats:

@@ -10,6 +10,8 @@ from typing import Annotated
 import msgspec
 
 from jellyfish.core import Variant
+from jellyfish.devices.profile.host import HostCosts
+from jellyfish.devices.profile.variation import Variation
 from jellyfish.errors import InputError
 
 
@@ -28,6 +30,8 @@ class VariantLatency(msgspec.Struct, frozen=True):
     variant: Variant
     p50_s: tuple[float, ...]
     p99_s: tuple[float, ...]
+    variation: Variation | None = None
+    """How measured times vary about the median; None in profiles that do not know."""
 
 
 class LatencyProfile(msgspec.Struct, frozen=True):
@@ -53,6 +57,8 @@ class LatencyProfile(msgspec.Struct, frozen=True):
     division: str = ""
     """Why so many workers, in words; empty where there was no choice."""
     schema: int = 3
+    host: HostCosts | None = None
+    """What a frame costs the machine beside the device; None where that was not measured."""
 
     def __post_init__(self) -> None:
         lengths = {len(entry.p50_s) for entry in self.latencies} | {len(entry.p99_s) for entry in self.latencies}

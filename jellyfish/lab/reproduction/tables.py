@@ -11,6 +11,7 @@ from jellyfish.lab.reproduction.outcome import CellResult
 from jellyfish.lab.reproduction.policies import NAMES, OURS, POLICIES
 
 PUBLISHED = "published"
+CHARGED = "charged: network, devices, encoding and decoding; not charged: event loop, planner, cores of the cameras"
 
 
 class Total:
@@ -74,6 +75,7 @@ def in_words(results: Sequence[CellResult]) -> str:
     """What each policy is, and why the best one's frames missed."""
     present = policies_of(results)
     lines = [f"{policy.name}: {policy.words}" for policy in POLICIES if policy.name in present]
+    lines.append(CHARGED)
     if OURS in present:
         own = [result for result in results if result.cell.policy == OURS]
         ours = Total(own)

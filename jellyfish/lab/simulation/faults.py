@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from jellyfish.control.problem import Plan, Planner, Problem
 from jellyfish.core import Variant
-from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
+from jellyfish.devices.profile.variation import Ratios
 from jellyfish.lab.simulation.scenario import (
     AnyFault,
     ClockDrift,
@@ -68,24 +69,36 @@ def camera_clock(faults: Iterable[AnyFault], client: str, start_s: float) -> Cal
 def device_disturbance(
     profile: LatencyProfile, faults: Sequence[AnyFault], device: str, seed: str, clock: Clock
 ) -> Disturbance:
-    """Factor on the profiled median: the profile's own spread, log-normal, times what the faults do to the device."""
-    chance = random.Random(seed)
+    """Factor on the profiled median: the profile's own variation times what the faults do to the device."""
+    vary = _varying(seed)
     slow = [fault for fault in faults if isinstance(fault, DeviceSlow) and fault.device == device]
     hangs = [fault for fault in faults if isinstance(fault, DeviceHang) and fault.device == device]
     errors = [fault for fault in faults if isinstance(fault, DeviceError) and fault.device == device]
 
     def disturbance(variant: Variant, batch: int) -> float:
         entry, now = profile.of(variant), clock()
-        median_s, worst_s = entry.p50_s[batch - 1], entry.p99_s[batch - 1]
-        factor = chance.lognormvariate(0.0, math.log(max(worst_s / median_s, 1.0)) / NINETY_NINTH)
+        factor = vary(entry, batch)
         if any(fault.at_s <= now < fault.end_s for fault in errors):
             raise RuntimeError("simulated device error")
         for fault in slow:
             factor *= fault.factor if fault.at_s <= now < fault.end_s else 1.0
         held_s = max((fault.end_s - now for fault in hangs if fault.at_s <= now < fault.end_s), default=0.0)
-        return factor + held_s / median_s
+        return factor + held_s / entry.p50_s[batch - 1]
 
     return disturbance
+
+
+def _varying(seed: str) -> Callable[[VariantLatency, int], float]:
+    """Draws of measured / median time: from what was measured, or else log-normal with the profile's p99."""
+    chance, ratios = random.Random(seed), Ratios(seed)
+
+    def vary(entry: VariantLatency, batch: int) -> float:
+        if entry.variation is not None:
+            return ratios.next(entry.variation)
+        spread = math.log(max(entry.p99_s[batch - 1] / entry.p50_s[batch - 1], 1.0)) / NINETY_NINTH
+        return chance.lognormvariate(0.0, spread)
+
+    return vary
 
 
 class UnreliablePlanner:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from jellyfish.lab.simulation.faults import with_outages
 from jellyfish.lab.simulation.frames import FrameWeights
@@ -22,10 +23,12 @@ class CameraLink:
     """In seconds of the run; None for a link that is not shaped."""
     delay_s: float
     frame_size: float | None
+    frame_bytes: Mapping[int, float] = field(default_factory=dict)
+    """Resolution -> bytes of the usual frame, where it is known."""
 
     def frames(self) -> FrameWeights:
         """The camera's encoder, at its beginning."""
-        return FrameWeights(self.seed, self.frame_size)
+        return FrameWeights(self.seed, self.frame_size, self.frame_bytes)
 
     def transfer_s(self, begin_s: float, size_bytes: float) -> float:
         """How long a message is on the link when it has it to itself from `begin_s` (of the run) on."""
@@ -40,7 +43,7 @@ def camera_link(scenario: Scenario, group: Clients, number: int) -> CameraLink:
     if trace is not None:
         trace = trace.shifted(group.trace_shift_s * number)
     trace = with_outages(trace, scenario.faults, name, scenario.duration_s)
-    return CameraLink(name, seed, trace, group.delay_ms / 1000, group.frame_size)
+    return CameraLink(name, seed, trace, group.delay_ms / 1000, group.frame_size, dict(group.frame_bytes))
 
 
 def camera_links(scenario: Scenario) -> dict[str, CameraLink]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -36,6 +37,8 @@ class Clients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delay_ms: Seconds = 5.0
     frame_size: Annotated[float, msgspec.Meta(gt=0, le=100)] | None = None
     """Size of the frames as a multiple of the reference curve; None draws one for each camera."""
+    frame_bytes: tuple[tuple[Count, Positive], ...] = ()
+    """Instead: resolutions, each with the bytes of the usual frame, where the video is known."""
     join_s: Seconds = 0.0
     leave_s: Seconds = 1e6
     spread_s: Seconds = 0.0
@@ -145,6 +148,15 @@ class Vanish(Fault, frozen=True, tag="vanish"):
     for_s: Positive
 
 
+class Bystander(Fault, frozen=True, tag="bystander"):
+    """Another process of the host is busy on `cores` of them."""
+
+    for_s: Positive
+    cores: Positive = 1.0
+    weight: Positive = 1.0
+    """Beside the server's threads, which have 1."""
+
+
 AnyFault = (
     LinkDown
     | Cut
@@ -159,14 +171,35 @@ AnyFault = (
     | Flood
     | Deaf
     | Vanish
+    | Bystander
 )
 
 
 class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a frame costs beside the device: scaling and encoding on the client, decoding on the server."""
+    """What a frame costs beside the device, and the cores on which that is done.
+
+    Without cores, each frame's encoding and decoding take their time, however many there are, and all else is free.
+    """
 
     encode_ms: Seconds = 2.0
+    """A camera scales and encodes a frame."""
     decode_ms: Seconds = 1.0
+    """The server decodes a frame."""
+    cores: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
+    device_weight: Positive = 1 / 3
+    """Of a `cpu` device's threads beside the others', which have 1."""
+    cameras: bool = False
+    """Whether the cameras run on these cores too, in the server's process, as in `bench`."""
+    costs: Literal["given", "measured"] = "given"
+    """`measured`: all that a frame and a plan cost are those of the first device's profile."""
+    capture_ms: Seconds = 0.0
+    """A camera decodes the next frame of its video."""
+    server_ms: Seconds = 0.0
+    """The event loop's work for a frame, the server's part."""
+    camera_ms: Seconds = 0.0
+    """The same, the camera's part."""
+    standing: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    """Share of the event loop's working time in which a batch on a `cpu` device stands still."""
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -180,6 +213,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     planner: str = DEFAULT_PLANNER
     controller: str | None = None
     """With one, clients steer themselves and nothing is planned for them."""
+    variant: str | None = None
+    """Run every frame with this one, without adaptation."""
     actuation: bool = True
     """Whether batches may run with another variant than the planned one."""
     dispatch: Literal["deadline", "lazy"] = "deadline"
@@ -220,10 +255,24 @@ def check(scenario: Scenario, where: str) -> None:
         twice = [name for name, count in Counter(given).items() if count > 1]
         if twice:
             raise InputError(f"{where}: two {what} are called {twice[0]}; give each a name of its own")
+    _check_host(scenario, where)
     for fault in scenario.faults:
-        kind = str(type(fault).__struct_config__.tag)
-        client, device = getattr(fault, "client", None), getattr(fault, "device", None)
-        if client is not None and client not in names:
-            raise InputError(f"{where}: fault {kind} is for client {client!r}; there are {', '.join(names[:8])}, ...")
-        if device is not None and device not in devices:
-            raise InputError(f"{where}: fault {kind} is for device {device!r}; there are {', '.join(devices)}")
+        _check_fault(fault, names, devices, where)
+
+
+def _check_host(scenario: Scenario, where: str) -> None:
+    host = scenario.host
+    charged = host.cameras or host.server_ms or host.camera_ms
+    if not host.cores and (charged or host.capture_ms or host.costs == "measured"):
+        raise InputError(f"{where}: what a host is charged needs cores to be done on; give [host] cores")
+    if not host.cores and any(isinstance(fault, Bystander) for fault in scenario.faults):
+        raise InputError(f"{where}: a bystander takes cores from a host; give [host] cores")
+
+
+def _check_fault(fault: AnyFault, names: Sequence[str], devices: Sequence[str], where: str) -> None:
+    kind = str(type(fault).__struct_config__.tag)
+    client, device = getattr(fault, "client", None), getattr(fault, "device", None)
+    if client is not None and client not in names:
+        raise InputError(f"{where}: fault {kind} is for client {client!r}; there are {', '.join(names[:8])}, ...")
+    if device is not None and device not in devices:
+        raise InputError(f"{where}: fault {kind} is for device {device!r}; there are {', '.join(devices)}")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from jellyfish.control.planners import make_planner
 from jellyfish.control.planners.fixed import accept
 from jellyfish.control.problem import Plan, Planner, Problem
 from jellyfish.control.solving import Solve, Solved
+from jellyfish.core import Variant
 from jellyfish.devices.executor import Executor
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
@@ -37,17 +38,18 @@ from jellyfish.errors import InputError, RunError
 from jellyfish.lab.simulation.chaos import chaos
 from jellyfish.lab.simulation.faults import UnreliablePlanner, camera_clock, device_disturbance
 from jellyfish.lab.simulation.foresight import ForesightPlanner, ForesightSizer
-from jellyfish.lab.simulation.frames import NO_PICTURE, FrameWeights, NoPictures
+from jellyfish.lab.simulation.frames import NO_PICTURE, FrameWeights, NoPictures, resolution_of
 from jellyfish.lab.simulation.invariants import Remains, breaches
 from jellyfish.lab.simulation.lazy_queue import LazyQueue
 from jellyfish.lab.simulation.links import CameraLink, camera_links
 from jellyfish.lab.simulation.model import load_model
 from jellyfish.lab.simulation.network import URL, MemoryConnector, listening
-from jellyfish.lab.simulation.scenario import Clients, Cut, PlannerSlow, Scenario, load_scenario
+from jellyfish.lab.simulation.place import place_of
+from jellyfish.lab.simulation.scenario import Bystander, Clients, Cut, PlannerSlow, Scenario, load_scenario
 from jellyfish.lab.simulation.strangers import misbehave
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
-from jellyfish.modes.assembly import PlanningPolicy, ServerParts, adapting, assembled, clients_choose
+from jellyfish.modes.assembly import PlanningPolicy, ServerParts, adapting, assembled, clients_choose, policy
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, ExpectedF1, MeasuredRun, Setup, run_info
 from jellyfish.modes.window_log import WindowLog
@@ -135,20 +137,21 @@ def run_scenario(
     RunError when the frames do not add up.
     """
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(_Simulation(scenario, planner).run(folder, progress, on_service))
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualLoop)
+        return runner.run(_Simulation(scenario, planner, loop).run(folder, progress, on_service))
 
 
 class _Simulation:
-    """One run, on the virtual clock of the loop that it is made on."""
+    """One run, on the clock of `loop`."""
 
-    def __init__(self, scenario: Scenario, planner: Planner | None) -> None:
+    def __init__(self, scenario: Scenario, planner: Planner | None, loop: VirtualLoop) -> None:
         self._scenario = scenario
         self._make = None if scenario.controller is None else controller_named(scenario.controller)
-        self._planner = planner or make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf)
         self._models = {device.name: load_model(device.model) for device in scenario.devices}
-        self._variants = next(iter(self._models.values())).variants
-        if any(model.variants != self._variants for model in self._models.values()):
-            raise InputError("all devices of a scenario must have the same variants; choose models that fit together")
+        self._variants = self._offered()
+        self._place = place_of(scenario.host, self._models, loop)
+        self._planner = planner or make_planner(scenario.planner, scenario.seed, time_budget_s=math.inf)
         self._links = camera_links(scenario)
         if scenario.foresight:
             groups = [group for group in scenario.clients for _ in range(group.count)]
@@ -158,6 +161,18 @@ class _Simulation:
             self._planner = ForesightPlanner(self._planner, self._links, slos_s, fixed_s, window_s, self._run_s)
         self._connectors: dict[str, MemoryConnector] = {}
         self._start_s = START_PAUSE_S
+
+    def _offered(self) -> tuple[Variant, ...]:
+        """What frames may be run with."""
+        variants = next(iter(self._models.values())).variants
+        if any(model.variants != variants for model in self._models.values()):
+            raise InputError("all devices of a scenario must have the same variants; choose models that fit together")
+        wanted = self._scenario.variant
+        fixed = tuple(variant for variant in variants if variant.name == wanted)
+        if wanted is not None and not fixed:
+            names = ", ".join(variant.name for variant in variants)
+            raise InputError(f"unknown variant {wanted!r}: choose one of {names}")
+        return fixed or variants
 
     async def run(
         self, folder: Path, progress: Callable[[int, int], None], on_service: OnService
@@ -190,18 +205,23 @@ class _Simulation:
         for name, model in self._models.items():
             profile = msgspec.structs.replace(model.profile, device=name)
             disturbance = device_disturbance(profile, faults, name, f"{scenario.seed}/{name}", self._run_s)
-            devices.append((TimedExecutor(profile, disturbance), profile))
+            take = self._place.taking(model.profile)
+            devices.append((TimedExecutor(profile, disturbance, take), profile))
         return ServerParts(
             devices=devices,
             variants=self._variants,
             accuracy=next(iter(self._models.values())),
-            max_batch=min(scenario.max_batch, *(profile.max_batch for _, profile in devices)),
-            decode=_decoding(scenario.host.decode_ms / 1000),
+            max_batch=self._max_batch,
+            decode=self._decode,
             policy=self._policy(),
             limits=Limits(clients=max(128, 2 * len(scenario.client_names()))),
             actuation=scenario.actuation,
             queue=LazyQueue if scenario.dispatch == "lazy" else Batcher,
         )
+
+    @property
+    def _max_batch(self) -> int:
+        return min(self._scenario.max_batch, *(model.profile.max_batch for model in self._models.values()))
 
     def _policy(self) -> PlanningPolicy:
         """Published dispatch comes with published planning: every window anew, for nothing. So does foresight, whose
@@ -209,6 +229,8 @@ class _Simulation:
         scenario, window_s = self._scenario, self._scenario.window_ms / 1000
         if self._make is not None:
             return clients_choose(window_s)
+        if scenario.variant is not None:
+            return policy(scenario.planner, self._variants[0], self._max_batch, window_s, scenario.seed, scenario.care)
         anew = scenario.foresight or scenario.dispatch == "lazy"
         adaptation = EachAnew() if anew else adapting(scenario.planner, DEFAULT_PLANNING_SHARE)
         check = accept if scenario.foresight else violations
@@ -224,7 +246,8 @@ class _Simulation:
 
         async def solve(problem: Problem, running: Plan | None, budget_s: float) -> Solved:
             charged_s = 0.0 if math.isinf(budget_s) else min(budget_s, search_s(problem))
-            await asyncio.sleep(self._slowed_s() + charged_s)
+            await asyncio.sleep(self._slowed_s())
+            await self._place.plan(charged_s)
             return Solved(planner.plan(problem, running), charged_s)
 
         return solve
@@ -233,6 +256,18 @@ class _Simulation:
         """What faults add to the time of a solve that begins now."""
         slow = [fault for fault in self._scenario.faults if isinstance(fault, PlannerSlow)]
         return sum(fault.takes_s for fault in slow if fault.at_s <= self._run_s() < fault.at_s + fault.for_s)
+
+    async def _decode(self, jpeg: bytes) -> NDArray[np.uint8]:
+        await self._place.decode(resolution_of(jpeg))
+        return NO_PICTURE
+
+    async def _camera_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What a camera does off the event loop: it decodes the next frame, or encodes one."""
+        if isinstance(function, FrameWeights):
+            await self._place.encode(arguments[1])
+        else:
+            await self._place.capture()
+        return function(*arguments)
 
     def _setups(self, group: Clients) -> list[Setup]:
         """The cameras of one group."""
@@ -249,7 +284,7 @@ class _Simulation:
         clock = camera_clock(scenario.faults, name, self._start_s)
         frames = link.frames()
         steering = None if self._make is None else Steering(self._make, _message_bytes(frames))
-        shown = OwnFrames(NoPictures(), _taking(scenario.host.encode_ms / 1000), frames)
+        shown = OwnFrames(NoPictures(), self._camera_thread, frames)
         return Setup(config, shown, link.trace, clock, steering, self._sizers(link, frames))
 
     def _sizers(self, link: CameraLink, frames: FrameWeights) -> Callable[[float, float], FrameSizer]:
@@ -296,7 +331,8 @@ class _Simulation:
             misbehave(fault, f"stranger-{number}", self._start_s, self._scenario.seed + number)
             for number, fault in enumerate(faults)
         ]
-        return [self._tell(progress), *cuts, *strangers]
+        bystanders = self._place.beside(self._start_s, [each for each in faults if isinstance(each, Bystander)])
+        return [self._tell(progress), *cuts, *strangers, *bystanders]
 
     async def _tell(self, progress: Callable[[int, int], None]) -> None:
         total = round(self._scenario.duration_s)
@@ -314,24 +350,5 @@ class _Simulation:
         return run_info("simulate", started, self._scenario.seed, self._scenario, list(self._models), origins)
 
 
-def _taking(seconds: float) -> Callable[..., Awaitable[Any]]:
-    """An offload whose encoding takes `seconds` of virtual time; all else takes none."""
-
-    async def offload(function: Callable[..., Any], *arguments: Any) -> Any:
-        if isinstance(function, FrameWeights):
-            await asyncio.sleep(seconds)
-        return function(*arguments)
-
-    return offload
-
-
 def _message_bytes(frames: FrameWeights) -> Callable[[int], int]:
     return lambda resolution: frames.weight(resolution) + wire.FRAME_OVERHEAD_BYTES
-
-
-def _decoding(seconds: float) -> Callable[[bytes], Awaitable[NDArray[np.uint8]]]:
-    async def decode(jpeg: bytes) -> NDArray[np.uint8]:
-        await asyncio.sleep(seconds)
-        return NO_PICTURE
-
-    return decode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,16 @@ Disturbance = Callable[[Variant, int], float]
 
 
 class TimedExecutor:
-    """An `Executor` that sleeps for the median time of its profile, on whatever clock the event loop has."""
+    """An `Executor` that takes the median time of its profile, on whatever clock the event loop has."""
 
-    def __init__(self, profile: LatencyProfile, disturbance: Disturbance | None = None) -> None:
-        self._profile, self._disturbance = profile, disturbance
+    def __init__(
+        self,
+        profile: LatencyProfile,
+        disturbance: Disturbance | None = None,
+        take: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`take`: how a batch of so many seconds spends them; asleep, where the device's cores are its own."""
+        self._profile, self._disturbance, self._take = profile, disturbance, take
 
     def ready(self, variant: Variant) -> Variant:
         """The variant itself: nothing has to be loaded."""
@@ -30,14 +36,14 @@ class TimedExecutor:
         self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
     ) -> list[list[Detection]]:
         """No detections for each image, after the profiled time; raises what the disturbance raises."""
-        await asyncio.sleep(self._seconds(variant, len(images)))
+        await self._take(self._seconds(variant, len(images)))
         return [[] for _ in images]
 
     async def run_mixed(
         self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
     ) -> list[list[Detection]]:
         """As `run`; takes as long as one batch for each variant, which is what is planned with."""
-        await asyncio.sleep(sum(self._seconds(variant, size) for variant, size in Counter(variants).items()))
+        await self._take(sum(self._seconds(variant, size) for variant, size in Counter(variants).items()))
         return [[] for _ in images]
 
     def _seconds(self, variant: Variant, batch: int) -> float:

@@ -19,6 +19,7 @@ RESOLUTION_S = 1e-9
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
 Factory = Callable[[], asyncio.BaseProtocol]
+OnMessage = Callable[[bool, int], None]
 
 
 class NothingLeftError(RuntimeError):
@@ -34,6 +35,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._selector = self._clock  # what BaseEventLoop asks to wait
         self._clock_resolution = RESOLUTION_S
         self._listeners: dict[tuple[str, int], Factory] = {}
+        self.on_message: OnMessage | None = None
+        """Told each piece of data before a party takes it: whether that is a server, and how many bytes."""
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
@@ -42,6 +45,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def now(self) -> float:
         """The same: the clock of what runs here (`jellyfish.clock`)."""
         return self._clock.now
+
+    def move_to(self, time_s: float) -> None:
+        """What runs now takes until `time_s`: what is due meanwhile comes late, as on a loop that is busy."""
+        self._clock.now = max(self._clock.now, time_s)
+
+    def has_waited(self) -> bool:
+        """Whether the loop had nothing to do at some time since it was last asked."""
+        waited, self._clock.waited = self._clock.waited, False
+        return waited
 
     async def create_server(self, protocol_factory: Factory, host: Any = None, port: Any = None, **_: Any) -> Any:
         """Listen at an address of this loop's own. OSError when it is taken."""
@@ -55,7 +67,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         factory = self._listeners.get((host, port))
         if factory is None:
             raise ConnectionRefusedError(f"nobody listens at {host}:{port}")
-        client, server = MemoryTransport(self, protocol_factory()), MemoryTransport(self, factory())
+        client, server = MemoryTransport(self, protocol_factory()), MemoryTransport(self, factory(), serves=True)
         client.connect(server)
         return client, client.get_protocol()
 
@@ -79,10 +91,12 @@ class _Clock:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.waited = False
 
     def select(self, timeout: float | None) -> list[object]:
         if timeout is None:
             raise NothingLeftError("everything waits for something that cannot happen any more")
+        self.waited = self.waited or timeout > 0.0
         self.now += timeout
         return []
 
@@ -106,9 +120,9 @@ class _Server:
 class MemoryTransport(asyncio.Transport):
     """One end of a connection. What is written lies at the other end until that end's protocol takes it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.BaseProtocol) -> None:
+    def __init__(self, loop: VirtualLoop, protocol: asyncio.BaseProtocol, serves: bool = False) -> None:
         super().__init__({"peername": ("memory", 0), "sockname": ("memory", 0)})
-        self._loop, self._protocol = loop, protocol
+        self._loop, self._protocol, self._serves = loop, protocol, serves
         self._peer: MemoryTransport | None = None
         self._inbox: deque[bytes] = deque()
         self._inbox_bytes = 0
@@ -183,6 +197,8 @@ class MemoryTransport(asyncio.Transport):
         while self._inbox and self._reading and not self._closing:
             data = self._inbox.popleft()
             self._inbox_bytes -= len(data)
+            if self._loop.on_message is not None:
+                self._loop.on_message(self._serves, len(data))
             if isinstance(self._protocol, asyncio.Protocol):
                 self._protocol.data_received(data)
         if self._peer is not None and self._inbox_bytes <= LOW_WATER_BYTES:

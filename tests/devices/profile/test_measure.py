@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from jellyfish.core import Variant
 from jellyfish.devices.profile.measure import measure_profile
 from jellyfish.devices.profile.table import Subject
+from jellyfish.devices.profile.variation import LEVELS
 
 SUBJECT = Subject("cpu", "a processor, 2 threads", "abc")
 VARIANTS = (Variant(128, "w025"), Variant(256, "w100"))
@@ -41,11 +42,11 @@ def linear(variant: Variant, batch: int, run: int) -> float:
 
 
 def test_a_thorough_profile_measures_every_batch_thirty_times_after_warming_up() -> None:
-    device = Device(lambda variant, batch, run: 9.0 if run < 6 else linear(variant, batch, run))
+    device = Device(lambda variant, batch, run: 9.0 if run < 6 else 0.1 * linear(variant, batch, run))
     profile = measure_profile(device.detect, SUBJECT, VARIANTS, 3, clock=device.clock)
     assert device.runs == {(variant, batch): 66 for variant in VARIANTS for batch in (1, 2, 3)}
-    assert profile.of(VARIANTS[0]).p50_s == pytest.approx((1.0, 1.25, 1.5))
-    assert profile.of(VARIANTS[1]).p99_s == pytest.approx((2.0, 2.5, 3.0))
+    assert profile.of(VARIANTS[0]).p50_s == pytest.approx((0.1, 0.125, 0.15))
+    assert profile.of(VARIANTS[1]).p99_s == pytest.approx((0.2, 0.25, 0.3))
     assert (profile.device, profile.hardware, profile.weights) == ("cpu", "a processor, 2 threads", "abc")
 
 
@@ -97,12 +98,29 @@ def test_a_larger_batch_never_takes_less_time() -> None:
 
 def test_the_tail_is_that_of_the_variants_own_samples_when_there_are_enough() -> None:
     def jittery(variant: Variant, batch: int, run: int) -> float:
-        return linear(variant, batch, run) * (3.0 if variant == VARIANTS[0] and run % 20 == 1 else 1.0)
+        return 0.1 * linear(variant, batch, run) * (3.0 if variant == VARIANTS[0] and run % 20 == 1 else 1.0)
 
     device = Device(jittery)
     profile = measure_profile(device.detect, SUBJECT, VARIANTS, 4, clock=device.clock)
     assert profile.of(VARIANTS[0]).p99_s == pytest.approx([3 * seconds for seconds in profile.of(VARIANTS[0]).p50_s])
     assert profile.of(VARIANTS[1]).p99_s == pytest.approx(profile.of(VARIANTS[1]).p50_s)
+    varied, steady = (profile.of(variant).variation for variant in VARIANTS)
+    assert varied is not None and varied.quantiles[-1] == pytest.approx(3.0)
+    assert steady is not None and steady.quantiles[-1] == pytest.approx(1.0)
+
+
+def test_a_thorough_profile_of_a_slow_device_ends_after_its_time_with_fewer_rounds() -> None:
+    device = Device(lambda variant, batch, run: linear(variant, batch, run))
+    measure_profile(device.detect, SUBJECT, VARIANTS, 8, clock=device.clock)
+    assert 400.0 <= device.now <= 480.0
+
+
+def test_a_quick_profile_takes_its_tail_from_what_is_usual() -> None:
+    device = Device(linear)
+    profile = measure_profile(device.detect, SUBJECT, VARIANTS, 4, budget_s=200.0, clock=device.clock)
+    variation = profile.of(VARIANTS[0]).variation
+    assert variation is not None and len(variation.quantiles) == len(LEVELS)
+    assert variation.quantiles[-1] > 1.1
 
 
 def test_images_have_the_size_that_clients_send_and_progress_is_told() -> None:

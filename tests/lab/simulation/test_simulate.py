@@ -65,6 +65,13 @@ def test_a_frame_that_was_sent_smaller_counts_with_the_accuracy_of_that_size(tmp
     assert smaller > 0
 
 
+def test_frames_weigh_what_is_known_of_the_video(tmp_path: Path) -> None:
+    known = tuple((variant.resolution, 5000.0) for variant in load_model("gpu").variants)
+    run_scenario(msgspec.structs.replace(SMALL, clients=(Clients("camera", 2, frame_bytes=known),)), tmp_path / "run")
+    weights = [record.bytes for record in records(tmp_path / "run") if record.bytes]
+    assert 4000 < min(weights) < max(weights) < 7500
+
+
 def test_a_size_that_the_network_is_not_offered_at_counts_as_a_smaller_one(tmp_path: Path) -> None:
     """Two networks at two sizes each: frames sent at 256 and run as `b-320` have no `b-256` to count as."""
     f1 = {Variant(128, "a"): 0.3, Variant(128, "b"): 0.4, Variant(256, "a"): 0.5, Variant(320, "b"): 0.8}

@@ -1,0 +1,125 @@
+"""Processor cores that jobs share: who gets how much of them, and when each is done. Pure: `now` is an argument.
+
+A job runs on at most `most` cores at once (a thread: one). Where all want more than there is, each gets in proportion
+to its weight, as a fair scheduler's threads do, and what one cannot use goes to the others. Time slices have no length
+here, so what a real scheduler delays by a slice is not seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+
+
+class Job:
+    """So many core-seconds of work; `finished` is called when they are done."""
+
+    __slots__ = ("ends_s", "finished", "interprets", "left_s", "most", "rate", "weight")
+
+    def __init__(
+        self,
+        seconds: float,
+        finished: Callable[[], None],
+        weight: float = 1.0,
+        most: float = 1.0,
+        interprets: bool = False,
+    ) -> None:
+        """`interprets`: whether it needs the event loop's interpreter now and then."""
+        self.left_s, self.finished, self.weight, self.most = seconds, finished, weight, most
+        self.interprets = interprets
+        self.rate = 0.0
+        """Cores that it has now."""
+        self.ends_s = math.inf
+        """When it is done if nothing changes."""
+
+
+class Cores:
+    """`count` cores and the jobs on them."""
+
+    def __init__(self, count: float) -> None:
+        self.count = count
+        self.now = 0.0
+        self._jobs: list[Job] = []
+        self._next_end_s = math.inf
+        self._standing = 0.0
+
+    def stand(self, share: float) -> None:
+        """From now on the interpreter is taken for that share of the time, as those who need it see it."""
+        self._standing = share
+        self._share_out()
+
+    @property
+    def next_end_s(self) -> float:
+        """When the next job is done, if none comes or goes before; infinite without jobs that end."""
+        return self._next_end_s
+
+    def begin(self, job: Job) -> None:
+        """Run `job` from `now` on, the time of the last `settle`."""
+        self._jobs.append(job)
+        self._share_out()
+
+    def end(self, job: Job) -> None:
+        """Take `job` away, done or not; nothing happens where it is not here."""
+        if job in self._jobs:
+            self._jobs.remove(job)
+            self._share_out()
+
+    def settle(self, now: float) -> None:
+        """Let the time pass until `now`. Jobs that are done meanwhile are told in turn, and may begin others."""
+        while self._next_end_s <= now:
+            self._pass(self._next_end_s)
+            done = [job for job in self._jobs if job.ends_s <= self.now]
+            self._jobs = [job for job in self._jobs if job.ends_s > self.now]
+            self._share_out()
+            for job in done:
+                job.left_s = 0.0
+                job.finished()
+        self._pass(now)
+
+    def _pass(self, until_s: float) -> None:
+        for job in self._jobs:
+            job.left_s = max(0.0, job.left_s - job.rate * (until_s - self.now))
+        self.now = until_s
+
+    def _share_out(self) -> None:
+        shares(self._jobs, self.count)
+        for job in self._jobs:
+            if job.interprets:
+                job.rate *= 1.0 - self._standing
+            job.ends_s = self.now + job.left_s / job.rate if job.rate else math.inf
+        self._next_end_s = min((job.ends_s for job in self._jobs), default=math.inf)
+
+
+def shares(jobs: Sequence[Job], cores: float) -> None:
+    """Set every job's rate: in proportion to the weights, none above its most."""
+    left, weights = cores, sum(job.weight for job in jobs)
+    for job in sorted(jobs, key=lambda job: job.most / job.weight):  # who needs the least of its share is served first
+        job.rate = min(job.most, left * job.weight / weights)
+        left, weights = left - job.rate, weights - job.weight
+
+
+class Pool:
+    """`threads` workers on some cores; jobs wait in order for a free one, as in a thread pool."""
+
+    def __init__(self, cores: Cores, threads: int) -> None:
+        self._cores, self._free = cores, threads
+        self._waiting: deque[Job] = deque()
+
+    def begin(self, job: Job) -> None:
+        """Run `job` as soon as a worker is free."""
+        finished = job.finished
+
+        def next_one() -> None:
+            self._free += 1
+            self._start()
+            finished()
+
+        job.finished = next_one
+        self._waiting.append(job)
+        self._start()
+
+    def _start(self) -> None:
+        if self._free and self._waiting:
+            self._free -= 1
+            self._cores.begin(self._waiting.popleft())

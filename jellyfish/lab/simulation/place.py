@@ -1,0 +1,165 @@
+"""Where a simulated run takes place: what frames, batches and plans cost there, beside the device or on its cores.
+
+Two places: one where nothing is short, as before there were hosts in scenarios, and a machine with so many cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from jellyfish.devices.profile.host import HostCosts
+from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.errors import InputError
+from jellyfish.lab.simulation.machine import Machine
+from jellyfish.lab.simulation.model import Model
+from jellyfish.lab.simulation.scenario import Bystander, Host
+from jellyfish.lab.simulation.virtual_loop import VirtualLoop
+
+CONTROL_BYTES = 1024
+"""What comes to the server in larger pieces is a frame."""
+ARRIVAL, ANSWER = 0.5, 0.25
+"""Shares of what the event loop does for a frame: when it comes, and for each of the two messages that answer it."""
+Take = Callable[[float], Awaitable[None]]
+"""Spends so many seconds of a batch."""
+
+
+class Place(Protocol):
+    """What a run is charged."""
+
+    async def decode(self, resolution: int) -> None:
+        """The server decodes a frame."""
+        ...
+
+    async def capture(self) -> None:
+        """A camera decodes the next frame of its video."""
+        ...
+
+    async def encode(self, resolution: int) -> None:
+        """A camera scales and encodes a frame."""
+        ...
+
+    def taking(self, profile: LatencyProfile) -> Take:
+        """How batches of a device spend their time; `profile`: as it was measured."""
+        ...
+
+    async def plan(self, seconds: float) -> None:
+        """The planner has worked so long."""
+        ...
+
+    def beside(self, start_s: float, bystanders: Iterable[Bystander]) -> Sequence[Awaitable[None]]:
+        """What runs beside, in a run that starts at `start_s`."""
+        ...
+
+
+class Elsewhere:
+    """Encoding and decoding take their time, as if each frame had cores of its own; all else is free."""
+
+    def __init__(self, host: Host) -> None:
+        self._encode_s, self._decode_s = host.encode_ms / 1000, host.decode_ms / 1000
+
+    async def decode(self, resolution: int) -> None:
+        """See `Place`."""
+        await asyncio.sleep(self._decode_s)
+
+    async def capture(self) -> None:
+        """Free."""
+
+    async def encode(self, resolution: int) -> None:
+        """See `Place`."""
+        await asyncio.sleep(self._encode_s)
+
+    def taking(self, profile: LatencyProfile) -> Take:
+        """Every device has cores of its own."""
+        return asyncio.sleep
+
+    async def plan(self, seconds: float) -> None:
+        """It has a core of its own."""
+        await asyncio.sleep(seconds)
+
+    def beside(self, start_s: float, bystanders: Iterable[Bystander]) -> Sequence[Awaitable[None]]:
+        """Nobody."""
+        return ()
+
+
+class OnMachine:
+    """Everything is done on the cores of one machine; cameras on them too, or on others."""
+
+    def __init__(self, host: Host, costs: HostCosts, loop: VirtualLoop) -> None:
+        self._host, self._costs = host, costs
+        self._machine = Machine(loop, host.cores, costs.standing)
+        loop.on_message = self._message
+
+    def _message(self, to_server: bool, size_bytes: int) -> None:
+        """The event loop deals with something that has come."""
+        costs = self._costs
+        if to_server:
+            self._machine.spend(ARRIVAL * costs.server_s if size_bytes >= CONTROL_BYTES else 0.0)
+        else:
+            self._machine.spend(ANSWER * (costs.server_s + (costs.camera_s if self._host.cameras else 0.0)))
+
+    async def decode(self, resolution: int) -> None:
+        """See `Place`."""
+        await self._machine.decode(self._costs.decoding_s(resolution))
+
+    async def capture(self) -> None:
+        """See `Place`; the camera's half of the event loop's work is charged here."""
+        if self._host.cameras:
+            self._machine.spend((1 - 2 * ANSWER) * self._costs.camera_s)
+            await self._machine.encode(self._costs.capture_s)
+
+    async def encode(self, resolution: int) -> None:
+        """See `Place`."""
+        seconds = self._costs.encoding_s(resolution)
+        await (self._machine.encode(seconds) if self._host.cameras else asyncio.sleep(seconds))
+
+    def taking(self, profile: LatencyProfile) -> Take:
+        """A GPU has its own; `cpu` shares the machine's cores."""
+        weight, threads = self._host.device_weight, profile.threads
+        return (
+            asyncio.sleep if profile.device != "cpu" else lambda seconds: self._machine.batch(seconds, weight, threads)
+        )
+
+    async def plan(self, seconds: float) -> None:
+        """See `Place`."""
+        await self._machine.solve(seconds)
+
+    def beside(self, start_s: float, bystanders: Iterable[Bystander]) -> Sequence[Awaitable[None]]:
+        """Processes that take cores for a time."""
+        return [self._bystander(start_s, each) for each in bystanders]
+
+    async def _bystander(self, start_s: float, bystander: Bystander) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(start_s + bystander.at_s - loop.time())
+        stop = self._machine.bystander(bystander.cores, bystander.weight)
+        try:
+            await asyncio.sleep(start_s + bystander.end_s - loop.time())
+        finally:
+            stop()
+
+
+def place_of(host: Host, models: Mapping[str, Model], loop: VirtualLoop) -> Place:
+    """Where a scenario takes place. InputError where its costs are to be had nowhere."""
+    if not host.cores:
+        return Elsewhere(host)
+    return OnMachine(host, host_costs(host, next(iter(models.values()))), loop)
+
+
+def host_costs(host: Host, model: Model) -> HostCosts:
+    """What the scenario or the model's profile says."""
+    if host.costs == "measured":
+        if model.profile.host is None:
+            raise InputError(
+                "the model's profile does not say what its host costs; measure one with `jellyfish profile`"
+            )
+        return model.profile.host
+    return HostCosts(
+        resolutions=(1,),
+        decode_s=(host.decode_ms / 1000,),
+        encode_s=(host.encode_ms / 1000,),
+        capture_s=host.capture_ms / 1000,
+        server_s=host.server_ms / 1000,
+        camera_s=host.camera_ms / 1000,
+        standing=host.standing,
+    )

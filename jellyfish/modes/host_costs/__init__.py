@@ -1,0 +1,1 @@
+"""What frames cost the machine beside the device, measured with the code that serves."""

@@ -1,0 +1,144 @@
+"""What the event loop does for a frame: a server and its cameras on loopback, each in a thread of its own.
+
+All is real but the network behind it: in its place is an engine that has its answer ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+import uvloop
+from aiohttp import web
+
+from jellyfish.camera.frames import scaled_jpeg
+from jellyfish.config import DEFAULT_PLANNER, CameraConfig, Limits
+from jellyfish.core import Detection, LabelledObject, Variant
+from jellyfish.devices.executor import TorchExecutor
+from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.modes.assembly import ServerParts, assembled, policy
+from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, Image
+from jellyfish.modes.run import MeasuredRun, Setup, run_info
+from jellyfish.modes.serving import decode_frame
+from jellyfish.modes.window_log import WindowLog
+from jellyfish.results.writer import ResultWriter
+from jellyfish.server.app import create_app
+
+CAMERAS, CAMERA_FPS, STREAM_S = 8, 15.0, 4.0
+DELAY_S, SLO_S, WINDOW_S = 0.005, 0.15, 0.5
+OBJECTS = 6
+"""In a frame, and found in it."""
+
+
+class _ReadyEngine:
+    """Has found some objects in every image."""
+
+    def detect(self, canvases: Image, variant: Variant, /) -> list[list[Detection]]:
+        return [[Detection(0, 0.9, *_place(number)) for number in range(OBJECTS)] for _ in canvases]
+
+
+class _ReadyFrames:
+    """Frames that are encoded already, with objects in them."""
+
+    def __init__(self, jpeg: bytes) -> None:
+        self._jpeg = jpeg
+
+    async def at(self, elapsed_s: float, captured_s: float) -> None:
+        """Nothing has to be decoded."""
+
+    def objects_at(self, elapsed_s: float) -> Sequence[LabelledObject]:
+        return [LabelledObject(number, 0, *_place(number)) for number in range(OBJECTS)]
+
+    async def encoded(self, picture: None, resolution: int) -> bytes:
+        return self._jpeg
+
+    def expect(self, resolution: int) -> None:
+        """Nothing to prepare."""
+
+
+def _place(number: int) -> tuple[float, float, float, float]:
+    return number / OBJECTS, 0.3, (number + 0.9) / OBJECTS, 0.6
+
+
+class _EqualAccuracy:
+    def accuracy(self, variant: Variant) -> float:
+        return 0.5
+
+
+def loops_s(profile: LatencyProfile, picture: Image) -> tuple[float, float]:
+    """Processor time of a frame in the server's event loop, and in the cameras' own, which runs in another thread."""
+    shown: list[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = []
+    served_s: list[float] = []
+    ready = threading.Event()
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        async with _ready_server(profile) as url:
+            shown.append((url, asyncio.get_running_loop(), stop))
+            ready.set()
+            began_s = time.thread_time()
+            await stop.wait()
+            served_s.append(time.thread_time() - began_s)
+
+    server = threading.Thread(target=lambda: uvloop.run(serve()), name="server")
+    server.start()
+    ready.wait()
+    url, loop, stop = shown[0]
+    frames, camera_s = uvloop.run(_stream(url, scaled_jpeg(picture, profile.variants[-1].resolution)))
+    loop.call_soon_threadsafe(stop.set)
+    server.join()
+    return served_s[0] / frames, camera_s / frames
+
+
+@contextlib.asynccontextmanager
+async def _ready_server(profile: LatencyProfile) -> AsyncIterator[str]:
+    """A server whose only variant costs nothing, on a port of its own."""
+    variant = profile.variants[-1]
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2)
+    loop = asyncio.get_running_loop()
+    executor = TorchExecutor([_ReadyEngine()] * profile.workers, "none")
+    parts = ServerParts(
+        devices=[(executor, profile)],
+        variants=(variant,),
+        accuracy=_EqualAccuracy(),
+        max_batch=1,
+        decode=lambda jpeg: loop.run_in_executor(pool, decode_frame, max(CAMERA_SIZE), jpeg),
+        policy=policy(DEFAULT_PLANNER, variant, 1, WINDOW_S, seed=0),
+        limits=Limits(),
+    )
+    async with assembled(parts, lambda record, service: None) as service:
+        runner = web.AppRunner(create_app(service), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            yield f"ws://127.0.0.1:{runner.addresses[0][1]}/v1/stream"
+        finally:
+            await service.drain()
+            await runner.cleanup()
+            executor.close()
+            pool.shutdown(wait=False)
+
+
+async def _stream(url: str, jpeg: bytes) -> tuple[int, float]:
+    """(frames of all cameras, processor time of this thread)."""
+    setups = [
+        Setup(CameraConfig(f"camera-{n}", Path(), CAMERA_FPS, SLO_S, "none", DELAY_S, n), _ReadyFrames(jpeg), None)
+        for n in range(CAMERAS)
+    ]
+    info = run_info("profile", datetime.now().astimezone(), 0, setups[0].config, [], "")
+    with tempfile.TemporaryDirectory() as folder, ResultWriter(Path(folder) / "run", info) as writer:
+        run = MeasuredRun(setups, STREAM_S, 0, writer, WindowLog("fixed"))
+        began_s = time.thread_time()
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+            await run.go(lambda name: http, url)
+        spent_s = time.thread_time() - began_s
+        return run.finish(None).offered, spent_s

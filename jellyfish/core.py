@@ -131,3 +131,9 @@ class Reason(enum.StrEnum):
     was never sent because the camera was busy with the one before. Of emulated cameras: the machine is too slow."""
     SLOW = "slow"
     """Late: the device that answers its frames itself took too long."""
+
+
+FOR_WANT_OF_TIME = frozenset(
+    {Reason.EXPIRED, Reason.OVERLOAD, Reason.NETWORK, Reason.SERVER, Reason.STALE, Reason.REPLACED}
+)
+"""Misses that a more careful plan could have spared. What a client does is no fault of plans."""

@@ -147,10 +147,10 @@ class Steadiness:
 def worth_a_change(problem: Problem, running: Plan, found: Plan) -> bool:
     """Whether `found`, which fits the problem, is so much better than `running` that clients should change for it.
 
-    It is where that does not even nearly fit any more; else if it serves more clients, or gains accuracy enough for
-    each one whose variant changes.
+    It is where that does not even nearly fit any more, or has other frame rates; else if it serves more clients, or
+    gains accuracy enough for each one whose variant changes.
     """
-    if broken_devices(relaxed(problem, TOLERANCE), running):
+    if found.fps != running.fps or broken_devices(relaxed(problem, TOLERANCE), running):
         return True
     if len(found.clients) != len(running.clients):
         return len(found.clients) > len(running.clients)

@@ -20,7 +20,7 @@ from jellyfish.config import Limits
 from jellyfish.control.estimator import MARGIN_S, ClientEstimator
 from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import ClientDemand
-from jellyfish.core import Reason, Variant
+from jellyfish.core import FOR_WANT_OF_TIME, Reason, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
@@ -34,22 +34,8 @@ Send = Callable[[wire.Message], Awaitable[None]]
 PROBE_INTERVAL_S = 0.25
 """How often a client without a place in the plan may send a frame, so that its link stays known."""
 
-FOR_WANT_OF_TIME = {
-    LATE,
-    NOT_SENT,
-    *(
-        reason.value
-        for reason in (
-            Reason.EXPIRED,
-            Reason.OVERLOAD,
-            Reason.NETWORK,
-            Reason.SERVER,
-            Reason.STALE,
-            Reason.REPLACED,
-        )
-    ),
-}
-"""Misses that a more careful plan could have spared. What a client does is no fault of plans."""
+SPARED_BY_CARE = {LATE, NOT_SENT, *(reason.value for reason in FOR_WANT_OF_TIME)}
+"""Misses that a client's care is learnt from."""
 
 
 @dataclass(slots=True)
@@ -129,7 +115,7 @@ class Session:
         if self.learnt is None:
             return
         attained = self.attained
-        missed = sum(frames for reason, frames in attained.missed_by_reason.items() if reason in FOR_WANT_OF_TIME)
+        missed = sum(frames for reason, frames in attained.missed_by_reason.items() if reason in SPARED_BY_CARE)
         before, self._known = self._known, (attained.on_time, missed)
         on_time, missed = (max(0, now - then) for now, then in zip(self._known, before, strict=True))
         if self._plan.mapped:

@@ -65,7 +65,7 @@ def latencies(taken: float, ratios: list[float]) -> tuple[tuple[float, ...], ...
     async def table() -> tuple[tuple[float, ...], ...]:
         dispatcher = Dispatcher(TimedExecutor(PROFILE), PROFILE, VARIANTS[0], 2)
         for ratio in ratios:
-            dispatcher._slow_down.observe(ratio, 1.0)
+            dispatcher._pace.observe(0, ratio, 1.0)
         return dispatcher.latency_table(VARIANTS, 0.0, taken)
 
     return asyncio.run(table())

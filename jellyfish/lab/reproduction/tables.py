@@ -11,7 +11,10 @@ from jellyfish.lab.reproduction.outcome import CellResult
 from jellyfish.lab.reproduction.policies import NAMES, OURS, POLICIES
 
 PUBLISHED = "published"
-CHARGED = "charged: network, devices, encoding and decoding; not charged: event loop, planner, cores of the cameras"
+CHARGED = (
+    "charged: network, devices, encoding and decoding, and planning but for published and oracle; not charged: event "
+    "loop, cores of the cameras"
+)
 
 
 class Total:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from typing import BinaryIO
@@ -80,7 +81,12 @@ def serve(solver: Solver, questions: BinaryIO, replies: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Answer at low priority. A server that has died in the middle of it is no error here."""
+    """Answer at low priority. A server that has died in the middle of it is no error here.
+
+    Priorities count within a session on systems that group processes by that, so this stays in the server's and takes
+    no notice of the Ctrl-C that is meant for it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     with contextlib.suppress(BrokenPipeError):
         serve(Solver(sys.argv[1], int(sys.argv[2])), sys.stdin.buffer, sys.stdout.buffer)

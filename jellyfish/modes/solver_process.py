@@ -42,7 +42,6 @@ class SolverProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "jellyfish.control.solver", *self._arguments,
             stdin=PIPE, stdout=PIPE, env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths},
-            start_new_session=True,  # Ctrl-C is for the server
         )  # fmt: skip
 
     async def solve(self, problem: Problem, running: Plan | None, budget_s: float) -> Solved:

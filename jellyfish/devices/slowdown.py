@@ -13,9 +13,7 @@ _DEVIATIONS = 2.0
 """How many mean deviations above the mean a batch is expected to take at worst."""
 UNKNOWN = 2.0
 """What a worker that shares its processor with others is taken to be slower by, before it was tried."""
-BAD = 1.8
-"""A batch of a worker that shares its processor is bad from so many times on what the first worker would have taken."""
-STAYS, RETURNS = 1.6, 1.25
+STAYS, RETURNS = 3.0, 2.5
 """A worker is used as long as it is no more than so many times slower than the quickest, and again when no more so."""
 
 
@@ -59,8 +57,8 @@ class Pace:
     """How much slower each worker of a device is, and which of them are worth using.
 
     Workers share processors with the event loop and the decoders, which go before them: one that gets a processor only
-    now and then would hold up the frames that it takes, and no plan could count with it. It has leave until it is as
-    quick as the quickest again, or nearly so. The figures are those of the slowest that is used.
+    now and then would hold up the frames that it takes, so it has leave until it is quicker again. Plans do not count
+    with a worker that shares: what it does comes on top. The figures are those of the slowest of the others.
     """
 
     def __init__(self, workers: int, sharing: int = 0) -> None:
@@ -80,15 +78,12 @@ class Pace:
         return sum(self._used)
 
     def observe(self, worker: int, measured_s: float, profiled_s: float) -> None:
-        """See `SlowDown.observe`. One bad batch is enough for a worker that shares its processor to be left out."""
+        """See `SlowDown.observe`."""
         self._workers[worker].observe(measured_s, profiled_s)
-        if worker >= self._alone and measured_s > BAD * self._workers[0].cautious_factor * profiled_s:
-            self._workers[worker] = SlowDown(UNKNOWN * self._workers[0].factor)
         best = min(each.cautious_factor for each in self._workers)
-        self._used = [
-            each.cautious_factor <= (STAYS if used else RETURNS) * best
-            for each, used in zip(self._workers, self._used, strict=True)
-        ]
+        for number in range(self._alone, len(self._workers)):
+            limit = STAYS if self._used[number] else RETURNS
+            self._used[number] = self._workers[number].cautious_factor <= limit * best
 
     def of(self, worker: int) -> SlowDown:
         """That worker's own."""
@@ -97,7 +92,7 @@ class Pace:
     @property
     def factor(self) -> float:
         """See `SlowDown.factor`."""
-        return max(each.factor for each in self._in_use)
+        return max(each.factor for each in self._workers[: self._alone])
 
     @property
     def cautious_factor(self) -> float:
@@ -106,8 +101,4 @@ class Pace:
 
     def careful_factor(self, care: float) -> float:
         """See `SlowDown.careful_factor`."""
-        return max(each.careful_factor(care) for each in self._in_use)
-
-    @property
-    def _in_use(self) -> list[SlowDown]:
-        return [each for each, used in zip(self._workers, self._used, strict=True) if used]
+        return max(each.careful_factor(care) for each in self._workers[: self._alone])

@@ -123,8 +123,8 @@ class Dispatcher:
 
     @property
     def workers(self) -> int:
-        """Batches that it runs at once, as things are now."""
-        return self._pace.count
+        """Batches that plans may count with at once; workers that share their processor come on top."""
+        return self._profile.workers - self._profile.sharing
 
     @property
     def queued(self) -> int:
@@ -269,7 +269,7 @@ class Dispatcher:
             for other, each in self._running.items()
             if self._pace.uses(other)
         ]
-        return busy_s + [0.0] * (self.workers - 1 - len(busy_s))
+        return busy_s + [0.0] * (self._pace.count - 1 - len(busy_s))
 
     def _lane_of(self, request: Request) -> int:
         return lane_of(self._lanes, request.variant, self._profile)

@@ -66,11 +66,12 @@ def test_a_worker_that_shares_its_processor_is_used_once_it_has_shown_to_be_quic
     for _ in range(20):
         pace.observe(1, 1.1, 1.0)
     assert pace.count == 2
-    assert pace.factor == pytest.approx(1.1, abs=0.02)
-    pace.observe(1, 2.5, 1.0)  # one bad batch is enough
+    assert pace.factor == 1.0  # plans count with the other one
+    for _ in range(8):
+        pace.observe(1, 6.0, 1.0)
     assert (pace.count, pace.factor) == (1, 1.0)
-    for _ in range(3):
-        pace.observe(1, 1.0, 1.0)
+    for _ in range(20):
+        pace.observe(1, 4.0, 1.0)
     assert pace.count == 1
 
 

@@ -43,6 +43,7 @@ from jellyfish.devices.process import usable_cores
 from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.profile.store import load_profile, profile_path
 from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.devices.workers import Workplace
 from jellyfish.errors import InputError
 from jellyfish.lab.simulation.model import Model
 from jellyfish.lab.simulation.scenario import Bystander, Clients, Host, Scenario, SimulatedDevice
@@ -119,7 +120,7 @@ def main() -> None:
 
 def thorough_profile(path: Path | None, weights: Weights) -> tuple[LatencyProfile, Path]:
     """The CPU's saved profile, with the costs of its host."""
-    path = path or profile_path(subject_of(torch_device("cpu"), "cpu", weights, None))
+    path = path or profile_path(subject_of(Workplace(torch_device("cpu"), weights, None, usable_cores()), "cpu", None))
     profile = load_profile(path)
     if profile.host is None:
         raise InputError(f"{path} does not say what the host costs; run `jellyfish profile --device cpu` first")

@@ -14,15 +14,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from aiohttp import web
 
 from jellyfish.config import Limits
 from jellyfish.core import Reason
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.media.jpeg import encode_jpeg
+from jellyfish.modes.serving import listening_at
 from jellyfish.protocol import wire
-from jellyfish.server.app import create_app
 from jellyfish.server.rate import RATE_TOLERANCE
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
@@ -56,14 +55,10 @@ async def listening(
 
     service.on_change = on_change
     task = asyncio.create_task(dispatcher.run())
-    runner = web.AppRunner(create_app(service), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield f"ws://127.0.0.1:{runner.addresses[0][1]}/v1/stream"
+        async with listening_at(service, "127.0.0.1", 0) as url:
+            yield url
     finally:
-        await service.drain()
-        await runner.cleanup()
         task.cancel()
 
 

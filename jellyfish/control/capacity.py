@@ -26,8 +26,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
 from jellyfish.core import Variant
 
@@ -194,33 +192,29 @@ def violations(problem: Problem, plan: Plan) -> list[str]:
     return [sentence for sentences in broken_devices(problem, plan).values() for sentence in sentences]
 
 
-def relaxed(problem: Problem, tolerance: float) -> Problem:
-    """`problem` with budgets so many times as long, and rates so many times as low: what fits it nearly fits."""
-    clients = tuple(
-        msgspec.structs.replace(
-            demand, fps=demand.fps / tolerance, budget_s=tuple(tolerance * each for each in demand.budget_s)
-        )
-        for demand in problem.clients
-    )
-    return msgspec.structs.replace(problem, clients=clients)
+def broken_devices(problem: Problem, plan: Plan, tolerance: float = 1.0) -> dict[str, list[str]]:
+    """Device -> what is wrong there, where something is. `plan` knows no other clients than the problem.
 
-
-def broken_devices(problem: Problem, plan: Plan) -> dict[str, list[str]]:
-    """Device -> what is wrong there, where something is. `plan` knows no other clients than the problem."""
+    What nearly fits is let pass: what would if budgets were `tolerance` times as long and rates as many times as low.
+    """
     demands = {client.client: client for client in problem.clients}
     options = {device.device: device for device in problem.devices}
     members: dict[str, dict[Variant, list[ClientDemand]]] = {device: defaultdict(list) for device in plan.devices}
     for client, at in plan.clients.items():
         members[at][plan.variants.get(client, plan.devices[at].variant)].append(demands[client])
     found = {
-        device: _device_violations(problem, options.get(device), chosen, members[device])
+        device: _device_violations(problem, options.get(device), chosen, members[device], tolerance)
         for device, chosen in plan.devices.items()
     }
     return {device: sentences for device, sentences in found.items() if sentences}
 
 
 def _device_violations(
-    problem: Problem, option: DeviceOption | None, chosen: DevicePlan, members: Mapping[Variant, Sequence[ClientDemand]]
+    problem: Problem,
+    option: DeviceOption | None,
+    chosen: DevicePlan,
+    members: Mapping[Variant, Sequence[ClientDemand]],
+    tolerance: float,
 ) -> list[str]:
     if option is None:
         return ["the plan names an unknown device"]
@@ -238,13 +232,14 @@ def _device_violations(
     if found:
         return found
     batches_s = dict(zip(planned, full_batches_s(problem, option, chosen), strict=True))
-    singles = [(member.fps, batches_s[variant]) for variant, on_it in members.items() for member in on_it]
+    singles = [(member.fps / tolerance, batches_s[variant]) for variant, on_it in members.items() for member in on_it]
     free = worker_for_each(singles, chosen, option.workers)
     wait_s = 0.0 if free else longest_wait_s(batches_s.values(), option.workers)
     for share in chosen.shares:
         possible_fps = math.inf if free else option.workers * share.batch / sum(batches_s.values())
         worst_s = wait_s + batches_s[share.variant]
-        found += _share_violations(problem, option, share, worst_s, possible_fps, members.get(share.variant, ()))
+        on_it = members.get(share.variant, ())
+        found += _share_violations(problem, option, share, worst_s / tolerance, tolerance * possible_fps, on_it)
     return found
 
 

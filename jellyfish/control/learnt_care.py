@@ -18,7 +18,7 @@ import math
 from bisect import bisect_left, insort
 from collections import deque
 
-LEAST_CARE, MOST_CARE = -5.0, 6.0
+LEAST_LEARNT, MOST_LEARNT = -5.0, 6.0
 """Bounds of what is learnt."""
 FEWEST_SCORES, MOST_SCORES = 256, 2048
 """Newest scores that are looked at: enough for two over the quantile that is asked for, within these."""
@@ -73,7 +73,7 @@ class LearntCare:
         enough = self._enough()
         if enough < care - NEARLY:
             care += (enough + NEARLY - care) * (1 - math.pow(1 - FALL, frames))
-        self.care = min(max(care, LEAST_CARE), MOST_CARE)
+        self.care = min(max(care, LEAST_LEARNT), MOST_LEARNT)
 
     def _enough(self) -> float:
         """The care that all but the allowed share of the newest frames would have come in time with."""

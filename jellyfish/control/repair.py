@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.control.capacity import broken_devices, relaxed
+from jellyfish.control.capacity import broken_devices
 from jellyfish.control.planners.cycles import SAME, Cycles
 from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
 
@@ -122,8 +122,7 @@ class _Places:
         staying = {self.problem.clients[client].client for client in self.place}
         left = {device for client, device in self._running.clients.items() if client not in staying}
         kept = self._named(self.place)
-        nearly = relaxed(self.problem, TOLERANCE)
-        broken = broken_devices(nearly, msgspec.structs.replace(kept, devices=self._shares))
+        broken = broken_devices(self.problem, msgspec.structs.replace(kept, devices=self._shares), TOLERANCE)
         return [number for name, number in self._device_number.items() if name in broken or name in left]
 
     def where_they_were(self) -> dict[str, str]:

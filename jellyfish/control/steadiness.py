@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.control.capacity import broken_devices, relaxed
+from jellyfish.control.capacity import broken_devices
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.core import Variant
 
@@ -150,7 +150,7 @@ def worth_a_change(problem: Problem, running: Plan, found: Plan) -> bool:
     It is where that does not even nearly fit any more, or has other frame rates; else if it serves more clients, or
     gains accuracy enough for each one whose variant changes.
     """
-    if found.fps != running.fps or broken_devices(relaxed(problem, TOLERANCE), running):
+    if found.fps != running.fps or broken_devices(problem, running, TOLERANCE):
         return True
     if len(found.clients) != len(running.clients):
         return len(found.clients) > len(running.clients)

@@ -1,8 +1,8 @@
 """How a processor is divided among the workers of a `cpu` device. Pure: rates are measured by a function handed in.
 
-Many workers of one thread answer most frames a second, fewer of more threads answer one frame sooner, and beyond some
-number workers of one process get into each other's way (they share an interpreter). How many that is depends on the
-machine, so it is measured. No core is kept for the event loop and the decoders: workers give way to them.
+Many workers of one thread answer most frames a second, fewer of more threads answer one frame sooner. Which is worth
+more depends on the machine, so it is measured. All processors are divided; where the event loop and the decoders are at
+work, workers give way to them.
 """
 
 from __future__ import annotations

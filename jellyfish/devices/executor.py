@@ -124,11 +124,16 @@ class TorchExecutor:
 
         `ready`: of engines that load networks while others run; None where every variant can run at once.
         """
-        self._engines, self._ready = tuple(engines), ready
+        self.engines, self._ready = tuple(engines), ready
         self._workers = [
             ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"device-{device}-{number}", initializer=begin)
             for number in range(len(engines))
         ]
+
+    @property
+    def mixes(self) -> bool:
+        """Whether its engines can run several networks in one batch."""
+        return all(isinstance(engine, MixingEngine) for engine in self.engines)
 
     def ready(self, variant: Variant) -> Variant:
         """See `Executor.ready`."""
@@ -147,17 +152,17 @@ class TorchExecutor:
     async def _on(
         self, worker: int, function: Callable[..., list[list[Detection]]], *batch: Any
     ) -> list[list[Detection]]:
-        thread, engine = self._workers[worker], self._engines[worker]
+        thread, engine = self._workers[worker], self.engines[worker]
         return await asyncio.get_running_loop().run_in_executor(thread, function, engine, *batch)
 
     def on_all(self, function: Callable[..., Result], *arguments: Any) -> list[Result]:
         """`function(engine, ...)` on every worker at once; returns when all are done. For measuring: it blocks."""
-        pairs = zip(self._workers, self._engines, strict=True)
+        pairs = zip(self._workers, self.engines, strict=True)
         running = [worker.submit(function, engine, *arguments) for worker, engine in pairs]
         return [each.result() for each in running]
 
     async def warm(self, variants: Sequence[Variant], max_batch: int, progress: Progress | None = None) -> None:
-        """See `Executor.warm`. Every worker has to: libraries keep what they have prepared thread by thread."""
+        """See `Executor.warm`. Every worker has to: each keeps what it has prepared for itself."""
         steps = [(variant, batch) for variant in variants for batch in range(1, max_batch + 1)]
         for done, (variant, batch) in enumerate(steps, start=1):
             image = np.zeros((*canvas_size(variant.resolution), 3), dtype=np.uint8)
@@ -167,7 +172,7 @@ class TorchExecutor:
 
     def close(self) -> None:
         """See `Executor.close`."""
-        for worker, engine in zip(self._workers, self._engines, strict=True):
+        for worker, engine in zip(self._workers, self.engines, strict=True):
             worker.shutdown(wait=True, cancel_futures=True)
             if isinstance(engine, ClosableEngine):
                 engine.close()

@@ -71,10 +71,10 @@ def worker_cores(cores: Sequence[int], workers: int, threads: int) -> list[froze
 
     While everything else keeps to the first half (`first_half_kept`), half of the workers have processors to themselves
     and run as profiled, whatever the event loop, the decoders and cameras in this process do. The others get what those
-    leave.
+    leave. Workers for which there is no processor left, of another machine's profile, may go anywhere.
     """
     ends = [len(cores) - worker * threads for worker in range(workers)]
-    return [frozenset(cores[max(0, end - threads) : end]) for end in ends]
+    return [frozenset(cores[max(0, end - threads) : max(0, end)] or cores) for end in ends]
 
 
 def sharing_workers(cores: int, workers: int, threads: int) -> int:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from jellyfish.core import Detection, Variant
 from jellyfish.devices.executor import MixingEngine
 
-PRELOADED = ["jellyfish.devices.remote_engine", "jellyfish.models.families"]
-"""Modules that new processes find loaded already: with torch among them a start takes a moment, not seconds."""
+PRELOADED = ["jellyfish.devices.workers"]
+"""What new processes find loaded already: with torch among it a start takes a moment, not seconds."""
 END_S = 2.0
 """How long a process may take to end before it is killed."""
 Open = Callable[[], MixingEngine]

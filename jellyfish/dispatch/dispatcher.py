@@ -57,7 +57,10 @@ class DeviceStatistics(msgspec.Struct, frozen=True):
     device: str
     shares: tuple[Share, ...]
     """The plan in force: variants that have their turn, with the largest batch of each."""
+    workers: int
+    """All of them, whether or not plans count with them."""
     busy_s: float
+    """Of all workers together."""
     batches: int
     frames: int
     """Frames of clients run with success; the device's tests of itself are not among them."""
@@ -235,6 +238,7 @@ class Dispatcher:
         return DeviceStatistics(
             device=self._profile.device,
             shares=self._plan.shares,
+            workers=self._profile.workers,
             busy_s=self._busy_s,
             batches=self._batches,
             frames=self._frames,

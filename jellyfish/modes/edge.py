@@ -23,8 +23,9 @@ from jellyfish.clock import seconds_now
 from jellyfish.config import CLOUD_FILTERS, DeviceConfig, DevicesConfig
 from jellyfish.core import Detection, Variant, canvas_size
 from jellyfish.devices.executor import detect_images
-from jellyfish.devices.opening import parse_variant, set_threads
+from jellyfish.devices.opening import parse_variant
 from jellyfish.devices.process import tune_process
+from jellyfish.devices.workers import set_threads
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
 from jellyfish.edge.fusion.detections import HISTORY_STEPS, LOCAL_SCORE_THRESHOLD, DetectionFusion
 from jellyfish.edge.fusion.filters import Filter, Periodic, Transition

@@ -8,12 +8,13 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.devices.opening import QUICK_PROFILE_S, alone, measured_profile, subject_of, torch_device
+from jellyfish.devices.opening import QUICK_PROFILE_S, measured_profile, subject_of, torch_device
 from jellyfish.devices.process import tune_process, usable_cores
 from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.store import profile_path, save_profile
 from jellyfish.devices.profile.table import LatencyProfile
-from jellyfish.models.families import Detectors, make_engine
+from jellyfish.devices.workers import Workplace
+from jellyfish.models.families import Detectors
 from jellyfish.modes.host_costs.measure import measure_host
 from jellyfish.modes.progress import ProgressReport
 
@@ -32,12 +33,11 @@ def profile(
     cores = usable_cores()
     budget_s = QUICK_PROFILE_S if quick else None
     for name in devices:
-        device = torch_device(name)
-        subject = subject_of(device, name, detectors, cores, threads)
-        engine = make_engine(detectors, device)
+        workplace = Workplace(torch_device(name), detectors, weights, cores)
+        subject = subject_of(workplace, name, threads)
         with ProgressReport(console) as progress:
-            measured = measured_profile(engine, device, subject, weights, max_batch, cores, threads, budget_s, progress)
-            with alone(engine, device, measured.threads, cores, weights) as detect:
+            measured = measured_profile(workplace, subject, max_batch, threads, budget_s, progress)
+            with workplace.alone(measured.threads) as detect:
                 host = measure_host(measured, detect, progress)
             save_profile(msgspec.structs.replace(measured, host=host))
         console.print(_table(measured, detectors))

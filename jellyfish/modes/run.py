@@ -223,6 +223,6 @@ def _device_figures(dispatchers: Iterable[Dispatcher], duration_s: float) -> dic
     figures = {}
     for dispatcher in dispatchers:
         statistics = dispatcher.statistics()
-        busy = round(statistics.busy_s / duration_s / dispatcher.workers, 4)
+        busy = round(statistics.busy_s / duration_s / statistics.workers, 4)
         figures[statistics.device] = DeviceFigures(busy, statistics.batches, round(statistics.mean_batch, 3))
     return figures

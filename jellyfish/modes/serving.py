@@ -73,7 +73,7 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         await _warm(devices, config, variants, report)
         parts = _parts(config, detectors, variants, devices, solve, stack)
         service = await stack.enter_async_context(assembled(parts, on_window))
-        url = await stack.enter_async_context(_listening(service, config))
+        url = await stack.enter_async_context(listening_at(service, config.host, config.port))
         await _probe(service)
         gc.collect()
         gc.freeze()
@@ -156,14 +156,14 @@ def decode_frame(max_side: int, jpeg: bytes) -> NDArray[np.uint8]:
 
 
 @contextlib.asynccontextmanager
-async def _listening(service: Service, config: ServerConfig) -> AsyncIterator[str]:
+async def listening_at(service: Service, host: str, port: int) -> AsyncIterator[str]:
     """Accept streams for the time of the context, then drain; the stream's URL. InputError if the port is taken."""
     runner = web.AppRunner(create_app(service), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await _listen(runner, config.host, config.port)
-        host = f"[{config.host}]" if ":" in config.host else config.host
-        yield f"ws://{host}:{runner.addresses[0][1]}/v1/stream"
+        await _listen(runner, host, port)
+        name = f"[{host}]" if ":" in host else host
+        yield f"ws://{name}:{runner.addresses[0][1]}/v1/stream"
     finally:
         await service.drain()
         await runner.cleanup()

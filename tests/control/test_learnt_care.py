@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from jellyfish.control.learnt_care import (
     BEGINNING,
-    LEAST_CARE,
-    MOST_CARE,
+    LEAST_LEARNT,
+    MOST_LEARNT,
     NEARLY,
     STEP,
     TOGETHER,
@@ -125,4 +125,4 @@ def test_whatever_a_client_says_its_care_stays_within_bounds(
             learnt.ended(*each)
         else:
             learnt.took(each)
-        assert LEAST_CARE <= learnt.care <= MOST_CARE
+        assert LEAST_LEARNT <= learnt.care <= MOST_LEARNT

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
-
 import msgspec
+import numpy as np
 
 from jellyfish.errors import InputError
 
@@ -34,17 +32,8 @@ class HostCosts(msgspec.Struct, frozen=True):
 
     def decoding_s(self, resolution: int) -> float:
         """Of a frame of `resolution`."""
-        return between(self.resolutions, self.decode_s, resolution)
+        return float(np.interp(resolution, self.resolutions, self.decode_s))
 
     def encoding_s(self, resolution: int) -> float:
         """Of a frame of `resolution`."""
-        return between(self.resolutions, self.encode_s, resolution)
-
-
-def between(places: Sequence[float], values: Sequence[float], place: float) -> float:
-    """`values` at `places`, ascending, joined by straight lines and level beyond the ends: its height at `place`."""
-    right = bisect_right(places, place)
-    if right == 0 or right == len(places):
-        return values[max(0, right - 1)]
-    share = (place - places[right - 1]) / (places[right] - places[right - 1])
-    return values[right - 1] + share * (values[right] - values[right - 1])
+        return float(np.interp(resolution, self.resolutions, self.encode_s))

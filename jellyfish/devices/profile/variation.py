@@ -17,8 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from jellyfish.devices.profile.host import between
-
 LEVELS = (
     0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.993, 0.996, 0.998, 0.999,
     1.0,
@@ -79,4 +77,4 @@ class Ratios:
         """Measured / median time of the next batch."""
         keep = 2.0 * math.sin(math.pi * variation.persistence / 6.0)  # of ranks -> of the normal variables behind them
         self._state = keep * self._state + math.sqrt(1.0 - keep * keep) * self._random.gauss(0.0, 1.0)
-        return between(LEVELS, variation.quantiles, _NORMAL.cdf(self._state))
+        return float(np.interp(_NORMAL.cdf(self._state), LEVELS, variation.quantiles))

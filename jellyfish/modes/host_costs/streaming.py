@@ -18,7 +18,6 @@ from pathlib import Path
 
 import aiohttp
 import uvloop
-from aiohttp import web
 
 from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.config import DEFAULT_PLANNER, CameraConfig, Limits
@@ -28,10 +27,9 @@ from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, Image
 from jellyfish.modes.run import MeasuredRun, Setup, run_info
-from jellyfish.modes.serving import decode_frame
+from jellyfish.modes.serving import decode_frame, listening_at
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.results.writer import ResultWriter
-from jellyfish.server.app import create_app
 
 CAMERAS, CAMERA_FPS, STREAM_S = 8, 15.0, 4.0
 DELAY_S, SLO_S, WINDOW_S = 0.005, 0.15, 0.5
@@ -116,14 +114,10 @@ async def _ready_server(profile: LatencyProfile) -> AsyncIterator[str]:
         limits=Limits(),
     )
     async with assembled(parts, lambda record, service: None) as service:
-        runner = web.AppRunner(create_app(service), access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
-            yield f"ws://127.0.0.1:{runner.addresses[0][1]}/v1/stream"
+            async with listening_at(service, "127.0.0.1", 0) as url:
+                yield url
         finally:
-            await service.drain()
-            await runner.cleanup()
             executor.close()
             pool.shutdown(wait=False)
 

@@ -174,7 +174,7 @@ def afforded(clients: int, devices: int, seed: int, share: float) -> Figures:
             took_s = time.process_time() - began_s
             adapting.spent(now, shown, verdict.budget_s, took_s)
             spent_s, count = spent_s + took_s, count + 1
-            mended = found if adapting.adopts(shown, mended, found) else mended
+            mended = found if adapting.adopts(now, shown, mended, found) else mended
         adapting.changed(now, shown, running, mended)
         running = mended
         assert not violations(observed, running)

@@ -12,7 +12,7 @@ from typing import Protocol
 from jellyfish.control.allowance import Allowance, Verdict
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.control.repair import Repaired, repair
-from jellyfish.control.steadiness import Steadiness, worth_a_change
+from jellyfish.control.steadiness import Steadiness
 
 
 class Adaptation(Protocol):
@@ -38,7 +38,7 @@ class Adaptation(Protocol):
         """A solve brought nothing."""
         ...
 
-    def adopts(self, problem: Problem, running: Plan, found: Plan) -> bool:
+    def adopts(self, now: float, problem: Problem, running: Plan, found: Plan) -> bool:
         """Whether `found` takes the place of `running`."""
         ...
 
@@ -73,9 +73,9 @@ class Adapting:
         """The next window solves again."""
         self._allowance.failed()
 
-    def adopts(self, problem: Problem, running: Plan, found: Plan) -> bool:
+    def adopts(self, now: float, problem: Problem, running: Plan, found: Plan) -> bool:
         """If it is worth the changes."""
-        return worth_a_change(problem, running, found)
+        return self._steadiness.worth_a_change(now, problem, running, found)
 
     def changed(self, now: float, problem: Problem, before: Plan | None, after: Plan) -> None:
         """Remembered, for how long the next rise has to wait."""
@@ -103,7 +103,7 @@ class EachAnew:
     def failed(self) -> None:
         """Nothing is remembered."""
 
-    def adopts(self, problem: Problem, running: Plan, found: Plan) -> bool:
+    def adopts(self, now: float, problem: Problem, running: Plan, found: Plan) -> bool:
         """Always."""
         return True
 

@@ -91,7 +91,10 @@ class _Outline:
 
     def __init__(self, problem: Problem) -> None:
         clients, devices = problem.clients, problem.devices
-        self._who = tuple((demand.client, demand.fps) for demand in clients), tuple(each.device for each in devices)
+        self._who = (
+            tuple((demand.client, demand.fps) for demand in clients),
+            tuple((each.device, each.workers, each.spare) for each in devices),
+        )
         self._what = problem.variants, problem.accuracy
         self._latency_s = np.array([row for each in devices for latencies in each.latency_s for row in latencies])
         self._budget_s = np.array([demand.budget_s for demand in clients]).reshape(len(clients), len(problem.variants))

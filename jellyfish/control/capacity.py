@@ -57,9 +57,12 @@ class VariantCapacity(NamedTuple):
         return 0.0 if index < 0 else self.rate_fps[index]
 
 
-def lone(fps: float, single_s: float) -> bool:
-    """Whether a client with a worker of its own finds it free with each frame, where one takes `single_s`."""
-    return fps * single_s <= LONE_BUSY
+def lone(fps: float, single_s: float, spare: float = 0.0) -> bool:
+    """Whether a client with a worker of its own finds it free with each frame, where one takes `single_s`.
+
+    `spare`: of `DeviceOption`; what that takes of the client's frames, the worker need not.
+    """
+    return fps * single_s <= LONE_BUSY * (1.0 + spare)
 
 
 def longest_wait_s(batches_s: Collection[float], workers: int) -> float:
@@ -146,15 +149,17 @@ def full_batches_s(problem: Problem, option: DeviceOption, chosen: DevicePlan) -
     return [option.latency_s[problem.variants.index(share.variant)][share.batch - 1] for share in chosen.shares]
 
 
-def worker_for_each(fps_and_single_s: Collection[tuple[float, float]], chosen: DevicePlan, workers: int) -> bool:
+def worker_for_each(
+    fps_and_single_s: Collection[tuple[float, float]], chosen: DevicePlan, option: DeviceOption
+) -> bool:
     """Whether each client of a device finds a worker free with each of its frames (`lone`), so that none waits.
 
     `fps_and_single_s`: of each client, its rate and what one frame of its variant takes.
     """
     return (
-        len(chosen.shares) <= len(fps_and_single_s) <= workers
+        len(chosen.shares) <= len(fps_and_single_s) <= option.workers
         and all(share.batch == 1 for share in chosen.shares)
-        and all(lone(fps, single_s) for fps, single_s in fps_and_single_s)
+        and all(lone(fps, single_s, option.spare) for fps, single_s in fps_and_single_s)
     )
 
 
@@ -174,7 +179,7 @@ def worst_cases_s(problem: Problem, plan: Plan) -> dict[str, float]:
         batches_s = full_batches_s(problem, option, chosen)
         of_variant = dict(zip((share.variant for share in chosen.shares), batches_s, strict=True))
         own_s = {client: of_variant[plan.variants.get(client, chosen.variant)] for client in clients}
-        free = worker_for_each([(fps[client], own_s[client]) for client in clients], chosen, option.workers)
+        free = worker_for_each([(fps[client], own_s[client]) for client in clients], chosen, option)
         wait_s = 0.0 if free else longest_wait_s(batches_s, option.workers)
         worst_s.update((client, wait_s + own_s[client]) for client in clients)
     return worst_s
@@ -233,7 +238,7 @@ def _device_violations(
         return found
     batches_s = dict(zip(planned, full_batches_s(problem, option, chosen), strict=True))
     singles = [(member.fps / tolerance, batches_s[variant]) for variant, on_it in members.items() for member in on_it]
-    free = worker_for_each(singles, chosen, option.workers)
+    free = worker_for_each(singles, chosen, option)
     wait_s = 0.0 if free else longest_wait_s(batches_s.values(), option.workers)
     for share in chosen.shares:
         possible_fps = math.inf if free else option.workers * share.batch / sum(batches_s.values())

@@ -31,9 +31,9 @@ STEP = 0.5
 TOGETHER, USUAL = 2, 4
 """So many misses that are told together count, and so many times what is allowed: a link that falls takes many frames
 with it, and is one event."""
-NEARLY = 0.5
+NEARLY = 0.1
 """Care that is no further above the quantile does not fall by it."""
-FALL = 0.01
+FALL = 0.02
 """Of the distance to the quantile, with each frame that has ended."""
 
 
@@ -58,7 +58,7 @@ class LearntCare:
 
     def took(self, seconds: float) -> None:
         """A frame was answered so long after its capture."""
-        if self._usual_s is not None:
+        if self._usual_s is not None and self._ended > UNLEARNT:
             self._add((seconds - self._usual_s) / self._allowance_s)
 
     def ended(self, frames: int, missed: int) -> None:

@@ -225,7 +225,7 @@ class ControlLoop:
         left = self._repair(newest)
         fitted = self._adaptation.repaired(newest, answer.plan, 0) or Repaired(answer.plan)
         fits_better = left > 0 and not fitted.rest
-        if self._running is None or fits_better or self._adaptation.adopts(newest, self._running, fitted.plan):
+        if self._running is None or fits_better or self._adaptation.adopts(now, newest, self._running, fitted.plan):
             self._put_into_force(newest, fitted.plan)
 
     def _reason_to_keep(self, solve: asyncio.Future[Solved], problem: Problem) -> str | None:

@@ -30,6 +30,8 @@ class DeviceOption(msgspec.Struct, frozen=True):
     latency_s: tuple[tuple[float, ...], ...]
     workers: int = 1
     """Batches that it runs at once, each in that time. All take from one queue."""
+    spare: float = 0.0
+    """What workers that share their processor, and come on top, add to each of these: 1 would be one as quick."""
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -30,8 +30,9 @@ PARTS = 4
 """The time that is looked back on is forgotten in so many parts."""
 TOLERANCE = 1.1
 """A running plan stays that budgets so many times as long would allow."""
-WORTH = 0.002
-"""Accuracy that a change must gain, for each client whose variant changes."""
+WORTH, WORTH_AT_ONCE, SETTLED_S = 0.002, 0.04, 20.0
+"""Accuracy that a change must gain, for each client whose variant changes: the first, where its last change was so long
+ago; the second, just after it; in between what lies between."""
 SAME = 1e-9
 Floats = NDArray[np.float64]
 
@@ -51,6 +52,8 @@ class Steadiness:
         self._rose_budget_s = np.empty(0)
         self._calm_s = np.empty(0)
         """When the client last went up, and with which budget; since when its hold is what it is."""
+        self._changed_s = np.empty(0)
+        """When its variant last changed."""
 
     def shown(self, now: float, problem: Problem, running: Plan | None) -> Problem:
         """`problem` as planners are to see it: budgets of better variants as they have been for a while."""
@@ -71,6 +74,30 @@ class Steadiness:
         )
         return msgspec.structs.replace(problem, clients=clients)
 
+    def worth_a_change(self, now: float, problem: Problem, running: Plan, found: Plan) -> bool:
+        """Whether `found`, which fits the problem, is so much better than `running` that clients should change for it.
+
+        It is where that does not even nearly fit any more, or has other frame rates; else if it serves more clients, or
+        gains accuracy enough for each one whose variant changes.
+        """
+        if found.fps != running.fps or broken_devices(problem, running, TOLERANCE):
+            return True
+        if len(found.clients) != len(running.clients):
+            return len(found.clients) > len(running.clients)
+        accuracy = dict(zip(problem.variants, problem.accuracy, strict=True))
+        gain = price = 0.0
+        for demand in problem.clients:
+            old, new = running.variant_of(demand.client), found.variant_of(demand.client)
+            if old != new:
+                gain += demand.fps * (_of(accuracy, new) - _of(accuracy, old))
+                price += demand.fps * self._worth(now, demand.client)
+        return gain > price
+
+    def _worth(self, now: float, client: str) -> float:
+        row = self._row.get(client)
+        settled = 1.0 if row is None else min((now - self._changed_s[row]) / SETTLED_S, 1.0)
+        return WORTH_AT_ONCE + settled * (WORTH - WORTH_AT_ONCE)
+
     def changed(self, now: float, problem: Problem, before: Plan | None, after: Plan) -> None:
         """`after` takes the place of `before`: remember who went up, and who comes down too soon."""
         if before is None:
@@ -82,6 +109,7 @@ class Steadiness:
             row = self._row.get(demand.client)
             if row is None or old is None or old == new:
                 continue
+            self._changed_s[row] = now
             if new is not None and problem.accuracy[new] > problem.accuracy[old]:
                 self._rose_s[row], self._rose_budget_s[row] = now, demand.budget_s[new]
             elif self._too_early(row, now, demand.budget_s[old]):
@@ -115,7 +143,7 @@ class Steadiness:
             row = self._row[name] = self._free.pop()
             self._least[row], self._part_s[row] = np.inf, now
             self._hold_s[row], self._rose_s[row], self._rose_budget_s[row] = HOLD_S, -np.inf, 0.0
-            self._calm_s[row] = now
+            self._calm_s[row], self._changed_s[row] = now, -np.inf
         return np.array([self._row[name] for name in names])
 
     def _grow(self, more: int, variants: int) -> None:
@@ -125,11 +153,11 @@ class Steadiness:
         old, more = len(self._part_s), max(more, len(self._part_s))
         self._least = np.concatenate([self._least.reshape(old, PARTS, variants), np.empty((more, PARTS, variants))])
         extended = (np.append(each, np.empty(more)) for each in self._times())
-        self._part_s, self._hold_s, self._rose_s, self._rose_budget_s, self._calm_s = extended
+        self._part_s, self._hold_s, self._rose_s, self._rose_budget_s, self._calm_s, self._changed_s = extended
         self._free += range(old, old + more)
 
     def _times(self) -> Iterable[Floats]:
-        return self._part_s, self._hold_s, self._rose_s, self._rose_budget_s, self._calm_s
+        return self._part_s, self._hold_s, self._rose_s, self._rose_budget_s, self._calm_s, self._changed_s
 
     def _forget(self, now: float, rows: NDArray[np.int64]) -> None:
         """Begin new parts where the newest has lasted its time, and shorten holds where all was calm."""
@@ -142,26 +170,6 @@ class Steadiness:
         calm = rows[(now - self._calm_s[rows] >= CALM_S) & (self._hold_s[rows] > HOLD_S)]
         self._hold_s[calm] /= 2.0
         self._calm_s[calm] = now
-
-
-def worth_a_change(problem: Problem, running: Plan, found: Plan) -> bool:
-    """Whether `found`, which fits the problem, is so much better than `running` that clients should change for it.
-
-    It is where that does not even nearly fit any more, or has other frame rates; else if it serves more clients, or
-    gains accuracy enough for each one whose variant changes.
-    """
-    if found.fps != running.fps or broken_devices(problem, running, TOLERANCE):
-        return True
-    if len(found.clients) != len(running.clients):
-        return len(found.clients) > len(running.clients)
-    accuracy = dict(zip(problem.variants, problem.accuracy, strict=True))
-    gain = changed_fps = 0.0
-    for demand in problem.clients:
-        old, new = running.variant_of(demand.client), found.variant_of(demand.client)
-        if old != new:
-            gain += demand.fps * (_of(accuracy, new) - _of(accuracy, old))
-            changed_fps += demand.fps
-    return gain > WORTH * changed_fps
 
 
 def _of(accuracy: dict[Variant, float], variant: Variant | None) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Iterable
 from statistics import median
 
 _OLD = 0.75
@@ -11,25 +13,44 @@ _LOWEST, _HIGHEST = 0.5, 8.0
 """A ratio outside is taken as the bound: beyond it the profile is wrong and one number cannot mend it."""
 _DEVIATIONS = 2.0
 """How many mean deviations above the mean a batch is expected to take at worst."""
+LASTING_S, LASTING_BATCHES = 0.5, 8
+"""A slow-down lasts that is seen over so much time of batches, and over so many at least."""
+_OLD_LASTING = 0.98
+"""Share of the deviation from what lasts that is kept at every batch."""
 UNKNOWN = 2.0
 """What a worker that shares its processor with others is taken to be slower by, before it was tried."""
+SPARE_STEP = 0.25
 STAYS, RETURNS = 3.0, 2.5
 """A worker is used as long as it is no more than so many times slower than the quickest, and again when no more so."""
 
 
 class SlowDown:
-    """Smoothed ratio of measured to profiled time of a device's batches, and how much it varies.
+    """Smoothed ratio of measured to profiled time of a device's batches, and how much it varies. Twice:
 
-    What is smoothed is the median of the last three ratios: a single outlier (a page fault, a clock change) leaves
-    no trace, while a lasting change counts from its second batch on. The mean deviation is kept beside the mean,
-    as in the retransmission timer of TCP (Jacobson, 1988).
+    `factor` is for what is decided of the very next batch. What is smoothed is the median of the last three ratios: a
+    single outlier (a page fault, a clock change) leaves no trace, while a change counts from its second batch on. The
+    mean deviation is kept beside the mean, as in the retransmission timer of TCP (Jacobson, 1988).
+
+    `lasting` is for plans, which hold for longer than a stall of a few batches: their mean over the last half second.
     """
 
     def __init__(self, factor: float = 1.0) -> None:
         """`factor`: before anything was measured."""
         self._recent: deque[float] = deque([factor, factor], maxlen=3)
         self._factor = factor
-        self._deviation = 0.0
+        self._deviation = self._lasting_deviation = 0.0
+        self._lasting = deque([(factor, 0.0)] * LASTING_BATCHES)
+        """(ratio, seconds measured) of the newest batches."""
+        self._lasting_s = 0.0
+
+    @property
+    def lasting(self) -> float:
+        """Mean measured / profiled time over the last half second of work."""
+        return sum(ratio for ratio, _ in self._lasting) / len(self._lasting)
+
+    def careful_lasting(self, care: float) -> float:
+        """`lasting` at care 0; with more care, what batches take that lie above it."""
+        return self.lasting + care * _DEVIATIONS * self._lasting_deviation
 
     @property
     def factor(self) -> float:
@@ -51,6 +72,15 @@ class SlowDown:
         ratio = median(self._recent)
         self._deviation = _OLD * self._deviation + (1 - _OLD) * abs(ratio - self._factor)
         self._factor = _OLD * self._factor + (1 - _OLD) * ratio
+        self._add_lasting(ratio, ratio * profiled_s)
+
+    def _add_lasting(self, ratio: float, seconds: float) -> None:
+        self._lasting_deviation *= _OLD_LASTING
+        self._lasting_deviation += (1 - _OLD_LASTING) * abs(ratio - self.lasting)
+        self._lasting.append((ratio, seconds))
+        self._lasting_s += seconds
+        while len(self._lasting) > LASTING_BATCHES and self._lasting_s - self._lasting[0][1] >= LASTING_S:
+            self._lasting_s -= self._lasting.popleft()[1]
 
 
 class Pace:
@@ -90,15 +120,25 @@ class Pace:
         return self._workers[worker]
 
     @property
-    def factor(self) -> float:
-        """See `SlowDown.factor`."""
-        return max(each.factor for each in self._workers[: self._alone])
+    def lasting(self) -> float:
+        """See `SlowDown.lasting`."""
+        return max(each.lasting for each in self._workers[: self._alone])
+
+    def careful_lasting(self, care: float) -> float:
+        """See `SlowDown.careful_lasting`."""
+        return max(each.careful_lasting(care) for each in self._workers[: self._alone])
+
+    @property
+    def spare(self) -> float:
+        """What workers that come on top add to each of the others: 1 would be one as quick; in steps of a quarter."""
+        slower = (each.lasting for each, used in self._on_top() if used)
+        added = sum(self.lasting / each for each in slower) / self._alone
+        return math.floor(min(added, 1.0) / SPARE_STEP) * SPARE_STEP
+
+    def _on_top(self) -> Iterable[tuple[SlowDown, bool]]:
+        return zip(self._workers[self._alone :], self._used[self._alone :], strict=True)
 
     @property
     def cautious_factor(self) -> float:
         """See `SlowDown.cautious_factor`."""
-        return self.careful_factor(1.0)
-
-    def careful_factor(self, care: float) -> float:
-        """See `SlowDown.careful_factor`."""
-        return max(each.careful_factor(care) for each in self._workers[: self._alone])
+        return max(each.cautious_factor for each in self._workers[: self._alone])

@@ -130,6 +130,11 @@ class Dispatcher:
         return self._profile.workers - self._profile.sharing
 
     @property
+    def spare(self) -> float:
+        """What those add to each of the others, as a share of it."""
+        return self._pace.spare
+
+    @property
     def queued(self) -> int:
         """Requests that wait."""
         return len(self._queue)
@@ -142,13 +147,12 @@ class Dispatcher:
     def latency_table(self, variants: Sequence[Variant], now: float, care: float) -> tuple[tuple[float, ...], ...]:
         """For planning: seconds of each variant at each batch size that may run, with so much `care`.
 
-        The profile's spread with the slow-down, or the slow-down's own spread if that is more (at care 1: no less than
-        what the dispatcher itself decides with). A batch that is overdue slows the device down before it is done: one
-        that hangs must not get more clients.
+        The profile's spread with the slow-down that lasts, or the slow-down's own spread if that is more. A batch that
+        is overdue slows the device down before it is done: one that hangs must not get more clients.
         """
         overdue = self._overdue(now)
-        usual = max(self._pace.factor, overdue if overdue > OVERDUE else 0.0)
-        careful = self._pace.careful_factor(care)
+        usual = max(self._pace.lasting, overdue if overdue > OVERDUE else 0.0)
+        careful = self._pace.careful_lasting(care)
         entries = (self._profile.of(variant) for variant in variants)
         return tuple(
             tuple(
@@ -244,7 +248,7 @@ class Dispatcher:
             frames=self._frames,
             dropped=dict(self._dropped),
             queued=len(self._queue),
-            slow_down=self._pace.factor,
+            slow_down=self._pace.lasting,
         )
 
     async def _serve_batch(self, worker: int) -> None:
@@ -317,17 +321,17 @@ class Dispatcher:
             logger.warning("%s works again", self.device)
         self._failing = False
         self._pace.observe(worker, execute_s, profiled_s)
-        self._answer(answers, started, execute_s)
+        self._answer(answers, started, execute_s, on_top=worker >= self.workers)
         return True
 
     def _answer(
-        self, answers: list[tuple[Request, Variant, list[Detection]]], started: float, execute_s: float
+        self, answers: list[tuple[Request, Variant, list[Detection]]], started: float, execute_s: float, on_top: bool
     ) -> None:
         device, batch = self._profile.device, len(answers)
         for request, variant, found in answers:
             if not request.done.done():
                 queue_s = started - request.queued_s
-                request.done.set_result(Answered(found, variant, device, batch, queue_s, execute_s))
+                request.done.set_result(Answered(found, variant, device, batch, queue_s, execute_s, on_top))
 
     def _drop(self, dropped: Iterable[tuple[Request, Reason]]) -> None:
         """Tell the clients that still wait."""

@@ -22,6 +22,8 @@ class Answered:
     batch: int
     queue_s: float
     execute_s: float
+    on_top: bool = False
+    """By a worker that shares its processor: plans do not count with what it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple
         await _check_reachable(http, url)
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
         detections = _detection_file(fleet.sizes, writer, stack) if config.save_detections else None
-        watch = _Watch(config.duration_s, detections)
+        watch = _Watch(config.duration_s, detections, server)
         return await _measure(config, fleet, writer, windows, server, partial(_same, http), url, watch, console)
 
 
@@ -122,8 +122,10 @@ async def _measure(
 class _Watch:
     """Follows the frames of a run for the live display and, if asked for, the file of detections."""
 
-    def __init__(self, duration_s: float, detections: DetectionFile | None) -> None:
+    def __init__(self, duration_s: float, detections: DetectionFile | None, server: RunningServer | None) -> None:
+        """`server`: where it runs in this process."""
         self._duration_s, self._detections = duration_s, detections
+        self._service = None if server is None else server.service
         self._live: LiveTally | None = None
 
     def frame(self, record: FrameRecord, detections: Sequence[Detection], now: float) -> None:
@@ -145,7 +147,15 @@ class _Watch:
                 plans = {name: camera.plan for name, camera in run.cameras.items()}
                 mapped = {name: plan for name, plan in plans.items() if plan is not None and plan.mapped}
                 assigned = {name: (plan.variant, plan.resolution) for name, plan in mapped.items()}
-                display.show(self._live.numbers(seconds_now(), assigned))
+                target, care = self._aim()
+                display.show(self._live.numbers(seconds_now(), assigned, target, care))
+
+    def _aim(self) -> tuple[float | None, float | None]:
+        """The server's target, and how careful it is for that in the mean."""
+        if self._service is None or self._service.target is None:
+            return None, None
+        cares = [session.learnt.care for session in self._service.sessions.values() if session.learnt is not None]
+        return self._service.target, sum(cares) / len(cares) if cares else None
 
 
 def _detection_file(

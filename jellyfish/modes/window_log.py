@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
+from jellyfish.control.capacity import worst_cases_s
 from jellyfish.control.loop import WindowRecord
 from jellyfish.control.problem import DevicePlan, Plan, Problem
 from jellyfish.core import Variant
@@ -64,7 +65,7 @@ def window_line(record: WindowRecord, plan: Plan, service: Service, planner: str
         snapshot=_snapshot(record.problem, record.t_s, service),
         plan=WindowPlan(
             {name: _device(device) for name, device in plan.devices.items()},
-            {client: _assignment(plan, client) for client in plan.clients},
+            _assignments(record.problem, plan, record.t_s, service),
         ),
         solve=record.why,
         cpu_ms=milliseconds(record.cpu_s),
@@ -98,7 +99,13 @@ def _device(plan: DevicePlan) -> DeviceAssignment:
     return DeviceAssignment(tuple(share.variant.name for share in plan.shares), max(batches), batches, cycle_ms)
 
 
-def _assignment(plan: Plan, client: str) -> ClientAssignment:
-    device = plan.clients[client]
-    variant = plan.variants.get(client, plan.devices[device].variant)
-    return ClientAssignment(device, variant.name, variant.resolution, plan.fps.get(client))
+def _assignments(problem: Problem, plan: Plan, now: float, service: Service) -> dict[str, ClientAssignment]:
+    on_device_s = worst_cases_s(problem, plan)
+    assignments = {}
+    for client, device in plan.clients.items():
+        variant = plan.variants.get(client, plan.devices[device].variant)
+        session, worst_ms = service.sessions.get(client), None
+        if session is not None and client in on_device_s:
+            worst_ms = milliseconds(session.beside_device_s(variant.resolution, now) + on_device_s[client])
+        assignments[client] = ClientAssignment(device, variant.name, variant.resolution, plan.fps.get(client), worst_ms)
+    return assignments

@@ -42,6 +42,8 @@ def detail(run: Run) -> list[Picture]:
     if run.frames.parts.any():
         drawn += [_parts(run), _composition(run)]
     drawn.append(_all_clients(series))
+    if not np.isnan(series.worst_ms()).all():
+        drawn.append(_promises(series))
     order = by_attainment(run)
     drawn.append(_attainment(series, order))
     if series.accuracy != "unknown":
@@ -133,6 +135,31 @@ def _all_clients(series: TimeSeries) -> Picture:
     return canvas.picture("all-clients", words + more)
 
 
+def _promises(series: TimeSeries) -> Picture:
+    canvas = Canvas("Promised and kept", rows=3, height_in=5.6, ratios=(3, 3, 3))
+    accuracy, latency, care = canvas.axes
+    seconds = time_axis(care, [RunGroup("", (series.run,))])
+    times = series.middles_s / seconds
+    accuracy.plot(*joined(times, series.window("accuracy")), color=GREY, linestyle="--", label="promised")
+    accuracy.plot(*joined(times, series.f1_of_all()), color=BLUE, label="what came")
+    accuracy.set_ylim(0, 1)
+    accuracy.set_ylabel("F1")
+    _band(latency, times, series.worst_ms(), GREY)
+    latency.plot(*joined(times, series.latency_ms(0.99)), color=BLUE)
+    for deadline_ms in sorted(series.run.frames.deadlines_ms):
+        latency.axhline(deadline_ms, color=VERMILLION, linewidth=0.8, linestyle=":")
+    latency.set_ylabel("worst case\n(ms)")
+    _band(care, times, series.care(), ORANGE)
+    care.set_ylabel("care")
+    canvas.legend(2)
+    words = (
+        "What plans promised and what came of it: F1 expected over the clients that could be served, and that of their "
+        "on-time frames; the longest time from capture to answer that plans reckoned with (grey: median over the "
+        "clients, 10th to 90th percentile), the 99th percentile that came (blue) and the deadline (dotted); below, how "
+    )
+    return canvas.picture("promises", words + "careful plans were, as learnt from that.")
+
+
 def _band(axes: Axes, times: Floats, values: Floats, colour: str) -> None:
     known = ~np.isnan(values).all(axis=0)
     if not known.any():
@@ -141,7 +168,7 @@ def _band(axes: Axes, times: Floats, values: Floats, colour: str) -> None:
     low, middle, high = np.nanquantile(values[:, known], (0.1, 0.5, 0.9), axis=0)
     axes.fill_between(times[known], low, high, color=colour, alpha=0.25, linewidth=0)
     axes.plot(*joined(times[known], middle), color=colour)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=min(0.0, float(low.min())))
 
 
 def _variant_shares(axes: Axes, series: TimeSeries, edges: Floats) -> None:

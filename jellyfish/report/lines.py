@@ -54,6 +54,19 @@ class ClientThen(msgspec.Struct, frozen=True):
     """What a window's snapshot tells of a client."""
 
     bandwidth_mbps: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
+    care: Annotated[float, msgspec.Meta(ge=-100, le=100)] | None = None
+
+
+class ClientPlan(msgspec.Struct, frozen=True):
+    """What a window's plan promises a client."""
+
+    worst_ms: Milliseconds | None = None
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """What a report takes from a window's plan."""
+
+    clients: dict[str, ClientPlan] = {}
 
 
 class WindowRow(msgspec.Struct, frozen=True):
@@ -66,6 +79,7 @@ class WindowRow(msgspec.Struct, frozen=True):
     mapped: Count | None = None
     mappable: Count | None = None
     snapshot: dict[str, ClientThen] = {}
+    plan: Planned = Planned()
 
 
 Line = TypeVar("Line", FrameRow, WindowRow)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jellyfish.report.bins import Floats, Sums
 from jellyfish.report.estimates import AccuracyBasis, accuracy_of
 from jellyfish.report.reading import Run
-from jellyfish.report.tally import sums_of
+from jellyfish.report.tally import percentiles_ms, sums_of
 
 POINTS = 80
 """Points of time that a figure shows at most."""
@@ -70,6 +70,20 @@ class TimeSeries:
         """(clients, steps) the uplink as the server estimated it for its plans."""
         windows = self.run.windows
         return _ratio(self._steps(windows.bandwidth_mbps, self.rows), self._steps(windows.bandwidths, self.rows))
+
+    def care(self) -> Floats:
+        """(clients, steps) how careful plans were, as learnt."""
+        windows = self.run.windows
+        return _ratio(self._steps(windows.care, self.rows), self._steps(windows.cares, self.rows))
+
+    def worst_ms(self) -> Floats:
+        """(clients, steps) the longest time from capture to answer that plans reckoned with."""
+        windows = self.run.windows
+        return _ratio(self._steps(windows.worst_ms, self.rows), self._steps(windows.worsts, self.rows))
+
+    def latency_ms(self, share: float) -> Floats:
+        """(steps,) percentile (0..1) of the answered frames' end-to-end latency."""
+        return percentiles_ms(self._steps(self.run.frames.latency, 1)[0], [share])[..., 0]
 
     def window(self, name: str) -> Floats:
         """(steps,) mean over the windows of `solve_ms`, `accuracy`, `mapped` or `mappable`."""

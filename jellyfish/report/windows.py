@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from jellyfish.report.bins import TimeBins
+from jellyfish.report.bins import Sums, TimeBins
 from jellyfish.report.lines import WindowRow
 from jellyfish.report.tally import Names
 from jellyfish.results.histogram import DurationHistogram, Percentiles
@@ -24,6 +24,10 @@ class WindowTally:
         self.bandwidth_mbps = bins.sums()
         self.bandwidths = bins.sums()
         """Sum and number of the estimates; rows are clients."""
+        self.care, self.cares = bins.sums(), bins.sums()
+        """The same of how careful plans were."""
+        self.worst_ms, self.worsts = bins.sums(), bins.sums()
+        """The same of the longest time that plans reckoned with."""
         self._solve = DurationHistogram()
         self._bins, self._clients = bins, clients
 
@@ -40,15 +44,26 @@ class WindowTally:
         for window in windows:
             if window.solve_ms is not None and window.solve == "solved":
                 self._solve.add(window.solve_ms)
+        at = list(zip(windows, bins.tolist(), strict=True))
+        seen = [(each, place, then) for window, place in at for each, then in window.snapshot.items()]
+        planned = [(each, place, then) for window, place in at for each, then in window.plan.clients.items()]
+        self._enter(
+            self.bandwidth_mbps, self.bandwidths, [(each, place, then.bandwidth_mbps) for each, place, then in seen]
+        )
+        self._enter(self.care, self.cares, [(each, place, then.care) for each, place, then in seen])
+        self._enter(self.worst_ms, self.worsts, [(each, place, then.worst_ms) for each, place, then in planned])
+
+    def _enter(self, sums: Sums, counts: Sums, values: Iterable[tuple[str, int, float | None]]) -> None:
+        """Add what is known of known clients: (client, bin, value)."""
         known = [
-            (self._clients[client], place, then.bandwidth_mbps)
-            for window, place in zip(windows, bins, strict=True)
-            for client, then in window.snapshot.items()
-            if then.bandwidth_mbps is not None and client in self._clients
+            (self._clients[client], place, value)
+            for client, place, value in values
+            if value is not None and client in self._clients
         ]
-        rows, places, mbps = (np.array(column) for column in zip(*known, strict=True)) if known else (first[:0],) * 3
-        self.bandwidth_mbps.add(rows.astype(np.intp), places.astype(np.intp), mbps)
-        self.bandwidths.add(rows.astype(np.intp), places.astype(np.intp), np.ones(len(rows)))
+        if known:
+            rows, places, found = (np.array(column) for column in zip(*known, strict=True))
+            sums.add(rows.astype(np.intp), places.astype(np.intp), found)
+            counts.add(rows.astype(np.intp), places.astype(np.intp), np.ones(len(rows)))
 
     def solve(self) -> Percentiles | None:
         """Milliseconds that the planner took, over the windows in which it was asked; None without one."""

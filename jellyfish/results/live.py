@@ -46,6 +46,10 @@ class LiveNumbers(msgspec.Struct, frozen=True):
     slo_attainment: float | None
     recent_p95_ms: float | None
     clients: tuple[LiveClient, ...]
+    target: float | None = None
+    """Per cent of the frames that are to be in time, where that is aimed at."""
+    care: float | None = None
+    """How careful plans are, in the mean over the clients; None where that is not learnt."""
 
 
 class LiveTally:
@@ -66,7 +70,13 @@ class LiveTally:
             self._recent.append((now, record.e2e_ms))
         self._forget(now)
 
-    def numbers(self, now: float, assigned: dict[str, tuple[str, int]]) -> LiveNumbers:
+    def numbers(
+        self,
+        now: float,
+        assigned: dict[str, tuple[str, int]],
+        target: float | None = None,
+        care: float | None = None,
+    ) -> LiveNumbers:
         """The run at `now`; `assigned` tells each mapped client's variant and resolution."""
         self._forget(now)
         recent = np.fromiter(map(_SECOND, self._recent), np.float64, len(self._recent))
@@ -78,6 +88,8 @@ class LiveTally:
             slo_attainment=self._on_time.total() / captured if captured else None,
             recent_p95_ms=_p95(recent) if len(recent) else None,
             clients=tuple(self._client(name, assigned) for name in sorted(self._captured.keys() | assigned.keys())),
+            target=target,
+            care=care,
         )
 
     def _client(self, name: str, assigned: dict[str, tuple[str, int]]) -> LiveClient:
@@ -152,8 +164,10 @@ def plain_line(numbers: LiveNumbers) -> str:
 def _headline(numbers: LiveNumbers) -> str:
     elapsed = f"{numbers.elapsed_s:.0f} s" + ("" if numbers.duration_s is None else f" of {numbers.duration_s:.0f} s")
     p95 = "-" if numbers.recent_p95_ms is None else f"{numbers.recent_p95_ms:.0f} ms"
-    on_time = _percent(numbers.slo_attainment)
-    return f"{elapsed} | {numbers.captured} frames | on time {on_time} % | p95 of the last {RECENT_S:.0f} s {p95}"
+    on_time = f"on time {_percent(numbers.slo_attainment)} %"
+    aim = "" if numbers.target is None else f" of {numbers.target:g}"
+    care = "" if numbers.care is None else f" | care {numbers.care:.1f}"
+    return f"{elapsed} | {numbers.captured} frames | {on_time}{aim} | p95 of the last {RECENT_S:.0f} s {p95}{care}"
 
 
 def _mix(numbers: LiveNumbers) -> str:

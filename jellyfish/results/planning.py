@@ -36,6 +36,10 @@ class PlannerFigures(msgspec.Struct, frozen=True):
     repair_ms: Durations | None = None
     changes_per_minute: float | None = None
     """How often a client's variant changed, per client and minute."""
+    care: float | None = None
+    """How careful plans were, as learnt: mean over clients and windows. None where that is not learnt."""
+    promised_accuracy: float | None = None
+    """What plans expected over the clients that could be served: mean over the windows."""
 
 
 class DeviceFigures(msgspec.Struct, frozen=True):
@@ -44,6 +48,22 @@ class DeviceFigures(msgspec.Struct, frozen=True):
     busy_share: float
     batches: int
     mean_batch: float
+
+
+class RunningMean:
+    """The mean of what is added."""
+
+    def __init__(self) -> None:
+        self._sum, self._count = 0.0, 0
+
+    def add(self, value: float) -> None:
+        """One more."""
+        self._sum, self._count = self._sum + value, self._count + 1
+
+    @property
+    def mean(self) -> float | None:
+        """None without any."""
+        return round(self._sum / self._count, 4) if self._count else None
 
 
 class PlannerTally:
@@ -57,6 +77,8 @@ class PlannerTally:
         self._cpu_ms = 0.0
         self._changes = 0
         self._client_s = 0.0
+        self._cares = RunningMean()
+        self._accuracies = RunningMean()
         self._first_s: float | None = None
         self._last_s = 0.0
 
@@ -72,6 +94,10 @@ class PlannerTally:
         self._last_s = line.t_s
         self._cpu_ms += line.cpu_ms
         self._changes += line.changes
+        self._accuracies.add(line.accuracy)
+        for client in line.snapshot.values():
+            if client.care is not None:
+                self._cares.add(client.care)
         for repair_ms in line.repairs_ms:
             self._repair.add(repair_ms)
 
@@ -93,6 +119,8 @@ class PlannerTally:
             repairs=self._repair.count,
             repair_ms=_durations(self._repair),
             changes_per_minute=round(60 * self._changes / self._client_s, 2) if self._client_s > 0 else None,
+            care=self._cares.mean,
+            promised_accuracy=self._accuracies.mean,
         )
 
 

@@ -106,6 +106,8 @@ class ClientAssignment(msgspec.Struct, frozen=True, omit_defaults=True):
     variant: str
     resolution: int
     fps: float | None = None
+    worst_ms: float | None = None
+    """From capture to answer at the worst, as the plan reckons with the client's care; None without an estimate."""
 
 
 class WindowPlan(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import itertools
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from statistics import median
 from typing import Protocol
 
 from jellyfish.config import DEFAULT_CARE, Limits
@@ -23,6 +24,9 @@ from jellyfish.errors import ProtocolError
 from jellyfish.protocol import wire
 from jellyfish.server.session import Decode, Send, Session
 
+LEAST_DEVICE_CARE, MOST_DEVICE_CARE = 0.25, 1.0
+"""Bounds of care that is learnt, for the times of batches. Rates are planned with them, too: without any, a device that
+varies would be planned to be busy all the time."""
 DRAIN_S = 1.0
 """Longest wait for the batches that run when the server stops; a device that hangs is left behind."""
 
@@ -74,7 +78,8 @@ class Service:
         """The resolutions that clients may send at, ascending."""
         self._variants = variants
         self._accuracy = tuple(accuracy.accuracy(variant) for variant in variants)
-        self._care, self._target = care, target
+        self._care, self.target = care, target
+        """Per cent of captured frames in time that care is learnt for; None where it is not."""
         self._plan: Plan | None = None
         self._asked = asked
         self.narrows = asked is not None and narrowed
@@ -93,8 +98,8 @@ class Service:
         names = itertools.chain([hello.client], (f"{hello.client}#{number}" for number in itertools.count(2)))
         name = next(name for name in names if name not in self.sessions)
         session = Session(name, hello, send, self.decode, self._quietest(), self.limits, self.ladder[0], self._asked)
-        if self._target is not None:
-            session.learnt = LearntCare(self._care, 1 - (hello.target or self._target) / 100)
+        if self.target is not None:
+            session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)
         self.sessions[name] = session
         return session
 
@@ -121,19 +126,28 @@ class Service:
         """The clients and devices as they are now, for the planner."""
         for session in self.sessions.values():
             session.learn()
+        device_care = self._device_care()
         problem = Problem(
             clients=tuple(session.demand(self._variants, now, self._care) for session in self.sessions.values()),
             devices=tuple(
-                DeviceOption(name, dispatcher.latency_table(self._variants, now, self._care), dispatcher.workers)
-                for name, dispatcher in self.dispatchers.items()
+                DeviceOption(name, each.latency_table(self._variants, now, device_care), each.workers, each.spare)
+                for name, each in self.dispatchers.items()
             ),
             variants=self._variants,
             accuracy=self._accuracy,
         )
-        if self._plan is not None and self._target is not None:
+        if self._plan is not None and self.target is not None:
             for client, seconds in worst_cases_s(problem, self._plan).items():
                 self.sessions[client].expects(seconds, now)
         return problem
+
+    def _device_care(self) -> float:
+        """How careful plans are with devices, which many clients share: as with the median client, within bounds.
+
+        What has shown to be needed for one client's link is nothing that its neighbours should pay for.
+        """
+        cares = [session.learnt.care for session in self.sessions.values() if session.learnt is not None]
+        return min(max(median(cares), LEAST_DEVICE_CARE), MOST_DEVICE_CARE) if cares else self._care
 
     def apply(self, plan: Plan) -> None:
         """Put `plan` into force: devices first, then the clients that it concerns."""

@@ -104,6 +104,12 @@ class Session:
         taken = care if self.learnt is None else self.learnt.care
         return self.estimator.demand(now, self.client, self.fps, self.slo_s, variants, taken)
 
+    def beside_device_s(self, resolution: int, now: float) -> float:
+        """What a frame of `resolution` takes beside waiting and running on a device, with as much care as was learnt;
+        with none where care is not learnt."""
+        usual_s, allowance_s = self.estimator.beside_device_s(now, resolution)
+        return usual_s + (0.0 if self.learnt is None else self.learnt.care * allowance_s)
+
     def expects(self, device_s: float, now: float) -> None:
         """By the plan in force, waiting and running on the device take no longer than `device_s`."""
         if self.learnt is not None and self._variant is not None:
@@ -179,7 +185,7 @@ class Session:
             back_s = self.estimator.clock.round_trip_s / 2
             slack_s = self._due(frame, arrived_s) - back_s - seconds_now()
             self._attainment.answered(slack_s)
-            if self.learnt is not None:
+            if self.learnt is not None and not outcome.on_top:  # else no plan expected anything of it
                 self.learnt.took(self.slo_s - slack_s)
 
     async def _infer(self, frame: wire.Frame, arrived_s: float) -> tuple[Answered | Dropped, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from jellyfish.control.capacity import violations
 from jellyfish.control.problem import DevicePlan, Plan, Problem
-from jellyfish.control.steadiness import Steadiness, worth_a_change
+from jellyfish.control.steadiness import SETTLED_S, Steadiness
 from tests.control.problems import problem
 
 ONE = problem([(10.0, [0.4, 0.4, 0.4])], [[[0.005], [0.020], [0.040]]], [0.3, 0.6, 0.7])
@@ -38,7 +38,7 @@ def changes_a_minute(budget_s: Callable[[float], float], minutes: int = 10) -> t
         shown = steadiness.shown(now, with_budget(budget_s(now)), plan)
         found = best_of(shown)
         mended = found if violations(shown, plan) else plan
-        adopted = found if worth_a_change(shown, mended, found) else mended
+        adopted = found if steadiness.worth_a_change(now, shown, mended, found) else mended
         counts[window // 120] += adopted.variant_of("c0") != plan.variant_of("c0")
         steadiness.changed(now, shown, plan, adopted)
         plan = adopted
@@ -91,7 +91,20 @@ def test_a_change_has_to_gain_something(accuracy: float, worth: bool) -> None:
         Plan({"cuda:0": DevicePlan(variant, 1)}, {"c0": "cuda:0"}, variants={"c0": variant})
         for variant in (MIDDLE, LARGE)
     ]
-    assert worth_a_change(question, *plans) is worth
+    assert Steadiness().worth_a_change(0.0, question, *plans) is worth
+
+
+def test_just_after_a_change_the_next_one_has_to_gain_more() -> None:
+    steadiness, question = Steadiness(), msgspec.structs.replace(ONE, accuracy=(0.3, 0.6, 0.62))
+    small, middle, large = (
+        Plan({"cuda:0": DevicePlan(variant, 1)}, {"c0": "cuda:0"}, variants={"c0": variant})
+        for variant in question.variants
+    )
+    steadiness.shown(0.0, question, small)
+    steadiness.changed(1.0, question, small, middle)
+    assert not steadiness.worth_a_change(1.5, question, middle, large)
+    assert steadiness.worth_a_change(1.0 + SETTLED_S, question, middle, large)
+    assert steadiness.worth_a_change(1.5, question, small, large)  # that is much more
 
 
 def test_one_more_client_is_worth_any_change() -> None:
@@ -99,4 +112,5 @@ def test_one_more_client_is_worth_any_change() -> None:
     one, both = (
         Plan({"cuda:0": DevicePlan(SMALL, 1)}, dict.fromkeys(names, "cuda:0")) for names in (["c0"], ["c0", "c1"])
     )
-    assert worth_a_change(two, one, both) and not worth_a_change(two, both, one)
+    steadiness = Steadiness()
+    assert steadiness.worth_a_change(0.0, two, one, both) and not steadiness.worth_a_change(0.0, two, both, one)

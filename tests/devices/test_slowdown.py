@@ -66,10 +66,10 @@ def test_a_worker_that_shares_its_processor_is_used_once_it_has_shown_to_be_quic
     for _ in range(20):
         pace.observe(1, 1.1, 1.0)
     assert pace.count == 2
-    assert pace.factor == 1.0  # plans count with the other one
+    assert pace.lasting == 1.0  # plans count with the other one
     for _ in range(8):
         pace.observe(1, 6.0, 1.0)
-    assert (pace.count, pace.factor) == (1, 1.0)
+    assert (pace.count, pace.lasting) == (1, 1.0)
     for _ in range(20):
         pace.observe(1, 4.0, 1.0)
     assert pace.count == 1
@@ -81,7 +81,7 @@ def test_workers_that_are_all_slower_than_profiled_are_all_used() -> None:
         for worker in range(3):
             pace.observe(worker, 3.0 + 0.2 * worker, 1.0)
     assert pace.count == 3
-    assert pace.factor == pytest.approx(3.4, abs=0.1)
+    assert pace.lasting == pytest.approx(3.4, abs=0.1)
 
 
 def test_one_worker_is_always_used() -> None:

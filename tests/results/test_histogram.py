@@ -20,7 +20,8 @@ def test_percentiles_are_within_a_quarter_percent_and_the_largest_is_exact(value
     found = filled(values).percentiles()
     assert found is not None
     exact = np.quantile(values, [0.5, 0.9, 0.95, 0.99, 0.999], method="inverted_cdf")
-    assert [found.p50, found.p90, found.p95, found.p99, found.p99_9] == pytest.approx(exact, rel=0.0026, abs=6e-4)
+    ours = [found.p50, found.p90, found.p95, found.p99, found.p99_9]
+    assert (np.abs(ours - exact) <= 0.0026 * np.abs(exact) + 6e-4).all()  # half a bin, then rounded
     assert found.max == max(values)
 
 

@@ -1,9 +1,9 @@
 """Is the simulation true? Ten cases on the real CPU and in virtual time, side by side.
 
     jellyfish profile --device cpu
-    python benchmarks/agreement.py [--cases 1,4] [--seconds 20] [--rounds 3] [--profile FILE] [--results FOLDER]
+    python -m benchmarks.agreement [--cases 1,4] [--seconds 20] [--rounds 3] [--profile FILE] [--results FOLDER]
 
-The simulation is told nothing but inputs: clients, traces, when a bystander is busy, what the cameras' encoder makes of
+The simulation is told nothing but inputs: clients, traces, when a bystander is busy, what the cameras' codecs make of
 their videos, and the machine's profile, made beforehand. Rounds are interleaved; medians of each case are compared with
 the bars. With `--results`, real runs that lie there are not run again.
 """
@@ -15,7 +15,6 @@ import contextlib
 import csv
 import json
 import math
-import os
 import statistics
 import subprocess
 import sys
@@ -34,12 +33,14 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.bystanders import Bystanders
 from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
-from jellyfish.config import BenchConfig, CameraConfig, Encoding, ServerConfig
+from jellyfish.config import DEFAULT_TARGET, BenchConfig, CameraConfig, Encoding, ServerConfig
 from jellyfish.core import RESOLUTIONS
 from jellyfish.devices.opening import subject_of, torch_device
-from jellyfish.devices.process import usable_cores
+from jellyfish.devices.process import first_half_kept, usable_cores
+from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.profile.store import load_profile, profile_path
 from jellyfish.devices.profile.table import LatencyProfile
@@ -51,6 +52,7 @@ from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.link.synthetic import lte_like, wifi_like
 from jellyfish.models.slimmable.weights import Weights, load_weights
 from jellyfish.modes.bench import PAUSE_PER_CAMERA_S, bench
+from jellyfish.modes.host_costs.codecs import capture_s
 from jellyfish.modes.run import START_PAUSE_S
 
 SETTLE_S = 2.0
@@ -60,6 +62,8 @@ MOST_POINTS, USUAL_POINTS, USUAL_SHARE, P95_SHARE = 3.0, 1.0, 0.1, 0.1
 """All cases within so many points of missed frames; eight of ten within so few, or such a share; p95 within a share."""
 COUNTED_CAUSE = 0.1
 """Causes of a smaller share of the misses are not ordered, nor those of cases with next to no misses."""
+OTHERS = "others.txt"
+"""In a case's folder: what others took of the machine meanwhile."""
 FEW_MISSES = 1.0
 """Per cent."""
 
@@ -87,11 +91,11 @@ CASES = {
     2: Case(2, 15.0, "wifi", 150.0, bystander=True),
     3: Case(4, 15.0, "wifi", 150.0),
     4: Case(4, 15.0, "lte", 100.0),
-    5: Case(4, 15.0, "wifi", 150.0, "w100e2-384"),
+    5: Case(4, 15.0, "wifi", 150.0, "w100e2-320"),
     6: Case(4, 15.0, "lte", 100.0, "w075e2-320"),
     7: Case(8, 15.0, "wifi", 150.0, "w075e2-256"),
     8: Case(8, 15.0, "wifi", 150.0),
-    9: Case(6, 15.0, "wifi", 150.0, "w050e2-256", bystander=True),
+    9: Case(5, 15.0, "wifi", 150.0, "w050e2-256", bystander=True),
     10: Case(12, 15.0, "wifi", 150.0),
 }
 Frames = list[dict[str, Any]]
@@ -109,13 +113,15 @@ def main() -> None:
     weights = load_weights()
     profile, path = thorough_profile(arguments.profile, weights)
     found: dict[int, list[tuple[Frames, Frames]]] = {number: [] for number in numbers}
+    others: dict[int, float] = {}
     with contextlib.ExitStack() as stack:
         folder = arguments.results or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for seed in range(arguments.rounds):
             for number in numbers:
                 pair = Pair(CASES[number], folder / f"{number}-{seed}", arguments.seconds, seed, profile, path, weights)
                 found[number].append((pair.real(), pair.simulated()))
-    Console(width=150).print(table(found))
+                others[number] = max(others.get(number, 0.0), pair.others)
+    Console(width=150).print(table(found, others))
 
 
 def thorough_profile(path: Path | None, weights: Weights) -> tuple[LatencyProfile, Path]:
@@ -159,9 +165,16 @@ class Pair:
         """The frames of the run on this machine."""
         results = self._folder / "real"
         if not (results / "summary.json").exists():
+            others = Bystanders()
             with self._bystander(results):
                 self._bench(results)
+            (self._folder / OTHERS).write_text(f"{100 * others.share():.1f}")
         return read_lines(results / "frames.jsonl")
+
+    @property
+    def others(self) -> float:
+        """Per cent of the machine that processes outside this benchmark took during the real run."""
+        return float((self._folder / OTHERS).read_text())
 
     def _bench(self, results: Path) -> None:
         case = self._case
@@ -176,7 +189,7 @@ class Pair:
 
     @contextlib.contextmanager
     def _bystander(self, results: Path) -> Iterator[None]:
-        """Another process, busy on the last core for its time of the run."""
+        """Another process, busy for its time of the run on the last core, where the worker runs."""
         if not self._case.bystander:
             yield
             return
@@ -195,9 +208,7 @@ class Pair:
                 return
         from_s, to_s = self._busy_s
         over.wait(START_PAUSE_S + PAUSE_PER_CAMERA_S * self._case.clients + from_s)
-        busy = subprocess.Popen(
-            ["taskset", "-c", str(max(os.sched_getaffinity(0))), sys.executable, "-c", "while True: pass"]
-        )
+        busy = subprocess.Popen(["taskset", "-c", str(usable_cores()[-1]), sys.executable, "-c", "while True: pass"])
         over.wait(to_s - from_s)
         busy.kill()
         busy.wait()
@@ -226,20 +237,27 @@ class Pair:
             groups,
             self._seed,
             variant=case.variant,
+            target=DEFAULT_TARGET,
             host=self._host(),
-            faults=(Bystander(from_s, to_s - from_s),) if case.bystander else (),
+            faults=(Bystander(from_s, to_s - from_s, half="second"),) if case.bystander else (),
         )
 
     def _host(self) -> Host:
         """Everything in one process on all cores, as in `bench`."""
         return Host(cores=len(usable_cores()), cameras=True, costs="measured")
 
+    def _costs(self) -> HostCosts:
+        """As profiled, but for the decoding of these videos."""
+        assert self._profile.host is not None
+        usual_s = statistics.mean(video_s(video, self._case.fps) for video in self._videos)
+        return msgspec.structs.replace(self._profile.host, capture_s=usual_s)
+
     def _model(self) -> Model:
         """What the server offers: all that is worth it, or the one variant."""
         accuracy, profile = self._weights.accuracy, self._profile
         offered = set(pareto_front(profile, accuracy)) if self._case.variant is None else set(profile.variants)
         latencies = tuple(entry for entry in profile.latencies if entry.variant in offered)
-        kept = msgspec.structs.replace(profile, latencies=latencies)
+        kept = msgspec.structs.replace(profile, latencies=latencies, host=self._costs())
         return Model("measured", kept, tuple(accuracy(variant) for variant in kept.variants))
 
 
@@ -252,6 +270,13 @@ def usual_bytes(video: Path) -> tuple[tuple[int, float], ...]:
         (resolution, statistics.median(len(scaled_jpeg(image, resolution)) for image in images))
         for resolution in RESOLUTIONS
     )
+
+
+@cache
+def video_s(video: Path, fps: float) -> float:
+    """What it takes to decode a video's next frame for a camera."""
+    with first_half_kept(usable_cores()):
+        return capture_s(video, fps)
 
 
 def read_lines(path: Path) -> Frames:
@@ -280,9 +305,10 @@ def causes(rounds: list[Frames]) -> list[str]:
     return [cause for cause, count in counts.most_common() if count >= COUNTED_CAUSE * counts.total()]
 
 
-def table(found: dict[int, list[tuple[Frames, Frames]]]) -> Table:
+def table(found: dict[int, list[tuple[Frames, Frames]]], others: dict[int, float]) -> Table:
+    """`others`: case -> per cent of the machine that others took during its real runs, at most."""
     shown = Table(title="real CPU / simulated; medians over the rounds", caption=verdict(found))
-    for column in ("case", "missed %", "p95 ms", "causes of misses, real", "simulated", "holds"):
+    for column in ("case", "missed %", "p95 ms", "causes of misses, real", "simulated", "holds", "others %"):
         shown.add_column(column, justify="right" if column in ("missed %", "p95 ms") else "left")
     for number, pairs in found.items():
         real, simulated = ([pair[side] for pair in pairs] for side in (0, 1))
@@ -296,6 +322,7 @@ def table(found: dict[int, list[tuple[Frames, Frames]]]) -> Table:
             " ".join(causes(real)),
             " ".join(causes(simulated)),
             " ".join(held),
+            f"{others[number]:.0f}",
         )
     return shown
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from jellyfish.control import care as careful
 from jellyfish.control.clock_offset import ClockOffset
@@ -31,6 +32,17 @@ INITIAL_NETWORK_SPREAD = 0.2
 INITIAL_OVERHEAD_SPREAD_S = 0.001
 LEAST_ALLOWANCE_S = 0.002
 """Care 1 allows so much beyond the mean even where nothing seems to vary."""
+
+
+class _Way(NamedTuple):
+    """What a frame takes beside waiting and running on a device, with some care."""
+
+    fixed_s: float
+    bandwidth_bps: float
+
+    def seconds(self, bits: float) -> float:
+        """Of a frame of so many bits, there and its answer back."""
+        return self.fixed_s + (RESPONSE_BITS + bits) / self.bandwidth_bps
 
 
 class ClientEstimator:
@@ -104,14 +116,17 @@ class ClientEstimator:
         without care: to refuse a client for fear that it might be late sometimes would help nobody.
         """
         smallest = min(variant.resolution for variant in variants)
+        usual, careful_way = self._way(0.0, now), self._way(1.0, now)
+        sustained_bps = self._bandwidth_with(max(care, 0.0), now)
 
         @functools.cache
         def budget_s(resolution: int) -> float:
-            taken = min(care, 0.0) if resolution == smallest else care
-            if not self._bandwidth_with(max(taken, 0.0), now) / self.sizes.bits(resolution) > fps:
+            first = resolution == smallest
+            bits = self.sizes.bits(resolution)
+            if not (usual.bandwidth_bps if first else sustained_bps) / bits > fps:
                 return 0.0
-            usual_s, allowance_s = self.beside_device_s(now, resolution)
-            return max(0.0, slo_s - usual_s - taken * allowance_s)
+            usual_s, allowance_s = _beside_device_s(usual, careful_way, bits)
+            return max(0.0, slo_s - usual_s - (min(care, 0.0) if first else care) * allowance_s)
 
         return ClientDemand(client, fps, tuple(budget_s(variant.resolution) for variant in variants))
 
@@ -120,14 +135,18 @@ class ClientEstimator:
 
         Frame and answer on the network, the round trip and the overheads.
         """
-        usual_s, careful_s = (self._beside_device_s(care, now, resolution) for care in (0.0, 1.0))
-        return usual_s, max(careful_s - usual_s, LEAST_ALLOWANCE_S)
+        return _beside_device_s(self._way(0.0, now), self._way(1.0, now), self.sizes.bits(resolution))
 
-    def _beside_device_s(self, care: float, now: float, resolution: int) -> float:
-        bandwidth_bps = self._bandwidth_with(care, now)
+    def _way(self, care: float, now: float) -> _Way:
         overhead_s = careful.overhead_s(care, self.overhead_s, self._overhead_spread.deviation)
-        return self.clock.round_trip_s + overhead_s + (RESPONSE_BITS + self.sizes.bits(resolution)) / bandwidth_bps
+        return _Way(self.clock.round_trip_s + overhead_s, self._bandwidth_with(care, now))
 
     def _bandwidth_with(self, care: float, now: float) -> float:
         spread = self._network_spread.deviation
         return careful.bandwidth_bps(care, self.bandwidth_bps(now), self.newest_bandwidth_bps, spread)
+
+
+def _beside_device_s(usual: _Way, careful_way: _Way, bits: float) -> tuple[float, float]:
+    """See `ClientEstimator.beside_device_s`."""
+    usual_s = usual.seconds(bits)
+    return usual_s, max(careful_way.seconds(bits) - usual_s, LEAST_ALLOWANCE_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ import torch
 from jellyfish.config import ServerConfig
 from jellyfish.core import Variant
 from jellyfish.devices.division import Division
-from jellyfish.devices.executor import TorchExecutor, detect_images, detect_mixed
+from jellyfish.devices.executor import Engine, Image, TorchExecutor, detect_images, detect_mixed
 from jellyfish.devices.process import sharing_workers
 from jellyfish.devices.profile.hardware import processor_name
 from jellyfish.devices.profile.measure import measure_profile
@@ -89,7 +90,7 @@ def open_devices(config: ServerConfig, detectors: Detectors, cores: Sequence[int
         if profile is None:
             profile = measured_profile(workplace, subject, config.max_batch, config.threads, QUICK_PROFILE_S, report)
         if config.cameras_beside:
-            profile = msgspec.structs.replace(profile, workers=profile.workers - profile.sharing, sharing=0)
+            profile = profile.beside_cameras()
         _require(detectors.variants(), profile)
         executor = workplace.executor(Division(profile.workers, profile.threads))
         devices.append(OpenDevice(name, profile, executor))
@@ -126,9 +127,9 @@ def measured_profile(
     variants, mixes = workplace.detectors.variants(), tuple[int, ...]()
     division, words = workplace.divided(threads, partial(report, f"dividing {subject.device}"))
     with contextlib.closing(workplace.executor(division)) as executor:
-        detect = partial(executor.on_all, detect_images)
+        detect, timed = partial(executor.on_all, detect_images), partial(_first_seconds, executor)
         told = partial(report, f"measuring {subject.device}" + ("" if budget_s is None else " (a quick profile)"))
-        profile = measure_profile(detect, subject, variants, max_batch, budget_s, told)
+        profile = measure_profile(timed, subject, variants, max_batch, budget_s, told)
         if executor.mixes:
             mixes = measure_mixing(detect, partial(executor.on_all, detect_mixed), variants, max_batch)
     profile = msgspec.structs.replace(
@@ -141,6 +142,17 @@ def measured_profile(
     )
     save_profile(profile)
     return profile
+
+
+def _first_seconds(executor: TorchExecutor, variant: Variant, images: Sequence[Image]) -> float:
+    """What the first worker takes for a batch while all are busy. The slowest of them would say more than one takes."""
+    return executor.on_all(_seconds, variant, images)[0]
+
+
+def _seconds(engine: Engine, variant: Variant, images: Sequence[Image]) -> float:
+    began_s = time.perf_counter()
+    detect_images(engine, variant, images)
+    return time.perf_counter() - began_s
 
 
 def in_words(devices: Sequence[OpenDevice]) -> str:

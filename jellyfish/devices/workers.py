@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,13 +53,6 @@ class Workplace:
         ready = engine.ready if isinstance(engine, ZooEngine) else None
         begin = partial(_begin_worker, division.threads, on_processor)
         return TorchExecutor([engine], str(self.device), begin, ready)
-
-    @contextlib.contextmanager
-    def alone(self, threads: int) -> Iterator[Callable[[Variant, Sequence[Image]], object]]:
-        """One worker's way to run batches, on `threads` processor threads, but so that a core is left for the host."""
-        division = Division(1, min(threads, max(1, len(self.cores) - 1)))
-        with contextlib.closing(self.executor(division)) as executor:
-            yield partial(executor.on_all, detect_images)
 
     def divided(self, threads: int | None, progress: Callable[[int, int], None]) -> tuple[Division, str]:
         """How many workers there are to be, and why. One where it is no processor or its engine bears only one.

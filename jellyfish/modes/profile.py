@@ -37,8 +37,7 @@ def profile(
         subject = subject_of(workplace, name, threads)
         with ProgressReport(console) as progress:
             measured = measured_profile(workplace, subject, max_batch, threads, budget_s, progress)
-            with workplace.alone(measured.threads) as detect:
-                host = measure_host(measured, detect, progress)
+            host = measure_host(measured, progress)
             save_profile(msgspec.structs.replace(measured, host=host))
         console.print(_table(measured, detectors))
         console.print(_in_words(host), highlight=False)

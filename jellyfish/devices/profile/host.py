@@ -12,22 +12,22 @@ class HostCosts(msgspec.Struct, frozen=True):
     """Seconds of one core."""
 
     resolutions: tuple[int, ...]
-    """Ascending; for which the next two are."""
+    """Ascending; for which the next three are."""
     decode_s: tuple[float, ...]
     """The server decodes a frame."""
     encode_s: tuple[float, ...]
     """A camera scales and encodes a frame."""
+    hand_s: tuple[float, ...]
+    """A worker in a process of its own is handed a frame, and its answer is taken; part of what a batch takes."""
     capture_s: float
     """A camera decodes the next frame of its video."""
     server_s: float
     """The event loop's work for a frame, the server's part."""
     camera_s: float
     """The same, an emulated camera's part."""
-    standing: float = 0.0
-    """Share of the event loop's working time in which a batch on the CPU stands still."""
 
     def __post_init__(self) -> None:
-        if not len(self.resolutions) == len(self.decode_s) == len(self.encode_s) > 0:
+        if not len(self.resolutions) == len(self.decode_s) == len(self.encode_s) == len(self.hand_s) > 0:
             raise InputError("profile: the host's costs need one number for each resolution")
 
     def decoding_s(self, resolution: int) -> float:
@@ -37,3 +37,7 @@ class HostCosts(msgspec.Struct, frozen=True):
     def encoding_s(self, resolution: int) -> float:
         """Of a frame of `resolution`."""
         return float(np.interp(resolution, self.resolutions, self.encode_s))
+
+    def handing_s(self, resolution: int) -> float:
+        """Of a frame of `resolution`."""
+        return float(np.interp(resolution, self.resolutions, self.hand_s))

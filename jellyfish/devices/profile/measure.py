@@ -18,8 +18,8 @@ from jellyfish.core import Variant, fitted_size
 from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
 from jellyfish.devices.profile.variation import Variation, persistence_of, usual_variation, variation_of
 
-Detect = Callable[[Variant, Sequence[NDArray[np.uint8]]], object]
-"""Runs a batch of RGB images and returns when the detections are there."""
+Timed = Callable[[Variant, Sequence[NDArray[np.uint8]]], float]
+"""Runs a batch of RGB images on every worker at once; seconds that one of them took."""
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
 Floats = NDArray[np.float64]
@@ -37,7 +37,7 @@ ENOUGH_SAMPLES = 100
 
 
 def measure_profile(
-    detect: Detect,
+    timed: Timed,
     subject: Subject,
     variants: Sequence[Variant],
     max_batch: int,
@@ -56,7 +56,7 @@ def measure_profile(
     quick = budget_s is not None
     batches = _quick_batches(max_batch) if quick else list(range(1, max_batch + 1))
     shapes = [(variant, batch) for variant in variants for batch in batches]
-    rounds = _timed_rounds(detect, shapes, budget_s, progress, clock)
+    rounds = _timed_rounds(timed, shapes, budget_s, progress, clock)
     samples = np.array(rounds).reshape(len(rounds), len(variants), len(batches))
     medians = np.median(samples, axis=0)
     spread = _spread(samples / medians)
@@ -74,7 +74,7 @@ def _quick_batches(max_batch: int) -> list[int]:
 
 
 def _timed_rounds(
-    detect: Detect, shapes: Sequence[Shape], budget_s: float | None, progress: Progress, clock: Callable[[], float]
+    timed: Timed, shapes: Sequence[Shape], budget_s: float | None, progress: Progress, clock: Callable[[], float]
 ) -> list[list[float]]:
     """Seconds of every shape, round by round, without the rounds that warm up."""
     images = {variant: _images(variant, max(batch for _, batch in shapes)) for variant, _ in shapes}
@@ -88,10 +88,8 @@ def _timed_rounds(
             break
         rounds.append([])
         for variant, batch in shapes:
-            detect(variant, images[variant][:batch])  # as in service, where the same variant ran just before
-            start = clock()
-            detect(variant, images[variant][:batch])
-            rounds[-1].append(clock() - start)
+            timed(variant, images[variant][:batch])  # as in service, where the same variant ran just before
+            rounds[-1].append(timed(variant, images[variant][:batch]))
             if budget_s is None:
                 progress((len(rounds) - 1) * len(shapes) + len(rounds[-1]), (warm + THOROUGH_ROUNDS) * len(shapes))
             else:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import Variant, fitted_size
-from jellyfish.devices.profile.measure import Detect
 
+Detect = Callable[[Variant, Sequence[NDArray[np.uint8]]], object]
+"""Runs a batch of RGB images and returns when the detections are there."""
 DetectMixed = Callable[[Sequence[Variant], Sequence[NDArray[np.uint8]]], object]
 """Runs a batch of RGB images, each with its own variant, and returns when the detections are there."""
 

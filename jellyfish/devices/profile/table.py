@@ -68,6 +68,10 @@ class LatencyProfile(msgspec.Struct, frozen=True):
         if not all(0 < seconds < float("inf") for seconds in values):
             raise InputError("profile: every latency must be a positive number of seconds")
 
+    def beside_cameras(self) -> LatencyProfile:
+        """Where cameras are emulated on the same processors: they take those that workers would share."""
+        return msgspec.structs.replace(self, workers=self.workers - self.sharing, sharing=0)
+
     @property
     def max_batch(self) -> int:
         """Largest batch size in the table."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 class Job:
     """So many core-seconds of work; `finished` is called when they are done."""
 
-    __slots__ = ("ends_s", "finished", "interprets", "left_s", "most", "rate", "weight")
+    __slots__ = ("ends_s", "finished", "left_s", "most", "rate", "weight")
 
     def __init__(
         self,
@@ -23,11 +23,8 @@ class Job:
         finished: Callable[[], None],
         weight: float = 1.0,
         most: float = 1.0,
-        interprets: bool = False,
     ) -> None:
-        """`interprets`: whether it needs the event loop's interpreter now and then."""
         self.left_s, self.finished, self.weight, self.most = seconds, finished, weight, most
-        self.interprets = interprets
         self.rate = 0.0
         """Cores that it has now."""
         self.ends_s = math.inf
@@ -42,12 +39,8 @@ class Cores:
         self.now = 0.0
         self._jobs: list[Job] = []
         self._next_end_s = math.inf
-        self._standing = 0.0
-
-    def stand(self, share: float) -> None:
-        """From now on the interpreter is taken for that share of the time, as those who need it see it."""
-        self._standing = share
-        self._share_out()
+        self.spare = count
+        """Cores that no job wants; below 0 where there are too few."""
 
     @property
     def next_end_s(self) -> float:
@@ -57,13 +50,13 @@ class Cores:
     def begin(self, job: Job) -> None:
         """Run `job` from `now` on, the time of the last `settle`."""
         self._jobs.append(job)
-        self._share_out()
+        self._share_out([job])
 
     def end(self, job: Job) -> None:
         """Take `job` away, done or not; nothing happens where it is not here."""
         if job in self._jobs:
             self._jobs.remove(job)
-            self._share_out()
+            self._share_out([])
 
     def settle(self, now: float) -> None:
         """Let the time pass until `now`. Jobs that are done meanwhile are told in turn, and may begin others."""
@@ -71,22 +64,28 @@ class Cores:
             self._pass(self._next_end_s)
             done = [job for job in self._jobs if job.ends_s <= self.now]
             self._jobs = [job for job in self._jobs if job.ends_s > self.now]
-            self._share_out()
+            self._share_out([])
             for job in done:
                 job.left_s = 0.0
                 job.finished()
         self._pass(now)
 
     def _pass(self, until_s: float) -> None:
-        for job in self._jobs:
-            job.left_s = max(0.0, job.left_s - job.rate * (until_s - self.now))
-        self.now = until_s
+        if until_s > self.now:
+            for job in self._jobs:
+                job.left_s = max(0.0, job.left_s - job.rate * (until_s - self.now))
+            self.now = until_s
 
-    def _share_out(self) -> None:
-        shares(self._jobs, self.count)
-        for job in self._jobs:
-            if job.interprets:
-                job.rate *= 1.0 - self._standing
+    def _share_out(self, fresh: list[Job]) -> None:
+        """Give every job its rate; only those that have come (`fresh`) need one where nobody was nor is short."""
+        was_spare, self.spare = self.spare, self.count - sum(job.most for job in self._jobs)
+        changed = self._jobs if min(was_spare, self.spare) < 0 else fresh
+        if self.spare < 0:
+            shares(self._jobs, self.count)
+        else:
+            for job in changed:
+                job.rate = job.most
+        for job in changed:
             job.ends_s = self.now + job.left_s / job.rate if job.rate else math.inf
         self._next_end_s = min((job.ends_s for job in self._jobs), default=math.inf)
 

@@ -1,7 +1,7 @@
 """The machine that a simulated server runs on, in virtual time: its cores and who works on them.
 
 The event loop is one thread: while it works, the virtual loop's clock moves on, and whatever is due meanwhile comes
-late, as on a real one. Decoders, encoders, batches of a CPU and the planner are jobs beside it on the same cores.
+late, as on a real one. Decoders, encoders, batches of a CPU and the planner are jobs beside it.
 """
 
 from __future__ import annotations
@@ -9,69 +9,89 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
+from jellyfish.control.solver import NICENESS as PLANNER_NICENESS
+from jellyfish.devices.process import NICENESS as WORKER_NICENESS
 from jellyfish.lab.simulation.cores import Cores, Job, Pool
+from jellyfish.lab.simulation.scenario import Half
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
 
-SWITCH_S = 0.005
-"""How long a thread that waits for the interpreter leaves it to another one (`sys.getswitchinterval`)."""
+A_STEP = 1.25
+"""By so much less a thread counts with each step of niceness, as Linux shares out a core."""
+WORKER_WEIGHT, PLANNER_WEIGHT = A_STEP**-WORKER_NICENESS, A_STEP**-PLANNER_NICENESS
+
+
+class Threads(NamedTuple):
+    """How many threads of a worker run on each half of the cores."""
+
+    first: int
+    second: int
 
 
 class Machine:
-    """So many cores for all. While the event loop works, a batch stands still for the share `standing` of the time."""
+    """So many cores. Where they are in two halves, all but workers keeps to the first (`devices.process`)."""
 
-    def __init__(self, loop: VirtualLoop, cores: int, standing: float = 0.0) -> None:
-        self._loop, self._standing = loop, standing
-        self._cores = Cores(cores)
-        self._decoders, self._encoders = Pool(self._cores, cores), Pool(self._cores, cores)
+    def __init__(self, loop: VirtualLoop, cores: int, halves: bool) -> None:
+        self._loop = loop
+        apart = halves and cores > 1
+        self._first = Cores(cores // 2 if apart else cores)
+        self._second = Cores(cores - cores // 2) if apart else self._first
+        self._decoders, self._encoders = Pool(self._first, cores), Pool(self._first, cores)
         self._timer: asyncio.TimerHandle | None = None
-        self._solve: Job | None = None
         self._settle()
 
     # --- what threads beside the event loop do -----------------------------------------------------------
 
     async def decode(self, seconds: float) -> None:
         """A frame is decoded by one of the server's decoders."""
-        await self._done(self._decoders.begin, Job(seconds, _nothing))
+        await self._begun(self._decoders.begin, Job(seconds, _nothing))
 
     async def encode(self, seconds: float) -> None:
         """A camera's thread has a frame to decode, scale or encode."""
-        await self._done(self._encoders.begin, Job(seconds, _nothing))
+        await self._begun(self._encoders.begin, Job(seconds, _nothing))
 
-    async def batch(self, seconds: float, weight: float, threads: int) -> None:
-        """A CPU runs a batch that takes `seconds` on `threads` cores of its own."""
-        await self._done(self._cores.begin, Job(seconds * threads, _nothing, weight, threads, interprets=True))
+    async def hand(self, seconds: float) -> None:
+        """A thread beside the event loop has a batch for a worker."""
+        await self._begun(self._first.begin, Job(seconds, _nothing))
+
+    async def batch(self, seconds: float, threads: Threads) -> None:
+        """A worker runs a batch that takes `seconds` where it has its cores to itself."""
+        halves = (self._first, threads.first), (self._second, threads.second)
+        parts = [
+            self._begun(cores.begin, Job(seconds * count, _nothing, WORKER_WEIGHT, count))
+            for cores, count in halves
+            if count
+        ]
+        await asyncio.gather(*parts)
 
     async def solve(self, seconds: float) -> None:
-        """The planner's thread works; it has the interpreter whenever the event loop has not."""
-        self._solve = Job(seconds, _nothing)
-        try:
-            await self._done(self._cores.begin, self._solve)
-        finally:
-            self._solve = None
+        """The planner's process works."""
+        await self._begun(self._first.begin, Job(seconds, _nothing, PLANNER_WEIGHT))
 
-    def bystander(self, cores: float, weight: float) -> Callable[[], None]:
-        """A process that has nothing to do with us takes `cores`, until what is returned is called."""
+    def bystander(self, half: Half, cores: float, weight: float) -> Callable[[], None]:
+        """A process that has nothing to do with us takes `cores` of a half, until what is returned is called."""
+        taken = self._first if half == "first" else self._second
         job = Job(math.inf, _nothing, weight, cores)
 
         def stop() -> None:
             self._settle()
-            self._cores.end(job)
+            taken.end(job)
             self._wait()
 
         self._settle()
-        self._cores.begin(job)
+        taken.begin(job)
         self._wait()
         return stop
 
-    async def _done(self, begin: Callable[[Job], None], job: Job) -> None:
-        """A thread that has begun ends its work, whether or not anybody still waits for it."""
-        done = self._loop.create_future()
+    def _begun(self, begin: Callable[[Job], None], job: Job) -> asyncio.Future[None]:
+        """Done when the job is, which ends whether or not anybody still waits for it."""
+        done: asyncio.Future[None] = self._loop.create_future()
         job.finished = lambda: None if done.done() else done.set_result(None)
         self._settle()
         begin(job)
         self._wait()
-        await done
+        return done
 
     # --- what the event loop does ------------------------------------------------------------------------
 
@@ -80,34 +100,30 @@ class Machine:
         if seconds <= 0.0:
             return
         self._settle()
-        solve, waited = self._solve, self._loop.has_waited()
-        if waited and solve is not None and solve.left_s > 0.0:
-            self._cores.settle(self._cores.now + SWITCH_S)  # the planner has the interpreter and gives it up only then
-        if solve is not None:
-            self._cores.end(solve)
-        self._work(seconds)
-        if solve is not None and solve.left_s > 0.0:
-            self._cores.begin(solve)
-        self._loop.move_to(self._cores.now)
+        if self._first.spare >= 1.0:  # nobody slows the loop down, nor it them
+            self._loop.move_to(self._loop.time() + seconds)
+        else:
+            self._loop.move_to(self._end_of(seconds))
         self._wait()
 
-    def _work(self, seconds: float) -> None:
-        """So much of the loop's work, whatever time it takes."""
+    def _end_of(self, seconds: float) -> float:
+        """When so much of the loop's work is done."""
         working = [Job(seconds, lambda: working.clear())]
-        self._cores.stand(self._standing)
-        self._cores.begin(working[0])
+        self._first.begin(working[0])
         while working:
-            self._cores.settle(self._cores.next_end_s)
-        self._cores.stand(0.0)
+            self._first.settle(self._first.next_end_s)
+        return self._first.now
 
     # --- time --------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        self._cores.settle(self._loop.time())
+        now = self._loop.time()
+        self._first.settle(now)
+        self._second.settle(now)
 
     def _wait(self) -> None:
         """Have a timer for the next job that ends."""
-        ends_s = self._cores.next_end_s
+        ends_s = min(self._first.next_end_s, self._second.next_end_s)
         if self._timer is not None:
             if self._timer.when() == ends_s:
                 return

@@ -6,23 +6,25 @@ Two places: one where nothing is short, as before there were hosts in scenarios,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from jellyfish.devices.process import worker_cores
 from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.errors import InputError
-from jellyfish.lab.simulation.machine import Machine
+from jellyfish.lab.simulation.machine import Machine, Threads
 from jellyfish.lab.simulation.model import Model
 from jellyfish.lab.simulation.scenario import Bystander, Host
+from jellyfish.lab.simulation.timed_executor import Take, asleep
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
 
 CONTROL_BYTES = 1024
 """What comes to the server in larger pieces is a frame."""
 ARRIVAL, ANSWER = 0.5, 0.25
 """Shares of what the event loop does for a frame: when it comes, and for each of the two messages that answer it."""
-Take = Callable[[float], Awaitable[None]]
-"""Spends so many seconds of a batch."""
+PROCESSOR = "cpu"
+"""The device whose workers are on the machine's own cores."""
 
 
 class Place(Protocol):
@@ -72,7 +74,7 @@ class Elsewhere:
 
     def taking(self, profile: LatencyProfile) -> Take:
         """Every device has cores of its own."""
-        return asyncio.sleep
+        return asleep
 
     async def plan(self, seconds: float) -> None:
         """It has a core of its own."""
@@ -86,9 +88,10 @@ class Elsewhere:
 class OnMachine:
     """Everything is done on the cores of one machine; cameras on them too, or on others."""
 
-    def __init__(self, host: Host, costs: HostCosts, loop: VirtualLoop) -> None:
+    def __init__(self, host: Host, costs: HostCosts, halves: bool, loop: VirtualLoop) -> None:
+        """`halves`: whether one half of the cores is for workers alone."""
         self._host, self._costs = host, costs
-        self._machine = Machine(loop, host.cores, costs.standing)
+        self._machine = Machine(loop, host.cores, halves)
         loop.on_message = self._message
 
     def _message(self, to_server: bool, size_bytes: int) -> None:
@@ -115,11 +118,18 @@ class OnMachine:
         await (self._machine.encode(seconds) if self._host.cameras else asyncio.sleep(seconds))
 
     def taking(self, profile: LatencyProfile) -> Take:
-        """A GPU has its own; `cpu` shares the machine's cores."""
-        weight, threads = self._host.device_weight, profile.threads
-        return (
-            asyncio.sleep if profile.device != "cpu" else lambda seconds: self._machine.batch(seconds, weight, threads)
-        )
+        """A GPU has its own; workers of `cpu` are where those of a real one are."""
+        if profile.device != PROCESSOR:
+            return asleep
+        cores = worker_cores(range(self._host.cores), profile.workers, profile.threads)
+        threads = [_threads(each, profile.threads, self._host.cores // 2) for each in cores]
+
+        async def take(seconds: float, worker: int, resolution: int, frames: int) -> None:
+            hand_s = min(seconds, frames * self._costs.handing_s(resolution))
+            await self._machine.hand(hand_s)
+            await self._machine.batch(seconds - hand_s, threads[worker])
+
+        return take
 
     async def plan(self, seconds: float) -> None:
         """See `Place`."""
@@ -132,7 +142,7 @@ class OnMachine:
     async def _bystander(self, start_s: float, bystander: Bystander) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(start_s + bystander.at_s - loop.time())
-        stop = self._machine.bystander(bystander.cores, bystander.weight)
+        stop = self._machine.bystander(bystander.half, bystander.cores, bystander.weight)
         try:
             await asyncio.sleep(start_s + bystander.end_s - loop.time())
         finally:
@@ -143,7 +153,14 @@ def place_of(host: Host, models: Mapping[str, Model], loop: VirtualLoop) -> Plac
     """Where a scenario takes place. InputError where its costs are to be had nowhere."""
     if not host.cores:
         return Elsewhere(host)
-    return OnMachine(host, host_costs(host, next(iter(models.values()))), loop)
+    halves = any(model.profile.device == PROCESSOR for model in models.values())
+    return OnMachine(host, host_costs(host, next(iter(models.values()))), halves, loop)
+
+
+def _threads(cores: frozenset[int], count: int, half: int) -> Threads:
+    """Of a worker that keeps to `cores`; the machine's first half are those below `half`."""
+    first = min(count, sum(core < half for core in cores))
+    return Threads(first, count - first)
 
 
 def host_costs(host: Host, model: Model) -> HostCosts:
@@ -158,8 +175,8 @@ def host_costs(host: Host, model: Model) -> HostCosts:
         resolutions=(1,),
         decode_s=(host.decode_ms / 1000,),
         encode_s=(host.encode_ms / 1000,),
+        hand_s=(host.hand_ms / 1000,),
         capture_s=host.capture_ms / 1000,
         server_s=host.server_ms / 1000,
         camera_s=host.camera_ms / 1000,
-        standing=host.standing,
     )

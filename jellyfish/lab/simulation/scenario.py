@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, MOST_CARE
+from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, LEAST_TARGET, MOST_CARE, MOST_TARGET
 from jellyfish.errors import InputError
 from jellyfish.protocol.wire import NAME_PATTERN
 
@@ -17,6 +17,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=NAME_PAT
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+Half = Literal["first", "second"]
 
 
 class SimulatedDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,10 +150,13 @@ class Vanish(Fault, frozen=True, tag="vanish"):
 
 
 class Bystander(Fault, frozen=True, tag="bystander"):
-    """Another process of the host is busy on `cores` of them."""
+    """Another process is busy on some of the host's cores."""
 
     for_s: Positive
+    half: Half = "second"
+    """Of the host's cores: `first`, the event loop's, or `second`, where a `cpu` device has workers to themselves."""
     cores: Positive = 1.0
+    """So many of that half."""
     weight: Positive = 1.0
     """Beside the server's threads, which have 1."""
 
@@ -186,20 +190,18 @@ class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decode_ms: Seconds = 1.0
     """The server decodes a frame."""
     cores: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
-    device_weight: Positive = 1 / 3
-    """Of a `cpu` device's threads beside the others', which have 1."""
     cameras: bool = False
     """Whether the cameras run on these cores too, in the server's process, as in `bench`."""
     costs: Literal["given", "measured"] = "given"
     """`measured`: all that a frame and a plan cost are those of the first device's profile."""
     capture_ms: Seconds = 0.0
     """A camera decodes the next frame of its video."""
+    hand_ms: Seconds = 0.0
+    """A worker of a `cpu` device is handed a frame; part of what its batch takes."""
     server_ms: Seconds = 0.0
     """The event loop's work for a frame, the server's part."""
     camera_ms: Seconds = 0.0
     """The same, the camera's part."""
-    standing: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
-    """Share of the event loop's working time in which a batch on a `cpu` device stands still."""
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -225,6 +227,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether planner and cameras know the uplinks' future, to see what could be had (`.simulation.foresight`)."""
     window_ms: Annotated[float, msgspec.Meta(ge=50, le=60_000)] = 500.0
     care: Annotated[float, msgspec.Meta(ge=0, le=MOST_CARE)] = DEFAULT_CARE
+    target: Annotated[float, msgspec.Meta(ge=LEAST_TARGET, le=MOST_TARGET)] | None = None
+    """Per cent of each client's frames that are to be in time: care is learnt for it; None keeps `care`."""
     max_batch: Count = 8
     host: Host = Host()
     faults: tuple[AnyFault, ...] = ()
@@ -262,7 +266,7 @@ def check(scenario: Scenario, where: str) -> None:
 
 def _check_host(scenario: Scenario, where: str) -> None:
     host = scenario.host
-    charged = host.cameras or host.server_ms or host.camera_ms
+    charged = host.cameras or host.server_ms or host.camera_ms or host.hand_ms
     if not host.cores and (charged or host.capture_ms or host.costs == "measured"):
         raise InputError(f"{where}: what a host is charged needs cores to be done on; give [host] cores")
     if not host.cores and any(isinstance(fault, Bystander) for fault in scenario.faults):

@@ -203,9 +203,10 @@ class _Simulation:
         scenario, faults = self._scenario, self._scenario.faults
         devices: list[tuple[Executor, LatencyProfile]] = []
         for name, model in self._models.items():
-            profile = msgspec.structs.replace(model.profile, device=name)
+            measured = model.profile.beside_cameras() if scenario.host.cameras else model.profile
+            profile = msgspec.structs.replace(measured, device=name)
             disturbance = device_disturbance(profile, faults, name, f"{scenario.seed}/{name}", self._run_s)
-            take = self._place.taking(model.profile)
+            take = self._place.taking(measured)
             devices.append((TimedExecutor(profile, disturbance, take), profile))
         return ServerParts(
             devices=devices,
@@ -235,7 +236,7 @@ class _Simulation:
         adaptation = EachAnew() if anew else adapting(scenario.planner, DEFAULT_PLANNING_SHARE)
         check = accept if scenario.foresight else violations
         planner = UnreliablePlanner(self._planner, scenario.faults, self._run_s)
-        return PlanningPolicy(self._solving(planner), adaptation, check, window_s, scenario.care)
+        return PlanningPolicy(self._solving(planner), adaptation, check, window_s, scenario.care, scenario.target)
 
     def _run_s(self) -> float:
         """Seconds of the run."""

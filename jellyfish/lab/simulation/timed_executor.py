@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,23 @@ Disturbance = Callable[[Variant, int], float]
 """(variant, batch) -> factor on the profiled time of this batch; may raise, then the batch fails."""
 
 
+class Take(Protocol):
+    """How a batch spends its time."""
+
+    async def __call__(self, seconds: float, worker: int, resolution: int, frames: int) -> None:
+        """Of so many frames, which take a worker `seconds` where it has its cores to itself."""
+        ...
+
+
+async def asleep(seconds: float, worker: int, resolution: int, frames: int) -> None:
+    """How a worker on cores of its own spends a batch."""
+    await asyncio.sleep(seconds)
+
+
 class TimedExecutor:
     """An `Executor` that takes the median time of its profile, on whatever clock the event loop has."""
 
-    def __init__(
-        self,
-        profile: LatencyProfile,
-        disturbance: Disturbance | None = None,
-        take: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        """`take`: how a batch of so many seconds spends them; asleep, where the device's cores are its own."""
+    def __init__(self, profile: LatencyProfile, disturbance: Disturbance | None = None, take: Take = asleep) -> None:
         self._profile, self._disturbance, self._take = profile, disturbance, take
 
     def ready(self, variant: Variant) -> Variant:
@@ -36,14 +44,15 @@ class TimedExecutor:
         self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
     ) -> list[list[Detection]]:
         """No detections for each image, after the profiled time; raises what the disturbance raises."""
-        await self._take(self._seconds(variant, len(images)))
+        await self._take(self._seconds(variant, len(images)), worker, variant.resolution, len(images))
         return [[] for _ in images]
 
     async def run_mixed(
         self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
     ) -> list[list[Detection]]:
         """As `run`; takes as long as one batch for each variant, which is what is planned with."""
-        await self._take(sum(self._seconds(variant, size) for variant, size in Counter(variants).items()))
+        seconds = sum(self._seconds(variant, size) for variant, size in Counter(variants).items())
+        await self._take(seconds, worker, variants[0].resolution, len(images))
         return [[] for _ in images]
 
     def _seconds(self, variant: Variant, batch: int) -> float:

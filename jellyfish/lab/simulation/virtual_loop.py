@@ -50,11 +50,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """What runs now takes until `time_s`: what is due meanwhile comes late, as on a loop that is busy."""
         self._clock.now = max(self._clock.now, time_s)
 
-    def has_waited(self) -> bool:
-        """Whether the loop had nothing to do at some time since it was last asked."""
-        waited, self._clock.waited = self._clock.waited, False
-        return waited
-
     async def create_server(self, protocol_factory: Factory, host: Any = None, port: Any = None, **_: Any) -> Any:
         """Listen at an address of this loop's own. OSError when it is taken."""
         if (host, port) in self._listeners:
@@ -91,12 +86,10 @@ class _Clock:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.waited = False
 
     def select(self, timeout: float | None) -> list[object]:
         if timeout is None:
             raise NothingLeftError("everything waits for something that cannot happen any more")
-        self.waited = self.waited or timeout > 0.0
         self.now += timeout
         return []
 

@@ -14,12 +14,13 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import uvloop
 
-from jellyfish.camera.frames import scaled_jpeg
+from jellyfish.camera.frames import Offload, scaled_jpeg
 from jellyfish.config import DEFAULT_PLANNER, CameraConfig, Limits
 from jellyfish.core import Detection, LabelledObject, Variant
 from jellyfish.devices.executor import TorchExecutor
@@ -31,7 +32,8 @@ from jellyfish.modes.serving import decode_frame, listening_at
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.results.writer import ResultWriter
 
-CAMERAS, CAMERA_FPS, STREAM_S = 8, 15.0, 4.0
+CAMERAS, CAMERA_FPS, STREAM_S = 16, 15.0, 3.0
+"""Many: the more frames there are, the more of them share a turn of the loop, and with few it is not short of time."""
 DELAY_S, SLO_S, WINDOW_S = 0.005, 0.15, 0.5
 OBJECTS = 6
 """In a frame, and found in it."""
@@ -45,22 +47,28 @@ class _ReadyEngine:
 
 
 class _ReadyFrames:
-    """Frames that are encoded already, with objects in them."""
+    """Frames that are encoded already, with objects in them; given out by threads, as in `OwnFrames`."""
 
-    def __init__(self, jpeg: bytes) -> None:
-        self._jpeg = jpeg
+    def __init__(self, jpeg: bytes, offload: Offload) -> None:
+        self._jpeg, self._offload = jpeg, offload
 
     async def at(self, elapsed_s: float, captured_s: float) -> None:
         """Nothing has to be decoded."""
+        await self._offload(_nothing)
 
     def objects_at(self, elapsed_s: float) -> Sequence[LabelledObject]:
         return [LabelledObject(number, 0, *_place(number)) for number in range(OBJECTS)]
 
     async def encoded(self, picture: None, resolution: int) -> bytes:
+        await self._offload(_nothing)
         return self._jpeg
 
     def expect(self, resolution: int) -> None:
         """Nothing to prepare."""
+
+
+def _nothing() -> None:
+    """What the threads have to do."""
 
 
 def _place(number: int) -> tuple[float, float, float, float]:
@@ -124,12 +132,14 @@ async def _ready_server(profile: LatencyProfile) -> AsyncIterator[str]:
 
 async def _stream(url: str, jpeg: bytes) -> tuple[int, float]:
     """(frames of all cameras, processor time of this thread)."""
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2)
+    frames = _ReadyFrames(jpeg, partial(asyncio.get_running_loop().run_in_executor, pool))
     setups = [
-        Setup(CameraConfig(f"camera-{n}", Path(), CAMERA_FPS, SLO_S, "none", DELAY_S, n), _ReadyFrames(jpeg), None)
+        Setup(CameraConfig(f"camera-{n}", Path(), CAMERA_FPS, SLO_S, "none", DELAY_S, n), frames, None)
         for n in range(CAMERAS)
     ]
     info = run_info("profile", datetime.now().astimezone(), 0, setups[0].config, [], "")
-    with tempfile.TemporaryDirectory() as folder, ResultWriter(Path(folder) / "run", info) as writer:
+    with pool, tempfile.TemporaryDirectory() as folder, ResultWriter(Path(folder) / "run", info) as writer:
         run = MeasuredRun(setups, STREAM_S, 0, writer, WindowLog("fixed"))
         began_s = time.thread_time()
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:

@@ -10,6 +10,7 @@ import pytest
 
 from jellyfish.core import Variant
 from jellyfish.devices.profile.hardware import processor_name
+from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.store import find_profile, load_profile, profile_path, save_profile
 from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
 from jellyfish.errors import InputError
@@ -31,6 +32,16 @@ def test_a_saved_profile_is_found_again(tmp_path: Path) -> None:
     assert load_profile(path) == PROFILE
     assert find_profile(SUBJECT, tmp_path) == PROFILE
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_profile_that_tells_more_of_its_host_than_is_asked_for_is_still_read(tmp_path: Path) -> None:
+    host = HostCosts((128,), (0.001,), (0.002,), (0.0001,), 0.001, 0.0003, 0.0004)
+    path = save_profile(msgspec.structs.replace(PROFILE, host=host), tmp_path)
+    written = msgspec.json.decode(path.read_bytes())
+    written["host"]["standing"] = 0.4
+    path.write_bytes(msgspec.json.encode(written))
+    found = find_profile(SUBJECT, tmp_path)
+    assert found is not None and found.host == host
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_words(tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.variation import USUAL, Variation
 from jellyfish.errors import InputError
 from jellyfish.lab.simulation.model import load_model
-from jellyfish.lab.simulation.scenario import Bystander, Clients, Host, Scenario, SimulatedDevice, check
+from jellyfish.lab.simulation.scenario import Bystander, Clients, Half, Host, Scenario, SimulatedDevice, check
 from jellyfish.lab.simulation.simulate import run_scenario, simulated_frames
+from jellyfish.server.service import Service
 
 HOST = Host(cores=2, cameras=True, server_ms=0.9, camera_ms=1.0, capture_ms=1.0)
 FEW = Scenario("Hosted", 4.0, (SimulatedDevice("cpu", "cpu"),), (Clients("camera", 4, slo_ms=150.0),), 1, host=HOST)
+HALVES: tuple[Half, Half] = ("first", "second")
 
 
 def miss_rate(scenario: Scenario) -> float:
@@ -29,14 +31,15 @@ def test_the_same_seed_gives_the_same_bytes_with_everything_charged(tmp_path: Pa
     latencies = tuple(
         msgspec.structs.replace(entry, variation=Variation(USUAL, 0.4)) for entry in model.profile.latencies
     )
-    costs = HostCosts((128, 448), (0.0002, 0.001), (0.0003, 0.002), 0.001, 0.0009, 0.0013, 0.5)
+    costs = HostCosts((128, 448), (0.0002, 0.001), (0.0003, 0.002), (0.0001, 0.0002), 0.001, 0.0009, 0.0013)
     profile = msgspec.structs.replace(model.profile, latencies=latencies, host=costs)
     (tmp_path / "model.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(model, profile=profile)))
-    host = Host(cores=2, cameras=True, costs="measured", device_weight=0.33)
+    host = Host(cores=2, cameras=True, costs="measured")
     scenario = msgspec.structs.replace(
         FEW,
         devices=(SimulatedDevice("cpu", str(tmp_path / "model.json")),),
         host=host,
+        target=99.0,
         faults=(Bystander(1.0, 1.0),),
     )
     for name, seed in (("one", 1), ("same", 1), ("other", 2)):
@@ -57,8 +60,47 @@ def test_an_event_loop_with_more_to_do_than_it_can_makes_frames_late() -> None:
 
 def test_a_bystander_takes_what_batches_need() -> None:
     fixed = msgspec.structs.replace(FEW, variant="w100e2-384", clients=(Clients("camera", 5, trace="none"),))
-    beside = msgspec.structs.replace(fixed, faults=(Bystander(0.5, 10.0, cores=2.0),))
+    beside = msgspec.structs.replace(fixed, faults=(Bystander(0.5, 10.0),))
     assert miss_rate(beside) > miss_rate(fixed) + 0.1
+
+
+def test_a_bystander_on_the_loops_half_leaves_the_workers_alone() -> None:
+    fixed = msgspec.structs.replace(FEW, variant="w100e2-448", clients=(Clients("camera", 4, 15.0, 150.0, "none"),))
+    beside = {half: Bystander(0.5, 10.0, half) for half in HALVES}
+    on_first, on_second = (miss_rate(msgspec.structs.replace(fixed, faults=(beside[half],))) for half in HALVES)
+    assert on_first < 0.05 < 0.3 < on_second
+
+
+def test_workers_that_share_their_cores_help_where_cameras_are_elsewhere(tmp_path: Path) -> None:
+    measured = load_model("cpu")
+
+    def workers_and_misses(workers: int, sharing: int, cameras: bool) -> tuple[int, float]:
+        profile = msgspec.structs.replace(measured.profile, workers=workers, sharing=sharing)
+        model = tmp_path / "model.json"
+        model.write_bytes(msgspec.json.encode(msgspec.structs.replace(measured, profile=profile)))
+        host = msgspec.structs.replace(HOST, cameras=cameras)
+        crowd = (Clients("camera", 10, slo_ms=150.0, trace="none"),)
+        devices = (SimulatedDevice("cpu", str(model)),)
+        scenario = msgspec.structs.replace(FEW, variant="w100e2-448", host=host, devices=devices, clients=crowd)
+        found: list[int] = []
+
+        def count(service: Service) -> None:
+            found.append(service.dispatchers["cpu"].statistics().workers)
+
+        summary, _ = run_scenario(scenario, tmp_path / f"{workers}-{sharing}-{cameras}", on_service=count)
+        return found[0], summary.miss_rate or 0.0
+
+    (one, alone), (two, shared) = workers_and_misses(1, 0, cameras=False), workers_and_misses(2, 1, cameras=False)
+    assert (one, two) == (1, 2)
+    assert shared < alone - 0.1
+    assert workers_and_misses(2, 1, cameras=True)[0] == 1
+
+
+def test_care_is_learnt_for_a_target(tmp_path: Path) -> None:
+    run_scenario(msgspec.structs.replace(FEW, target=99.9, duration_s=12.0), tmp_path / "run")
+    windows = [msgspec.json.decode(line) for line in (tmp_path / "run" / "windows.jsonl").read_bytes().splitlines()]
+    care = [client["care"] for window in windows for client in window["snapshot"].values()]
+    assert care[0] == FEW.care and len(set(care)) > 10
 
 
 def test_every_frame_of_a_fixed_variant_runs_with_it() -> None:

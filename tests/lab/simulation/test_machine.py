@@ -6,15 +6,17 @@ import asyncio
 
 import pytest
 
-from jellyfish.lab.simulation.machine import SWITCH_S, Machine
+from jellyfish.lab.simulation.machine import PLANNER_WEIGHT, WORKER_WEIGHT, Machine, Threads
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
 from tests.virtual import virtual
 
+SHARING, APART = Threads(1, 0), Threads(0, 1)
 
-def machine(cores: int = 2, standing: float = 0.0) -> tuple[Machine, VirtualLoop]:
+
+def machine(cores: int = 2, halves: bool = True) -> tuple[Machine, VirtualLoop]:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    return Machine(loop, cores, standing), loop
+    return Machine(loop, cores, halves), loop
 
 
 @virtual
@@ -30,52 +32,74 @@ async def test_what_the_loop_does_makes_it_late_for_all_that_is_due_meanwhile() 
 
 
 @virtual
-async def test_threads_beside_the_loop_take_no_time_of_it_while_there_are_cores() -> None:
+async def test_nothing_on_the_first_half_disturbs_a_worker_on_the_second() -> None:
     host, loop = machine()
-    batch = asyncio.create_task(host.batch(0.020, weight=1.0, threads=1))
-    await asyncio.sleep(0)
-    host.spend(0.010)
-    assert loop.time() == pytest.approx(0.010)
-    await batch
+    decoding = [asyncio.ensure_future(host.decode(0.010)) for _ in range(4)]
+    await host.batch(0.020, APART)
     assert loop.time() == pytest.approx(0.020)
+    await asyncio.gather(*decoding)
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(2, SHARING), (1, SHARING), (1, APART)])
+def test_a_worker_that_shares_a_core_gives_way(cores: int, threads: Threads) -> None:
+    @virtual
+    async def share() -> None:
+        host, loop = machine(cores)
+        batch = asyncio.create_task(host.batch(0.020, threads))
+        await asyncio.sleep(0)
+        host.spend(0.010)
+        assert loop.time() == pytest.approx(0.010 * (1 + WORKER_WEIGHT))
+        await batch
+        assert loop.time() == pytest.approx(0.030)
+
+    share()
 
 
 @virtual
-async def test_on_one_core_the_loop_and_a_batch_slow_each_other_down() -> None:
-    host, loop = machine(cores=1)
-    batch = asyncio.create_task(host.batch(0.020, weight=1.0, threads=1))
+async def test_a_worker_on_both_halves_is_done_when_its_slowest_thread_is() -> None:
+    host, loop = machine(cores=4)
+    stop = host.bystander("first", cores=2.0, weight=WORKER_WEIGHT)
+    await host.batch(0.020, Threads(2, 2))
+    assert loop.time() == pytest.approx(0.040)
+    stop()
+
+
+@virtual
+async def test_where_no_device_is_a_processor_all_cores_are_for_all() -> None:
+    host, loop = machine(halves=False)
+    decoding = asyncio.ensure_future(host.decode(0.010))
     await asyncio.sleep(0)
     host.spend(0.010)
-    assert loop.time() == pytest.approx(0.020)
-    await batch
+    assert loop.time() == pytest.approx(0.010)
+    await decoding
+
+
+@virtual
+async def test_the_planner_gets_what_others_leave() -> None:
+    host, loop = machine()
+    planning = asyncio.create_task(host.solve(0.010))
+    await asyncio.sleep(0)
+    host.spend(0.020)
+    assert loop.time() == pytest.approx(0.020 * (1 + PLANNER_WEIGHT))
+    await planning
     assert loop.time() == pytest.approx(0.030)
 
 
 @virtual
-async def test_a_batch_of_low_weight_gives_way() -> None:
-    host, loop = machine(cores=1)
-    batch = asyncio.create_task(host.batch(0.020, weight=0.25, threads=1))
-    await asyncio.sleep(0)
-    host.spend(0.010)
-    assert loop.time() == pytest.approx(0.0125)
-    batch.cancel()
-
-
-@virtual
-async def test_a_batch_stands_still_for_its_share_of_the_time_that_the_loop_works() -> None:
-    host, loop = machine(standing=0.8)
-    batch = asyncio.create_task(host.batch(0.020, weight=1.0, threads=1))
-    await asyncio.sleep(0)
+async def test_a_bystander_slows_its_own_half_down() -> None:
+    host, loop = machine()
+    stop = host.bystander("second", cores=1.0, weight=1.0)
     host.spend(0.010)
     assert loop.time() == pytest.approx(0.010)
-    await batch
-    assert loop.time() == pytest.approx(0.028)
+    await host.batch(0.010 * WORKER_WEIGHT, APART)
+    assert loop.time() == pytest.approx(0.010 + 0.010 * (1 + WORKER_WEIGHT))
+    stop()
 
 
 @virtual
 async def test_a_bystander_takes_its_share_until_it_is_stopped() -> None:
     host, loop = machine(cores=1)
-    stop = host.bystander(cores=1.0, weight=1.0)
+    stop = host.bystander("second", cores=1.0, weight=1.0)
     host.spend(0.010)
     assert loop.time() == pytest.approx(0.020)
     stop()
@@ -85,25 +109,12 @@ async def test_a_bystander_takes_its_share_until_it_is_stopped() -> None:
 
 @virtual
 async def test_frames_are_decoded_in_the_order_in_which_they_came() -> None:
-    host, loop = machine(cores=2)
+    host, loop = machine(cores=4)
     done: list[float] = []
-    for _ in range(4):
+    for _ in range(6):
         asyncio.ensure_future(host.decode(0.010)).add_done_callback(lambda _: done.append(loop.time()))
     await asyncio.sleep(1.0)
-    assert done == pytest.approx([0.010, 0.010, 0.020, 0.020])
-
-
-@virtual
-async def test_a_planner_that_works_makes_a_loop_that_wakes_wait_for_the_interpreter() -> None:
-    host, loop = machine()
-    planning = asyncio.create_task(host.solve(0.100))
-    await asyncio.sleep(0.020)
-    host.spend(0.001)
-    assert loop.time() == pytest.approx(0.021 + SWITCH_S)
-    host.spend(0.001)  # it still has it
-    assert loop.time() == pytest.approx(0.022 + SWITCH_S)
-    await planning
-    assert loop.time() == pytest.approx(0.102)  # the planner stood still meanwhile
+    assert done == pytest.approx([0.020, 0.020, 0.020, 0.020, 0.030, 0.030])  # four threads on two cores
 
 
 @virtual

@@ -40,6 +40,8 @@ class Problem(msgspec.Struct, frozen=True):
     variants: tuple[Variant, ...]
     accuracy: tuple[float, ...]
     """Expected accuracy (0..1) per variant."""
+    host_share: float = 1.0
+    """Of each client's frames that the server's own machine can carry (`jellyfish.control.host`)."""
 
 
 class Share(msgspec.Struct, frozen=True):

@@ -46,6 +46,45 @@ class DeviceFigures(msgspec.Struct, frozen=True):
     mean_batch: float
 
 
+class HostFigures(msgspec.Struct, frozen=True):
+    """The server's own machine over the run: means over the time between its windows."""
+
+    loop: float
+    """Share of the time that the event loop was occupied: running, or ready and without a processor."""
+    decoders: float
+    """Share of the time that the decoders were occupied."""
+    work_ms: float
+    """Processor time of both for a frame."""
+    share: float
+    """Of the clients' frames that it was taken to carry."""
+    bound: float
+    """Share of the time in which that was not all of them, or in which it had too much to do."""
+
+
+class HostTally:
+    """Adds up what windows tell of the host."""
+
+    def __init__(self) -> None:
+        self._last_s: float | None = None
+        self._seconds = 0.0
+        self._sums = [0.0] * 5
+
+    def window(self, line: WindowLine) -> None:
+        """What was measured holds for the time since the window before."""
+        span_s = 0.0 if self._last_s is None else line.t_s - self._last_s
+        self._last_s = line.t_s
+        if (host := line.host) is not None:
+            self._seconds += span_s
+            values = host.loop, host.decoders, host.work_ms, host.share, float(host.over or host.share < 1)
+            self._sums = [total + span_s * value for total, value in zip(self._sums, values, strict=True)]
+
+    def figures(self) -> HostFigures | None:
+        """None where nothing was measured."""
+        if not self._seconds:
+            return None
+        return HostFigures(*(round(total / self._seconds, 4) for total in self._sums))
+
+
 class PlannerTally:
     """Counts the windows of a run and the switches of variants on its devices."""
 

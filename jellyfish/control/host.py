@@ -21,7 +21,7 @@ from jellyfish.control.problem import Plan, Problem
 
 ALLOWED = 0.9
 """Share of the time that the busiest part of the host may be occupied: what is aimed at."""
-BUSY, CALM = 0.95, 0.85
+BUSY, CALM = 0.95, 0.8
 """Above the one fewer frames are asked for, below the other more; between them nothing changes."""
 LEAST_SHARE = 0.2
 """Of a client's frames that are asked for, however little the host can do: with fewer nothing would be known of it."""
@@ -69,6 +69,32 @@ class HostUse(msgspec.Struct, frozen=True):
         return max(self.loop, self.decoders)
 
 
+class Occupancy:
+    """For how long the workers of a pool had something to do, from when each job came and went."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers, self.jobs = workers, 0
+        """Of the pool; that are with it, waiting ones too."""
+        self._since_s = 0.0
+        self._occupied_s = 0.0
+
+    def came(self, now: float) -> None:
+        """A job for the pool."""
+        self.until(now)
+        self.jobs += 1
+
+    def went(self, now: float) -> None:
+        """A job is done."""
+        self.until(now)
+        self.jobs -= 1
+
+    def until(self, now: float) -> float:
+        """Seconds of all workers together, until `now`."""
+        self._occupied_s += min(self.jobs, self.workers) * (now - self._since_s)
+        self._since_s = now
+        return self._occupied_s
+
+
 class HostLoad:
     """What is known of the host. Until it has been read twice nothing is, and it is taken to be short of nothing."""
 
@@ -77,9 +103,10 @@ class HostLoad:
         """Of each client's frames that the host can carry."""
         self.use: HostUse | None = None
         """Of the newest span."""
-        self._decoders = decoders
-        self._work_s = self._frames = 0.0
-        """Of the last spans that had frames, older ones for less."""
+        self.occupancy = Occupancy(decoders)
+        """Of the decoders."""
+        self._work_s = self._decoders_s = self._frames = 0.0
+        """Of the last spans that had frames, older ones for less: work, time with a decoder, and how many."""
         self._before: tuple[float, HostReading] | None = None
         self._busy = 0
 
@@ -94,6 +121,11 @@ class HostLoad:
         return self.use is not None and self.use.busiest > BUSY
 
     @property
+    def binds(self) -> bool:
+        """Clients are served less than the devices could because of it."""
+        return self.over or self.share < 1.0
+
+    @property
     def most_s(self) -> float:
         """The longest that a frame is in the host where that is occupied as allowed; infinite where nothing is known.
 
@@ -101,6 +133,14 @@ class HostLoad:
         """
         work_s = self.work_s
         return math.inf if work_s is None else work_s / (1.0 - ALLOWED)
+
+    @property
+    def ahead_s(self) -> float:
+        """How long the next frame will wait for a decoder."""
+        waiting = self.occupancy.jobs + 1 - self.occupancy.workers
+        if waiting <= 0 or not self._frames:
+            return 0.0
+        return waiting / self.occupancy.workers * self._decoders_s / self._frames
 
     def observe(self, now: float, reading: HostReading, offered_fps: float) -> None:
         """Take in a reading. `offered_fps`: of all clients together that are served, as many as they would send."""
@@ -117,9 +157,10 @@ class HostLoad:
         occupied_s = reading.occupied_s - before.occupied_s
         if frames:
             self._work_s = KEPT * self._work_s + loop_s + reading.decoding_s - before.decoding_s
+            self._decoders_s = KEPT * self._decoders_s + occupied_s
             self._frames = KEPT * self._frames + frames
         waited_s = reading.waited_s - before.waited_s
-        self.use = HostUse((loop_s + waited_s) / span_s, occupied_s / (self._decoders * span_s), frames)
+        self.use = HostUse((loop_s + waited_s) / span_s, occupied_s / (self.occupancy.workers * span_s), frames)
         self._busy = self._busy + 1 if self.over else 0
         carried = frames / span_s / offered_fps if offered_fps else 1.0
         if self._busy >= IN_SUCCESSION or not self.over:
@@ -155,29 +196,3 @@ def paced(problem: Problem, plan: Plan) -> Plan:
     """
     fps = {} if problem.host_share == 1.0 else {demand.client: demand.fps for demand in problem.clients}
     return plan if plan.fps == fps else msgspec.structs.replace(plan, fps=fps)
-
-
-class Occupancy:
-    """For how long the workers of a pool had something to do, from when each job came and went."""
-
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._jobs = 0
-        self._since_s = 0.0
-        self._occupied_s = 0.0
-
-    def came(self, now: float) -> None:
-        """A job for the pool."""
-        self.until(now)
-        self._jobs += 1
-
-    def went(self, now: float) -> None:
-        """A job is done."""
-        self.until(now)
-        self._jobs -= 1
-
-    def until(self, now: float) -> float:
-        """Seconds of all workers together, until `now`."""
-        self._occupied_s += min(self._jobs, self._workers) * (now - self._since_s)
-        self._since_s = now
-        return self._occupied_s

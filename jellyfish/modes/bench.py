@@ -23,6 +23,7 @@ from jellyfish.camera.controllers import controller_named
 from jellyfish.camera.steering import Steering
 from jellyfish.clock import seconds_now
 from jellyfish.config import BenchConfig
+from jellyfish.control.host import HostLoad
 from jellyfish.core import Detection
 from jellyfish.errors import InputError
 from jellyfish.modes.fleet import Fleet
@@ -77,7 +78,7 @@ async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple
         await _check_reachable(http, url)
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
         detections = _detection_file(fleet.sizes, writer, stack) if config.save_detections else None
-        watch = _Watch(config.duration_s, detections)
+        watch = _Watch(config.duration_s, detections, None if server is None else server.service.host)
         return await _measure(config, fleet, writer, windows, server, partial(_same, http), url, watch, console)
 
 
@@ -122,8 +123,8 @@ async def _measure(
 class _Watch:
     """Follows the frames of a run for the live display and, if asked for, the file of detections."""
 
-    def __init__(self, duration_s: float, detections: DetectionFile | None) -> None:
-        self._duration_s, self._detections = duration_s, detections
+    def __init__(self, duration_s: float, detections: DetectionFile | None, host: HostLoad | None) -> None:
+        self._duration_s, self._detections, self._host = duration_s, detections, host
         self._live: LiveTally | None = None
 
     def frame(self, record: FrameRecord, detections: Sequence[Detection], now: float) -> None:
@@ -145,7 +146,13 @@ class _Watch:
                 plans = {name: camera.plan for name, camera in run.cameras.items()}
                 mapped = {name: plan for name, plan in plans.items() if plan is not None and plan.mapped}
                 assigned = {name: (plan.variant, plan.resolution) for name, plan in mapped.items()}
-                display.show(self._live.numbers(seconds_now(), assigned))
+                display.show(self._live.numbers(seconds_now(), assigned, self._host_busy))
+
+    @property
+    def _host_busy(self) -> float | None:
+        """How busy the host is, where that is what binds."""
+        host = self._host
+        return host.use.busiest if host is not None and host.use is not None and host.binds else None
 
 
 def _detection_file(

@@ -81,7 +81,7 @@ def _host(host: HostLoad) -> HostSnapshot | None:
     if host.use is None:
         return None
     loop, decoders = round(host.use.loop, 4), round(host.use.decoders, 4)
-    return HostSnapshot(loop, decoders, milliseconds(host.work_s or 0.0), round(host.share, 4), host.over)
+    return HostSnapshot(loop, decoders, milliseconds(host.work_s or 0.0), round(host.share, 4), host.binds)
 
 
 def _snapshot(problem: Problem, now: float, service: Service) -> dict[str, ClientSnapshot]:

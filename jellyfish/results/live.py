@@ -46,6 +46,8 @@ class LiveNumbers(msgspec.Struct, frozen=True):
     slo_attainment: float | None
     recent_p95_ms: float | None
     clients: tuple[LiveClient, ...]
+    host: float | None = None
+    """How busy the server's own machine is (share of the time), where that is what binds."""
 
 
 class LiveTally:
@@ -66,8 +68,8 @@ class LiveTally:
             self._recent.append((now, record.e2e_ms))
         self._forget(now)
 
-    def numbers(self, now: float, assigned: dict[str, tuple[str, int]]) -> LiveNumbers:
-        """The run at `now`; `assigned` tells each mapped client's variant and resolution."""
+    def numbers(self, now: float, assigned: dict[str, tuple[str, int]], host: float | None = None) -> LiveNumbers:
+        """The run at `now`; `assigned` tells each mapped client's variant and resolution, `host` see `LiveNumbers`."""
         self._forget(now)
         recent = np.fromiter(map(_SECOND, self._recent), np.float64, len(self._recent))
         captured = self._captured.total()
@@ -78,6 +80,7 @@ class LiveTally:
             slo_attainment=self._on_time.total() / captured if captured else None,
             recent_p95_ms=_p95(recent) if len(recent) else None,
             clients=tuple(self._client(name, assigned) for name in sorted(self._captured.keys() | assigned.keys())),
+            host=host,
         )
 
     def _client(self, name: str, assigned: dict[str, tuple[str, int]]) -> LiveClient:
@@ -153,7 +156,8 @@ def _headline(numbers: LiveNumbers) -> str:
     elapsed = f"{numbers.elapsed_s:.0f} s" + ("" if numbers.duration_s is None else f" of {numbers.duration_s:.0f} s")
     p95 = "-" if numbers.recent_p95_ms is None else f"{numbers.recent_p95_ms:.0f} ms"
     on_time = _percent(numbers.slo_attainment)
-    return f"{elapsed} | {numbers.captured} frames | on time {on_time} % | p95 of the last {RECENT_S:.0f} s {p95}"
+    host = "" if numbers.host is None else f" | host {100 * numbers.host:.0f} %"
+    return f"{elapsed} | {numbers.captured} frames | on time {on_time} % | p95 of the last {RECENT_S:.0f} s {p95}{host}"
 
 
 def _mix(numbers: LiveNumbers) -> str:

@@ -103,8 +103,8 @@ class HostSnapshot(msgspec.Struct, frozen=True):
     """Processor time of event loop and decoders for a frame."""
     share: float
     """Of its clients' frames that the host is taken to carry from now on."""
-    over: bool
-    """It had more to do than it may."""
+    binds: bool
+    """Clients are served less than the devices could because of it."""
 
 
 class DeviceAssignment(msgspec.Struct, frozen=True, omit_defaults=True):

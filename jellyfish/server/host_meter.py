@@ -39,9 +39,8 @@ class HostParts:
 class HostMeter:
     """Stands before the decoders and counts."""
 
-    def __init__(self, decode: Decode, parts: HostParts) -> None:
-        self._decode, self._processor = decode, parts.processor
-        self._occupancy = Occupancy(parts.decoders)
+    def __init__(self, decode: Decode, parts: HostParts, occupancy: Occupancy) -> None:
+        self._decode, self._processor, self._occupancy = decode, parts.processor, occupancy
         self._decoded = 0
 
     async def decode(self, jpeg: bytes) -> NDArray[np.uint8]:

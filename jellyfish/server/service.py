@@ -85,7 +85,7 @@ class Service:
         self.narrows = asked is not None and narrowed
         """Whether frames may be run with less than their clients ask for."""
         self.host = HostLoad(host.decoders) if host else HostLoad()
-        self._meter = HostMeter(decode, host) if host else None
+        self._meter = HostMeter(decode, host, self.host.occupancy) if host else None
         self.decode = self._meter.decode if self._meter else decode
 
     def join(self, hello: wire.Hello, send: Send) -> Session:

@@ -197,7 +197,7 @@ class Session:
         loop = asyncio.get_running_loop()
         deadline_s = self._deadline(frame, arrived_s)
         dispatcher, variant = self._dispatcher, self._asked.get(frame.resolution, self._variant)
-        if arrived_s + dispatcher.quickest_s(variant) > deadline_s:
+        if arrived_s + self._host.ahead_s + dispatcher.quickest_s(variant) > deadline_s:
             return Dropped(Reason.EXPIRED), ""
         try:
             image = await self._decode(frame.jpeg)

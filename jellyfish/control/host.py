@@ -60,8 +60,6 @@ class HostUse(msgspec.Struct, frozen=True):
     """Share of the time that the event loop was occupied."""
     decoders: float
     """The same, of all decoders."""
-    frames: int
-    """That were decoded."""
 
     @property
     def busiest(self) -> float:
@@ -160,7 +158,7 @@ class HostLoad:
             self._decoders_s = KEPT * self._decoders_s + occupied_s
             self._frames = KEPT * self._frames + frames
         waited_s = reading.waited_s - before.waited_s
-        self.use = HostUse((loop_s + waited_s) / span_s, occupied_s / (self.occupancy.workers * span_s), frames)
+        self.use = HostUse((loop_s + waited_s) / span_s, occupied_s / (self.occupancy.workers * span_s))
         self._busy = self._busy + 1 if self.over else 0
         carried = frames / span_s / offered_fps if offered_fps else 1.0
         if self._busy >= IN_SUCCESSION or not self.over:

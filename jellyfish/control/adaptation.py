@@ -10,6 +10,7 @@ import math
 from typing import Protocol
 
 from jellyfish.control.allowance import Allowance, Verdict
+from jellyfish.control.host import paced, within_host
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.control.repair import Repaired, repair
 from jellyfish.control.steadiness import Steadiness
@@ -54,12 +55,13 @@ class Adapting:
         self._allowance, self._steadiness, self._sharing = Allowance(share), Steadiness(), sharing
 
     def shown(self, now: float, problem: Problem, running: Plan | None) -> Problem:
-        """Better variants with the room that they have had for a while."""
-        return self._steadiness.shown(now, problem, running)
+        """With rates that the host can carry, and better variants with the room that they have had for a while."""
+        return self._steadiness.shown(now, within_host(problem), running)
 
     def repaired(self, problem: Problem, running: Plan | None, vain: int) -> Repaired | None:
-        """Made to fit."""
-        return repair(problem, running, self._sharing, vain)
+        """Made to fit, with the problem's rates."""
+        repaired = repair(problem, running, self._sharing, vain)
+        return repaired._replace(plan=paced(problem, repaired.plan))
 
     def decide(self, now: float, problem: Problem, running: Plan | None) -> Verdict:
         """By what has changed, and by what the share allows."""

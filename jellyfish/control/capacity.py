@@ -29,9 +29,9 @@ from typing import NamedTuple
 from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
 from jellyfish.core import Variant
 
-LONE_BUSY = 0.8
-"""Most of the time between two frames that a device may take for one of them, so that the network may hold up a frame
-by the rest before the next one waits for it."""
+LONE_BUSY = 0.85
+"""Most of the time between two frames that a device may usually take for one of them, so that the network may hold up a
+frame by the rest before the next one waits for it."""
 Capacities = tuple["VariantCapacity", ...]
 """One device's capacity, per variant."""
 Serving = Mapping[int, tuple[int, Sequence[int]]]
@@ -58,7 +58,7 @@ class VariantCapacity(NamedTuple):
 
 
 def lone(fps: float, single_s: float, spare: float = 0.0) -> bool:
-    """Whether a client with a worker of its own finds it free with each frame, where one takes `single_s`.
+    """Whether a client with a worker of its own finds it free with each frame, where one usually takes `single_s`.
 
     `spare`: of `DeviceOption`; what that takes of the client's frames, the worker need not.
     """
@@ -154,7 +154,7 @@ def worker_for_each(
 ) -> bool:
     """Whether each client of a device finds a worker free with each of its frames (`lone`), so that none waits.
 
-    `fps_and_single_s`: of each client, its rate and what one frame of its variant takes.
+    `fps_and_single_s`: of each client, its rate and what one frame of its variant usually takes.
     """
     return (
         len(chosen.shares) <= len(fps_and_single_s) <= option.workers
@@ -178,8 +178,10 @@ def worst_cases_s(problem: Problem, plan: Plan) -> dict[str, float]:
         chosen, clients = plan.devices[option.device], members[option.device]
         batches_s = full_batches_s(problem, option, chosen)
         of_variant = dict(zip((share.variant for share in chosen.shares), batches_s, strict=True))
-        own_s = {client: of_variant[plan.variants.get(client, chosen.variant)] for client in clients}
-        free = worker_for_each([(fps[client], own_s[client]) for client in clients], chosen, option)
+        variants = {client: plan.variants.get(client, chosen.variant) for client in clients}
+        own_s = {client: of_variant[variant] for client, variant in variants.items()}
+        singles = [(fps[each], option.usual_s(problem.variants.index(own))) for each, own in variants.items()]
+        free = worker_for_each(singles, chosen, option)
         wait_s = 0.0 if free else longest_wait_s(batches_s, option.workers)
         worst_s.update((client, wait_s + own_s[client]) for client in clients)
     return worst_s
@@ -237,7 +239,11 @@ def _device_violations(
     if found:
         return found
     batches_s = dict(zip(planned, full_batches_s(problem, option, chosen), strict=True))
-    singles = [(member.fps / tolerance, batches_s[variant]) for variant, on_it in members.items() for member in on_it]
+    singles = [
+        (member.fps / tolerance, option.usual_s(problem.variants.index(variant)))
+        for variant, on_it in members.items()
+        for member in on_it
+    ]
     free = worker_for_each(singles, chosen, option)
     wait_s = 0.0 if free else longest_wait_s(batches_s.values(), option.workers)
     for share in chosen.shares:

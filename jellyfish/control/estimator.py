@@ -53,7 +53,7 @@ class ClientEstimator:
         self.sizes = FrameSizeModel()
         self._pace = ErrorBasedFilter()
         self._bandwidth = HarmonicWindow()
-        self._overhead = Ewma(keep=0.5)
+        self._client_overhead, self._host_overhead = Ewma(keep=0.5), Ewma(keep=0.5)
         self._network_spread = Spread(INITIAL_NETWORK_SPREAD)
         self._overhead_spread = Spread(INITIAL_OVERHEAD_SPREAD_S)
         self._previous_arrival_s = float("-inf")
@@ -62,11 +62,12 @@ class ClientEstimator:
         """Take in one clock exchange, see `ClockOffset.exchange`."""
         return self.clock.exchange(t0, t1, t2, t3)
 
-    def overhead_sample(self, seconds: float) -> None:
-        """Take in what a frame cost outside network, waiting and running: 2 x dispatch + preprocessing."""
-        if self._overhead.value is not None:
-            self._overhead_spread.add(seconds - self._overhead.value)
-        self._overhead.add(seconds)
+    def overhead_sample(self, client_s: float, host_s: float) -> None:
+        """Take in what a frame took outside network and device: in its client before it was sent, and in this host."""
+        if self._client_overhead.value is not None:
+            self._overhead_spread.add(client_s + host_s - self.client_overhead_s - self.host_overhead_s)
+        self._client_overhead.add(client_s)
+        self._host_overhead.add(host_s)
 
     def frame_arrived(self, sent_client_s: float, arrived_s: float, size_bytes: int, resolution: int) -> None:
         """Take in one frame: handed to the network at `sent_client_s`, its last byte here at `arrived_s`.
@@ -104,7 +105,17 @@ class ClientEstimator:
     @property
     def overhead_s(self) -> float:
         """Expected time of a frame outside network, waiting and running."""
-        return MARGIN_S + (0.0 if self._overhead.value is None else self._overhead.value)
+        return MARGIN_S + self.client_overhead_s + self.host_overhead_s
+
+    @property
+    def client_overhead_s(self) -> float:
+        """Expected time from capture to sending."""
+        return self._client_overhead.value or 0.0
+
+    @property
+    def host_overhead_s(self) -> float:
+        """Expected time in the event loop and with the decoders, work and waiting."""
+        return self._host_overhead.value or 0.0
 
     def demand(
         self, now: float, client: str, fps: float, slo_s: float, variants: Sequence[Variant], care: float

@@ -58,7 +58,7 @@ class LearntCare:
 
     def took(self, seconds: float) -> None:
         """A frame was answered so long after its capture."""
-        if self._usual_s is not None and self._ended > UNLEARNT:
+        if self._usual_s is not None and self._ended >= UNLEARNT:
             self._add((seconds - self._usual_s) / self._allowance_s)
 
     def ended(self, frames: int, missed: int) -> None:

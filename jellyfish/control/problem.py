@@ -30,8 +30,14 @@ class DeviceOption(msgspec.Struct, frozen=True):
     latency_s: tuple[tuple[float, ...], ...]
     workers: int = 1
     """Batches that it runs at once, each in that time. All take from one queue."""
+    single_s: tuple[float, ...] = ()
+    """Per variant: how long a batch of one usually keeps a worker. Empty: as `latency_s` says, which is careful."""
     spare: float = 0.0
     """What workers that share their processor, and come on top, add to each of these: 1 would be one as quick."""
+
+    def usual_s(self, variant: int) -> float:
+        """How long a batch of one of the variant (index as in `Problem.variants`) usually keeps a worker."""
+        return self.single_s[variant] if self.single_s else self.latency_s[variant][0]
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -42,6 +48,8 @@ class Problem(msgspec.Struct, frozen=True):
     variants: tuple[Variant, ...]
     accuracy: tuple[float, ...]
     """Expected accuracy (0..1) per variant."""
+    host_share: float = 1.0
+    """Of each client's frames that the server's own machine can carry (`jellyfish.control.host`)."""
 
 
 class Share(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -95,6 +96,18 @@ def first_half_kept(cores: Sequence[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def thread_times_s(told: Path = Path("/proc/thread-self/schedstat")) -> tuple[float, float]:
+    """For how long the calling thread has run, and for how long it was ready and waited for a processor.
+
+    The latter is Linux's; elsewhere 0.
+    """
+    try:
+        waited_ns = int(told.read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        waited_ns = 0
+    return time.thread_time(), waited_ns / 1e9
 
 
 def give_way() -> None:

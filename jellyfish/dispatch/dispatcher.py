@@ -162,6 +162,10 @@ class Dispatcher:
             for entry in entries
         )
 
+    def singles_s(self, variants: Sequence[Variant]) -> tuple[float, ...]:
+        """For planning: how long a batch of one of each variant usually keeps a worker."""
+        return tuple(self._pace.lasting * self._profile.of(variant).p50_s[0] for variant in variants)
+
     def _overdue(self, now: float) -> float:
         """Time that the longest running batch has taken so far, over its profiled time; 0 when none runs."""
         return max(((now - each.started_s) / each.profiled_s for each in self._running.values()), default=0.0)

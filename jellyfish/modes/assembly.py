@@ -27,8 +27,8 @@ from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.queue import FrameQueue
+from jellyfish.server.host_meter import Decode, HostParts
 from jellyfish.server.service import AccuracySource, Service
-from jellyfish.server.session import Decode
 
 OnWindow = Callable[[WindowRecord, Service], None]
 
@@ -96,6 +96,8 @@ class ServerParts:
     """Whether batches may run with another variant than the planned one."""
     queue: Callable[[], FrameQueue] = Batcher
     """Makes each device's queue."""
+    host: HostParts | None = None
+    """What the load of the machine itself is read by; None where it is short of nothing."""
 
 
 @contextlib.asynccontextmanager
@@ -115,7 +117,7 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
     asked = asked_variants(parts.variants, accuracy) if parts.policy.clients_choose else None
     service = Service(
         dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits, parts.policy.care, parts.policy.target,
-        asked, parts.actuation,
+        asked, parts.actuation, parts.host,
     )  # fmt: skip
     control = ControlLoop(
         lambda: service.observe(seconds_now()),

@@ -32,7 +32,7 @@ from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.results.detections import DetectionFile
 from jellyfish.results.emulation import EmulationFigures, in_words
-from jellyfish.results.live import LiveDisplay, LiveTally
+from jellyfish.results.live import LiveDisplay, LiveServer, LiveTally
 from jellyfish.results.records import FrameRecord, RunInfo
 from jellyfish.results.summary import Summary, emulation_figures
 from jellyfish.results.table import summary_table
@@ -147,15 +147,16 @@ class _Watch:
                 plans = {name: camera.plan for name, camera in run.cameras.items()}
                 mapped = {name: plan for name, plan in plans.items() if plan is not None and plan.mapped}
                 assigned = {name: (plan.variant, plan.resolution) for name, plan in mapped.items()}
-                target, care = self._aim()
-                display.show(self._live.numbers(seconds_now(), assigned, target, care))
+                display.show(self._live.numbers(seconds_now(), assigned, self._server_now()))
 
-    def _aim(self) -> tuple[float | None, float | None]:
-        """The server's target, and how careful it is for that in the mean."""
-        if self._service is None or self._service.target is None:
-            return None, None
+    def _server_now(self) -> LiveServer:
+        """How busy its host is, where that is what binds; its target, and how careful it is for that in the mean."""
+        if self._service is None:
+            return LiveServer()
+        host = self._service.host
+        busy = host.use.busiest if host.use is not None and host.binds else None
         cares = [session.learnt.care for session in self._service.sessions.values() if session.learnt is not None]
-        return self._service.target, sum(cares) / len(cares) if cares else None
+        return LiveServer(self._service.target, sum(cares) / len(cares) if cares else None, busy)
 
 
 def _detection_file(

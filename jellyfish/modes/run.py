@@ -201,6 +201,7 @@ class MeasuredRun:
             planner=None if dispatchers is None else self._windows.tally.figures(),
             devices=None if dispatchers is None else _device_figures(dispatchers, self.duration_s),
             loop_lag_ms=loop_lag_ms,
+            host=None if dispatchers is None else self._windows.host.figures(),
         )
         if emulation is not None:
             summary = msgspec.structs.replace(summary, emulation=emulation(summary))

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
 from jellyfish.control.solving import Solve
 from jellyfish.core import RESOLUTIONS, Variant, fitted_size
 from jellyfish.devices.opening import OpenDevice, Report, in_words, loading_notes, open_devices, parse_variant
-from jellyfish.devices.process import first_half_kept, tune_process, usable_cores
+from jellyfish.devices.process import first_half_kept, thread_times_s, tune_process, usable_cores
 from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.request import Answered, Request
@@ -35,8 +36,8 @@ from jellyfish.models.families import Detectors, open_detectors
 from jellyfish.modes.assembly import OnWindow, ServerParts, assembled, policy
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.server.app import create_app
+from jellyfish.server.host_meter import HostParts, ProcessorTime
 from jellyfish.server.service import Service
-from jellyfish.server.session import Decode
 
 PROBE_DEADLINE_S = 30.0
 
@@ -111,15 +112,15 @@ def _parts(
     stack: contextlib.AsyncExitStack,
 ) -> ServerParts:
     """What the server is made of. Decoders have threads of their own."""
-    decoders = ThreadPoolExecutor(max_workers=os.cpu_count() or 2, thread_name_prefix="decode")
-    stack.callback(decoders.shutdown, wait=False, cancel_futures=True)
+    decoders = _Decoders(os.cpu_count() or 2, config.limits.image_side)
+    stack.callback(decoders.close)
     max_batch = min(config.max_batch, *(device.profile.max_batch for device in devices))
     return ServerParts(
         devices=[(device.executor, device.profile) for device in devices],
         variants=variants,
         accuracy=detectors,
         max_batch=max_batch,
-        decode=_decoder(decoders, config.limits.image_side),
+        decode=decoders.decode,
         policy=policy(
             config.planner,
             variants[0] if config.variant else None,
@@ -133,6 +134,7 @@ def _parts(
         ),
         limits=config.limits,
         actuation=config.actuation and config.zoo is None,  # a network that is not loaded cannot stand in
+        host=HostParts(decoders.threads, lambda: ProcessorTime(*thread_times_s(), decoders.spent_s)),
     )
 
 
@@ -141,10 +143,31 @@ def _close(devices: list[OpenDevice]) -> None:
         device.executor.close()
 
 
-def _decoder(pool: ThreadPoolExecutor, max_side: int) -> Decode:
-    """JPEG bytes -> image no larger than the largest canvas, decoded off the loop."""
-    loop = asyncio.get_running_loop()
-    return lambda jpeg: loop.run_in_executor(pool, decode_frame, max_side, jpeg)
+class _Decoders:
+    """Threads that decode frames beside the event loop, which makes them."""
+
+    def __init__(self, threads: int, max_side: int) -> None:
+        self.threads, self._max_side = threads, max_side
+        self.spent_s = 0.0
+        """Processor seconds of all frames that were images."""
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode")
+        self._loop = asyncio.get_running_loop()
+
+    async def decode(self, jpeg: bytes) -> NDArray[np.uint8]:
+        """JPEG bytes -> image no larger than the largest canvas."""
+        image, spent_s = await self._loop.run_in_executor(self._pool, _timed_decode, self._max_side, jpeg)
+        self.spent_s += spent_s
+        return image
+
+    def close(self) -> None:
+        """Leave what is queued undone."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _timed_decode(max_side: int, jpeg: bytes) -> tuple[NDArray[np.uint8], float]:
+    began_s = time.thread_time()
+    image = decode_frame(max_side, jpeg)
+    return image, time.thread_time() - began_s
 
 
 def decode_frame(max_side: int, jpeg: bytes) -> NDArray[np.uint8]:

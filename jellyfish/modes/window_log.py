@@ -6,16 +6,18 @@ from collections.abc import Callable
 from typing import cast
 
 from jellyfish.control.capacity import worst_cases_s
+from jellyfish.control.host import HostLoad
 from jellyfish.control.loop import WindowRecord
 from jellyfish.control.problem import DevicePlan, Plan, Problem
 from jellyfish.core import Variant
-from jellyfish.results.planning import PlannerTally
+from jellyfish.results.planning import HostTally, PlannerTally
 from jellyfish.results.records import (
     AttainedSnapshot,
     Cause,
     ClientAssignment,
     ClientSnapshot,
     DeviceAssignment,
+    HostSnapshot,
     WindowLine,
     WindowPlan,
     milliseconds,
@@ -28,7 +30,7 @@ class WindowLog:
     """Takes the control loop's records, from the moment `start` gives it where to write."""
 
     def __init__(self, planner: str) -> None:
-        self.tally = PlannerTally()
+        self.tally, self.host = PlannerTally(), HostTally()
         self._planner = planner
         self._write: Callable[[WindowLine, float], None] | None = None
         self._origin_s = 0.0
@@ -44,6 +46,7 @@ class WindowLog:
             return
         line = window_line(record, record.plan, service, self._planner, self._origin_s)
         self.tally.window(line)
+        self.host.window(line)
         variants = {name: {share.variant for share in device.shares} for name, device in record.plan.devices.items()}
         for name, planned in variants.items():
             if self._running.get(name, planned) != planned:
@@ -71,20 +74,31 @@ def window_line(record: WindowRecord, plan: Plan, service: Service, planner: str
         cpu_ms=milliseconds(record.cpu_s),
         repairs_ms=tuple(milliseconds(seconds) for seconds in record.repairs_s),
         changes=record.changes,
+        host=_host(service.host),
     )
+
+
+def _host(host: HostLoad) -> HostSnapshot | None:
+    if host.use is None:
+        return None
+    loop, decoders = round(host.use.loop, 4), round(host.use.decoders, 4)
+    return HostSnapshot(loop, decoders, milliseconds(host.work_s or 0.0), round(host.share, 4), host.binds)
 
 
 def _snapshot(problem: Problem, now: float, service: Service) -> dict[str, ClientSnapshot]:
     snapshot = {}
     for demand in problem.clients:
-        budgets = zip(problem.variants, demand.budget_s, strict=True)
         session = service.sessions.get(demand.client)
+        estimator = None if session is None else session.estimator
+        budgets = zip(problem.variants, demand.budget_s, strict=True)
         snapshot[demand.client] = ClientSnapshot(
-            overhead_ms=0.0 if session is None else milliseconds(session.estimator.overhead_s),
+            overhead_ms=0.0 if estimator is None else milliseconds(estimator.overhead_s),
             budget_ms={variant.name: milliseconds(seconds) for variant, seconds in budgets},
-            bandwidth_mbps=None if session is None else round(session.estimator.bandwidth_bps(now) / 1e6, 3),
+            bandwidth_mbps=None if estimator is None else round(estimator.bandwidth_bps(now) / 1e6, 3),
             attained=None if session is None else _attained(session.attained),
             care=None if session is None or session.learnt is None else round(session.learnt.care, 3),
+            client_overhead_ms=None if estimator is None else milliseconds(estimator.client_overhead_s),
+            host_overhead_ms=None if estimator is None else milliseconds(estimator.host_overhead_s),
         )
     return snapshot
 

@@ -37,6 +37,21 @@ class LiveClient(msgspec.Struct, frozen=True):
     resolution: int | None
 
 
+class LiveServer(msgspec.Struct, frozen=True):
+    """What the server knows of itself now, where it is at hand."""
+
+    target: float | None = None
+    """Per cent of the frames that are to be in time, where that is aimed at."""
+    care: float | None = None
+    """How careful plans are, in the mean over the clients; None where that is not learnt."""
+    host: float | None = None
+    """How busy the server's own machine is (share of the time), where that is what binds."""
+
+
+NOTHING_KNOWN = LiveServer()
+"""Of a server that is not at hand."""
+
+
 class LiveNumbers(msgspec.Struct, frozen=True):
     """A run now. `duration_s` is None for a run without an end; shares and latency are None before any frame."""
 
@@ -46,10 +61,7 @@ class LiveNumbers(msgspec.Struct, frozen=True):
     slo_attainment: float | None
     recent_p95_ms: float | None
     clients: tuple[LiveClient, ...]
-    target: float | None = None
-    """Per cent of the frames that are to be in time, where that is aimed at."""
-    care: float | None = None
-    """How careful plans are, in the mean over the clients; None where that is not learnt."""
+    server: LiveServer = NOTHING_KNOWN
 
 
 class LiveTally:
@@ -71,11 +83,7 @@ class LiveTally:
         self._forget(now)
 
     def numbers(
-        self,
-        now: float,
-        assigned: dict[str, tuple[str, int]],
-        target: float | None = None,
-        care: float | None = None,
+        self, now: float, assigned: dict[str, tuple[str, int]], server: LiveServer = NOTHING_KNOWN
     ) -> LiveNumbers:
         """The run at `now`; `assigned` tells each mapped client's variant and resolution."""
         self._forget(now)
@@ -88,8 +96,7 @@ class LiveTally:
             slo_attainment=self._on_time.total() / captured if captured else None,
             recent_p95_ms=_p95(recent) if len(recent) else None,
             clients=tuple(self._client(name, assigned) for name in sorted(self._captured.keys() | assigned.keys())),
-            target=target,
-            care=care,
+            server=server,
         )
 
     def _client(self, name: str, assigned: dict[str, tuple[str, int]]) -> LiveClient:
@@ -164,10 +171,13 @@ def plain_line(numbers: LiveNumbers) -> str:
 def _headline(numbers: LiveNumbers) -> str:
     elapsed = f"{numbers.elapsed_s:.0f} s" + ("" if numbers.duration_s is None else f" of {numbers.duration_s:.0f} s")
     p95 = "-" if numbers.recent_p95_ms is None else f"{numbers.recent_p95_ms:.0f} ms"
+    server = numbers.server
     on_time = f"on time {_percent(numbers.slo_attainment)} %"
-    aim = "" if numbers.target is None else f" of {numbers.target:g}"
-    care = "" if numbers.care is None else f" | care {numbers.care:.1f}"
-    return f"{elapsed} | {numbers.captured} frames | {on_time}{aim} | p95 of the last {RECENT_S:.0f} s {p95}{care}"
+    aim = "" if server.target is None else f" of {server.target:g}"
+    care = "" if server.care is None else f" | care {server.care:.1f}"
+    host = "" if server.host is None else f" | host {100 * server.host:.0f} %"
+    latency = f"p95 of the last {RECENT_S:.0f} s {p95}"
+    return f"{elapsed} | {numbers.captured} frames | {on_time}{aim} | {latency}{care}{host}"
 
 
 def _mix(numbers: LiveNumbers) -> str:

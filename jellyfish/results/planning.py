@@ -66,6 +66,44 @@ class RunningMean:
         return round(self._sum / self._count, 4) if self._count else None
 
 
+class HostFigures(msgspec.Struct, frozen=True):
+    """The server's own machine over the run: means over the time between its windows, from the first frame on."""
+
+    loop: float
+    """Share of the time that the event loop was occupied: running, or ready and without a processor."""
+    decoders: float
+    """Share of the time that the decoders were occupied."""
+    work_ms: float
+    """Processor time of both for a frame."""
+    share: float
+    """Of the clients' frames that it was taken to carry."""
+    binds: float
+    """Share of the time in which it was what bound: that was not all of them, or it had too much to do."""
+
+
+class HostTally:
+    """Adds up what windows tell of the host."""
+
+    def __init__(self) -> None:
+        self._last_s = 0.0
+        self._seconds = 0.0
+        self._sums = [0.0] * 5
+
+    def window(self, line: WindowLine) -> None:
+        """What was measured holds for the time since the window before."""
+        span_s, self._last_s = line.t_s - self._last_s, max(0.0, line.t_s)
+        if (host := line.host) is not None and line.t_s > 0:
+            self._seconds += span_s
+            values = host.loop, host.decoders, host.work_ms, host.share, float(host.binds)
+            self._sums = [total + span_s * value for total, value in zip(self._sums, values, strict=True)]
+
+    def figures(self) -> HostFigures | None:
+        """None where nothing was measured."""
+        if not self._seconds:
+            return None
+        return HostFigures(*(round(total / self._seconds, 4) for total in self._sums))
+
+
 class PlannerTally:
     """Counts the windows of a run and the switches of variants on its devices."""
 

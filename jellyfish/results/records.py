@@ -81,12 +81,30 @@ class ClientSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """What was known of one client when a plan was made. `bandwidth_mbps` is None before the first frame."""
 
     overhead_ms: float
+    """Outside network and device; the next two are parts of it, the rest is a margin."""
     budget_ms: dict[str, float]
     """Per variant: time left for waiting and running on the device; 0 where the uplink does not sustain it."""
     bandwidth_mbps: float | None = None
     attained: AttainedSnapshot | None = None
     care: float | None = None
     """How careful the client's plans are, as learnt so far; None where that is not learnt."""
+    client_overhead_ms: float | None = None
+    """From capture to sending."""
+    host_overhead_ms: float | None = None
+    """In the server's event loop and with its decoders: work, which `HostSnapshot.work_ms` tells, and waiting."""
+
+
+class HostSnapshot(msgspec.Struct, frozen=True):
+    """The server's own machine in the span of time before a plan: shares of it that its parts were occupied."""
+
+    loop: float
+    decoders: float
+    work_ms: float
+    """Processor time of event loop and decoders for a frame."""
+    share: float
+    """Of its clients' frames that the host is taken to carry from now on."""
+    binds: bool
+    """Clients are served less than the devices could because of it."""
 
 
 class DeviceAssignment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -138,6 +156,8 @@ class WindowLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What each repair of the plan took since the window before."""
     changes: int = 0
     """Clients whose variant changed since the window before, each time counted."""
+    host: HostSnapshot | None = None
+    """None where the host is not measured."""
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from jellyfish.evaluation.matching import Counts
 from jellyfish.results.emulation import BUSY_SHARE, ClipFigures, EmulationFigures
 from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import DurationHistogram, Percentiles
-from jellyfish.results.planning import DeviceFigures, PlannerFigures
+from jellyfish.results.planning import DeviceFigures, HostFigures, PlannerFigures
 from jellyfish.results.records import FrameRecord
 
 DURATIONS = ("e2e_ms", "wait_ms", "uplink_ms", "queue_ms", "execute_ms", "downlink_ms")
@@ -83,6 +83,10 @@ class Summary(Figures, frozen=True, kw_only=True):
     """How emulated cameras kept up; None in virtual time."""
     fusion: dict[str, FusionFigures] | None = None
     """By device, where devices answered their frames themselves."""
+    host: HostFigures | None = None
+    """The server's own machine, where it is at hand and measured."""
+    thinned_share: float = 0.0
+    """Of the captured frames, those that plans have left out because the host could not carry them."""
 
 
 def emulation_figures(
@@ -119,6 +123,7 @@ class RunSummary:
         planner: PlannerFigures | None = None,
         devices: Mapping[str, DeviceFigures] | None = None,
         loop_lag_ms: Percentiles | None = None,
+        host: HostFigures | None = None,
     ) -> Summary:
         """The figures of a run of `duration_s`, in which each client captured so many frames by its own count.
 
@@ -139,6 +144,8 @@ class RunSummary:
             planner=planner,
             devices=dict(devices or {}),
             loop_lag_ms=loop_lag_ms,
+            host=host,
+            thinned_share=overall.missed_by_reason.get(Reason.THINNED, 0) / max(1, overall.offered),
             clients={
                 client: tally.figures(tally.active_s(duration_s), streaming.get(client))
                 for client, tally in sorted(self._clients.items())

@@ -50,9 +50,20 @@ def summary_table(summary: Summary, folder: Path) -> RenderableType:
     table.add_row("all", *_cells(summary, headings), style="bold")
     accuracy = "" if headings else f" F1 {NOT_MEASURED}: no labels."
     busy = " The cameras were a bottleneck." if summary.emulation is not None and summary.emulation.bottleneck else ""
-    words = f"{summary.offered} frames in {summary.duration_s:.0f} s.{accuracy}{busy}{_planning(summary.planner)}"
+    bound = busy + _host(summary)
+    words = f"{summary.offered} frames in {summary.duration_s:.0f} s.{accuracy}{bound}{_planning(summary.planner)}"
     told = f"{words} Everything else is in "
     return Group(table, Text(), Text.assemble(told, (str(folder), "bold"), overflow="fold"))
+
+
+def _host(summary: Summary) -> str:
+    """How busy the server's own machine was, where that cost frames."""
+    if summary.host is None or not summary.host.binds:
+        return ""
+    busy = f"event loop {100 * summary.host.loop:.0f} %, decoders {100 * summary.host.decoders:.0f} % occupied"
+    return (
+        f" The host was a bottleneck ({busy}): {100 * summary.thinned_share:.1f} % of the frames were left out for it."
+    )
 
 
 def _planning(figures: PlannerFigures | None) -> str:

@@ -16,13 +16,15 @@ from typing import Protocol
 
 from jellyfish.config import DEFAULT_CARE, Limits
 from jellyfish.control.capacity import worst_cases_s
+from jellyfish.control.host import HostLoad, within_host
 from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import DeviceOption, Plan, Problem
 from jellyfish.core import Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import ProtocolError
 from jellyfish.protocol import wire
-from jellyfish.server.session import Decode, Send, Session
+from jellyfish.server.host_meter import Decode, HostMeter, HostParts
+from jellyfish.server.session import Send, Session
 
 LEAST_DEVICE_CARE, MOST_DEVICE_CARE = 0.25, 1.0
 """Bounds of care that is learnt, for the times of batches. Rates are planned with them, too: without any, a device that
@@ -53,6 +55,7 @@ class Service:
         target: float | None = None,
         asked: Mapping[int, Variant] | None = None,
         narrowed: bool = False,
+        host: HostParts | None = None,
     ) -> None:
         """`care`: of plans. Where `target` is given it is what they begin with; then it is learnt, for each client, so
         that so many per cent of its captured frames are in time.
@@ -60,6 +63,8 @@ class Service:
         `asked`: what frames of each resolution are run with, where clients choose; None where a plan decides.
 
         `narrowed`: whether they may be run with something else when time is short.
+
+        `host`: what the machine's load is read by; None where it is short of nothing.
         """
         self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
         self.limits = limits
@@ -84,7 +89,9 @@ class Service:
         self._asked = asked
         self.narrows = asked is not None and narrowed
         """Whether frames may be run with less than their clients ask for."""
-        self.decode = decode
+        self.host = HostLoad(host.decoders) if host else HostLoad()
+        self._meter = HostMeter(decode, host, self.host.occupancy) if host else None
+        self.decode = self._meter.decode if self._meter else decode
 
     def join(self, hello: wire.Hello, send: Send) -> Session:
         """A session for a new client; ProtocolError when there is no room for it.
@@ -97,7 +104,9 @@ class Service:
             raise ProtocolError("full", f"the server has its {self.limits.clients} clients; try again later")
         names = itertools.chain([hello.client], (f"{hello.client}#{number}" for number in itertools.count(2)))
         name = next(name for name in names if name not in self.sessions)
-        session = Session(name, hello, send, self.decode, self._quietest(), self.limits, self.ladder[0], self._asked)
+        session = Session(
+            name, hello, send, self.decode, self._quietest(), self.limits, self.ladder[0], self._asked, self.host
+        )
         if self.target is not None:
             session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)
         self.sessions[name] = session
@@ -123,21 +132,31 @@ class Service:
         self.announce("leave")
 
     def observe(self, now: float) -> Problem:
-        """The clients and devices as they are now, for the planner."""
+        """The clients, the devices and the host as they are now, for the planner."""
+        if self._meter is not None:
+            served_fps = sum(session.fps for session in self.sessions.values() if session.plan.mapped)
+            self.host.observe(now, self._meter.reading(now), served_fps)
         for session in self.sessions.values():
             session.learn()
         device_care = self._device_care()
         problem = Problem(
             clients=tuple(session.demand(self._variants, now, self._care) for session in self.sessions.values()),
             devices=tuple(
-                DeviceOption(name, each.latency_table(self._variants, now, device_care), each.workers, each.spare)
+                DeviceOption(
+                    name,
+                    each.latency_table(self._variants, now, device_care),
+                    each.workers,
+                    each.singles_s(self._variants),
+                    each.spare,
+                )
                 for name, each in self.dispatchers.items()
             ),
             variants=self._variants,
             accuracy=self._accuracy,
+            host_share=self.host.share,
         )
         if self._plan is not None and self.target is not None:
-            for client, seconds in worst_cases_s(problem, self._plan).items():
+            for client, seconds in worst_cases_s(within_host(problem), self._plan).items():
                 self.sessions[client].expects(seconds, now)
         return problem
 

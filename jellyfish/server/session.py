@@ -12,12 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import Limits
 from jellyfish.control.estimator import MARGIN_S, ClientEstimator
+from jellyfish.control.host import HostLoad
 from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import ClientDemand
 from jellyfish.core import FOR_WANT_OF_TIME, Reason, Variant
@@ -26,9 +25,9 @@ from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
 from jellyfish.protocol import wire
 from jellyfish.server.attained import LATE, NOT_SENT, Attained, Attainment
+from jellyfish.server.host_meter import Decode
 from jellyfish.server.rate import RATE_TOLERANCE, RateLimit
 
-Decode = Callable[[bytes], Awaitable[NDArray[np.uint8]]]
 Send = Callable[[wire.Message], Awaitable[None]]
 
 PROBE_INTERVAL_S = 0.25
@@ -74,6 +73,7 @@ class Session:
         limits: Limits,
         probe_resolution: int,
         asked: Mapping[int, Variant] | None = None,
+        host: HostLoad | None = None,
     ) -> None:
         """`asked`: what frames of each resolution are run with, where clients choose instead of a plan."""
         self.client = name
@@ -86,6 +86,7 @@ class Session:
         self._known = 0, 0
         self.account = Account()
         self.estimator = ClientEstimator()
+        self._host = host or HostLoad()
         self.last_heard_s = 0.0
         self.plan_changed = asyncio.Event()
         self._attainment = Attainment(hello.fps, seconds_now())
@@ -117,14 +118,19 @@ class Session:
             self.learnt.expects(usual_s + device_s, allowance_s)
 
     def learn(self) -> None:
-        """Take in what has become of frames since the last time: those that want of time has cost, and all others."""
+        """Take in what has become of frames since the last time: those that want of time has cost, and all others.
+
+        Not while the host has more to do than it can, for no care would help; nor where frames that a plan has left out
+        cannot be told from those that the client could not send.
+        """
         if self.learnt is None:
             return
         attained = self.attained
         missed = sum(frames for reason, frames in attained.missed_by_reason.items() if reason in SPARED_BY_CARE)
         before, self._known = self._known, (attained.on_time, missed)
         on_time, missed = (max(0, now - then) for now, then in zip(self._known, before, strict=True))
-        if self._plan.mapped:
+        untold = attained.estimated and self._plan.fps is not None
+        if self._plan.mapped and not self._host.over and not untold:
             self.learnt.ended(on_time + missed, missed)
 
     def assign(self, dispatcher: Dispatcher, variant: Variant, mapped: bool, fps: float | None = None) -> None:
@@ -185,7 +191,7 @@ class Session:
             back_s = self.estimator.clock.round_trip_s / 2
             slack_s = self._due(frame, arrived_s) - back_s - seconds_now()
             self._attainment.answered(slack_s)
-            if self.learnt is not None and not outcome.on_top:  # else no plan expected anything of it
+            if self.learnt is not None and not self._host.over and not outcome.on_top:
                 self.learnt.took(self.slo_s - slack_s)
 
     async def _infer(self, frame: wire.Frame, arrived_s: float) -> tuple[Answered | Dropped, str]:
@@ -197,7 +203,7 @@ class Session:
         loop = asyncio.get_running_loop()
         deadline_s = self._deadline(frame, arrived_s)
         dispatcher, variant = self._dispatcher, self._asked.get(frame.resolution, self._variant)
-        if arrived_s + dispatcher.quickest_s(variant) > deadline_s:
+        if arrived_s + self._host.ahead_s + dispatcher.quickest_s(variant) > deadline_s:
             return Dropped(Reason.EXPIRED), ""
         try:
             image = await self._decode(frame.jpeg)
@@ -209,9 +215,19 @@ class Session:
         outcome = await done
         if isinstance(outcome, Answered):
             on_device = outcome.queue_s + outcome.execute_s
-            before_s = min(max(0.0, frame.sent_s - frame.captured_s), self.slo_s)  # its clock may have been set between
-            self.estimator.overhead_sample(before_s + seconds_now() - arrived_s - on_device)
+            self._took_beside(frame.sent_s - frame.captured_s, seconds_now() - arrived_s - on_device)
         return outcome, ""
+
+    def _took_beside(self, client_s: float, host_s: float) -> None:
+        """A frame took so long in its client before it was sent, and here outside the device.
+
+        Only as much as plans can do something about is learnt: waiting that comes of a host with too much to do is
+        answered with fewer frames (`jellyfish.control.host`). The client waits for it too, for earlier answers.
+        """
+        client_s = min(max(0.0, client_s), self.slo_s)  # its clock may have been set between
+        if self._host.over:
+            client_s = min(client_s, self.estimator.client_overhead_s)
+        self.estimator.overhead_sample(client_s, min(host_s, self._host.most_s))
 
     @property
     def _allowed_fps(self) -> float:

@@ -51,7 +51,7 @@ def known_client(seed: int) -> ClientEstimator:
         sent_s = max(step / 15, now)
         now = sent_s + 0.005 + 8 * size_bytes / 1e7 * chance.lognormvariate(0.0, 0.3)
         estimator.frame_arrived(sent_s, now, size_bytes, 256)
-        estimator.overhead_sample(chance.uniform(0.001, 0.01))
+        estimator.overhead_sample(chance.uniform(0.001, 0.01), 0.0)
     return estimator
 
 

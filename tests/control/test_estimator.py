@@ -94,7 +94,8 @@ def test_budget_is_what_network_and_overheads_leave() -> None:
     link = Link(1e7)
     now = link.send(0.0, round(reference_bytes(256)))
     for seconds in (0.010, 0.004):
-        link.estimator.overhead_sample(seconds)
+        link.estimator.overhead_sample(seconds - 0.003, 0.003)
+    assert (link.estimator.client_overhead_s, link.estimator.host_overhead_s) == pytest.approx((0.004, 0.003))
     assert link.estimator.overhead_s == pytest.approx(0.007 + MARGIN_S)
     demand = link.estimator.demand(
         now, "gate", 15.0, 0.1, (Variant(128, "w025"), Variant(256, "w025"), Variant(256, "w100")), 0.0

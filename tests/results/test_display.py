@@ -8,8 +8,8 @@ from rich.console import Console, RenderableType
 
 from jellyfish.core import Outcome, Reason
 from jellyfish.evaluation.matching import Counts
-from jellyfish.results.live import LiveDisplay, LiveNumbers, LiveTally, live_view, plain_line
-from jellyfish.results.planning import PlannerFigures
+from jellyfish.results.live import LiveDisplay, LiveNumbers, LiveServer, LiveTally, live_view, plain_line
+from jellyfish.results.planning import HostFigures, PlannerFigures
 from jellyfish.results.summary import RunSummary, Summary, emulation_figures
 from jellyfish.results.table import percent, summary_table
 from tests.results.examples import frame_record
@@ -118,6 +118,15 @@ def test_few_clients_are_shown_each_and_many_by_variant() -> None:
     assert "22 clients: 20 w025-128, 2 not mapped" in rendered(live_view(many))
 
 
+def test_the_table_says_that_the_host_was_a_bottleneck() -> None:
+    calm = HostFigures(loop=0.5, decoders=0.1, work_ms=2.0, share=1.0, binds=0.0)
+    summary = msgspec.structs.replace(run(labelled=True), host=calm)
+    assert "host" not in rendered(summary_table(summary, Path("r")))
+    bound = msgspec.structs.replace(calm, loop=0.91, share=0.7, binds=0.6)
+    text = rendered(summary_table(msgspec.structs.replace(summary, host=bound, thinned_share=0.18), Path("r")))
+    assert "event loop 91 %" in text and "18.0 %" in text
+
+
 def test_without_a_terminal_a_plain_line_comes_every_few_seconds() -> None:
     console = Console(width=100, record=True, force_terminal=False, file=io.StringIO())
     with LiveDisplay(console) as display:
@@ -133,3 +142,4 @@ def test_in_a_terminal_the_view_is_replaced() -> None:
         display.show(LiveNumbers(1.0, 60.0, 15, 1.0, 40.0, ()))
     assert "1 s of 60 s | 15 frames | on time 100 %" in console.export_text()
     assert plain_line(LiveNumbers(0.0, None, 0, None, None, ())).endswith("no clients yet")
+    assert "| host 97 % |" in plain_line(LiveNumbers(0.0, None, 0, None, None, (), LiveServer(host=0.97)))

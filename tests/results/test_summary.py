@@ -9,8 +9,8 @@ from jellyfish.core import Outcome, Reason
 from jellyfish.errors import RunError
 from jellyfish.evaluation.matching import Counts
 from jellyfish.results.emulation import in_words
-from jellyfish.results.planning import DeviceFigures, PlannerTally
-from jellyfish.results.records import ClientSnapshot, FrameRecord, WindowLine, WindowPlan
+from jellyfish.results.planning import DeviceFigures, HostFigures, HostTally, PlannerTally
+from jellyfish.results.records import ClientSnapshot, FrameRecord, HostSnapshot, WindowLine, WindowPlan
 from jellyfish.results.summary import RunSummary, Summary, emulation_figures
 from tests.results.examples import frame_record
 
@@ -133,6 +133,20 @@ def test_what_planning_cost_is_told_and_how_restless_it_was() -> None:
     assert figures.core_share == pytest.approx(0.0005)
     assert figures.changes_per_minute == pytest.approx(6.0)
     assert figures.repair_ms is not None and (figures.repairs, figures.repair_ms.max) == (2, 1.5)
+
+
+def test_the_host_is_told_as_means_over_the_time_of_the_run() -> None:
+    tally = HostTally()
+    assert tally.figures() is None
+    tally.window(window(-1.0, host=HostSnapshot(1.0, 1.0, 900.0, 1.0, binds=True)))
+    tally.window(window(1.0, host=HostSnapshot(0.5, 0.2, 2.0, 1.0, binds=False)))
+    tally.window(window(3.0, host=HostSnapshot(0.8, 0.2, 2.0, 0.5, binds=True)))
+    assert tally.figures() == HostFigures(loop=0.7, decoders=0.2, work_ms=2.0, share=0.6667, binds=0.6667)
+
+
+def test_frames_that_plans_left_out_are_a_share_of_the_captured_ones() -> None:
+    records = [frame_record(frame=0), frame_record(Outcome.SKIPPED, frame=1, reason=Reason.THINNED)]
+    assert summarised(records).thinned_share == 0.5
 
 
 def test_the_planner_and_the_devices_are_told() -> None:

@@ -24,10 +24,10 @@ NEVER_S = 1e9
 """Time of a batch that is larger than any in the profile: over all budgets, and finite, for it is multiplied."""
 
 
-def _lone(fps: ArrayLike, budget_s: Floats, single_s: Floats, spare: ArrayLike) -> NDArray[np.bool_]:
+def _lone(fps: ArrayLike, budget_s: Floats, usual_s: Floats, single_s: Floats, spare: ArrayLike) -> NDArray[np.bool_]:
     """`jellyfish.control.capacity.lone` for many at once, and within the budget."""
     most_busy = LONE_BUSY * (1.0 + np.asarray(spare))
-    fits: NDArray[np.bool_] = (np.asarray(fps) * single_s <= most_busy) & (single_s <= budget_s)
+    fits: NDArray[np.bool_] = (np.asarray(fps) * usual_s <= most_busy) & (single_s <= budget_s)
     return fits
 
 
@@ -48,6 +48,9 @@ class Cycles:
         self._each_workers = np.array(self._workers, dtype=np.int64)
         self._spare = [option.spare for option in problem.devices]
         self._each_spare = np.array(self._spare)
+        variants = range(len(problem.variants))
+        self._usual_s = [[option.usual_s(variant) for variant in variants] for option in problem.devices]
+        self._each_usual_s = np.array(self._usual_s).reshape(len(tables), len(problem.variants))
         self._fps = [client.fps for client in problem.clients]
         self._budget_s = [client.budget_s for client in problem.clients]
         shape = len(tables), len(problem.variants)
@@ -67,15 +70,16 @@ class Cycles:
         fps, budget_s = np.array(self._fps), np.array(self._budget_s).reshape(len(self._fps), self._rates.shape[1])
         possible = np.zeros(budget_s.shape, dtype=bool)
         counts = np.arange(1, self._largest + 1)
+        each = zip(self._seconds, self._each_usual_s, self._workers, self._spare, strict=True)
         kinds = {
-            (table.tobytes(), workers, spare): table
-            for table, workers, spare in zip(self._seconds, self._workers, self._spare, strict=True)
+            (table.tobytes(), usual_s.tobytes(), workers, spare): (table, usual_s)
+            for table, usual_s, workers, spare in each
         }
-        for (_, workers, spare), table in kinds.items():
+        for (_, _, workers, spare), (table, usual_s) in kinds.items():
             seconds = table[:, 1:-1]
             keeps_up = fps[:, None, None] * seconds < workers * counts
             possible |= (keeps_up & (2.0 * seconds <= budget_s[:, :, None])).any(axis=2)
-            possible |= _lone(fps[:, None], budget_s, seconds[:, 0], spare)
+            possible |= _lone(fps[:, None], budget_s, usual_s, seconds[:, 0], spare)
         return possible
 
     def options(self, client: int, wanted: NDArray[np.bool_]) -> tuple[Integers, Integers, Floats]:
@@ -88,7 +92,7 @@ class Cycles:
         least_s = self._waits_s(self._cycle_s[:, None] + first_s - running_s, longest_s, self._each_workers[:, None])
         slack_s = (self._tightest_s - running_s).min(axis=1)
         possible = wanted & (least_s + first_s <= budget_s) & (least_s <= slack_s[:, None])
-        own = _lone(fps, budget_s, self._seconds[:, :, 1], self._each_spare[:, None])
+        own = _lone(fps, budget_s, self._each_usual_s, self._seconds[:, :, 1], self._each_spare[:, None])
         alone = wanted & (self._free_workers > 0)[:, None] & own
         devices, variants = np.nonzero(possible | alone)
         if not len(devices):
@@ -218,11 +222,10 @@ class Cycles:
         clients = [(client, variant) for variant, on_it in self.members[device].items() for client in on_it]
         if len(clients) > self._workers[device] or any(batch != 1 for batch in batches.values()):
             return False
-        spare = self._spare[device]
-        singles = ((client, variant, self._rows[device][variant][1]) for client, variant in clients)
+        rows, usual_s, spare = self._rows[device], self._usual_s[device], self._spare[device]
         return all(
-            single_s <= self._budget_s[client][variant] and lone(self._fps[client], single_s, spare)
-            for client, variant, single_s in singles
+            rows[variant][1] <= self._budget_s[client][variant] and lone(self._fps[client], usual_s[variant], spare)
+            for client, variant in clients
         )
 
     def _enter(self, device: int, batches: dict[int, int]) -> None:

@@ -18,6 +18,7 @@ from jellyfish.lab.simulation.model import Model
 from jellyfish.lab.simulation.scenario import Bystander, Host
 from jellyfish.lab.simulation.timed_executor import Take, asleep
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
+from jellyfish.server.host_meter import HostParts, ProcessorTime
 
 CONTROL_BYTES = 1024
 """What comes to the server in larger pieces is a frame."""
@@ -54,6 +55,10 @@ class Place(Protocol):
         """What runs beside, in a run that starts at `start_s`."""
         ...
 
+    def host(self) -> HostParts | None:
+        """What the server reads its load by; None where nothing is short."""
+        ...
+
 
 class Elsewhere:
     """Encoding and decoding take their time, as if each frame had cores of its own; all else is free."""
@@ -84,6 +89,10 @@ class Elsewhere:
         """Nobody."""
         return ()
 
+    def host(self) -> HostParts | None:
+        """See `Place`."""
+        return None
+
 
 class OnMachine:
     """Everything is done on the cores of one machine; cameras on them too, or on others."""
@@ -92,24 +101,39 @@ class OnMachine:
         """`halves`: whether one half of the cores is for workers alone."""
         self._host, self._costs = host, costs
         self._machine = Machine(loop, host.cores, halves)
+        self._loop, self._spent = loop, ProcessorTime(0.0, 0.0, 0.0)
         loop.on_message = self._message
+
+    def host(self) -> HostParts | None:
+        """See `Place`."""
+        return HostParts(self._host.cores, lambda: self._spent)
+
+    def _spend(self, seconds: float) -> None:
+        """The event loop works; what that takes longer it waits for a core."""
+        began_s = self._loop.time()
+        self._machine.spend(seconds)
+        loop_s, waited_s, decoding_s = self._spent
+        waited_s += self._loop.time() - began_s - seconds
+        self._spent = ProcessorTime(loop_s + seconds, waited_s, decoding_s)
 
     def _message(self, to_server: bool, size_bytes: int) -> None:
         """The event loop deals with something that has come."""
         costs = self._costs
         if to_server:
-            self._machine.spend(ARRIVAL * costs.server_s if size_bytes >= CONTROL_BYTES else 0.0)
+            self._spend(ARRIVAL * costs.server_s if size_bytes >= CONTROL_BYTES else 0.0)
         else:
-            self._machine.spend(ANSWER * (costs.server_s + (costs.camera_s if self._host.cameras else 0.0)))
+            self._spend(ANSWER * (costs.server_s + (costs.camera_s if self._host.cameras else 0.0)))
 
     async def decode(self, resolution: int) -> None:
         """See `Place`."""
-        await self._machine.decode(self._costs.decoding_s(resolution))
+        seconds = self._costs.decoding_s(resolution)
+        await self._machine.decode(seconds)
+        self._spent = self._spent._replace(decoding_s=self._spent.decoding_s + seconds)
 
     async def capture(self) -> None:
         """See `Place`; the camera's half of the event loop's work is charged here."""
         if self._host.cameras:
-            self._machine.spend((1 - 2 * ANSWER) * self._costs.camera_s)
+            self._spend((1 - 2 * ANSWER) * self._costs.camera_s)
             await self._machine.encode(self._costs.capture_s)
 
     async def encode(self, resolution: int) -> None:

@@ -218,6 +218,7 @@ class _Simulation:
             limits=Limits(clients=max(128, 2 * len(scenario.client_names()))),
             actuation=scenario.actuation,
             queue=LazyQueue if scenario.dispatch == "lazy" else Batcher,
+            host=self._place.host(),
         )
 
     @property

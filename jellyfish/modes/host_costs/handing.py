@@ -17,7 +17,7 @@ from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, usual_s
 BATCH = 4
 
 
-class _ReadyEngine:
+class _SilentEngine:
     """Has found nothing in every image."""
 
     def detect(self, canvases: NDArray[np.uint8], variant: Variant, /) -> list[list[Detection]]:
@@ -33,7 +33,7 @@ def _as_it_is() -> None:
 
 def handing_s() -> tuple[float, ...]:
     """Of a frame of each resolution, in a batch."""
-    with contextlib.closing(RemoteEngine(_ReadyEngine, _as_it_is)) as engine:
+    with contextlib.closing(RemoteEngine(_SilentEngine, _as_it_is)) as engine:
         return tuple(usual_s(partial(_hand, engine, resolution)) / BATCH for resolution in RESOLUTIONS)
 
 

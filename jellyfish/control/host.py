@@ -1,0 +1,196 @@
+"""What the server's own machine can carry beside its devices: event loop and decoders. Pure: times are arguments.
+
+A host with more to do than it can makes every frame late, whatever its network. Answered with smaller networks that is
+a spiral: overheads climb, budgets shrink, plans fall, and the host has as much to do as before. So it is answered with
+fewer frames: a share of each client's rate, the same for all, that keeps the host occupied for no more than `ALLOWED`
+of the time. And what waiting takes from a budget is bounded by what it takes at that utilisation.
+
+Occupation is measured, not modelled: the loop is occupied while it runs and while it is ready and has no processor, a
+decoder while a frame is with it. So a host that is starved by others is seen like one that has too many clients, and so
+is the end of it. The share follows in steps: down to what was really carried, up by how much was free.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import msgspec
+
+from jellyfish.control.problem import Plan, Problem
+
+ALLOWED = 0.9
+"""Share of the time that the busiest part of the host may be occupied: what is aimed at."""
+BUSY, CALM = 0.95, 0.8
+"""Above the one fewer frames are asked for, below the other more; between them nothing changes."""
+LEAST_SHARE = 0.2
+"""Of a client's frames that are asked for, however little the host can do: with fewer nothing would be known of it."""
+MOST_RISE, RISE = 2.5, 0.7
+"""One step up is at most the first, and the free part of the host to the power of the second: waiting for processors
+grows faster than the number of frames."""
+MOST_FALL = 2.0
+"""One step down."""
+KEPT = 0.8
+"""Of what was known of a frame's work, with each span."""
+LEAST_SPAN_S = 0.4
+"""Readings closer together are not compared: a few frames say little."""
+IN_SUCCESSION = 2
+"""So many busy spans one after the other are too much; one alone may be clients that connect."""
+
+
+class HostReading(NamedTuple):
+    """What the host has done so far. All rise with time; the first three are seconds of a processor."""
+
+    loop_s: float
+    """The event loop's work."""
+    waited_s: float
+    """The event loop was ready and had no processor."""
+    decoding_s: float
+    """The decoders' work."""
+    occupied_s: float
+    """Decoders had a frame, whether or not they had a processor; of all together."""
+    decoded: int
+    """Frames."""
+
+
+class HostUse(msgspec.Struct, frozen=True):
+    """Of one span of time."""
+
+    loop: float
+    """Share of the time that the event loop was occupied."""
+    decoders: float
+    """The same, of all decoders."""
+
+    @property
+    def busiest(self) -> float:
+        """Of the part that had most to do."""
+        return max(self.loop, self.decoders)
+
+
+class Occupancy:
+    """For how long the workers of a pool had something to do, from when each job came and went."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers, self.jobs = workers, 0
+        """Of the pool; that are with it, waiting ones too."""
+        self._since_s = 0.0
+        self._occupied_s = 0.0
+
+    def came(self, now: float) -> None:
+        """A job for the pool."""
+        self.until(now)
+        self.jobs += 1
+
+    def went(self, now: float) -> None:
+        """A job is done."""
+        self.until(now)
+        self.jobs -= 1
+
+    def until(self, now: float) -> float:
+        """Seconds of all workers together, until `now`."""
+        self._occupied_s += min(self.jobs, self.workers) * (now - self._since_s)
+        self._since_s = now
+        return self._occupied_s
+
+
+class HostLoad:
+    """What is known of the host. Until it has been read twice nothing is, and it is taken to be short of nothing."""
+
+    def __init__(self, decoders: int = 1) -> None:
+        self.share = 1.0
+        """Of each client's frames that the host can carry."""
+        self.use: HostUse | None = None
+        """Of the newest span."""
+        self.occupancy = Occupancy(decoders)
+        """Of the decoders."""
+        self._work_s = self._decoders_s = self._frames = 0.0
+        """Of the last spans that had frames, older ones for less: work, time with a decoder, and how many."""
+        self._before: tuple[float, HostReading] | None = None
+        self._busy = 0
+
+    @property
+    def work_s(self) -> float | None:
+        """Processor seconds for a frame, of event loop and decoder; None before the first frame."""
+        return self._work_s / self._frames if self._frames else None
+
+    @property
+    def over(self) -> bool:
+        """It had more to do than it may: what frames waited for in it says nothing of their clients."""
+        return self.use is not None and self.use.busiest > BUSY
+
+    @property
+    def binds(self) -> bool:
+        """Clients are served less than the devices could because of it."""
+        return self.over or self.share < 1.0
+
+    @property
+    def most_s(self) -> float:
+        """The longest that a frame is in the host where that is occupied as allowed; infinite where nothing is known.
+
+        Of a queue that work of varying length comes to at random (M/M/1), which is no less than others take.
+        """
+        work_s = self.work_s
+        return math.inf if work_s is None else work_s / (1.0 - ALLOWED)
+
+    @property
+    def ahead_s(self) -> float:
+        """How long the next frame will wait for a decoder."""
+        waiting = self.occupancy.jobs + 1 - self.occupancy.workers
+        if waiting <= 0 or not self._frames:
+            return 0.0
+        return waiting / self.occupancy.workers * self._decoders_s / self._frames
+
+    def observe(self, now: float, reading: HostReading, offered_fps: float) -> None:
+        """Take in a reading. `offered_fps`: of all clients together that are served, as many as they would send."""
+        if self._before is None:
+            self._before = now, reading
+            return
+        then_s, before = self._before
+        span_s = now - then_s
+        if span_s < LEAST_SPAN_S:
+            return
+        self._before = now, reading
+        frames = reading.decoded - before.decoded
+        loop_s = reading.loop_s - before.loop_s
+        occupied_s = reading.occupied_s - before.occupied_s
+        if frames:
+            self._work_s = KEPT * self._work_s + loop_s + reading.decoding_s - before.decoding_s
+            self._decoders_s = KEPT * self._decoders_s + occupied_s
+            self._frames = KEPT * self._frames + frames
+        waited_s = reading.waited_s - before.waited_s
+        self.use = HostUse((loop_s + waited_s) / span_s, occupied_s / (self.occupancy.workers * span_s))
+        self._busy = self._busy + 1 if self.over else 0
+        carried = frames / span_s / offered_fps if offered_fps else 1.0
+        if self._busy >= IN_SUCCESSION or not self.over:
+            self.share = next_share(self.share, self.use.busiest, carried)
+
+
+def next_share(share: float, occupied: float, carried: float) -> float:
+    """The share of the clients' frames to ask for, where `share` was asked for and `carried` came through.
+
+    `occupied`: of the time, by the busiest part of the host. What came through while it was too busy tells what it can
+    do, also while frames are still waiting that came before fewer were asked for.
+    """
+    if occupied > BUSY:
+        return max(min(share, carried * ALLOWED / occupied), share / MOST_FALL, LEAST_SHARE)
+    if occupied < CALM:
+        free = ALLOWED / occupied if occupied else math.inf
+        return min(1.0, share * min(MOST_RISE, math.pow(free, RISE)))
+    return share
+
+
+def within_host(problem: Problem) -> Problem:
+    """`problem` with the rates that its host can carry."""
+    if problem.host_share == 1.0:
+        return problem
+    clients = tuple(msgspec.structs.replace(demand, fps=problem.host_share * demand.fps) for demand in problem.clients)
+    return msgspec.structs.replace(problem, clients=clients)
+
+
+def paced(problem: Problem, plan: Plan) -> Plan:
+    """`plan` for a problem within its host, with the rates that clients are to keep to; the same object if it has them.
+
+    All clients have one, with or without a place, so that plans differ in rates only when the host's share does.
+    """
+    fps = {} if problem.host_share == 1.0 else {demand.client: demand.fps for demand in problem.clients}
+    return plan if plan.fps == fps else msgspec.structs.replace(plan, fps=fps)

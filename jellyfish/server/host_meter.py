@@ -1,0 +1,57 @@
+"""Reads what the host does: its processor time as it is handed in, and decoders by the frames that are with them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.clock import seconds_now
+from jellyfish.control.host import HostReading, Occupancy
+
+Decode = Callable[[bytes], Awaitable[NDArray[np.uint8]]]
+
+
+class ProcessorTime(NamedTuple):
+    """Seconds since some beginning."""
+
+    loop_s: float
+    """The event loop's thread ran."""
+    waited_s: float
+    """It was ready and waited for a processor; 0 where that is not told."""
+    decoding_s: float
+    """Decoders ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostParts:
+    """What a host is read by."""
+
+    decoders: int
+    """Frames that are decoded at once."""
+    processor: Callable[[], ProcessorTime]
+    """Called in the event loop's thread."""
+
+
+class HostMeter:
+    """Stands before the decoders and counts."""
+
+    def __init__(self, decode: Decode, parts: HostParts, occupancy: Occupancy) -> None:
+        self._decode, self._processor, self._occupancy = decode, parts.processor, occupancy
+        self._decoded = 0
+
+    async def decode(self, jpeg: bytes) -> NDArray[np.uint8]:
+        """As the decoders do."""
+        self._occupancy.came(seconds_now())
+        try:
+            return await self._decode(jpeg)
+        finally:
+            self._occupancy.went(seconds_now())
+            self._decoded += 1
+
+    def reading(self, now: float) -> HostReading:
+        """All so far."""
+        return HostReading(*self._processor(), self._occupancy.until(now), self._decoded)

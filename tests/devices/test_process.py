@@ -1,0 +1,22 @@
+"""What the system tells of a thread."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from jellyfish.devices.process import thread_times_s
+
+
+def test_a_thread_is_told_how_long_it_ran_and_waited_for_a_processor(tmp_path: Path) -> None:
+    told = tmp_path / "schedstat"
+    told.write_text("465880688 2500000000 21\n")
+    before_s = time.thread_time()
+    ran_s, waited_s = thread_times_s(told)
+    assert before_s <= ran_s <= time.thread_time()
+    assert waited_s == 2.5
+
+
+def test_where_the_system_does_not_tell_nobody_has_waited(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("?")
+    assert thread_times_s(tmp_path / "none")[1] == thread_times_s(tmp_path / "other")[1] == 0.0

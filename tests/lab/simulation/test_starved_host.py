@@ -1,0 +1,60 @@
+"""A host with more to do than it can, through the whole server: it settles at what it can do, and comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from jellyfish.core import Reason
+from jellyfish.lab.simulation.scenario import Bystander, Clients, Host, Scenario, SimulatedDevice
+from jellyfish.lab.simulation.simulate import run_scenario
+from jellyfish.results.records import FrameRecord, WindowLine
+
+DEVICES = (SimulatedDevice("gpu-0"), SimulatedDevice("gpu-1"))
+CORE = Host(cores=1, server_ms=2.0, decode_ms=2.0)
+FEW = Scenario("Hosted", 8.0, DEVICES, (Clients("camera", 8, slo_ms=150.0, trace="none"),), 1, host=CORE)
+
+
+def served(scenario: Scenario, folder: Path) -> tuple[list[FrameRecord], list[WindowLine]]:
+    run_scenario(scenario, folder / "run")
+    lines = ((folder / "run" / name).read_bytes().splitlines() for name in ("frames.jsonl", "windows.jsonl"))
+    frames, windows = lines
+    return (
+        [msgspec.json.decode(line, type=FrameRecord) for line in frames],
+        [msgspec.json.decode(line, type=WindowLine) for line in windows],
+    )
+
+
+def on_time_share(frames: list[FrameRecord], since_s: float, until_s: float) -> float:
+    captured = [frame for frame in frames if since_s <= frame.captured_s < until_s]
+    return sum(frame.outcome == "on_time" for frame in captured) / len(captured)
+
+
+def test_a_crowd_is_served_four_fifths_of_what_the_core_can_do(tmp_path: Path) -> None:
+    """It is 1.5 times as much as that."""
+    crowd = (Clients("camera", 20, slo_ms=150.0, trace="none"),)
+    host = msgspec.structs.replace(CORE, server_ms=3.0)
+    frames, windows = served(msgspec.structs.replace(FEW, clients=crowd, host=host), tmp_path)
+    assert on_time_share(frames, 3.0, 8.0) > 0.8 / 1.5
+    missed = [frame.reason for frame in frames if frame.captured_s > 3.0 and frame.outcome != "on_time"]
+    assert missed.count(Reason.THINNED) > 0.9 * len(missed)
+    last = [line for line in windows if 3.0 < line.t_s < 7.5]
+    assert all(line.host is not None and 0.5 < line.host.share < 0.7 for line in last)
+    assert all(client.fps is not None for line in last for client in line.plan.clients.values())
+
+
+def test_a_starved_host_comes_back_within_two_seconds(tmp_path: Path) -> None:
+    beside = msgspec.structs.replace(FEW, faults=(Bystander(2.0, 3.0, weight=4.0),))
+    frames, windows = served(beside, tmp_path)
+    assert on_time_share(frames, 0.5, 2.0) == 1.0
+    assert on_time_share(frames, 4.0, 5.0) > 0.3
+    assert on_time_share(frames, 7.0, 8.0) == 1.0
+    assert all(line.host is not None and line.host.share == 1.0 for line in windows if line.t_s > 7.0)
+
+
+def test_a_host_that_is_short_of_nothing_asks_for_all_frames(tmp_path: Path) -> None:
+    frames, windows = served(msgspec.structs.replace(FEW, duration_s=3.0), tmp_path)
+    assert on_time_share(frames, 0.0, 3.0) == 1.0
+    assert all(line.host is None or line.host.share == 1.0 for line in windows)
+    assert not any(client.fps for line in windows for client in line.plan.clients.values())

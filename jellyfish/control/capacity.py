@@ -29,7 +29,7 @@ from typing import NamedTuple
 from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
 from jellyfish.core import Variant
 
-LONE_BUSY = 0.85
+LONE_BUSY = 0.9
 """Most of the time between two frames that a device may usually take for one of them, so that the network may hold up a
 frame by the rest before the next one waits for it."""
 Capacities = tuple["VariantCapacity", ...]

@@ -1,13 +1,14 @@
 """Plans that change only when that is worth a change. Pure: times are arguments.
 
 Going down is never delayed. Going up: a planner is shown, for each variant better than the one that a client has, the
-least room that there was for it in the last seconds, and so does not choose what has fitted for a moment only. At first
-that is next to no time. A client that was put up and down again soon after, though little has become worse for it, has
-to wait twice as long the next time, and less again when it has stayed.
+least room that there was for it in the last seconds, and devices as slow as they were lately, and so does not choose
+what has fitted for a moment only. At first that is next to no time. A client that was put up and down again soon after,
+though little has become worse for it, has to wait twice as long the next time, and less again when it has stayed.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 import msgspec
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.control.capacity import broken_devices
-from jellyfish.control.problem import Plan, Problem
+from jellyfish.control.problem import DeviceOption, Plan, Problem
 from jellyfish.core import Variant
 
 HOLD_S, MOST_HOLD_S = 0.5, 32.0
@@ -28,8 +29,11 @@ CALM_S = 30.0
 """After so long without that, the hold is halved."""
 PARTS = 4
 """The time that is looked back on is forgotten in so many parts."""
-TOLERANCE = 1.1
-"""A running plan stays that budgets so many times as long would allow."""
+TOLERANCE = 1.2
+"""A running plan stays that budgets so many times as long would allow. Plans use what there is to the last; batches
+vary by as much from second to second, and the dispatcher narrows frames that are short of time."""
+SLOWEST_S, MOST_SLOWER = 4.0, 1.2
+"""Planners are shown a device as slow as it was at the slowest for so long, at most so many times as slow as it is."""
 WORTH, WORTH_AT_ONCE, SETTLED_S = 0.002, 0.04, 20.0
 """Accuracy that a change must gain, for each client whose variant changes: the first, where its last change was so long
 ago; the second, just after it; in between what lies between."""
@@ -41,6 +45,8 @@ class Steadiness:
     """What is remembered of the clients' rooms, and of how they fared. One row of each array for a client."""
 
     def __init__(self) -> None:
+        self._slowness: dict[str, deque[tuple[float, float]]] = {}
+        """Device -> when it took how long for the first entry of its table, those that no later one exceeds."""
         self._row: dict[str, int] = {}
         self._free: list[int] = []
         self._least = np.empty((0, PARTS, 0))
@@ -59,6 +65,8 @@ class Steadiness:
         """`problem` as planners are to see it: budgets of better variants as they have been for a while."""
         if not problem.clients or not problem.devices:
             return problem
+        devices = tuple(self._as_slow_as_lately(now, option) for option in problem.devices)
+        problem = msgspec.structs.replace(problem, devices=devices)
         rows = self._rows(now, problem)
         single_s = np.array([[row[0] for row in option.latency_s] for option in problem.devices]).min(axis=0)
         budget_s = np.array([demand.budget_s for demand in problem.clients])
@@ -73,6 +81,23 @@ class Steadiness:
             )
         )
         return msgspec.structs.replace(problem, clients=clients)
+
+    def _as_slow_as_lately(self, now: float, option: DeviceOption) -> DeviceOption:
+        """A device's whole table moves with what slows it down, so one entry tells of all."""
+        is_s = option.latency_s[0][0]
+        lately = self._slowness.setdefault(option.device, deque())
+        while lately and lately[0][0] < now - SLOWEST_S:
+            lately.popleft()
+        while lately and lately[-1][1] <= is_s:
+            lately.pop()
+        lately.append((now, is_s))
+        slower = min(lately[0][1] / is_s, MOST_SLOWER)
+        if slower == 1.0:
+            return option
+        table = tuple(tuple((slower * np.array(row)).tolist()) for row in option.latency_s)
+        return msgspec.structs.replace(
+            option, latency_s=table, single_s=tuple(slower * seconds for seconds in option.single_s)
+        )
 
     def worth_a_change(self, now: float, problem: Problem, running: Plan, found: Plan) -> bool:
         """Whether `found`, which fits the problem, is so much better than `running` that clients should change for it.

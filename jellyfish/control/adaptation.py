@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
+import msgspec
+
 from jellyfish.control.allowance import Allowance, Verdict
-from jellyfish.control.host import paced, within_host
+from jellyfish.control.host import within_host
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.control.repair import Repaired, repair
 from jellyfish.control.steadiness import Steadiness
@@ -59,9 +61,11 @@ class Adapting:
         return self._steadiness.shown(now, within_host(problem), running)
 
     def repaired(self, problem: Problem, running: Plan | None, vain: int) -> Repaired | None:
-        """Made to fit, with the problem's rates."""
+        """Made to fit, with the host's share."""
         repaired = repair(problem, running, self._sharing, vain)
-        return repaired._replace(plan=paced(problem, repaired.plan))
+        if repaired.plan.host_share == problem.host_share:
+            return repaired
+        return repaired._replace(plan=msgspec.structs.replace(repaired.plan, host_share=problem.host_share))
 
     def decide(self, now: float, problem: Problem, running: Plan | None) -> Verdict:
         """By what has changed, and by what the share allows."""

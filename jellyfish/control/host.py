@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from jellyfish.control.problem import Plan, Problem
+from jellyfish.control.problem import Problem
 
 ALLOWED = 0.9
 """Share of the time that the busiest part of the host may be occupied: what is aimed at."""
@@ -185,12 +185,3 @@ def within_host(problem: Problem) -> Problem:
         return problem
     clients = tuple(msgspec.structs.replace(demand, fps=problem.host_share * demand.fps) for demand in problem.clients)
     return msgspec.structs.replace(problem, clients=clients)
-
-
-def paced(problem: Problem, plan: Plan) -> Plan:
-    """`plan` for a problem within its host, with the rates that clients are to keep to; the same object if it has them.
-
-    All clients have one, with or without a place, so that plans differ in rates only when the host's share does.
-    """
-    fps = {} if problem.host_share == 1.0 else {demand.client: demand.fps for demand in problem.clients}
-    return plan if plan.fps == fps else msgspec.structs.replace(plan, fps=fps)

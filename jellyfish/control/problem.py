@@ -88,7 +88,14 @@ class Plan(msgspec.Struct, frozen=True):
     variants: dict[str, Variant] = {}
     """Client -> its own variant, where that is not the only one of its device."""
     fps: dict[str, float] = {}
-    """Client -> frames per second that it is to send, where those are fewer than it offers."""
+    """Client -> frames per second that it is to send, where the planner wants fewer than it offers."""
+    host_share: float = 1.0
+    """Of the frames that each client offers, what the server's host can carry (`jellyfish.control.host`)."""
+
+    def rate_of(self, client: str, offered_fps: float) -> float | None:
+        """Frames per second that `client`, which offers so many, is to send; None: all of them."""
+        fps = min(self.fps.get(client, offered_fps), self.host_share * offered_fps)
+        return fps if fps < offered_fps else None
 
     def variant_of(self, client: str) -> Variant | None:
         """The variant `client` is served with; None when it is not mapped."""

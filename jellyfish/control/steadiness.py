@@ -105,7 +105,8 @@ class Steadiness:
         It is where that does not even nearly fit any more, or has other frame rates; else if it serves more clients, or
         gains accuracy enough for each one whose variant changes.
         """
-        if found.fps != running.fps or broken_devices(problem, running, TOLERANCE):
+        rates_differ = found.fps != running.fps or found.host_share != running.host_share
+        if rates_differ or broken_devices(problem, running, TOLERANCE):
             return True
         if len(found.clients) != len(running.clients):
             return len(found.clients) > len(running.clients)

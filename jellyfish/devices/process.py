@@ -78,6 +78,11 @@ def worker_cores(cores: Sequence[int], workers: int, threads: int) -> list[froze
     return [frozenset(cores[max(0, end - threads) : max(0, end)] or cores) for end in ends]
 
 
+def stands_apart(cores: Sequence[int], place: frozenset[int]) -> bool:
+    """Whether a worker that keeps to `place`, of `cores`, meets nothing else of the server there."""
+    return len(cores) > 1 and place.isdisjoint(cores[: len(cores) // 2])
+
+
 def sharing_workers(cores: int, workers: int, threads: int) -> int:
     """How many of the workers, the last ones, are not on the second half of the processors alone; never all."""
     alone = (cores - cores // 2) // threads
@@ -113,8 +118,9 @@ def thread_times_s(told: Path = Path("/proc/thread-self/schedstat")) -> tuple[fl
 def give_way() -> None:
     """Have the calling thread, and those it starts, leave the processor to others when they want it.
 
-    The event loop and the decoders have little to do, and all frames wait for them; batches take what is left. Without
-    it a core had to be kept free for them, which was idle most of the time. On Linux alone is niceness a thread's own.
+    The event loop and the decoders have little to do, and all frames wait for them; batches beside them take what is
+    left. A worker that meets nothing else of the server does not give way: beside a stranger's process it would have
+    a quarter of its processor then, and not half. On Linux alone is niceness a thread's own.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):

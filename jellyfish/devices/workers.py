@@ -17,7 +17,7 @@ import torch
 from jellyfish.core import Variant, canvas_size
 from jellyfish.devices.division import Division, choose_division, divisions
 from jellyfish.devices.executor import Engine, Image, TorchExecutor, detect_images
-from jellyfish.devices.process import give_way, tune_process, worker_cores
+from jellyfish.devices.process import give_way, stands_apart, tune_process, worker_cores
 from jellyfish.devices.remote_engine import RemoteEngine
 from jellyfish.models.families import Detectors, make_engine
 from jellyfish.models.slimmable.engine import DetectorEngine
@@ -41,13 +41,18 @@ class Workplace:
     """The processors that a `cpu` device may use."""
 
     def executor(self, division: Division) -> TorchExecutor:
-        """The workers. Those of a processor have processes of their own and give way to what all frames wait for;
-        static detectors, which are loaded while others run, stay here."""
+        """The workers. Those of a processor have processes of their own, and give way to what all frames wait for where
+        that is beside them; static detectors, which are loaded while others run, stay here."""
         on_processor = self.device.type == "cpu"
         if on_processor and not isinstance(self.detectors, Zoo):
             opened = partial(_open_engine, self.weights)
             places = worker_cores(self.cores, division.workers, division.threads)
-            remote = [RemoteEngine(opened, partial(_begin_process, division.threads, each)) for each in places]
+            remote = [
+                RemoteEngine(
+                    opened, partial(_begin_process, division.threads, each, not stands_apart(self.cores, each))
+                )
+                for each in places
+            ]
             return TorchExecutor(remote, str(self.device), partial(set_threads, 1))
         engine = make_engine(self.detectors, self.device)
         ready = engine.ready if isinstance(engine, ZooEngine) else None
@@ -77,17 +82,17 @@ def _open_engine(weights: Path | None) -> DetectorEngine:
     return DetectorEngine(load_weights(weights), torch.device("cpu"))
 
 
-def _begin_process(threads: int, cores: frozenset[int]) -> None:
+def _begin_process(threads: int, cores: frozenset[int], gives_way: bool) -> None:
     tune_process()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    _begin_worker(threads, on_processor=True)
+    _begin_worker(threads, gives_way)
 
 
-def _begin_worker(threads: int, on_processor: bool) -> None:
-    """The settings of a worker's thread, before its first batch."""
+def _begin_worker(threads: int, gives_way: bool) -> None:
+    """The settings of a worker's thread, before its first batch. `gives_way`: to others on its processors."""
     set_threads(threads)
-    if on_processor:
+    if gives_way:
         give_way()
 
 

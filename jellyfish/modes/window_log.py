@@ -118,8 +118,10 @@ def _assignments(problem: Problem, plan: Plan, now: float, service: Service) -> 
     assignments = {}
     for client, device in plan.clients.items():
         variant = plan.variants.get(client, plan.devices[device].variant)
-        session, worst_ms = service.sessions.get(client), None
+        session, fps, worst_ms = service.sessions.get(client), plan.fps.get(client), None
+        if session is not None:
+            fps = plan.rate_of(client, session.fps)
         if session is not None and client in on_device_s:
             worst_ms = milliseconds(session.beside_device_s(variant.resolution, now) + on_device_s[client])
-        assignments[client] = ClientAssignment(device, variant.name, variant.resolution, plan.fps.get(client), worst_ms)
+        assignments[client] = ClientAssignment(device, variant.name, variant.resolution, fps, worst_ms)
     return assignments

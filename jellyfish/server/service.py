@@ -183,7 +183,7 @@ class Service:
                 session.assign(self._quietest(), min(self._variants), mapped=False)
             else:
                 dispatcher = self.dispatchers[plan.clients[client]]
-                session.assign(dispatcher, variant, mapped=True, fps=plan.fps.get(client))
+                session.assign(dispatcher, variant, mapped=True, fps=plan.rate_of(client, session.fps))
         self.apply_s = time.perf_counter() - began_s
 
     async def drain(self) -> None:

@@ -23,7 +23,6 @@ from jellyfish.control.host import (
     HostReading,
     Occupancy,
     next_share,
-    paced,
     within_host,
 )
 from jellyfish.control.planners.exact import ExactPlanner
@@ -170,16 +169,19 @@ def test_a_pool_is_occupied_by_no_more_jobs_than_it_has_workers() -> None:
     assert occupancy.until(9.0) == pytest.approx(7.0)
 
 
-def test_a_problem_within_its_host_has_fewer_frames_and_the_plan_says_so() -> None:
+def test_a_problem_within_its_host_has_fewer_frames() -> None:
     assert within_host(QUESTION) is QUESTION
     bound = within_host(msgspec.structs.replace(QUESTION, host_share=0.5))
     assert [demand.fps for demand in bound.clients] == [5.0, 10.0]
-    plan = ExactPlanner(0).plan(bound, None)
-    told = paced(bound, plan)
-    assert told.fps == {"c0": 5.0, "c1": 10.0}
-    assert paced(bound, told) is told
-    assert not violations(bound, told)
-    assert paced(QUESTION, told).fps == {}
+    assert not violations(bound, ExactPlanner(0).plan(bound, None))
+
+
+def test_a_client_sends_what_both_its_plan_and_the_host_allow() -> None:
+    plan = Plan({}, {}, fps={"c0": 4.0}, host_share=0.5)
+    assert [plan.rate_of("c0", offered) for offered in (3.0, 10.0)] == [1.5, 4.0]
+    assert [plan.rate_of("c1", offered) for offered in (3.0, 10.0)] == [1.5, 5.0]
+    free = Plan({}, {}, fps={"c0": 4.0})
+    assert [free.rate_of(client, 10.0) for client in ("c0", "c1")] == [4.0, None]
 
 
 def test_planners_that_search_are_shown_the_host_and_published_ones_are_not() -> None:
@@ -189,12 +191,7 @@ def test_planners_that_search_are_shown_the_host_and_published_ones_are_not() ->
     assert [demand.fps for demand in shown.clients] == [5.0, 10.0]
     running = ExactPlanner(0).plan(QUESTION, None)
     repaired = adapting.repaired(shown, running, 0)
-    assert repaired is not None and repaired.plan.fps == {"c0": 5.0, "c1": 10.0}
+    assert repaired is not None and repaired.plan.host_share == 0.5
     again = adapting.repaired(shown, repaired.plan, 0)
     assert again is not None and again.plan is repaired.plan
     assert EachAnew().shown(0.0, bound, None) is bound
-
-
-def test_a_client_without_a_place_has_its_rate_too_so_that_plans_do_not_differ_by_that() -> None:
-    bound = within_host(msgspec.structs.replace(QUESTION, host_share=0.5))
-    assert paced(bound, Plan({}, {})).fps == {"c0": 5.0, "c1": 10.0}

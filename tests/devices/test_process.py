@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from jellyfish.devices.process import thread_times_s
+from jellyfish.devices.process import stands_apart, thread_times_s, worker_cores
 
 
 def test_a_thread_is_told_how_long_it_ran_and_waited_for_a_processor(tmp_path: Path) -> None:
@@ -20,3 +20,11 @@ def test_a_thread_is_told_how_long_it_ran_and_waited_for_a_processor(tmp_path: P
 def test_where_the_system_does_not_tell_nobody_has_waited(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("?")
     assert thread_times_s(tmp_path / "none")[1] == thread_times_s(tmp_path / "other")[1] == 0.0
+
+
+def test_workers_of_the_second_half_stand_apart_and_those_of_the_first_do_not() -> None:
+    cores = (0, 1, 2, 3)
+    apart = [stands_apart(cores, place) for place in worker_cores(cores, 4, 1)]
+    assert apart == [True, True, False, False]
+    assert not stands_apart((0,), frozenset({0}))
+    assert not stands_apart(cores, frozenset({1, 2, 3}))

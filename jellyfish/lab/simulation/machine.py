@@ -57,11 +57,11 @@ class Machine:
 
     async def batch(self, seconds: float, threads: Threads) -> None:
         """A worker runs a batch that takes `seconds` where it has its cores to itself."""
+        apart = not threads.first and self._second is not self._first
+        weight = 1.0 if apart else WORKER_WEIGHT  # one that meets nothing else of the server does not give way
         halves = (self._first, threads.first), (self._second, threads.second)
         parts = [
-            self._begun(cores.begin, Job(seconds * count, _nothing, WORKER_WEIGHT, count))
-            for cores, count in halves
-            if count
+            self._begun(cores.begin, Job(seconds * count, _nothing, weight, count)) for cores, count in halves if count
         ]
         await asyncio.gather(*parts)
 

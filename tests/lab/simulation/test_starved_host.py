@@ -31,12 +31,12 @@ def on_time_share(frames: list[FrameRecord], since_s: float, until_s: float) -> 
     return sum(frame.outcome == "on_time" for frame in captured) / len(captured)
 
 
-def test_a_crowd_is_served_four_fifths_of_what_the_core_can_do(tmp_path: Path) -> None:
+def test_a_crowd_is_served_three_quarters_of_what_the_core_can_do(tmp_path: Path) -> None:
     """It is 1.5 times as much as that."""
     crowd = (Clients("camera", 20, slo_ms=150.0, trace="none"),)
     host = msgspec.structs.replace(CORE, server_ms=3.0)
     frames, windows = served(msgspec.structs.replace(FEW, clients=crowd, host=host), tmp_path)
-    assert on_time_share(frames, 3.0, 8.0) > 0.8 / 1.5
+    assert on_time_share(frames, 3.0, 8.0) > 0.75 / 1.5
     missed = [frame.reason for frame in frames if frame.captured_s > 3.0 and frame.outcome != "on_time"]
     assert missed.count(Reason.THINNED) > 0.9 * len(missed)
     last = [line for line in windows if 3.0 < line.t_s < 7.5]

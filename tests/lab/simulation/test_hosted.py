@@ -68,7 +68,7 @@ def test_a_bystander_on_the_loops_half_leaves_the_workers_alone() -> None:
     fixed = msgspec.structs.replace(FEW, variant="w100e2-448", clients=(Clients("camera", 4, 15.0, 150.0, "none"),))
     beside = {half: Bystander(0.5, 10.0, half) for half in HALVES}
     on_first, on_second = (miss_rate(msgspec.structs.replace(fixed, faults=(beside[half],))) for half in HALVES)
-    assert on_first < 0.05 < 0.3 < on_second
+    assert on_first < 0.05 < 0.1 < on_second
 
 
 def test_workers_that_share_their_cores_help_where_cameras_are_elsewhere(tmp_path: Path) -> None:

@@ -149,6 +149,11 @@ def full_batches_s(problem: Problem, option: DeviceOption, chosen: DevicePlan) -
     return [option.latency_s[problem.variants.index(share.variant)][share.batch - 1] for share in chosen.shares]
 
 
+def usual_singles_s(problem: Problem, option: DeviceOption, chosen: DevicePlan) -> dict[Variant, float]:
+    """What one frame of each share's variant usually takes."""
+    return {share.variant: option.usual_s(problem.variants.index(share.variant)) for share in chosen.shares}
+
+
 def worker_for_each(
     fps_and_single_s: Collection[tuple[float, float]], chosen: DevicePlan, option: DeviceOption
 ) -> bool:
@@ -180,7 +185,8 @@ def worst_cases_s(problem: Problem, plan: Plan) -> dict[str, float]:
         of_variant = dict(zip((share.variant for share in chosen.shares), batches_s, strict=True))
         variants = {client: plan.variants.get(client, chosen.variant) for client in clients}
         own_s = {client: of_variant[variant] for client, variant in variants.items()}
-        singles = [(fps[each], option.usual_s(problem.variants.index(own))) for each, own in variants.items()]
+        usual_s = usual_singles_s(problem, option, chosen)
+        singles = [(fps[client], usual_s[variant]) for client, variant in variants.items()]
         free = worker_for_each(singles, chosen, option)
         wait_s = 0.0 if free else longest_wait_s(batches_s, option.workers)
         worst_s.update((client, wait_s + own_s[client]) for client in clients)
@@ -239,11 +245,8 @@ def _device_violations(
     if found:
         return found
     batches_s = dict(zip(planned, full_batches_s(problem, option, chosen), strict=True))
-    singles = [
-        (member.fps / tolerance, option.usual_s(problem.variants.index(variant)))
-        for variant, on_it in members.items()
-        for member in on_it
-    ]
+    usual_s = usual_singles_s(problem, option, chosen)
+    singles = [(member.fps / tolerance, usual_s[variant]) for variant, on_it in members.items() for member in on_it]
     free = worker_for_each(singles, chosen, option)
     wait_s = 0.0 if free else longest_wait_s(batches_s.values(), option.workers)
     for share in chosen.shares:

@@ -94,19 +94,17 @@ class Steadiness:
         slower = min(lately[0][1] / is_s, MOST_SLOWER)
         if slower == 1.0:
             return option
-        table = tuple(tuple((slower * np.array(row)).tolist()) for row in option.latency_s)
-        return msgspec.structs.replace(
-            option, latency_s=table, single_s=tuple(slower * seconds for seconds in option.single_s)
-        )
+        table = tuple(tuple(slower * seconds for seconds in row) for row in option.latency_s)
+        singles = tuple(slower * seconds for seconds in option.single_s)
+        return msgspec.structs.replace(option, latency_s=table, single_s=singles)
 
     def worth_a_change(self, now: float, problem: Problem, running: Plan, found: Plan) -> bool:
         """Whether `found`, which fits the problem, is so much better than `running` that clients should change for it.
 
-        It is where that does not even nearly fit any more, or has other frame rates; else if it serves more clients, or
-        gains accuracy enough for each one whose variant changes.
+        It is where that does not even nearly fit any more, or the planner wants other frame rates; else if it serves
+        more clients, or gains accuracy enough for each one whose variant changes.
         """
-        rates_differ = found.fps != running.fps or found.host_share != running.host_share
-        if rates_differ or broken_devices(problem, running, TOLERANCE):
+        if found.fps != running.fps or broken_devices(problem, running, TOLERANCE):
             return True
         if len(found.clients) != len(running.clients):
             return len(found.clients) > len(running.clients)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
 from statistics import median
 
 _OLD = 0.75
@@ -20,6 +19,7 @@ _OLD_LASTING = 0.98
 UNKNOWN = 2.0
 """What a worker that shares its processor with others is taken to be slower by, before it was tried."""
 SPARE_STEP = 0.25
+"""What workers on top add is told in such steps: it is not known better, and plans are not to change for less."""
 STAYS, RETURNS = 3.0, 2.5
 """A worker is used as long as it is no more than so many times slower than the quickest, and again when no more so."""
 
@@ -131,12 +131,9 @@ class Pace:
     @property
     def spare(self) -> float:
         """What workers that come on top add to each of the others: 1 would be one as quick; in steps of a quarter."""
-        slower = (each.lasting for each, used in self._on_top() if used)
-        added = sum(self.lasting / each for each in slower) / self._alone
+        on_top = [self._workers[each].lasting for each in range(self._alone, len(self._workers)) if self._used[each]]
+        added = self.lasting / self._alone * sum(1.0 / each for each in on_top)
         return math.floor(min(added, 1.0) / SPARE_STEP) * SPARE_STEP
-
-    def _on_top(self) -> Iterable[tuple[SlowDown, bool]]:
-        return zip(self._workers[self._alone :], self._used[self._alone :], strict=True)
 
     @property
     def cautious_factor(self) -> float:

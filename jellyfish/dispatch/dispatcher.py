@@ -164,7 +164,8 @@ class Dispatcher:
 
     def singles_s(self, variants: Sequence[Variant]) -> tuple[float, ...]:
         """For planning: how long a batch of one of each variant usually keeps a worker."""
-        return tuple(self._pace.lasting * self._profile.of(variant).p50_s[0] for variant in variants)
+        slow_down = self._pace.lasting
+        return tuple(slow_down * self._profile.of(variant).p50_s[0] for variant in variants)
 
     def _overdue(self, now: float) -> float:
         """Time that the longest running batch has taken so far, over its profiled time; 0 when none runs."""

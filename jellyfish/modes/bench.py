@@ -32,7 +32,7 @@ from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.results.detections import DetectionFile
 from jellyfish.results.emulation import EmulationFigures, in_words
-from jellyfish.results.live import LiveDisplay, LiveServer, LiveTally
+from jellyfish.results.live import NOTHING_KNOWN, LiveDisplay, LiveServer, LiveTally
 from jellyfish.results.records import FrameRecord, RunInfo
 from jellyfish.results.summary import Summary, emulation_figures
 from jellyfish.results.table import summary_table
@@ -152,7 +152,7 @@ class _Watch:
     def _server_now(self) -> LiveServer:
         """How busy its host is, where that is what binds; its target, and how careful it is for that in the mean."""
         if self._service is None:
-            return LiveServer()
+            return NOTHING_KNOWN
         host = self._service.host
         busy = host.use.busiest if host.use is not None and host.binds else None
         cares = [session.learnt.care for session in self._service.sessions.values() if session.learnt is not None]

@@ -35,8 +35,8 @@ vary by as much from second to second, and the dispatcher narrows frames that ar
 SLOWEST_S, MOST_SLOWER = 4.0, 1.2
 """Planners are shown a device as slow as it was at the slowest for so long, at most so many times as slow as it is."""
 WORTH, WORTH_AT_ONCE, SETTLED_S = 0.002, 0.04, 20.0
-"""Accuracy that a change must gain, for each client whose variant changes: the first, where its last change was so long
-ago; the second, just after it; in between what lies between."""
+"""Accuracy that a change must gain, for each client whose variant changes: the first, where it went up so long ago; the
+second, just after it; in between what lies between. Who has had to go down is not kept there."""
 SAME = 1e-9
 Floats = NDArray[np.float64]
 
@@ -58,8 +58,6 @@ class Steadiness:
         self._rose_budget_s = np.empty(0)
         self._calm_s = np.empty(0)
         """When the client last went up, and with which budget; since when its hold is what it is."""
-        self._changed_s = np.empty(0)
-        """When its variant last changed."""
 
     def shown(self, now: float, problem: Problem, running: Plan | None) -> Problem:
         """`problem` as planners are to see it: budgets of better variants as they have been for a while."""
@@ -119,7 +117,7 @@ class Steadiness:
 
     def _worth(self, now: float, client: str) -> float:
         row = self._row.get(client)
-        settled = 1.0 if row is None else min((now - self._changed_s[row]) / SETTLED_S, 1.0)
+        settled = 1.0 if row is None else min((now - self._rose_s[row]) / SETTLED_S, 1.0)
         return WORTH_AT_ONCE + settled * (WORTH - WORTH_AT_ONCE)
 
     def changed(self, now: float, problem: Problem, before: Plan | None, after: Plan) -> None:
@@ -133,7 +131,6 @@ class Steadiness:
             row = self._row.get(demand.client)
             if row is None or old is None or old == new:
                 continue
-            self._changed_s[row] = now
             if new is not None and problem.accuracy[new] > problem.accuracy[old]:
                 self._rose_s[row], self._rose_budget_s[row] = now, demand.budget_s[new]
             elif self._too_early(row, now, demand.budget_s[old]):
@@ -167,7 +164,7 @@ class Steadiness:
             row = self._row[name] = self._free.pop()
             self._least[row], self._part_s[row] = np.inf, now
             self._hold_s[row], self._rose_s[row], self._rose_budget_s[row] = HOLD_S, -np.inf, 0.0
-            self._calm_s[row], self._changed_s[row] = now, -np.inf
+            self._calm_s[row] = now
         return np.array([self._row[name] for name in names])
 
     def _grow(self, more: int, variants: int) -> None:
@@ -177,11 +174,11 @@ class Steadiness:
         old, more = len(self._part_s), max(more, len(self._part_s))
         self._least = np.concatenate([self._least.reshape(old, PARTS, variants), np.empty((more, PARTS, variants))])
         extended = (np.append(each, np.empty(more)) for each in self._times())
-        self._part_s, self._hold_s, self._rose_s, self._rose_budget_s, self._calm_s, self._changed_s = extended
+        self._part_s, self._hold_s, self._rose_s, self._rose_budget_s, self._calm_s = extended
         self._free += range(old, old + more)
 
     def _times(self) -> Iterable[Floats]:
-        return self._part_s, self._hold_s, self._rose_s, self._rose_budget_s, self._calm_s, self._changed_s
+        return self._part_s, self._hold_s, self._rose_s, self._rose_budget_s, self._calm_s
 
     def _forget(self, now: float, rows: NDArray[np.int64]) -> None:
         """Begin new parts where the newest has lasted its time, and shorten holds where all was calm."""

@@ -22,7 +22,7 @@ from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.modes.serving import listening_at
 from jellyfish.protocol import wire
-from jellyfish.server.rate import RATE_TOLERANCE
+from jellyfish.server.offered import RATE_TOLERANCE
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
 from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode, everyone_on

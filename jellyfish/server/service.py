@@ -147,7 +147,8 @@ class Service:
     def observe(self, now: float) -> Problem:
         """The clients, the devices and the host as they are now, for the planner."""
         if self._meter is not None:
-            served_fps = sum(session.offered_fps(now) for session in self.sessions.values() if session.plan.mapped)
+            served = (session for session in self.sessions.values() if session.plan.mapped)
+            served_fps = sum(session.fps for session in served if session.offered_fps(now) > 0)
             self.host.observe(now, self._meter.reading(now), served_fps)
         for session in self.sessions.values():
             session.learn()

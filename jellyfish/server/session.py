@@ -101,7 +101,7 @@ class Session:
         self._asked = asked or {}
         self._rate = Bucket(hello.fps, limits.in_flight)
         self._tells_arrivals = hello.arrivals
-        self._plan = wire.PlanMessage(probe_resolution, "", mapped=False, probe_interval_ms=PROBE_INTERVAL_S * 1000)
+        self._plan = wire.PlanMessage(probe_resolution, "", mapped=False, probe_interval_ms=self._begin_ms)
 
     # --- control -----------------------------------------------------------------------------------------
 
@@ -148,14 +148,16 @@ class Session:
             self.learnt.ended(on_time + missed, missed)
 
     def assign(self, dispatcher: Dispatcher, variant: Variant, mapped: bool, fps: float | None = None) -> None:
-        """Serve this client on `dispatcher` from now on, at most `fps` frames a second; an unmapped one may only probe.
+        """Serve this client on `dispatcher` from now on, at most `fps` frames a second; an unmapped one may only probe,
+        or begin if it has been silent.
 
         None: as many as it offers.
         """
         self._dispatcher = dispatcher
         self._variant = variant if mapped else None
-        rate = fps if mapped else None
-        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, PROBE_INTERVAL_S * 1000, rate)
+        begins = not mapped and self.offered_fps(seconds_now()) == 0
+        pause_ms = self._begin_ms if begins else PROBE_INTERVAL_S * 1000
+        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, pause_ms, fps if mapped else None)
         if plan != self._plan:
             self._plan = plan
             self.plan_changed.set()
@@ -249,7 +251,13 @@ class Session:
     @property
     def _asked_fps(self) -> float:
         """What the client is to send now: its own or its planned rate, or its probes'."""
-        return min(self.fps, (self._plan.fps or self.fps) if self._plan.mapped else 1 / PROBE_INTERVAL_S)
+        plan = self._plan
+        return min(self.fps, (plan.fps or self.fps) if plan.mapped else 1000 / plan.probe_interval_ms)
+
+    @property
+    def _begin_ms(self) -> float:
+        """Between the frames of a client that begins, before there is a plan for it: it need not leave any out."""
+        return 500 / self.fps
 
     def _deadline(self, frame: wire.Frame, arrived_s: float) -> float:
         """When the device must be done with `frame`, on the server's clock."""

@@ -15,6 +15,7 @@ from jellyfish.clock import call_at, seconds_now
 from jellyfish.config import Limits
 from jellyfish.server.gate.admission import Admission
 from jellyfish.server.gate.inlet import Inlet, Phase
+from jellyfish.server.gate.sparing_log import SparingLog
 
 CLOSING_S = 5.0
 """A client that does not take the last of what it was sent within this is cut off."""
@@ -22,7 +23,6 @@ LEAST_PAUSE_S = 0.002
 READ_SIZE = 64 * 1024
 """Bytes of one read at most, and so what is held back of one connection."""
 
-_log = logging.getLogger(__name__)
 _Factory = Callable[[], asyncio.Protocol]
 
 
@@ -40,6 +40,7 @@ class Doorkeeper:
         self.admission = Admission(limits)
         self.buffer = memoryview(bytearray(READ_SIZE))
         """Where every connection reads into, one after the other: what is read is taken out before the next read."""
+        self.log = SparingLog(logging.getLogger(__name__))
         self._timer: asyncio.TimerHandle | None = None
 
     def opened(self, gate: Gate) -> None:
@@ -47,6 +48,7 @@ class Doorkeeper:
         loser = self.admission.opened(gate, gate.address)
         if isinstance(loser, Gate):
             loser.cut("too many connections that carry no stream")
+            self.admission.closed(loser)  # before others come: it is told of its end only later
 
     def asked(self, gate: Gate, for_stream: bool) -> None:
         """A request is here whole."""
@@ -171,7 +173,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         """Say why in the least of words, and close."""
         if self._transport is None or self._transport.is_closing():
             return
-        _log.info("request from %s refused: %s", self.address, why)
+        self._keeper.log.line(f"request from {self.address} refused: {why}")
         text = f"{why}\n".encode()
         head = (f"HTTP/1.1 {status}", "Content-Type: text/plain", f"Content-Length: {len(text)}", "Connection: close")
         self._transport.write("\r\n".join((*head, "", "")).encode() + text)
@@ -229,7 +231,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
     def cut(self, why: str) -> None:
         """End the connection now."""
         if self._transport is not None:
-            _log.info("connection from %s cut: %s", self.address, why)
+            self._keeper.log.line(f"connection from {self.address} cut: {why}")
             self._transport.abort()
 
 

@@ -1,7 +1,8 @@
 """Frames that wait for a decoder, and whose turn it is: the client's that has been given least lately. Pure.
 
-What a client is given are megapixels, in virtual time as in fair queueing: who begins to wait again starts with those
-that wait, so that nobody saves up turns, and nobody who has just had a large picture gets the next one at once.
+What a client is given are megapixels, in virtual time as in start-time fair queueing: who begins to wait again starts
+where the last one that was taken did, so that nobody saves up turns, and nobody who has just had a large picture gets
+the next one at once.
 """
 
 from __future__ import annotations
@@ -58,8 +59,7 @@ class DecodingQueue(Generic[_T]):
             return False
         client = self._clients.setdefault(frame.client, _Client(self._given))
         if not client.frames:
-            waiting = [other.given for other in self._clients.values() if other.frames]
-            client.given = max(client.given, min(waiting, default=self._given))
+            client.given = max(client.given, self._given)
         client.frames.append(frame)
         self._count += 1
         return True

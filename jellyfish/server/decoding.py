@@ -86,7 +86,7 @@ class Decoding:
             raise ImageError(Reason.EXPIRED.value, "") from None
         finally:
             if self._queue.remove(frame):
-                self._went(decoded=False)
+                self._went()
 
     def _go_on(self) -> None:
         """Give what waits to decoders that are free. Large pictures leave one of them for all others."""
@@ -104,19 +104,19 @@ class Decoding:
     def _ended(self, job: asyncio.Future[Image]) -> None:
         """A decoder is free, whether or not somebody still waits for what it has made."""
         frame = self._running.pop(job)
-        self._went(decoded=True)
+        self._went()
         _hand_over(job, frame.owner.done)
         self._go_on()
 
     def _end(self, frame: _Frame, reason: Reason) -> None:
         """A frame that has been taken out of the queue is not decoded."""
-        self._went(decoded=False)
+        self._went()
         if not frame.owner.done.done():
             frame.owner.done.set_exception(ImageError(reason.value, ""))
 
-    def _went(self, decoded: bool) -> None:
+    def _went(self) -> None:
         if self._meter is not None:
-            self._meter.went(decoded)
+            self._meter.went()
 
 
 def _hand_over(job: asyncio.Future[Image], done: asyncio.Future[Image]) -> None:

@@ -47,10 +47,10 @@ class HostMeter:
         """A frame waits for a decoder or is with one."""
         self._occupancy.came(seconds_now())
 
-    def went(self, decoded: bool) -> None:
-        """It is not any more; `decoded`: some decoder has had it."""
+    def went(self) -> None:
+        """It is not any more: it is an image, broken or too late. That it was dealt with counts, for all three."""
         self._occupancy.went(seconds_now())
-        self._decoded += decoded
+        self._decoded += 1
 
     def reading(self, now: float) -> HostReading:
         """All so far."""

@@ -63,7 +63,7 @@ class Served:
 
 
 @virtual
-async def test_decoders_are_occupied_while_a_frame_is_with_them_or_waits_and_every_decoded_frame_counts() -> None:
+async def test_decoders_are_occupied_while_a_frame_is_with_them_or_waits_and_every_frame_counts() -> None:
     meter = HostMeter(HostParts(2, lambda: ProcessorTime(1.0, 2.0, 3.0)), Occupancy(2))
     decoding = Decoding(slow_decode, weightless, 2, Limits(), HostLoad(), meter)
     decode = decoding.for_client("camera", 15.0)
@@ -73,7 +73,7 @@ async def test_decoders_are_occupied_while_a_frame_is_with_them_or_waits_and_eve
         decode(JPEG, never),
         return_exceptions=True,
     )
-    assert meter.reading(seconds_now()) == HostReading(1.0, 2.0, 3.0, pytest.approx(0.4), 4)
+    assert meter.reading(seconds_now()) == HostReading(1.0, 2.0, 3.0, pytest.approx(0.4), 5)
 
 
 @virtual

@@ -43,6 +43,7 @@ from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
+from jellyfish.media.decoding_cost import weightless
 from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.weights import Weights
@@ -267,6 +268,7 @@ class _Play:
             policy=PlanningPolicy(in_place(planner), EachAnew(), violations, 0.5),
             limits=Limits(),
             actuation=False,
+            weigh=weightless,
         )
 
 

@@ -23,6 +23,7 @@ from jellyfish.control.problem import DevicePlan, Plan
 from jellyfish.core import Detection, Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.media.decoding_cost import weightless
 from jellyfish.server.app import listening
 from jellyfish.server.service import Service
 
@@ -61,7 +62,8 @@ async def serve(pipe: Connection, resolution: int) -> None:
     variant = Variant(resolution, "w025e1")
     profile = LatencyProfile("none", "none", "", (VariantLatency(variant, (1e-6,) * 8, (1e-6,) * 8),))
     dispatcher = Dispatcher(NoDevice(), profile, variant, 8)
-    service = Service([dispatcher], (variant,), NoAccuracy(), no_decoding, Limits(clients=1024, joins_per_s=1000.0))
+    limits = Limits(clients=1024, joins_per_s=1000.0)
+    service = Service([dispatcher], (variant,), NoAccuracy(), no_decoding, limits, weigh=weightless)
     plan = {"none": DevicePlan(variant, 8)}
     service.on_change = lambda cause: service.apply(Plan(plan, dict.fromkeys(service.sessions, "none")))
     service.ready = True

@@ -28,6 +28,9 @@ class Limits:
     message_bytes: int = 4 * 1024 * 1024
     image_side: int = 4096
     """Largest width or height of a frame, in pixels; checked before the frame is decoded."""
+    decoded_megapixels: float = 25.0
+    """What each client may have decoded a second, by the cost of its frames (docs/decoding.md); less while the machine
+    has too much to do."""
     hello_timeout_s: float = 5.0
     silence_timeout_s: float = 10.0
     """A client that sends nothing at all for so long (pings go out every half second) is taken for gone."""

@@ -27,9 +27,9 @@ class ProtocolError(JellyfishError):
 
 
 class ImageError(JellyfishError):
-    """One frame's image cannot be decoded or is larger than allowed.
+    """There is no image of one frame: it cannot be decoded, takes more than is allowed, or was not decoded in time.
 
-    `reason` is the drop reason the client is told: `bad_image` or `image_too_large`.
+    `reason` is the drop reason the client is told: `bad_image`, `image_too_large`, or why nobody decodes it.
     """
 
     def __init__(self, reason: str, message: str) -> None:

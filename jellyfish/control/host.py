@@ -34,6 +34,8 @@ KEPT = 0.8
 """Of what was known of a frame's work, with each span."""
 LEAST_SPAN_S = 0.4
 """Readings closer together are not compared: a few frames say little."""
+LEAST_ROOM, ROOM_FALL, ROOM_RISE = 0.1, 2.0, 1.25
+"""Of what clients may have decoded beyond the frames of plans: at least, and its steps down and up."""
 IN_SUCCESSION = 2
 """So many busy spans one after the other are too much; one alone may be clients that connect."""
 
@@ -99,6 +101,9 @@ class HostLoad:
     def __init__(self, decoders: int = 1) -> None:
         self.share = 1.0
         """Of each client's frames that the host can carry."""
+        self.room = 1.0
+        """Of what clients may have decoded beyond the frames of plans. It falls before, and faster than, the share:
+        whoever sends large pictures gives way to all others."""
         self.use: HostUse | None = None
         """Of the newest span."""
         self.occupancy = Occupancy(decoders)
@@ -159,6 +164,7 @@ class HostLoad:
             self._frames = KEPT * self._frames + frames
         waited_s = reading.waited_s - before.waited_s
         self.use = HostUse((loop_s + waited_s) / span_s, occupied_s / (self.occupancy.workers * span_s))
+        self.room = max(LEAST_ROOM, self.room / ROOM_FALL) if self.over else min(1.0, self.room * ROOM_RISE)
         self._busy = self._busy + 1 if self.over else 0
         carried = frames / span_s / offered_fps if offered_fps else 1.0
         if self._busy >= IN_SUCCESSION or not self.over:

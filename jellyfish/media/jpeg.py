@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
+from jellyfish.core import fitted_size
 from jellyfish.errors import ImageError
+from jellyfish.media.jpeg_header import decodable, read_header
 
 
 def encode_jpeg(image: NDArray[np.uint8], quality: int = 90) -> bytes:
@@ -24,19 +26,24 @@ def encode_jpeg(image: NDArray[np.uint8], quality: int = 90) -> bytes:
     return data.tobytes()
 
 
-def decode_jpeg(data: bytes, max_width: int, max_height: int) -> NDArray[np.uint8]:
+def decode_jpeg(data: bytes, max_width: int, max_height: int, resolution: int | None = None) -> NDArray[np.uint8]:
     """The RGB image [height, width, 3], read-only.
 
-    The size is read from the header and checked before any pixel is decoded. Raises ImageError with the reason
-    `image_too_large`, or `bad_image` for data that is no JPEG, truncated or broken. A flipped bit within the compressed
-    pixels often still is a valid JPEG, which no decoder can tell.
+    One that is much larger than the canvas of `resolution` is decoded at a half, a quarter or an eighth of its size,
+    which takes less, and no smaller than it would be on that canvas. The size is read from the header and checked
+    before any pixel is decoded. Raises ImageError with the reason `image_too_large`, or `bad_image` for data that is no
+    JPEG, truncated or broken. A flipped bit within the compressed pixels often still is a valid JPEG, which no decoder
+    can tell.
     """
-    file = _open(data)
-    width, height = file.size
+    header = read_header(data)
+    width, height = header.width, header.height
     if width > max_width or height > max_height:
         raise ImageError(
             "image_too_large", f"the image is {width} x {height} pixels; at most {max_width} x {max_height} are taken"
         )
+    file = _open(decodable(data, header))
+    if resolution is not None:
+        file.draft(None, fitted_size(width, height, resolution))
     try:
         image = file if file.mode == "RGB" else file.convert("RGB")
         return np.asarray(image, np.uint8)

@@ -27,6 +27,8 @@ from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.queue import FrameQueue
+from jellyfish.media.decoding_cost import weighed
+from jellyfish.server.decoding import Weigh
 from jellyfish.server.host_meter import Decode, HostParts
 from jellyfish.server.service import AccuracySource, Service
 
@@ -98,6 +100,8 @@ class ServerParts:
     """Makes each device's queue."""
     host: HostParts | None = None
     """What the load of the machine itself is read by; None where it is short of nothing."""
+    weigh: Weigh = weighed
+    """What a frame takes to decode."""
 
 
 @contextlib.asynccontextmanager
@@ -117,7 +121,7 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
     asked = asked_variants(parts.variants, accuracy) if parts.policy.clients_choose else None
     service = Service(
         dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits, parts.policy.care, parts.policy.target,
-        asked, parts.actuation, parts.host,
+        asked, parts.actuation, parts.host, parts.weigh,
     )  # fmt: skip
     control = ControlLoop(
         lambda: service.observe(seconds_now()),

@@ -9,30 +9,27 @@ import asyncio
 import contextlib
 import gc
 import os
-import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
 from jellyfish.control.solving import Solve
-from jellyfish.core import RESOLUTIONS, Variant, fitted_size
+from jellyfish.core import Variant
 from jellyfish.devices.opening import OpenDevice, Report, in_words, loading_notes, open_devices, parse_variant
 from jellyfish.devices.process import first_half_kept, thread_times_s, tune_process, usable_cores
 from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.request import Answered, Request
 from jellyfish.errors import InputError, RunError
-from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
-from jellyfish.media.resize import fit
+from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.models.families import Detectors, open_detectors
 from jellyfish.modes.assembly import OnWindow, ServerParts, assembled, policy
+from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
@@ -111,8 +108,8 @@ def _parts(
     stack: contextlib.AsyncExitStack,
 ) -> ServerParts:
     """What the server is made of. Decoders have threads of their own."""
-    decoders = _Decoders(os.cpu_count() or 2, config.limits.image_side)
-    stack.callback(decoders.close)
+    decoders = Decoders(os.cpu_count() or 2, config.limits.image_side)
+    stack.push_async_callback(decoders.close)
     max_batch = min(config.max_batch, *(device.profile.max_batch for device in devices))
     return ServerParts(
         devices=[(device.executor, device.profile) for device in devices],
@@ -142,41 +139,6 @@ def _close(devices: list[OpenDevice]) -> None:
         device.executor.close()
 
 
-class _Decoders:
-    """Threads that decode frames beside the event loop, which makes them."""
-
-    def __init__(self, threads: int, max_side: int) -> None:
-        self.threads, self._max_side = threads, max_side
-        self.spent_s = 0.0
-        """Processor seconds of all frames that were images."""
-        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode")
-        self._loop = asyncio.get_running_loop()
-
-    async def decode(self, jpeg: bytes) -> NDArray[np.uint8]:
-        """JPEG bytes -> image no larger than the largest canvas."""
-        image, spent_s = await self._loop.run_in_executor(self._pool, _timed_decode, self._max_side, jpeg)
-        self.spent_s += spent_s
-        return image
-
-    def close(self) -> None:
-        """Leave what is queued undone."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _timed_decode(max_side: int, jpeg: bytes) -> tuple[NDArray[np.uint8], float]:
-    began_s = time.thread_time()
-    image = decode_frame(max_side, jpeg)
-    return image, time.thread_time() - began_s
-
-
-def decode_frame(max_side: int, jpeg: bytes) -> NDArray[np.uint8]:
-    """A frame as RGB, scaled down if it is larger than any variant needs, so that queues stay small."""
-    image = decode_jpeg(jpeg, max_side, max_side)
-    height, width = image.shape[:2]
-    fitted = fitted_size(width, height, RESOLUTIONS[-1])
-    return image if fitted == (width, height) else fit(image, *fitted)
-
-
 @contextlib.asynccontextmanager
 async def listening_at(service: Service, host: str, port: int) -> AsyncIterator[str]:
     """Accept streams for the time of the context, then drain; the stream's URL. InputError if the port is taken."""
@@ -192,7 +154,8 @@ async def listening_at(service: Service, host: str, port: int) -> AsyncIterator[
 async def _probe(service: Service) -> None:
     """Send one frame the whole way, decoder and device included, on every device."""
     loop = asyncio.get_running_loop()
-    image = await service.decode(encode_jpeg(np.full((360, 640, 3), 128, np.uint8)))
+    decode = service.decoding.for_client("probe", fps=1.0)
+    image = await decode(encode_jpeg(np.full((360, 640, 3), 128, np.uint8)), seconds_now() + PROBE_DEADLINE_S)
     for name, dispatcher in service.dispatchers.items():
         done: asyncio.Future[Any] = loop.create_future()
         dispatcher.submit(Request("probe", 0, seconds_now() + PROBE_DEADLINE_S, seconds_now(), image, done))

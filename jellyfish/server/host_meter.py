@@ -37,20 +37,20 @@ class HostParts:
 
 
 class HostMeter:
-    """Stands before the decoders and counts."""
+    """Told when a frame comes to the decoders and when it goes."""
 
-    def __init__(self, decode: Decode, parts: HostParts, occupancy: Occupancy) -> None:
-        self._decode, self._processor, self._occupancy = decode, parts.processor, occupancy
+    def __init__(self, parts: HostParts, occupancy: Occupancy) -> None:
+        self._processor, self._occupancy = parts.processor, occupancy
         self._decoded = 0
 
-    async def decode(self, jpeg: bytes) -> NDArray[np.uint8]:
-        """As the decoders do."""
+    def came(self) -> None:
+        """A frame waits for a decoder or is with one."""
         self._occupancy.came(seconds_now())
-        try:
-            return await self._decode(jpeg)
-        finally:
-            self._occupancy.went(seconds_now())
-            self._decoded += 1
+
+    def went(self) -> None:
+        """It is not any more: it is an image, broken or too late. That it was dealt with counts, for all three."""
+        self._occupancy.went(seconds_now())
+        self._decoded += 1
 
     def reading(self, now: float) -> HostReading:
         """All so far."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +25,9 @@ from jellyfish.control.problem import DeviceOption, Plan, Problem
 from jellyfish.core import Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import ProtocolError
+from jellyfish.media.decoding_cost import weighed
 from jellyfish.protocol import wire
+from jellyfish.server.decoding import Decoding, Weigh
 from jellyfish.server.host_meter import Decode, HostMeter, HostParts
 from jellyfish.server.session import Send, Session
 
@@ -58,6 +61,7 @@ class Service:
         asked: Mapping[int, Variant] | None = None,
         narrowed: bool = False,
         host: HostParts | None = None,
+        weigh: Weigh = weighed,
     ) -> None:
         """`care`: of plans. Where `target` is given it is what they begin with; then it is learnt, for each client, so
         that so many per cent of its captured frames are in time.
@@ -67,6 +71,8 @@ class Service:
         `narrowed`: whether they may be run with something else when time is short.
 
         `host`: what the machine's load is read by; None where it is short of nothing.
+
+        `weigh`: what a frame takes to decode.
         """
         self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
         self.limits = limits
@@ -90,8 +96,9 @@ class Service:
         self.narrows = asked is not None and narrowed
         """Whether frames may be run with less than their clients ask for."""
         self.host = HostLoad(host.decoders) if host else HostLoad()
-        self._meter = HostMeter(decode, host, self.host.occupancy) if host else None
-        self.decode = self._meter.decode if self._meter else decode
+        self._meter = HostMeter(host, self.host.occupancy) if host else None
+        workers = host.decoders if host else sys.maxsize
+        self.decoding = Decoding(decode, weigh, workers, limits, self.host, self._meter)
 
     def join(self, hello: wire.Hello, send: Send) -> Session:
         """A session for a new client; ProtocolError when there is no room for it.
@@ -106,8 +113,9 @@ class Service:
         names = itertools.chain([hello.client], (f"{hello.client}#{number}" for number in itertools.count(2)))
         name = next(name for name in names if name not in self.sessions)
         session = Session(
-            name, hello, send, self.decode, self._quietest(), self.limits, self.ladder[0], self._asked, self.host
-        )
+            name, hello, send, self.decoding.for_client(name, hello.fps), self._quietest(), self.limits,
+            self.ladder[0], self._asked, self.host,
+        )  # fmt: skip
         if self.target is not None:
             session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)
         session.began = partial(self.announce, "join")
@@ -204,6 +212,7 @@ class Service:
     async def drain(self) -> None:
         """Take no new clients, answer what is queued as dropped, and let running batches finish."""
         self.ready, self.draining = False, True
+        self.decoding.close()
         draining = [asyncio.ensure_future(dispatcher.drain()) for dispatcher in self.dispatchers.values()]
         _, hanging = await asyncio.wait(draining, timeout=DRAIN_S)
         for device in hanging:

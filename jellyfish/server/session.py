@@ -26,7 +26,7 @@ from jellyfish.errors import ImageError
 from jellyfish.protocol import wire
 from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.attained import LATE, NOT_SENT, Attained, Attainment
-from jellyfish.server.host_meter import Decode
+from jellyfish.server.decoding import DecodeInTime
 from jellyfish.server.offered import RATE_TOLERANCE, OfferedRate
 
 Send = Callable[[wire.Message], Awaitable[None]]
@@ -68,7 +68,7 @@ class Session:
         name: str,
         hello: wire.Hello,
         send: Send,
-        decode: Decode,
+        decode: DecodeInTime,
         dispatcher: Dispatcher,
         limits: Limits,
         probe_resolution: int,
@@ -225,7 +225,7 @@ class Session:
         if arrived_s + self._host.ahead_s + dispatcher.quickest_s(variant) > deadline_s:
             return Dropped(Reason.EXPIRED), ""
         try:
-            image = await self._decode(frame.jpeg)
+            image = await self._decode(frame.jpeg, deadline_s - dispatcher.quickest_s(variant))
         except ImageError as error:
             return Dropped(Reason(error.reason)), str(error)
         queued_s = seconds_now()

@@ -16,6 +16,7 @@ from jellyfish.control.host import (
     ALLOWED,
     BUSY,
     CALM,
+    LEAST_ROOM,
     LEAST_SHARE,
     MOST_FALL,
     MOST_RISE,
@@ -195,3 +196,14 @@ def test_planners_that_search_are_shown_the_host_and_published_ones_are_not() ->
     again = adapting.repaired(shown, repaired.plan, 0)
     assert again is not None and again.plan is repaired.plan
     assert EachAnew().shown(0.0, bound, None) is bound
+
+
+def test_large_pictures_give_way_first_and_come_back_slowly() -> None:
+    busy = observed(reading(0.0, 1.0), reading(1.0, 1.0))
+    assert (busy.room, busy.share) == (0.5, 1.0)
+    for second in range(2, 6):
+        busy.observe(float(second), reading(second, 1.0), 100.0)
+    assert busy.room == LEAST_ROOM
+    for second in range(6, 20):
+        busy.observe(float(second), HostReading(5.0, 0.0, 0.0, 0.0, 100 * second), 100.0)
+    assert busy.room == 1.0

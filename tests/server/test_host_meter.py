@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import Limits
-from jellyfish.control.host import HostReading, Occupancy
+from jellyfish.control.host import HostLoad, HostReading, Occupancy
 from jellyfish.control.learnt_care import UNLEARNT, LearntCare
 from jellyfish.core import Reason
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import ImageError
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
+from jellyfish.media.decoding_cost import weightless
 from jellyfish.protocol import wire
+from jellyfish.server.decoding import Decoding
 from jellyfish.server.host_meter import HostMeter, HostParts, ProcessorTime
 from jellyfish.server.service import Service
 from tests.server.peer import JPEG, LARGE, PROFILE, SMALL, NoAccuracy, decode, everyone_on
@@ -61,12 +63,17 @@ class Served:
 
 
 @virtual
-async def test_decoders_are_occupied_while_a_frame_is_with_them_and_every_frame_counts() -> None:
-    meter = HostMeter(slow_decode, HostParts(2, lambda: ProcessorTime(1.0, 2.0, 3.0)), Occupancy(2))
-    await asyncio.gather(*(meter.decode(JPEG) for _ in range(3)))
-    with pytest.raises(ImageError):
-        await meter.decode(b"")
-    assert meter.reading(seconds_now()) == HostReading(1.0, 2.0, 3.0, pytest.approx(0.3), 4)
+async def test_decoders_are_occupied_while_a_frame_is_with_them_or_waits_and_every_frame_counts() -> None:
+    meter = HostMeter(HostParts(2, lambda: ProcessorTime(1.0, 2.0, 3.0)), Occupancy(2))
+    decoding = Decoding(slow_decode, weightless, 2, Limits(), HostLoad(), meter)
+    decode = decoding.for_client("camera", 15.0)
+    never = seconds_now() + 0.05
+    await asyncio.gather(
+        *(decode(jpeg, seconds_now() + 1.0) for jpeg in (JPEG, JPEG, JPEG, b"")),
+        decode(JPEG, never),
+        return_exceptions=True,
+    )
+    assert meter.reading(seconds_now()) == HostReading(1.0, 2.0, 3.0, pytest.approx(0.4), 5)
 
 
 @virtual
@@ -114,7 +121,8 @@ async def test_a_frame_that_would_wait_too_long_for_a_decoder_is_refused_at_once
     await served.windows(1)
     await served.answer(0, seconds_now(), seconds_now())
     await served.windows(2)
-    waiting = [asyncio.create_task(served.service.decode(JPEG)) for _ in range(5)]
+    decode = served.service.decoding.for_client("another", 15.0)
+    waiting = [asyncio.create_task(decode(JPEG, seconds_now() + 1.0)) for _ in range(5)]
     await asyncio.sleep(0)
     began_s = seconds_now()
     await served.answer(1, began_s, began_s)

@@ -49,6 +49,7 @@ from jellyfish.lab.simulation.scenario import Bystander, Clients, Cut, PlannerSl
 from jellyfish.lab.simulation.strangers import misbehave
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
+from jellyfish.media.decoding_cost import weightless
 from jellyfish.modes.assembly import PlanningPolicy, ServerParts, adapting, assembled, clients_choose, policy
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, ExpectedF1, MeasuredRun, Setup, run_info
@@ -219,6 +220,7 @@ class _Simulation:
             actuation=scenario.actuation,
             queue=LazyQueue if scenario.dispatch == "lazy" else Batcher,
             host=self._place.host(),
+            weigh=weightless,
         )
 
     @property

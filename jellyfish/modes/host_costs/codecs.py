@@ -18,7 +18,7 @@ from jellyfish.control.frame_size import reference_bytes
 from jellyfish.core import RESOLUTIONS
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.media.video_writer import write_video
-from jellyfish.modes.serving import decode_frame
+from jellyfish.modes.decoders import decode_frame
 
 CAMERA_SIZE = (640, 360)
 """Width and height of the videos that ship."""

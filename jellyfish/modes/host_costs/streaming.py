@@ -26,9 +26,10 @@ from jellyfish.core import Detection, LabelledObject, Variant
 from jellyfish.devices.executor import TorchExecutor
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.modes.assembly import ServerParts, assembled, policy
+from jellyfish.modes.decoders import decode_frame
 from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, Image
 from jellyfish.modes.run import MeasuredRun, Setup, run_info
-from jellyfish.modes.serving import decode_frame, listening_at
+from jellyfish.modes.serving import listening_at
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.results.writer import ResultWriter
 

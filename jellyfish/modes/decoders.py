@@ -1,0 +1,57 @@
+"""The threads that decode frames beside the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.core import RESOLUTIONS, fitted_size
+from jellyfish.media.jpeg import decode_jpeg
+from jellyfish.media.resize import fit
+
+CLOSING_S = 1.0
+"""Longest wait for frames that are being decoded when the server stops. The largest takes a fraction of it."""
+
+
+class Decoders:
+    """As many frames at once as there are threads; whoever has more of them decides which come first."""
+
+    def __init__(self, threads: int, max_side: int) -> None:
+        self.threads, self._max_side = threads, max_side
+        self.spent_s = 0.0
+        """Processor seconds of all frames that were images."""
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode")
+        self._loop = asyncio.get_running_loop()
+        self._running: set[asyncio.Future[tuple[NDArray[np.uint8], float]]] = set()
+
+    async def decode(self, jpeg: bytes) -> NDArray[np.uint8]:
+        """JPEG bytes -> image no larger than the largest canvas."""
+        job = self._loop.run_in_executor(self._pool, _timed_decode, self._max_side, jpeg)
+        self._running.add(job)
+        job.add_done_callback(self._running.discard)
+        image, spent_s = await job
+        self.spent_s += spent_s
+        return image
+
+    async def close(self) -> None:
+        """Begin nothing more, and wait for what is being decoded, but not for ever."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._running:
+            await asyncio.wait(self._running, timeout=CLOSING_S)
+
+
+def _timed_decode(max_side: int, jpeg: bytes) -> tuple[NDArray[np.uint8], float]:
+    began_s = time.thread_time()
+    image = decode_frame(max_side, jpeg)
+    return image, time.thread_time() - began_s
+
+
+def decode_frame(max_side: int, jpeg: bytes) -> NDArray[np.uint8]:
+    """A frame as RGB, scaled down if it is larger than any variant needs, so that queues stay small."""
+    image = decode_jpeg(jpeg, max_side, max_side, RESOLUTIONS[-1])
+    height, width = image.shape[:2]
+    return fit(image, *fitted_size(width, height, RESOLUTIONS[-1]))

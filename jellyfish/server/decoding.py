@@ -1,0 +1,133 @@
+"""Stands between the clients' frames and the decoders: whose turn it is, how many at once, and until when.
+
+Decoders are handed a frame when they can begin it, and not before: there is no queue behind this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.clock import seconds_now, timeout_at
+from jellyfish.config import Limits
+from jellyfish.control.host import HostLoad
+from jellyfish.core import Reason
+from jellyfish.errors import ImageError
+from jellyfish.media.decoding_cost import DecodingCost
+from jellyfish.server.decoding_budget import DecodingBudget
+from jellyfish.server.decoding_queue import DecodingQueue, WaitingFrame
+from jellyfish.server.host_meter import Decode, HostMeter
+
+Image = NDArray[np.uint8]
+DecodeInTime = Callable[[bytes, float], Awaitable[Image]]
+"""The image of a JPEG that is of use until a time; ImageError says why there is none."""
+Weigh = Callable[[bytes], DecodingCost]
+"""What a JPEG takes, by its header. ImageError for one that is not decoded."""
+
+
+class _Order(NamedTuple):
+    """What is to be decoded, and who waits for it."""
+
+    jpeg: bytes
+    done: asyncio.Future[Image]
+
+
+_Frame = WaitingFrame[_Order]
+
+
+class Decoding:
+    """The decoders, shared out between clients."""
+
+    def __init__(
+        self, decode: Decode, weigh: Weigh, workers: int, limits: Limits, load: HostLoad, meter: HostMeter | None
+    ) -> None:
+        """`workers`: frames that are decoded at once. `load` and `meter` are of the host, which may be unknown."""
+        self._decode, self._weigh, self._workers = decode, weigh, workers
+        self._limits, self._load, self._meter = limits, load, meter
+        self._queue: DecodingQueue[_Order] = DecodingQueue(limits.clients * limits.in_flight)
+        self._running: dict[asyncio.Future[Image], _Frame] = {}
+        self._closed = False
+
+    def for_client(self, client: str, fps: float) -> DecodeInTime:
+        """What decodes the frames of one client, within a budget of its own."""
+        budget = DecodingBudget(self._limits, fps)
+
+        async def decode(jpeg: bytes, until_s: float) -> Image:
+            cost = self._weigh(jpeg)
+            budget.spend(cost, self._load.room, seconds_now())
+            order = _Order(jpeg, asyncio.get_running_loop().create_future())
+            return await self._in_turn(WaitingFrame(client, cost.megapixels, until_s, order))
+
+        return decode
+
+    def close(self) -> None:
+        """End all that waits; nothing is begun any more."""
+        self._closed = True
+        for frame in self._queue.clear():
+            self._end(frame, Reason.SHUTDOWN)
+
+    async def _in_turn(self, frame: _Frame) -> Image:
+        """Wait for a decoder, and for what it makes of a frame; not beyond the frame's deadline."""
+        if self._closed:
+            raise ImageError(Reason.SHUTDOWN.value, "")
+        if not self._queue.put(frame):
+            raise ImageError(Reason.QUEUE_FULL.value, "too many frames wait for a decoder")
+        if self._meter is not None:
+            self._meter.came()
+        self._go_on()
+        try:
+            async with timeout_at(frame.deadline_s):
+                return await frame.owner.done
+        except TimeoutError:
+            raise ImageError(Reason.EXPIRED.value, "") from None
+        finally:
+            if self._queue.remove(frame):
+                self._went()
+
+    def _go_on(self) -> None:
+        """Give what waits to decoders that are free. Large pictures leave one of them for all others."""
+        for late in self._queue.expired(seconds_now()):
+            self._end(late, Reason.EXPIRED)
+        while len(self._running) < self._workers:
+            large = sum(frame.large for frame in self._running.values())
+            frame = self._queue.take(large=large < max(1, self._workers - 1))
+            if frame is None:
+                return
+            job = asyncio.ensure_future(self._decode(frame.owner.jpeg))
+            self._running[job] = frame
+            job.add_done_callback(self._ended)
+
+    def _ended(self, job: asyncio.Future[Image]) -> None:
+        """A decoder is free, whether or not somebody still waits for what it has made."""
+        frame = self._running.pop(job)
+        self._went()
+        _hand_over(job, frame.owner.done)
+        self._go_on()
+
+    def _end(self, frame: _Frame, reason: Reason) -> None:
+        """A frame that has been taken out of the queue is not decoded."""
+        self._went()
+        if not frame.owner.done.done():
+            frame.owner.done.set_exception(ImageError(reason.value, ""))
+
+    def _went(self) -> None:
+        if self._meter is not None:
+            self._meter.went()
+
+
+def _hand_over(job: asyncio.Future[Image], done: asyncio.Future[Image]) -> None:
+    """Pass on what came of `job` to whoever waits for `done`, if anybody still does."""
+    if job.cancelled():
+        done.cancel()
+        return
+    error = job.exception()
+    if done.done():
+        return
+    if error is None:
+        done.set_result(job.result())
+    else:
+        done.set_exception(error)

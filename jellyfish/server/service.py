@@ -20,6 +20,7 @@ from jellyfish.control.host import HostLoad, within_host
 from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import DeviceOption, Plan, Problem
 from jellyfish.core import Variant
+from jellyfish.devices.health import DeviceState
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import ProtocolError
 from jellyfish.protocol import wire
@@ -116,7 +117,8 @@ class Service:
         """What a client may choose from, as things are now; nothing where a plan decides."""
         if self._asked is None:
             return ()
-        tables = [dispatcher.latency_table(self._variants, now, care=0.0) for dispatcher in self.dispatchers.values()]
+        serving = [each for each in self.dispatchers.values() if each.takes_frames] or self.dispatchers.values()
+        tables = [dispatcher.latency_table(self._variants, now, care=0.0) for dispatcher in serving]
         return tuple(
             wire.Offer(variant.resolution, variant.name, f1, 1000 * max(table[index][0] for table in tables))
             for index, (variant, f1) in enumerate(zip(self._variants, self._accuracy, strict=True))
@@ -195,6 +197,11 @@ class Service:
             device.cancel()
         self.drained.set()
 
+    @property
+    def device_states(self) -> dict[str, DeviceState]:
+        """How each device is."""
+        return {name: dispatcher.state for name, dispatcher in self.dispatchers.items()}
+
     def _quietest(self) -> Dispatcher:
-        """The device with the shortest queue."""
-        return min(self.dispatchers.values(), key=lambda dispatcher: dispatcher.queued)
+        """The device with the shortest queue, of those that take frames if there are any."""
+        return min(self.dispatchers.values(), key=lambda each: (not each.takes_frames, each.queued))

@@ -19,8 +19,9 @@ STARTING_S = 15.0
 """A test of a worker that is out has so long until then: it may have to begin with starting a process."""
 OUT = 2
 """Batches that fail one after the other before a worker is out."""
-FIRST_TEST_S, LAST_TEST_S = 0.05, 5.0
-"""A worker that is out is tested so long after that, and after twice as long each time the test fails, to this most."""
+FIRST_TEST_S, LONGER, LAST_TEST_S = 0.05, 1.5, 5.0
+"""A worker that is out is tested so long after that, and so many times later each time the test fails, to this most:
+after a failure of T seconds it is back in service within half as long, at most five."""
 
 
 class DeviceState(enum.StrEnum):
@@ -81,8 +82,8 @@ class Health:
 
     def pause_s(self, worker: int) -> float:
         """How long to wait before a worker whose health is doubtful is tested."""
-        doublings = self._failures[worker] - OUT
-        return 0.0 if doublings < 0 else min(FIRST_TEST_S * 2.0 ** min(doublings, 60), LAST_TEST_S)
+        failed = self._failures[worker] - OUT
+        return 0.0 if failed < 0 else min(FIRST_TEST_S * LONGER ** min(failed, 99), LAST_TEST_S)
 
     def overdue(self, worker: int, now: float) -> float:
         """Time that its batch has taken so far, over the profiled one; 0 where none runs."""

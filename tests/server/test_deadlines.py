@@ -33,18 +33,19 @@ async def test_frames_on_a_device_that_hangs_expire_when_they_are_due_and_late_a
         account = service.sessions["camera"].account
         for number in range(4):
             await peer.send_frame(number)
+            await asyncio.sleep(0.001 if number == 0 else 0.0)  # the others find the device busy
         began_s = peer.clock()
         results = [await peer.until(wire.Result) for _ in range(4)]
         assert sorted((each.frame, each.reason) for each in results) == [
             (number, Reason.EXPIRED) for number in range(4)
         ]
-        assert peer.clock() - began_s == pytest.approx(0.1, abs=1e-3)
+        assert peer.clock() - began_s == pytest.approx(0.1, abs=2e-3)
         assert (account.open, account.dropped) == (0, {"expired": 4})
         await asyncio.sleep(1.0)  # the batch ends meanwhile
         await peer.send_frame(4)
         assert (await peer.until(wire.Result)).frame == 4
         assert (account.received, account.answered, account.dropped) == (5, 1, {"expired": 4})
-        assert service.dispatchers["cpu"].statistics().frames <= 3  # those that waited were never run
+        assert service.dispatchers["cpu"].statistics().frames == 2  # those that waited were never run
 
 
 @virtual

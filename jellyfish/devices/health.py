@@ -3,6 +3,8 @@
 All of it is decided here. A batch that fails makes its worker's health doubtful: the worker is tested at once, and
 nothing else happens if that goes well. When the test fails too, or when a batch hangs, the worker is out: it gets no
 frames until a test of it has succeeded. A device whose workers are all out is failing, or hanging, and takes no frames.
+One that has come back and fails again soon is on probation when it comes back the next time: it takes frames, but plans
+do without it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ OUT = 2
 FIRST_TEST_S, LONGER, LAST_TEST_S = 0.05, 1.5, 5.0
 """A worker that is out is tested so long after that, and so many times later each time the test fails, to this most:
 after a failure of T seconds it is back in service within half as long, at most five."""
+
+SOON_S, FIRST_PROBATION_S, LAST_PROBATION_S = 10.0, 1.0, 16.0
+"""Soon is within so long of coming back. Probation lasts so long at first, twice as long each time, at most the last."""
 
 
 class DeviceState(enum.StrEnum):
@@ -59,6 +64,7 @@ class Health:
         """Worker -> its batch."""
         self.out: frozenset[int] = frozenset()
         """Workers that get no frames."""
+        self._back_s, self._probation_s = -math.inf, 0.0
 
     @property
     def all_out(self) -> bool:
@@ -95,14 +101,18 @@ class Health:
         patience_s = max(GIVEN_UP * profiled_s, STARTING_S if worker in self.out else GIVEN_UP_S)
         self.running[worker] = RunningBatch(now, profiled_s, now + patience_s)
 
-    def ended(self, worker: int, failed: bool) -> None:
+    def on_probation(self, now: float) -> bool:
+        """Whether the device has come back but lately, after having come back and failed before."""
+        return now < self._back_s + self._probation_s
+
+    def ended(self, worker: int, now: float, failed: bool) -> None:
         """Its batch is over; one that was taken to hang and has succeeded proves that the worker works."""
         del self.running[worker]
         hung = worker in self._hanging
         self._hanging.discard(worker)
         self._given_up.discard(worker)
         self._failures[worker] = max(self._failures[worker] + 1, OUT if hung else 0) if failed else 0
-        self._enter(worker, self._failures[worker] >= OUT)
+        self._enter(worker, self._failures[worker] >= OUT, now)
 
     def cancelled(self, worker: int) -> None:
         """Nobody waits for its batch any more; nothing is learnt from it."""
@@ -123,9 +133,17 @@ class Health:
         self._hanging.update(hanging)
         self._given_up.update(given_up)
         for worker in hanging:
-            self._enter(worker, is_out=True)
+            self._enter(worker, is_out=True, now=now)
         return hanging, given_up
 
-    def _enter(self, worker: int, is_out: bool) -> None:
-        if is_out != (worker in self.out):
-            self.out = self.out | {worker} if is_out else self.out - {worker}
+    def _enter(self, worker: int, is_out: bool, now: float) -> None:
+        if is_out == (worker in self.out):
+            return
+        was_out = self.all_out
+        self.out = self.out | {worker} if is_out else self.out - {worker}
+        if was_out:
+            self._back_s = now
+        elif self.all_out:
+            soon = now < self._back_s + max(SOON_S, 2.0 * self._probation_s)
+            longer_s = min(max(2.0 * self._probation_s, FIRST_PROBATION_S), LAST_PROBATION_S)
+            self._probation_s = longer_s if soon else 0.0

@@ -20,7 +20,7 @@ from jellyfish.control.care import batch_s
 from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan, Share
 from jellyfish.core import Detection, Reason, Variant
 from jellyfish.devices.executor import Executor
-from jellyfish.devices.health import DeviceState, Health
+from jellyfish.devices.health import HANGING, DeviceState, Health
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.slowdown import Pace
 from jellyfish.dispatch.batcher import Batcher
@@ -150,9 +150,9 @@ class Dispatcher:
         The profile's spread with the slow-down that lasts, or the slow-down's own spread if that is more. Batches that
         are overdue on all workers slow the device down before they are done: one that hangs must not get more clients.
         """
-        if self._health.all_out:
-            return ((OUT_OF_SERVICE_S,) * self._max_batch,) * len(variants)
         overdue = min(self._health.overdue(worker, now) for worker in self._pace.counted)
+        if self._health.all_out or self._health.on_probation(now) or overdue > HANGING:
+            return ((OUT_OF_SERVICE_S,) * self._max_batch,) * len(variants)
         usual = max(self._pace.lasting, overdue if overdue > OVERDUE else 0.0)
         careful = self._pace.careful_lasting(care)
         entries = (self._profile.of(variant) for variant in variants)
@@ -227,8 +227,8 @@ class Dispatcher:
 
     @property
     def _suspect(self) -> bool:
-        """The device was much slower than its profile when it was last used."""
-        return self._pace.cautious_factor > SUSPECT_FACTOR
+        """The device was much slower than its profile when it was last used, or is on probation."""
+        return self._pace.cautious_factor > SUSPECT_FACTOR or self._health.on_probation(seconds_now())
 
     async def _test(self, worker: int) -> None:
         """Run an empty frame, to learn whether a device that nobody is sent to any more has recovered."""
@@ -365,13 +365,13 @@ class Dispatcher:
         """Say so when it begins, not each time: a device that stays broken is tested for weeks maybe."""
         if not self._health.doubtful(worker):
             logger.warning("%s failed on %d frames of %s", self._name(worker), len(batch), names, exc_info=True)
-        self._health.ended(worker, failed=True)
+        self._health.ended(worker, seconds_now(), failed=True)
         self._drop((request, Reason.DEVICE_ERROR) for request in batch)
         self._out_has_changed()
 
     def _worked(self, worker: int) -> None:
         doubtful = self._health.doubtful(worker)
-        self._health.ended(worker, failed=False)
+        self._health.ended(worker, seconds_now(), failed=False)
         if doubtful:
             logger.warning("%s works again", self._name(worker))
             self._out_has_changed()

@@ -17,6 +17,7 @@ from jellyfish.lab.simulation.scenario import (
     DeviceError,
     DeviceFlap,
     DeviceHang,
+    DeviceSlow,
     PlannerError,
     PlannerSlow,
     Scenario,
@@ -84,9 +85,11 @@ def _left_over(scenario: Scenario, remains: Remains) -> list[str]:
 
 
 def _is_made_up_for(fault: AnyFault, scenario: Scenario) -> bool:
-    """Whether a device is in trouble while another one has none in the whole run: that one then serves everybody."""
+    """Whether a device fails or hangs while another one has no trouble in the whole run: that one serves everybody."""
     if not isinstance(fault, DeviceError | DeviceFlap | DeviceHang):
         return False
+    if any(isinstance(each, DeviceSlow) and each.device == fault.device for each in scenario.faults):
+        return False  # found out more slowly
     troubled = {getattr(each, "device", None) for each in scenario.faults}
     return any(device.name not in troubled for device in scenario.devices)
 

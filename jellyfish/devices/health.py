@@ -26,7 +26,7 @@ FIRST_TEST_S, LONGER, LAST_TEST_S = 0.05, 1.5, 5.0
 after a failure of T seconds it is back in service within half as long, at most five."""
 
 SOON_S, FIRST_PROBATION_S, LAST_PROBATION_S = 10.0, 1.0, 16.0
-"""Soon is within so long of coming back. Probation lasts so long at first, twice as long each time, at most the last."""
+"""Soon is within so long of coming back. Probation lasts so long at first, twice as long each time, to the last."""
 
 
 class DeviceState(enum.StrEnum):

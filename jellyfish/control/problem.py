@@ -43,6 +43,10 @@ class DeviceOption(msgspec.Struct, frozen=True):
         """Whether it takes frames at all."""
         return self.latency_s[0][0] < OUT_OF_SERVICE_S
 
+    def out_of_service(self) -> DeviceOption:
+        """The same, without frames."""
+        return msgspec.structs.replace(self, latency_s=tuple((OUT_OF_SERVICE_S,) * len(row) for row in self.latency_s))
+
     def usual_s(self, variant: int) -> float:
         """How long a batch of one of the variant (index as in `Problem.variants`) usually keeps a worker."""
         return self.single_s[variant] if self.single_s else self.latency_s[variant][0]

@@ -4,7 +4,7 @@ All of it is decided here. A batch that fails makes its worker's health doubtful
 nothing else happens if that goes well. When the test fails too, or when a batch hangs, the worker is out: it gets no
 frames until a test of it has succeeded. A device whose workers are all out is failing, or hanging, and takes no frames.
 One that has come back and fails again soon is on probation when it comes back the next time: it takes frames, but plans
-do without it.
+do without it where there is another.
 """
 
 from __future__ import annotations

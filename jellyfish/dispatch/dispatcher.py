@@ -124,6 +124,10 @@ class Dispatcher:
         """False while it fails or hangs: what is submitted is dropped at once then."""
         return not self._health.all_out
 
+    def on_probation(self, now: float) -> bool:
+        """See `Health.on_probation`."""
+        return self._health.on_probation(now)
+
     @property
     def workers(self) -> int:
         """Batches that plans may count with at once; workers that share their processor come on top."""
@@ -151,7 +155,7 @@ class Dispatcher:
         are overdue on all workers slow the device down before they are done: one that hangs must not get more clients.
         """
         overdue = min(self._health.overdue(worker, now) for worker in self._pace.counted)
-        if self._health.all_out or self._health.on_probation(now) or overdue > HANGING:
+        if self._health.all_out or overdue > HANGING:
             return ((OUT_OF_SERVICE_S,) * self._max_batch,) * len(variants)
         usual = max(self._pace.lasting, overdue if overdue > OVERDUE else 0.0)
         careful = self._pace.careful_lasting(care)
@@ -228,7 +232,7 @@ class Dispatcher:
     @property
     def _suspect(self) -> bool:
         """The device was much slower than its profile when it was last used, or is on probation."""
-        return self._pace.cautious_factor > SUSPECT_FACTOR or self._health.on_probation(seconds_now())
+        return self._pace.cautious_factor > SUSPECT_FACTOR or self.on_probation(seconds_now())
 
     async def _test(self, worker: int) -> None:
         """Run an empty frame, to learn whether a device that nobody is sent to any more has recovered."""

@@ -140,19 +140,9 @@ class Service:
             self.host.observe(now, self._meter.reading(now), served_fps)
         for session in self.sessions.values():
             session.learn()
-        device_care = self._device_care()
         problem = Problem(
             clients=tuple(session.demand(self._variants, now, self._care) for session in self.sessions.values()),
-            devices=tuple(
-                DeviceOption(
-                    name,
-                    each.latency_table(self._variants, now, device_care),
-                    each.workers,
-                    each.singles_s(self._variants),
-                    each.spare,
-                )
-                for name, each in self.dispatchers.items()
-            ),
+            devices=self._options(now),
             variants=self._variants,
             accuracy=self._accuracy,
             host_share=self.host.share,
@@ -161,6 +151,25 @@ class Service:
             for client, seconds in worst_cases_s(within_host(problem), self._plan).items():
                 self.sessions[client].expects(seconds, now)
         return problem
+
+    def _options(self, now: float) -> tuple[DeviceOption, ...]:
+        """The devices. Those on probation are out of service where another one serves."""
+        care = self._device_care()
+        options = [
+            DeviceOption(
+                name,
+                each.latency_table(self._variants, now, care),
+                each.workers,
+                each.singles_s(self._variants),
+                each.spare,
+            )
+            for name, each in self.dispatchers.items()
+        ]
+        doubted = [each.on_probation(now) for each in self.dispatchers.values()]
+        if not any(option.serves and not doubt for option, doubt in zip(options, doubted, strict=True)):
+            return tuple(options)
+        pairs = zip(options, doubted, strict=True)
+        return tuple(option.out_of_service() if doubt else option for option, doubt in pairs)
 
     def _device_care(self) -> float:
         """How careful plans are with devices, which many clients share: as with the median client, within bounds.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jellyfish.config import Limits
 from jellyfish.core import Reason, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.dispatch.request import Request
 from jellyfish.lab.simulation.network import listening
 from jellyfish.lab.simulation.timed_executor import Disturbance, TimedExecutor
 from jellyfish.protocol import wire
@@ -119,3 +120,31 @@ async def test_readiness_names_each_device_and_tells_degraded_from_ready() -> No
         assert (after.status, await after.json()) == (200, {"status": "degraded", "clients": 1, "devices": devices})
         late = service.join(wire.Hello("late", 15, 100), peer.send)
         assert late._dispatcher.device == "gpu-1"
+
+
+@virtual
+async def test_a_device_that_comes_and_goes_is_planned_with_only_where_there_is_no_other() -> None:
+    loop = asyncio.get_running_loop()
+
+    def flapping(variant: Variant, batch: int) -> float:
+        if loop.time() % 0.2 < 0.1:
+            raise RuntimeError("out of memory")
+        return 1.0
+
+    async def frames(dispatcher: Dispatcher) -> None:
+        for _ in range(20):
+            done = loop.create_future()
+            dispatcher.submit(Request("", 0, loop.time() + 1, loop.time(), np.zeros((9, 16, 3), np.uint8), done))
+            await asyncio.sleep(0.03)
+
+    async with two_devices(flapping) as service:
+        first, second = service.dispatchers.values()
+        await frames(first)
+        await asyncio.sleep(0.395 - loop.time() % 0.2)  # late in a half in which it works
+        assert first.takes_frames
+        assert [each.serves for each in service.observe(loop.time()).devices] == [False, True]
+        second._executor = first._executor
+        await frames(second)
+        await asyncio.sleep(0.395 - loop.time() % 0.2)
+        assert first.takes_frames and second.takes_frames
+        assert [each.serves for each in service.observe(loop.time()).devices] == [True, True]

@@ -44,6 +44,9 @@ class NoDevice:
     async def warm(self, variants: object, max_batch: int, progress: object = None) -> None:
         return
 
+    def give_up(self, worker: int) -> None:
+        return
+
     def close(self) -> None:
         return
 

@@ -5,6 +5,10 @@ Late, dropped and skipped frames are *outcomes*, not errors, and never appear he
 
 from __future__ import annotations
 
+import logging
+
+logger = logging.getLogger(__name__)
+
 
 class JellyfishError(Exception):
     """Base of all errors that carry a message meant for a person."""
@@ -35,3 +39,18 @@ class ImageError(JellyfishError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def each_of(error: BaseException) -> list[BaseException]:
+    """`error`, or all errors inside a group, however deep."""
+    if isinstance(error, BaseExceptionGroup):
+        return [inner for each in error.exceptions for inner in each_of(each)]
+    return [error]
+
+
+def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error of a group, to go on with; the others are logged, in a line each."""
+    first, *others = each_of(errors)
+    for other in others:
+        logger.error("besides: %s: %s", type(other).__name__, other)
+    return first

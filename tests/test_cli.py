@@ -208,23 +208,28 @@ def test_the_bare_command_shows_what_there_is() -> None:
     assert all(word in result.output for word in ("serve", "bench", "profile", "train", "evaluate", "detect", "video"))
 
 
+NESTED = ExceptionGroup("", [ExceptionGroup("", [ValueError("other"), InputError("a [bold] word")]), RunError("third")])
+
+
 @pytest.mark.parametrize(
-    ("error", "code"),
+    ("error", "code", "more"),
     [
-        (InputError("a [bold] word"), 2),
-        (RunError("a [bold] word"), 1),
-        (ProtocolError("full", "a [bold] word"), 1),
-        (ExceptionGroup("", [ExceptionGroup("", [ValueError("other"), InputError("a [bold] word")])]), 2),
+        (InputError("a [bold] word"), 2, ""),
+        (RunError("a [bold] word"), 1, ""),
+        (ProtocolError("full", "a [bold] word"), 1, ""),
+        (NESTED, 2, "error: third\nerror: ValueError: other\n"),
     ],
 )
-def test_an_error_becomes_a_line_and_a_code(error: Exception, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_error_becomes_a_line_and_they_a_code(
+    error: Exception, code: int, more: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail() -> None:
         raise error
 
     with pytest.raises(typer.Exit) as left:
         guard(fail)
     assert left.value.exit_code == code
-    assert capsys.readouterr().err == "error: a [bold] word\n"
+    assert capsys.readouterr().err == "error: a [bold] word\n" + more
 
 
 def test_an_error_of_ours_that_nobody_means_stays_visible() -> None:

@@ -67,6 +67,9 @@ class ExactDevice:
     async def warm(self, variants: Any, max_batch: int, progress: Any = None) -> None:
         return
 
+    def give_up(self, worker: int) -> None:
+        return
+
     def close(self) -> None:
         return
 

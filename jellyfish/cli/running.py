@@ -12,7 +12,7 @@ import uvloop
 from rich.console import Console
 from rich.markup import escape
 
-from jellyfish.errors import InputError, JellyfishError
+from jellyfish.errors import InputError, JellyfishError, each_of
 
 SWITCH_INTERVAL_S = 0.0005
 """The event loop gets the interpreter back from worker threads after at most this; Python's default is 5 ms."""
@@ -37,21 +37,20 @@ def run_on_uvloop(mode: Coroutine[Any, Any, None]) -> None:
 
 
 def guard(action: Callable[[], None]) -> None:
-    """Errors meant for a person become one line and an exit code, never a traceback."""
+    """Errors meant for a person become one line each and an exit code, never a traceback.
+
+    One in a group is enough for that (a camera's failure ends its fleet); what else is in it gets a line, too.
+    """
     try:
         action()
     except (JellyfishError, BaseExceptionGroup) as raised:
-        error = _meant_for_a_person(raised)
-        if error is None:
+        errors = each_of(raised)
+        meant = [error for error in errors if isinstance(error, JellyfishError)]
+        if not meant:
             raise
-        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
+        others = [f"{type(error).__name__}: {error}" for error in errors if error not in meant]
+        for words in dict.fromkeys([*map(str, meant), *others]):
+            Console(stderr=True).print(f"[bold red]error:[/] {escape(words)}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2 if isinstance(meant[0], InputError) else 1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-
-
-def _meant_for_a_person(error: BaseException) -> JellyfishError | None:
-    """`error`, or the first such error in a group (a camera's failure ends its fleet); None if there is none."""
-    if isinstance(error, BaseExceptionGroup):
-        return next(filter(None, map(_meant_for_a_person, error.exceptions)), None)
-    return error if isinstance(error, JellyfishError) else None

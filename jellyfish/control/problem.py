@@ -12,6 +12,9 @@ import msgspec
 
 from jellyfish.core import Variant
 
+OUT_OF_SERVICE_S = 3600.0
+"""What a batch is said to take on a device that fails or hangs: longer than anybody waits."""
+
 
 class ClientDemand(msgspec.Struct, frozen=True):
     """One client as a planner sees it."""
@@ -34,6 +37,15 @@ class DeviceOption(msgspec.Struct, frozen=True):
     """Per variant: how long a batch of one usually keeps a worker. Empty: as `latency_s` says, which is careful."""
     spare: float = 0.0
     """What workers that share their processor, and come on top, add to each of these: 1 would be one as quick."""
+
+    @property
+    def serves(self) -> bool:
+        """Whether it takes frames at all."""
+        return self.latency_s[0][0] < OUT_OF_SERVICE_S
+
+    def out_of_service(self) -> DeviceOption:
+        """The same, without frames."""
+        return msgspec.structs.replace(self, latency_s=tuple((OUT_OF_SERVICE_S,) * len(row) for row in self.latency_s))
 
     def usual_s(self, variant: int) -> float:
         """How long a batch of one of the variant (index as in `Problem.variants`) usually keeps a worker."""

@@ -88,6 +88,9 @@ class _Places:
         self._running = running
         self._device_number = {option.device: number for number, option in enumerate(problem.devices)}
         self._variant_number = {variant: number for number, variant in enumerate(problem.variants)}
+        serving = {option.device for option in problem.devices if option.serves}
+        self._serving = serving or set(self._device_number)
+        """Devices that clients may be on: all, where none serves, for then nobody gains by a change."""
         self.place: dict[int, tuple[int, int]] = {}
         """Client -> (device, variant)."""
         self.homeless: list[int] = []
@@ -107,7 +110,8 @@ class _Places:
         self.unchanged = known == len(running.clients) == len(self.place) and running.devices == self._shares
 
     def _find(self, client: int, name: str) -> None:
-        device = self._device_number.get(self._running.clients.get(name, ""))
+        where = self._running.clients.get(name, "")
+        device = self._device_number.get(where) if where in self._serving else None
         variant = self._running.variant_of(name)
         number = None if variant is None else self._variant_number.get(variant)
         if device is not None and number is not None:
@@ -126,16 +130,18 @@ class _Places:
         return [number for name, number in self._device_number.items() if name in broken or name in left]
 
     def where_they_were(self) -> dict[str, str]:
-        """Client -> device, of those that are still there; of nobody, once the devices are not what they were."""
+        """Client -> device, of those whose device still serves; of nobody, once the devices are not what they were."""
         if not self._kept.keys() == self._running.devices.keys() == self._device_number.keys():
             return {}
         names = {demand.client for demand in self.problem.clients}
-        return {client: device for client, device in self._running.clients.items() if client in names}
+        clients = self._running.clients.items()
+        return {client: device for client, device in clients if client in names and device in self._serving}
 
     def roomiest(self, count: int, avoiding: Iterable[int]) -> list[int]:
         """The devices with the least work per second."""
         clients, devices = self.problem.clients, self.problem.devices
-        work = dict.fromkeys(set(range(len(devices))) - set(avoiding), 0.0)
+        serving = {self._device_number[name] for name in self._serving}
+        work = dict.fromkeys(serving - set(avoiding), 0.0)
         for client, (device, variant) in self.place.items():
             if device in work:
                 work[device] += clients[client].fps * devices[device].latency_s[variant][0]

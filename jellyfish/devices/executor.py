@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import Detection, Variant, canvas_size
+from jellyfish.devices.worker_thread import WorkerThread
 from jellyfish.media.resize import Letterboxed, letterbox
 
 Image = NDArray[np.uint8]
@@ -44,10 +44,10 @@ class MixingEngine(Engine, Protocol):
 
 @runtime_checkable
 class ClosableEngine(Protocol):
-    """An engine that has something to give back."""
+    """An engine that can be closed while it is at work."""
 
     def close(self) -> None:
-        """Give it back."""
+        """Give back what it has, at once and from any thread; a call that runs raises. The next call opens it anew."""
         ...
 
 
@@ -75,8 +75,12 @@ class Executor(Protocol):
         """Run every variant at every batch size once, so that no client's frame pays for the first time."""
         ...
 
+    def give_up(self, worker: int, /) -> None:
+        """Nobody waits any longer for the batch that `worker` runs: have it fail, where there is a way. At once."""
+        ...
+
     def close(self) -> None:
-        """Give the device back, after the running batches."""
+        """Give the device back, at once: a batch that runs is left behind."""
         ...
 
 
@@ -125,10 +129,7 @@ class TorchExecutor:
         `ready`: of engines that load networks while others run; None where every variant can run at once.
         """
         self.engines, self._ready = tuple(engines), ready
-        self._workers = [
-            ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"device-{device}-{number}", initializer=begin)
-            for number in range(len(engines))
-        ]
+        self._workers = [WorkerThread(f"device-{device}-{number}", begin) for number in range(len(engines))]
 
     @property
     def mixes(self) -> bool:
@@ -152,8 +153,7 @@ class TorchExecutor:
     async def _on(
         self, worker: int, function: Callable[..., list[list[Detection]]], *batch: Any
     ) -> list[list[Detection]]:
-        thread, engine = self._workers[worker], self.engines[worker]
-        return await asyncio.get_running_loop().run_in_executor(thread, function, engine, *batch)
+        return await asyncio.wrap_future(self._workers[worker].submit(function, self.engines[worker], *batch))
 
     def on_all(self, function: Callable[..., Result], *arguments: Any) -> list[Result]:
         """`function(engine, ...)` on every worker at once; returns when all are done. For measuring: it blocks."""
@@ -166,13 +166,19 @@ class TorchExecutor:
         steps = [(variant, batch) for variant in variants for batch in range(1, max_batch + 1)]
         for done, (variant, batch) in enumerate(steps, start=1):
             image = np.zeros((*canvas_size(variant.resolution), 3), dtype=np.uint8)
-            await asyncio.to_thread(self.on_all, detect_images, variant, [image] * batch)
+            workers = range(len(self.engines))
+            await asyncio.gather(*(self._on(worker, detect_images, variant, [image] * batch) for worker in workers))
             if progress is not None:
                 progress(done, len(steps))
 
+    def give_up(self, worker: int) -> None:
+        """See `Executor.give_up`. An engine in a thread cannot be ended."""
+        engine = self.engines[worker]
+        if isinstance(engine, ClosableEngine):
+            engine.close()
+
     def close(self) -> None:
         """See `Executor.close`."""
-        for worker, engine in zip(self._workers, self.engines, strict=True):
-            worker.shutdown(wait=True, cancel_futures=True)
-            if isinstance(engine, ClosableEngine):
-                engine.close()
+        for worker, thread in enumerate(self._workers):
+            thread.close()
+            self.give_up(worker)

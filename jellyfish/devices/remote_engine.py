@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
@@ -23,8 +24,8 @@ from jellyfish.devices.executor import MixingEngine
 
 PRELOADED = ["jellyfish.devices.workers"]
 """What new processes find loaded already: with torch among it a start takes a moment, not seconds."""
-END_S = 2.0
-"""How long a process may take to end before it is killed."""
+END_S = 0.5
+"""How long a process that has been killed is waited for: where the kernel holds it, it is left behind."""
 Open = Callable[[], MixingEngine]
 """Makes the engine, in the process where it is to run. Travels there: a function of a module, or a `partial` of one."""
 
@@ -63,6 +64,7 @@ class RemoteEngine:
         self._open, self._begin = open_engine, begin
         self._process: Any = None
         self._pipe: Connection | None = None
+        self._calling = threading.Lock()
         self.start()
 
     def start(self) -> None:
@@ -83,30 +85,44 @@ class RemoteEngine:
         return self._ask(tuple(variants), canvases)
 
     def _ask(self, variants: tuple[Variant, ...], canvases: NDArray[np.uint8]) -> list[list[Detection]]:
-        if self._pipe is None:
-            self.start()
-        assert self._pipe is not None
-        try:
-            self._pipe.send_bytes(_encoder.encode(RemoteBatch(variants, canvases.shape)))
-            self._pipe.send_bytes(np.ascontiguousarray(canvases).data.cast("B"))
-            answer = _answers.decode(self._pipe.recv_bytes())
-        except (EOFError, OSError) as error:
-            self.close()
-            raise RemoteError("the process of a worker has ended; it is started anew") from error
+        with self._calling:
+            answer = self._answer(RemoteBatch(variants, canvases.shape), canvases)
         if answer.error:
             raise RemoteError(answer.error)
         return answer.found
 
-    def close(self) -> None:
-        """End the process."""
-        pipe, self._pipe = self._pipe, None
-        if pipe is None:
-            return
-        pipe.close()
-        self._process.join(END_S)
-        if self._process.is_alive():
+    def _answer(self, batch: RemoteBatch, canvases: NDArray[np.uint8]) -> RemoteAnswer:
+        if self._pipe is None:
+            self.start()
+        assert self._pipe is not None
+        try:
+            self._pipe.send_bytes(_encoder.encode(batch))
+            self._pipe.send_bytes(np.ascontiguousarray(canvases).data.cast("B"))
+            return _answers.decode(self._pipe.recv_bytes())
+        except (EOFError, OSError) as error:
             self._process.kill()
-            self._process.join()
+            self._forget()
+            raise RemoteError("the process of a worker has ended; it is started anew") from error
+
+    def close(self) -> None:
+        """Kill the process, whatever it does: it has nothing to lose. A call that waits for it raises RemoteError."""
+        process = self._process
+        if process is None:
+            return
+        process.kill()
+        if self._calling.acquire(blocking=False):  # else the call finds the end of the process and does the rest
+            try:
+                self._forget()
+            finally:
+                self._calling.release()
+
+    def _forget(self) -> None:
+        """What is left of a process that has been killed."""
+        pipe, process = self._pipe, self._process
+        self._pipe = self._process = None
+        if pipe is not None:
+            pipe.close()
+            process.join(END_S)
 
 
 def _serve(pipe: Connection, open_engine: Open, begin: Callable[[], None]) -> None:

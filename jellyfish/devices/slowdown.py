@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence, Set
 from statistics import median
 
 _OLD = 0.75
@@ -88,7 +89,8 @@ class Pace:
 
     Workers share processors with the event loop and the decoders, which go before them: one that gets a processor only
     now and then would hold up the frames that it takes, so it has leave until it is quicker again. Plans do not count
-    with a worker that shares: what it does comes on top. The figures are those of the slowest of the others.
+    with a worker that shares: what it does comes on top. The figures are those of the slowest of the others. Workers
+    that are out (`jellyfish.devices.health`) are not there; where no other is left those that share stand in.
     """
 
     def __init__(self, workers: int, sharing: int = 0) -> None:
@@ -96,24 +98,46 @@ class Pace:
         shown that they are quick enough."""
         self._alone = alone = workers - sharing
         self._workers = [SlowDown(1.0 if number < alone else UNKNOWN) for number in range(workers)]
-        self._used = [number < alone for number in range(workers)]
+        self._quick = [number < alone for number in range(workers)]
+        self._out: Set[int] = frozenset()
+        self._choose()
+
+    def leaves_out(self, workers: Set[int]) -> None:
+        """These are out, and no others."""
+        self._out = workers
+        self._choose()
+
+    def _choose(self) -> None:
+        there = [number for number in range(len(self._workers)) if number not in self._out]
+        self._used = frozenset(number for number in there if self._quick[number]) or frozenset(there)
+        alone = [number for number in there if number < self._alone]
+        self._counted = alone or there or list(range(self._alone))
+        self._on_top = [number for number in there if number >= self._alone and self._quick[number]] if alone else []
 
     def uses(self, worker: int) -> bool:
         """Whether the worker is to be given batches."""
-        return self._used[worker]
+        return worker in self._used
 
     @property
     def count(self) -> int:
-        """Workers that are used; never 0."""
-        return sum(self._used)
+        """Workers that are used; 0 where all are out."""
+        return len(self._used)
+
+    @property
+    def counted(self) -> Sequence[int]:
+        """The workers that plans count with; never none."""
+        return self._counted
 
     def observe(self, worker: int, measured_s: float, profiled_s: float) -> None:
         """See `SlowDown.observe`."""
         self._workers[worker].observe(measured_s, profiled_s)
+        if self._alone == len(self._workers):
+            return
         best = min(each.cautious_factor for each in self._workers)
         for number in range(self._alone, len(self._workers)):
-            limit = STAYS if self._used[number] else RETURNS
-            self._used[number] = self._workers[number].cautious_factor <= limit * best
+            limit = STAYS if self._quick[number] else RETURNS
+            self._quick[number] = self._workers[number].cautious_factor <= limit * best
+        self._choose()
 
     def of(self, worker: int) -> SlowDown:
         """That worker's own."""
@@ -122,20 +146,19 @@ class Pace:
     @property
     def lasting(self) -> float:
         """See `SlowDown.lasting`."""
-        return max(each.lasting for each in self._workers[: self._alone])
+        return max(self._workers[each].lasting for each in self._counted)
 
     def careful_lasting(self, care: float) -> float:
         """See `SlowDown.careful_lasting`."""
-        return max(each.careful_lasting(care) for each in self._workers[: self._alone])
+        return max(self._workers[each].careful_lasting(care) for each in self._counted)
 
     @property
     def spare(self) -> float:
         """What workers that come on top add to each of the others: 1 would be one as quick; in steps of a quarter."""
-        on_top = [self._workers[each].lasting for each in range(self._alone, len(self._workers)) if self._used[each]]
-        added = self.lasting / self._alone * sum(1.0 / each for each in on_top)
+        added = self.lasting / len(self._counted) * sum(1.0 / self._workers[each].lasting for each in self._on_top)
         return math.floor(min(added, 1.0) / SPARE_STEP) * SPARE_STEP
 
     @property
     def cautious_factor(self) -> float:
         """See `SlowDown.cautious_factor`."""
-        return max(each.cautious_factor for each in self._workers[: self._alone])
+        return max(self._workers[each].cautious_factor for each in self._counted)

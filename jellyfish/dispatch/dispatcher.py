@@ -11,16 +11,16 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from jellyfish.clock import seconds_now
+from jellyfish.clock import call_at, seconds_now
 from jellyfish.control.care import batch_s
-from jellyfish.control.problem import DevicePlan, Share
+from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan, Share
 from jellyfish.core import Detection, Reason, Variant
 from jellyfish.devices.executor import Executor
+from jellyfish.devices.health import HANGING, DeviceState, Health
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.slowdown import Pace
 from jellyfish.dispatch.batcher import Batcher
@@ -42,13 +42,6 @@ TEST_PERIOD_S = 0.05
 BLANK = np.zeros((9, 16, 3), dtype=np.uint8)
 LEAST_LEFT_S = 0.001
 """What a batch that should be done is taken to need yet."""
-
-
-class _Running(NamedTuple):
-    """A batch on a worker."""
-
-    started_s: float
-    profiled_s: float
 
 
 class DeviceStatistics(msgspec.Struct, frozen=True):
@@ -98,9 +91,11 @@ class Dispatcher:
         self._accuracy = accuracy or {}
         self._mixes = frozenset(profile.mixes)
         self._pace = Pace(profile.workers, profile.sharing)
-        self._running: dict[int, _Running] = {}
-        self._testing = False
-        self._failing = False
+        self._health = Health(profile.workers)
+        self._looking: asyncio.TimerHandle | None = None
+        self._batch_of: dict[int, list[Request]] = {}
+        """Worker -> what it runs."""
+        self._testing: set[int] = set()
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -120,14 +115,23 @@ class Dispatcher:
         return self._max_batch
 
     @property
-    def failing(self) -> bool:
-        """Its last batch failed."""
-        return self._failing
+    def state(self) -> DeviceState:
+        """Whether it works."""
+        return self._health.state
+
+    @property
+    def takes_frames(self) -> bool:
+        """False while it fails or hangs: what is submitted is dropped at once then."""
+        return not self._health.all_out
+
+    def on_probation(self, now: float) -> bool:
+        """See `Health.on_probation`."""
+        return self._health.on_probation(now)
 
     @property
     def workers(self) -> int:
         """Batches that plans may count with at once; workers that share their processor come on top."""
-        return self._profile.workers - self._profile.sharing
+        return len(self._pace.counted)
 
     @property
     def spare(self) -> float:
@@ -147,10 +151,12 @@ class Dispatcher:
     def latency_table(self, variants: Sequence[Variant], now: float, care: float) -> tuple[tuple[float, ...], ...]:
         """For planning: seconds of each variant at each batch size that may run, with so much `care`.
 
-        The profile's spread with the slow-down that lasts, or the slow-down's own spread if that is more. A batch that
-        is overdue slows the device down before it is done: one that hangs must not get more clients.
+        The profile's spread with the slow-down that lasts, or the slow-down's own spread if that is more. Batches that
+        are overdue on all workers slow the device down before they are done: one that hangs must not get more clients.
         """
-        overdue = self._overdue(now)
+        overdue = min(self._health.overdue(worker, now) for worker in self._pace.counted)
+        if self._health.all_out or overdue > HANGING:
+            return ((OUT_OF_SERVICE_S,) * self._max_batch,) * len(variants)
         usual = max(self._pace.lasting, overdue if overdue > OVERDUE else 0.0)
         careful = self._pace.careful_lasting(care)
         entries = (self._profile.of(variant) for variant in variants)
@@ -166,10 +172,6 @@ class Dispatcher:
         """For planning: how long a batch of one of each variant usually keeps a worker."""
         slow_down = self._pace.lasting
         return tuple(slow_down * self._profile.of(variant).p50_s[0] for variant in variants)
-
-    def _overdue(self, now: float) -> float:
-        """Time that the longest running batch has taken so far, over its profiled time; 0 when none runs."""
-        return max(((now - each.started_s) / each.profiled_s for each in self._running.values()), default=0.0)
 
     def apply(self, plan: DevicePlan, clients: Mapping[Variant, int]) -> None:
         """Run `plan` from the next batch on. InputError if it is not profiled.
@@ -187,27 +189,34 @@ class Dispatcher:
 
     def submit(self, request: Request) -> None:
         """Queue `request`; it and any frame that has to leave for it are answered through their `done`."""
-        if self._draining:
-            self._drop([(request, Reason.SHUTDOWN)])
+        if self._draining or self._health.all_out:
+            self._drop([(request, Reason.SHUTDOWN if self._draining else Reason.DEVICE_ERROR)])
             return
         self._drop(self._queue.push(request, seconds_now()))
         self._work.set()
 
     async def run(self) -> None:
         """Serve until `drain` or cancellation. Each worker runs one batch at a time."""
-        async with asyncio.TaskGroup() as workers:
-            for worker in range(self._profile.workers):
-                workers.create_task(self._work_as(worker))
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for worker in range(self._profile.workers):
+                    workers.create_task(self._work_as(worker))
+        finally:
+            if self._looking is not None:
+                self._looking.cancel()
 
     async def _work_as(self, worker: int) -> None:
         while not self._draining:
-            if not self._pace.uses(worker):
+            if self._health.doubtful(worker):
+                await asyncio.sleep(self._health.pause_s(worker))
+                await self._test(worker)
+            elif not self._pace.uses(worker):
                 await asyncio.sleep(LEAVE_S)
                 await self._test(worker)
             elif len(self._queue) or await self._work_within(TEST_PERIOD_S if self._suspect else None):
-                while len(self._queue) and self._pace.uses(worker):
+                while len(self._queue) and self._pace.uses(worker) and not self._health.doubtful(worker):
                     await self._serve_batch(worker)
-            elif not self._testing:
+            elif self._testing <= self._health.out:
                 await self._test(worker)
 
     async def _work_within(self, patience_s: float | None) -> bool:
@@ -222,18 +231,21 @@ class Dispatcher:
 
     @property
     def _suspect(self) -> bool:
-        """The device was much slower than its profile, or failed, when it was last used."""
-        return self._pace.cautious_factor > SUSPECT_FACTOR
+        """The device was much slower than its profile when it was last used, or is on probation."""
+        return self._pace.cautious_factor > SUSPECT_FACTOR or self.on_probation(seconds_now())
 
     async def _test(self, worker: int) -> None:
         """Run an empty frame, to learn whether a device that nobody is sent to any more has recovered."""
+        if self._draining:
+            return
         now = seconds_now()
         done: asyncio.Future[Answered | Dropped] = asyncio.get_running_loop().create_future()
-        self._testing = True
+        done.cancel()  # nobody waits for it, and none of its outcomes counts
+        self._testing.add(worker)
         try:
             await self._execute(worker, [Request("", 0, now, now, BLANK, done)], [self._plan.variant], now)
         finally:
-            self._testing = False
+            self._testing.discard(worker)
 
     async def drain(self) -> None:
         """Give up everything queued and all that is still submitted; returns when what runs is answered."""
@@ -279,7 +291,7 @@ class Dispatcher:
         """Seconds until each other worker that is used is expected to be free; 0 for those that are idle."""
         busy_s = [
             max(each.started_s + self._pace.of(other).cautious_factor * each.profiled_s - now, LEAST_LEFT_S)
-            for other, each in self._running.items()
+            for other, each in self._health.running.items()
             if self._pace.uses(other)
         ]
         return busy_s + [0.0] * (self._pace.count - 1 - len(busy_s))
@@ -296,8 +308,7 @@ class Dispatcher:
         variants = [self._executor.ready(variant) for variant in variants]
         groups = Counter(variants)
         profiled_s = sum(self._profile.of(variant).p50_s[size - 1] for variant, size in groups.items())
-        self._running[worker] = _Running(started, profiled_s)
-        self._idle.clear()
+        self._begin(worker, batch, started, profiled_s)
         try:
             images = [request.image for request in batch]
             if len(groups) == 1:
@@ -306,28 +317,77 @@ class Dispatcher:
                 detections = await self._executor.run_mixed(variants, images, worker)
             answers = list(zip(batch, variants, detections, strict=True))
         except asyncio.CancelledError:
+            self._health.cancelled(worker)
             self._drop((request, Reason.SHUTDOWN) for request in batch)
             raise
         except Exception:
-            if not self._failing:  # a device that stays broken is tested many times a second, for weeks maybe
-                names = ", ".join(variant.name for variant in groups)
-                logger.warning("%s failed on %d frames of %s", self.device, len(batch), names, exc_info=True)
-            self._failing = True
-            self._drop((request, Reason.DEVICE_ERROR) for request in batch)
-            self._pace.observe(worker, math.inf, profiled_s)
+            self._failed(worker, batch, ", ".join(variant.name for variant in groups))
             return False
         finally:
             execute_s = seconds_now() - started
             self._busy_s += execute_s
-            del self._running[worker]
-            if not self._running:
+            self._batch_of.pop(worker)
+            if not self._batch_of:
                 self._idle.set()
-        if self._failing:
-            logger.warning("%s works again", self.device)
-        self._failing = False
+        self._worked(worker)
         self._pace.observe(worker, execute_s, profiled_s)
-        self._answer(answers, started, execute_s, on_top=worker >= self.workers)
+        self._answer(answers, started, execute_s, on_top=worker >= self._profile.workers - self._profile.sharing)
         return True
+
+    # --- devices that fail or hang -----------------------------------------------------------------------
+
+    def _begin(self, worker: int, batch: list[Request], started: float, profiled_s: float) -> None:
+        self._health.began(worker, started, profiled_s)
+        self._batch_of[worker] = batch
+        self._idle.clear()
+        if self._looking is None:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        """Have a timer for the time at which a batch that runs now would hang. Most look after the batches of seconds:
+        by then those that it was set for have ended, and it is set for a newer one."""
+        self._looking = call_at(asyncio.get_running_loop(), self._health.next_look_s(), self._look)
+
+    def _look(self) -> None:
+        """Take batches that have run for too long for hanging."""
+        self._looking = None
+        hanging, given_up = self._health.look(seconds_now())
+        for worker in hanging:
+            if not self._health.failures(worker):
+                logger.warning("%s hangs: a batch has not ended in %.1f s", self._name(worker), self._age_s(worker))
+            self._drop((request, Reason.DEVICE_ERROR) for request in self._batch_of[worker])
+            self._out_has_changed()
+        for worker in given_up:
+            self._executor.give_up(worker)
+        if self._health.next_look_s() < math.inf:
+            self._look_later()
+
+    def _age_s(self, worker: int) -> float:
+        return seconds_now() - self._health.running[worker].started_s
+
+    def _failed(self, worker: int, batch: list[Request], names: str) -> None:
+        """Say so when it begins, not each time: a device that stays broken is tested for weeks maybe."""
+        if not self._health.doubtful(worker):
+            logger.warning("%s failed on %d frames of %s", self._name(worker), len(batch), names, exc_info=True)
+        self._health.ended(worker, seconds_now(), failed=True)
+        self._drop((request, Reason.DEVICE_ERROR) for request in batch)
+        self._out_has_changed()
+
+    def _worked(self, worker: int) -> None:
+        doubtful = self._health.doubtful(worker)
+        self._health.ended(worker, seconds_now(), failed=False)
+        if doubtful:
+            logger.warning("%s works again", self._name(worker))
+            self._out_has_changed()
+
+    def _out_has_changed(self) -> None:
+        """Where nobody is left who would run them, frames that wait are given up."""
+        self._pace.leaves_out(self._health.out)
+        if self._health.all_out:
+            self._drop((request, Reason.DEVICE_ERROR) for request in self._queue.clear())
+
+    def _name(self, worker: int) -> str:
+        return self.device if self._profile.workers == 1 else f"{self.device}, worker {worker + 1},"
 
     def _answer(
         self, answers: list[tuple[Request, Variant, list[Detection]]], started: float, execute_s: float, on_top: bool

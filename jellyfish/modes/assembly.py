@@ -27,6 +27,7 @@ from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.queue import FrameQueue
+from jellyfish.errors import first_of
 from jellyfish.media.decoding_cost import weighed
 from jellyfish.server.decoding import Weigh
 from jellyfish.server.host_meter import Decode, HostParts
@@ -143,4 +144,4 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
                 for task in tasks:
                     task.cancel()
     except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+        raise first_of(errors) from None

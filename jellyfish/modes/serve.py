@@ -18,6 +18,9 @@ from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.serving import serving
 from jellyfish.server.service import Service
 
+STEP_S = 1.5
+"""How long a start that is to stop may take to do so by itself."""
+
 
 async def serve(config: ServerConfig, console: Console) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Returns when everything is closed."""
@@ -33,18 +36,25 @@ async def serve(config: ServerConfig, console: Console) -> None:
 
 
 async def _serve(config: ServerConfig, console: Console, stop: asyncio.Event) -> None:
-    """Start, say so, wait, drain. A stop during the start ends it as soon as the step at hand is done."""
-    stopped = threading.Event()
-    watching = asyncio.create_task(_forward(stop, stopped))
+    """Start, say so, wait, drain. A stop during the start ends it as soon as the step at hand is done, or without that
+    after a while: a device may hang in it."""
+    stopped, starting = threading.Event(), asyncio.current_task()
+    assert starting is not None
+    watching = asyncio.create_task(_forward(stop, stopped, starting))
     try:
         async with contextlib.AsyncExitStack() as stack:
             with ProgressReport(console) as progress:
                 server = await stack.enter_async_context(serving(config, _ignore_window, _stoppable(progress, stopped)))
+            watching.cancel()
             console.print(f"[bold]ready[/]: {escape(server.url)} on {escape(server.devices)} (Ctrl-C stops)")
             await stop.wait()
             console.print("draining ...")
     except _StoppedError:
         pass
+    except asyncio.CancelledError:
+        if not stopped.is_set():
+            raise
+        starting.uncancel()
     finally:
         watching.cancel()
     console.print("stopped")
@@ -65,9 +75,11 @@ def _stoppable(progress: Report, stopped: threading.Event) -> Report:
     return report
 
 
-async def _forward(stop: asyncio.Event, stopped: threading.Event) -> None:
+async def _forward(stop: asyncio.Event, stopped: threading.Event, starting: asyncio.Task[None]) -> None:
     await stop.wait()
     stopped.set()
+    await asyncio.sleep(STEP_S)
+    starting.cancel()
 
 
 def _ignore_window(record: WindowRecord, service: Service) -> None:

@@ -24,6 +24,7 @@ from jellyfish.devices.opening import OpenDevice, Report, in_words, loading_note
 from jellyfish.devices.process import first_half_kept, thread_times_s, tune_process, usable_cores
 from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.devices.worker_thread import WorkerThread
 from jellyfish.dispatch.request import Answered, Request
 from jellyfish.errors import InputError, RunError
 from jellyfish.media.jpeg import encode_jpeg
@@ -64,7 +65,9 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
             stack.enter_context(first_half_kept(cores))
         solve = await _solver(config, stack)
         opened = partial(open_devices, config, detectors, cores, report)
-        devices = await asyncio.get_running_loop().run_in_executor(None, opened)
+        opening = WorkerThread("opening", begin=lambda: None)  # nothing waits for it where a device hangs
+        stack.callback(opening.close)
+        devices = await asyncio.wrap_future(opening.submit(opened))
         stack.callback(_close, devices)
         variants = _offered(detectors, devices) if fixed is None else (fixed,)
         await _warm(devices, config, variants, report)

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any, cast
 
 from aiohttp import web
 
+from jellyfish.devices.health import DeviceState
 from jellyfish.server.gate.gate import gated
 from jellyfish.server.request_log import RequestLog
 from jellyfish.server.service import Service
@@ -72,9 +73,22 @@ async def _alive(request: web.Request) -> web.Response:
 
 
 async def _ready(request: web.Request) -> web.Response:
-    """Every runnable (variant, batch) is warm and a probe frame went through; not so while draining."""
+    """Every runnable (variant, batch) is warm and a probe frame went through; not so while draining.
+
+    As long as one device takes frames the server does: 200, `degraded` where another, or a part of one, does not.
+    """
     service = request.app[SERVICE]
-    failing = all(dispatcher.failing for dispatcher in service.dispatchers.values())
-    ready = service.ready and not failing
-    status = "draining" if service.draining else "devices fail" if failing else "ready" if ready else "warming up"
-    return web.json_response({"status": status, "clients": len(service.sessions)}, status=200 if ready else 503)
+    states = service.device_states
+    status = _status(service, states.values())
+    answer = {"status": status, "clients": len(service.sessions), "devices": states}
+    return web.json_response(answer, status=200 if status in ("ready", "degraded") else 503)
+
+
+def _status(service: Service, states: Collection[DeviceState]) -> str:
+    if service.draining:
+        return "draining"
+    if not service.ready:
+        return "warming up"
+    if all(state in (DeviceState.FAILING, DeviceState.HANGING) for state in states):
+        return "devices fail"
+    return "ready" if all(state is DeviceState.WORKING for state in states) else "degraded"

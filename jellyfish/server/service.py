@@ -23,6 +23,7 @@ from jellyfish.control.host import HostLoad, within_host
 from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import DeviceOption, Plan, Problem
 from jellyfish.core import Variant
+from jellyfish.devices.health import DeviceState
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import ProtocolError
 from jellyfish.media.decoding_cost import weighed
@@ -136,7 +137,8 @@ class Service:
         """What a client may choose from, as things are now; nothing where a plan decides."""
         if self._asked is None:
             return ()
-        tables = [dispatcher.latency_table(self._variants, now, care=0.0) for dispatcher in self.dispatchers.values()]
+        serving = [each for each in self.dispatchers.values() if each.takes_frames] or self.dispatchers.values()
+        tables = [dispatcher.latency_table(self._variants, now, care=0.0) for dispatcher in serving]
         return tuple(
             wire.Offer(variant.resolution, variant.name, f1, 1000 * max(table[index][0] for table in tables))
             for index, (variant, f1) in enumerate(zip(self._variants, self._accuracy, strict=True))
@@ -160,20 +162,10 @@ class Service:
             self.host.observe(now, self._meter.reading(now), served_fps)
         for session in self.sessions.values():
             session.learn()
-        device_care = self._device_care()
         demands = (session.demand(self._variants, now, self._care) for session in self.sessions.values())
         problem = Problem(
             clients=tuple(demand for demand in demands if demand is not None),
-            devices=tuple(
-                DeviceOption(
-                    name,
-                    each.latency_table(self._variants, now, device_care),
-                    each.workers,
-                    each.singles_s(self._variants),
-                    each.spare,
-                )
-                for name, each in self.dispatchers.items()
-            ),
+            devices=self._options(now),
             variants=self._variants,
             accuracy=self._accuracy,
             host_share=self.host.share,
@@ -182,6 +174,25 @@ class Service:
             for client, seconds in worst_cases_s(within_host(problem), self._plan).items():
                 self.sessions[client].expects(seconds, now)
         return problem
+
+    def _options(self, now: float) -> tuple[DeviceOption, ...]:
+        """The devices. Those on probation are out of service where another one serves."""
+        care = self._device_care()
+        options = [
+            DeviceOption(
+                name,
+                each.latency_table(self._variants, now, care),
+                each.workers,
+                each.singles_s(self._variants),
+                each.spare,
+            )
+            for name, each in self.dispatchers.items()
+        ]
+        doubted = [each.on_probation(now) for each in self.dispatchers.values()]
+        if not any(option.serves and not doubt for option, doubt in zip(options, doubted, strict=True)):
+            return tuple(options)
+        pairs = zip(options, doubted, strict=True)
+        return tuple(option.out_of_service() if doubt else option for option, doubt in pairs)
 
     def _device_care(self) -> float:
         """How careful plans are with devices, which many clients share: as with the median client, within bounds.
@@ -219,6 +230,11 @@ class Service:
             device.cancel()
         self.drained.set()
 
+    @property
+    def device_states(self) -> dict[str, DeviceState]:
+        """How each device is."""
+        return {name: dispatcher.state for name, dispatcher in self.dispatchers.items()}
+
     def _quietest(self) -> Dispatcher:
-        """The device with the shortest queue."""
-        return min(self.dispatchers.values(), key=lambda dispatcher: dispatcher.queued)
+        """The device with the shortest queue, of those that take frames if there are any."""
+        return min(self.dispatchers.values(), key=lambda each: (not each.takes_frames, each.queued))

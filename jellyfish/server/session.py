@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from jellyfish.clock import seconds_now
+from jellyfish.clock import seconds_now, timeout_at
 from jellyfish.config import Limits
 from jellyfish.control.estimator import MARGIN_S, ClientEstimator
 from jellyfish.control.host import HostLoad
@@ -191,9 +191,7 @@ class Session:
         size_bytes = len(frame.jpeg) + wire.FRAME_OVERHEAD_BYTES
         self.estimator.frame_arrived(frame.sent_s, arrived_s, size_bytes, frame.resolution)
         try:
-            if self._tells_arrivals:
-                await self._send(self._arrival(frame, arrived_s))
-            outcome, message = await self._infer(frame, arrived_s)
+            outcome, message = await self._in_time(frame, arrived_s)
         except BaseException:
             self.account.abandoned += 1
             raise
@@ -211,6 +209,21 @@ class Session:
             self._attainment.answered(slack_s)
             if self.learnt is not None and not self._host.over and not outcome.on_top:
                 self.learnt.took(self.slo_s - slack_s)
+
+    async def _in_time(self, frame: wire.Frame, arrived_s: float) -> tuple[Answered | Dropped, str]:
+        """What becomes of `frame`, at the latest when its client wants to have the answer, whatever holds it up.
+
+        Not sooner: that is later than the device's deadline, and an answer that was delayed may still be in time.
+        """
+        try:
+            async with timeout_at(self._due(frame, arrived_s)) as limit:
+                if self._tells_arrivals:
+                    await self._send(self._arrival(frame, arrived_s))
+                return await self._infer(frame, arrived_s)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return Dropped(Reason.EXPIRED), ""
 
     async def _infer(self, frame: wire.Frame, arrived_s: float) -> tuple[Answered | Dropped, str]:
         """Decode and run `frame`, or say why not; the text explains a refusal to the client."""

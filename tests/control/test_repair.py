@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jellyfish.control.capacity import broken_devices, violations
 from jellyfish.control.planners.best import BestPlanner
 from jellyfish.control.planners.shared import SharedPlanner
-from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
+from jellyfish.control.problem import OUT_OF_SERVICE_S, ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
 from jellyfish.control.repair import TOLERANCE, repair
 from tests.control.problems import problem, problems
 
@@ -99,6 +99,21 @@ def test_a_device_that_hangs_loses_its_clients_to_the_others() -> None:
     hanging = DeviceOption("cuda:0", ((50.0,), (200.0,)))
     stuck = msgspec.structs.replace(TWO_DEVICES, devices=(hanging, TWO_DEVICES.devices[1]))
     assert set(mended(stuck, plan).clients.items()) == {(name, "cuda:1") for name in ("c0", "c1", "c2")}
+
+
+def test_nobody_is_left_on_a_device_that_is_out_unless_all_are() -> None:
+    alone = problem([(20.0, [0.2]), (20.0, [0.2])], [[[0.030]], [[0.030]]], [0.7])
+    plan = planned(alone)
+    assert set(plan.clients.values()) == {"cuda:0", "cuda:1"}  # and neither has room for another
+    gone, here = plan.clients["c0"], plan.clients["c1"]
+
+    def without(*out: str) -> Problem:
+        table = ((OUT_OF_SERVICE_S,),)
+        options = [DeviceOption(each.device, table if each.device in out else each.latency_s) for each in alone.devices]
+        return msgspec.structs.replace(alone, devices=tuple(options))
+
+    assert mended(without(gone), plan).clients == {"c1": here}
+    assert mended(without(gone, here), plan).clients == plan.clients
 
 
 def test_a_newcomer_gets_the_most_accurate_place_that_has_room() -> None:

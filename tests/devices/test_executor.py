@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -132,3 +134,41 @@ async def test_workers_run_batches_at_the_same_time_and_each_begins_and_warms_by
         assert await asyncio.gather(executor.run(SMALL, [image], 0), executor.run(SMALL, [image], 1)) == [[[]], [[]]]
     executor.close()
     assert set(begun) == engine.threads and len(begun) == 2
+
+
+HANGS = """
+import asyncio, threading
+import numpy as np
+from jellyfish.core import Variant
+from jellyfish.devices.executor import TorchExecutor
+
+class Hangs:
+    def detect(self, canvases, variant):
+        threading.Event().wait()
+
+async def main():
+    executor = TorchExecutor([Hangs(), Hangs()], "cuda")
+    image = np.zeros((72, 128, 3), np.uint8)
+    running = [asyncio.create_task(executor.run(Variant(128, "w"), [image], worker)) for worker in (0, 1)]
+    await asyncio.sleep(0.1)
+    for task in running:
+        task.cancel()
+    await asyncio.wait(running)
+    executor.close()
+
+asyncio.run(main())
+raise SystemExit(3)
+"""
+
+
+def test_an_engine_that_hangs_in_its_thread_holds_up_neither_closing_nor_the_interpreters_end() -> None:
+    done = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+
+
+async def test_a_worker_that_cannot_begin_fails_every_batch() -> None:
+    executor = TorchExecutor([BrightBox()], "cpu", lambda: int("no number"))  # type: ignore[arg-type, return-value]
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no number"):
+            await executor.run(SMALL, [image_with_box(72, 128)])
+    executor.close()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,7 +16,7 @@ from jellyfish.core import Detection, Variant
 from jellyfish.devices.remote_engine import RemoteEngine, RemoteError
 from tests.dispatch.requests import LARGE, SMALL
 
-FATAL, WRONG = 255, 254
+FATAL, WRONG, ENDLESS = 255, 254, 253
 
 
 class Told:
@@ -27,6 +30,8 @@ class Told:
             os._exit(1)
         if canvases.max() == WRONG:
             raise ValueError("a wrong pixel")
+        if canvases.max() == ENDLESS:
+            time.sleep(3600)
         pairs = zip(canvases, variants, strict=True)
         return [[Detection(each.resolution, 0.5, float(os.getpid()), float(c.max()), 1.0, 1.0)] for c, each in pairs]
 
@@ -74,3 +79,29 @@ def test_closing_ends_the_process(engine: RemoteEngine) -> None:
     engine.close()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_process_that_hangs_is_killed_its_call_raises_and_the_next_one_starts_another(
+    engine: RemoteEngine, stopped: bool
+) -> None:
+    """Stopped, it does not even take what is sent, so that its caller is stuck in sending."""
+    before = int(engine.detect(canvases(3), SMALL)[0][0].left)
+    if stopped:
+        os.kill(before, signal.SIGSTOP)
+    raised: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            engine.detect(canvases(*[ENDLESS] * 64), SMALL)
+        except RemoteError as error:
+            raised.append(error)
+
+    calling = threading.Thread(target=call, daemon=True)
+    calling.start()
+    while not engine._calling.locked():
+        time.sleep(0.001)
+    engine.close()
+    calling.join(30)
+    assert "started anew" in str(raised[0])
+    assert engine.detect(canvases(4), SMALL)[0][0].left != before

@@ -8,12 +8,14 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from jellyfish.control.problem import DevicePlan, Share
+from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan, Share
 from jellyfish.core import Detection, Reason, Variant
+from jellyfish.devices.health import DeviceState
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
@@ -207,11 +209,15 @@ def test_a_failing_device_costs_its_batches_and_nothing_else(caplog: pytest.LogC
     async def scenario() -> None:
         served = dispatcher(fail_three_times)
         async with serving(served):
-            for _ in range(3):
-                failed = [submit(served, 10.0), submit(served, 10.0)]
-                assert await asyncio.gather(*failed) == [Dropped(Reason.DEVICE_ERROR)] * 2
+            failed = [submit(served, 10.0), submit(served, 10.0)]
+            assert await asyncio.gather(*failed) == [Dropped(Reason.DEVICE_ERROR)] * 2
+            await asyncio.sleep(0.01)  # it has been tested, and that has failed too
+            assert submit(served, 10.0).result() == Dropped(Reason.DEVICE_ERROR)
+            assert served.state is DeviceState.FAILING
+            await asyncio.sleep(1.5)
+            assert served.state is DeviceState.WORKING
             assert isinstance(await submit(served, 10.0), Answered)
-        assert served.statistics().dropped == {Reason.DEVICE_ERROR: 6}
+        assert served.statistics().dropped == {Reason.DEVICE_ERROR: 3}
         assert (served.statistics().batches, served.statistics().frames) == (1, 1)
 
     with caplog.at_level(logging.WARNING):
@@ -220,7 +226,9 @@ def test_a_failing_device_costs_its_batches_and_nothing_else(caplog: pytest.LogC
     assert [record.message.partition(" on ")[0] for record in caplog.records] == ["cpu failed", "cpu works again"]
 
 
-def test_a_device_that_stays_broken_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_device_that_stays_broken_is_tested_ever_more_seldom_and_does_not_fill_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     calls = 0
 
     def fail(variant: Variant, batch: int) -> float:
@@ -238,7 +246,7 @@ def test_a_device_that_stays_broken_does_not_fill_the_log(caplog: pytest.LogCapt
 
     with caplog.at_level(logging.WARNING):
         an_hour()
-    assert calls > 1000
+    assert 3600 / 5 < calls < 3600 / 5 + 15
     assert len(caplog.records) == 1
 
 
@@ -389,3 +397,97 @@ async def test_frames_of_two_networks_and_one_resolution_run_as_one_batch_where_
         answers = await asyncio.gather(*(submit(served, 60.0, variant=each) for each in (SMALL, SMALL, wide)))
     assert [answer.variant for answer in answers if isinstance(answer, Answered)] == [SMALL, SMALL, wide]
     assert batches == [["w025", "w025", "w100"]]
+
+
+@virtual
+async def test_one_failure_costs_its_batch_alone_and_what_waits_is_served_after_a_test() -> None:
+    failures = iter([True])
+    served = dispatcher(lambda variant, batch: 1 / 0 if next(failures, False) else 1.0, batch=1)
+    async with serving(served):
+        failed, waits = submit(served, 10.0), submit(served, 10.0)
+        assert await failed == Dropped(Reason.DEVICE_ERROR)
+        assert await waits == Answered([], SMALL, "cpu", 1, queue_s=1.0, execute_s=1.0)
+
+
+def hanging_once(for_s: float) -> Disturbance:
+    hangs = iter([for_s])
+    return lambda variant, batch: next(hangs, 1.0)
+
+
+def test_a_device_that_hangs_is_taken_out_of_service_until_it_answers(caplog: pytest.LogCaptureFixture) -> None:
+    @virtual
+    async def scenario() -> None:
+        served = dispatcher(hanging_once(100.0), batch=1)
+        async with serving(served):
+            hangs, waits = submit(served, 1000.0), submit(served, 1000.0)
+            await asyncio.sleep(19.9)
+            assert not hangs.done() and not waits.done() and served.takes_frames
+            await asyncio.sleep(0.2)
+            assert hangs.result() == waits.result() == Dropped(Reason.DEVICE_ERROR)
+            assert submit(served, 1000.0).result() == Dropped(Reason.DEVICE_ERROR)
+            assert served.state is DeviceState.HANGING
+            assert served.latency_table([SMALL, LARGE], 20.1, 1.0) == ((OUT_OF_SERVICE_S,) * 1,) * 2
+            await asyncio.sleep(80.0)
+            assert served.state is DeviceState.WORKING
+            assert await submit(served, 1000.0) == Answered([], SMALL, "cpu", 1, 0.0, 1.0)
+
+    with caplog.at_level(logging.WARNING):
+        scenario()
+    assert [record.getMessage() for record in caplog.records] == [
+        "cpu hangs: a batch has not ended in 20.0 s",
+        "cpu works again",
+    ]
+
+
+@virtual
+async def test_while_one_worker_hangs_the_others_serve_and_plans_count_with_them_only() -> None:
+    served = dispatcher(hanging_once(1000.0), batch=1, workers=2)
+    async with serving(served):
+        submit(served, 1000.0)
+        await asyncio.sleep(3.0)
+        assert served.latency_table([SMALL], 3.0, 0.0)[0][0] == 1.0  # though that batch is overdue
+        await asyncio.sleep(18.0)
+        assert (served.state, served.workers, served.takes_frames) == (DeviceState.IMPAIRED, 1, True)
+        assert [isinstance(await submit(served, 10.0), Answered) for _ in range(5)] == [True] * 5
+        await asyncio.sleep(1000.0)
+        assert (served.state, served.workers) == (DeviceState.WORKING, 2)
+
+
+@virtual
+async def test_a_worker_that_hangs_is_given_up_and_tested_at_once() -> None:
+    class Killable(TimedExecutor):
+        hung: asyncio.Future[None] | None = None
+
+        async def run(
+            self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
+        ) -> list[list[Detection]]:
+            if self.hung is None:
+                self.hung = asyncio.get_running_loop().create_future()
+                await self.hung
+            return await super().run(variant, images, worker)
+
+        def give_up(self, worker: int) -> None:
+            assert self.hung is not None
+            self.hung.set_exception(RuntimeError("killed"))
+
+    served = Dispatcher(Killable(profile()), profile(), SMALL, 4)
+    async with serving(served):
+        assert await submit(served, 1000.0) == Dropped(Reason.DEVICE_ERROR)
+        assert asyncio.get_running_loop().time() == 20.0
+        await asyncio.sleep(20.0 + 1.0)
+        assert served.state is DeviceState.FAILING
+        await asyncio.sleep(0.06)
+        assert isinstance(await submit(served, 10.0), Answered)
+
+
+@virtual
+async def test_workers_that_share_their_processor_stand_in_where_no_other_is_left() -> None:
+    made = profile(workers=2)
+    shared = msgspec.structs.replace(made, sharing=1)
+    served = Dispatcher(TimedExecutor(shared, hanging_once(1000.0)), shared, SMALL, 1)
+    async with serving(served):
+        submit(served, 1000.0)
+        await asyncio.sleep(22.0)
+        answer = await submit(served, 10.0)
+        assert isinstance(answer, Answered) and answer.on_top
+        assert (served.state, served.workers, served.spare) == (DeviceState.IMPAIRED, 1, 0.0)

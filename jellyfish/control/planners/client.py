@@ -25,9 +25,10 @@ class ClientsChoice:
     """Every device is ready for every size, in its largest batch; clients are spread over devices by their rates."""
 
     def plan(self, problem: Problem, running: Plan | None) -> Plan:
-        """Nothing is refused: every client has a place, and stays where it is."""
+        """Nothing is refused: every client has a place, and stays there as long as the device takes frames."""
         largest, *others = reversed(asked_variants(problem.variants, problem.accuracy).values())
-        load = {option.device: 0.0 for option in problem.devices}
+        serving = [option.device for option in problem.devices if option.serves]
+        load = dict.fromkeys(serving or [option.device for option in problem.devices], 0.0)
         clients: dict[str, str] = {}
         for demand in problem.clients:
             kept = running.clients.get(demand.client) if running else None

@@ -13,6 +13,7 @@ from jellyfish.lab.simulation.scenario import (
     Cut,
     Deaf,
     DeviceError,
+    DeviceFlap,
     DeviceHang,
     DeviceSlow,
     Flood,
@@ -28,12 +29,14 @@ from jellyfish.lab.simulation.scenario import (
 DURATION_S = 9.0
 LAST_END_S = 6.0
 """Faults are over by then, so that there is time to see service resume."""
+FOR_GOOD_S = 1000.0
+"""How long those last that are not."""
 
 
 def chaos(seed: int) -> Scenario:
     """A small comfortable system, and what goes wrong in it."""
     chance = random.Random(seed)
-    devices = tuple(SimulatedDevice(f"gpu-{number}") for number in range(chance.choice((1, 1, 2))))
+    devices = tuple(SimulatedDevice(f"gpu-{number}") for number in range(chance.choice((1, 1, 2, 2, 3))))
     clients = tuple(
         Clients(
             name=f"camera-{letter}",
@@ -63,7 +66,10 @@ def _fault(chance: random.Random, clients: list[str], devices: list[str]) -> Any
         lambda: ClockDrift(at_s, client, chance.choice((-500.0, -50.0, 50.0, 500.0))),
         lambda: DeviceSlow(at_s, device, for_s, chance.choice((2.0, 5.0, 20.0))),
         lambda: DeviceHang(at_s, device, for_s),
+        lambda: DeviceHang(at_s, device, FOR_GOOD_S),
         lambda: DeviceError(at_s, device, for_s),
+        lambda: DeviceError(at_s, device, FOR_GOOD_S),
+        lambda: DeviceFlap(at_s, device, for_s, chance.choice((0.2, 1.0, 2.0))),
         lambda: PlannerError(at_s, for_s),
         lambda: PlannerSlow(at_s, for_s, chance.choice((1.0, 5.0))),
         lambda: Garbage(at_s, for_s),

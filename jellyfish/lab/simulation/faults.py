@@ -15,6 +15,7 @@ from jellyfish.lab.simulation.scenario import (
     ClockDrift,
     ClockJump,
     DeviceError,
+    DeviceFlap,
     DeviceHang,
     DeviceSlow,
     LinkDown,
@@ -73,12 +74,12 @@ def device_disturbance(
     vary = _varying(seed)
     slow = [fault for fault in faults if isinstance(fault, DeviceSlow) and fault.device == device]
     hangs = [fault for fault in faults if isinstance(fault, DeviceHang) and fault.device == device]
-    errors = [fault for fault in faults if isinstance(fault, DeviceError) and fault.device == device]
+    errors = [fault for fault in faults if isinstance(fault, DeviceError | DeviceFlap) and fault.device == device]
 
     def disturbance(variant: Variant, batch: int) -> float:
         entry, now = profile.of(variant), clock()
         factor = vary(entry, batch)
-        if any(fault.at_s <= now < fault.end_s for fault in errors):
+        if any(_fails(fault, now) for fault in errors):
             raise RuntimeError("simulated device error")
         for fault in slow:
             factor *= fault.factor if fault.at_s <= now < fault.end_s else 1.0
@@ -86,6 +87,12 @@ def device_disturbance(
         return factor + held_s / entry.p50_s[batch - 1]
 
     return disturbance
+
+
+def _fails(fault: DeviceError | DeviceFlap, now: float) -> bool:
+    if not fault.at_s <= now < fault.end_s:
+        return False
+    return isinstance(fault, DeviceError) or (now - fault.at_s) % fault.period_s < fault.period_s / 2
 
 
 def _varying(seed: str) -> Callable[[VariantLatency, int], float]:

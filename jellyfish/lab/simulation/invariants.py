@@ -5,17 +5,32 @@ That every captured frame has one outcome, and that client and server agree on i
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from jellyfish.core import Outcome
-from jellyfish.lab.simulation.scenario import AnyFault, PlannerError, PlannerSlow, Scenario
+from jellyfish.lab.simulation.scenario import (
+    AnyFault,
+    DeviceError,
+    DeviceFlap,
+    DeviceHang,
+    DeviceSlow,
+    PlannerError,
+    PlannerSlow,
+    Scenario,
+)
 from jellyfish.results.records import FrameRecord
 
 RESUME_S = 1.0
 """Service is back this long after a fault's end."""
+NOTICED = 0.5
+"""And so much longer after a device that failed, for each second that it did: it is tested ever more seldom."""
+ELSEWHERE_S = 1.0
+"""Longest time without an answer, beside the time between two frames, for clients of a device that fails or hangs while
+another one works."""
 CALM_AFTER_S = 1.6
 """Then nothing of a fault is left: bandwidth estimates remember one second, and half a second later one is planned."""
 CALM_MISS_RATE = 0.03
@@ -37,12 +52,17 @@ def breaches(scenario: Scenario, records: Iterable[FrameRecord], remains: Remain
     for record in records:
         frames[record.client].append(record)
     found = _left_over(scenario, remains)
+    rates = {f"{group.name}-{number}": group.fps for group in scenario.clients for number in range(group.count)}
     for client in scenario.client_names():
+        own = [fault for fault in scenario.faults if getattr(fault, "client", None) == client]
+        if not own:
+            found += _lost(client, frames[client])
+            found += _left_alone(client, frames[client], rates[client], scenario)
         troubles = [fault for fault in scenario.faults if _concerns(fault, client)]
         if troubles:  # a planner in trouble harms nobody by itself, but it does not help either
             troubles += [fault for fault in scenario.faults if isinstance(fault, PlannerError | PlannerSlow)]
         found += _not_resumed(client, frames[client], troubles, scenario)
-        found += _missed_in_calm(client, frames[client], troubles)
+        found += _missed_in_calm(client, frames[client], troubles, scenario)
     return found
 
 
@@ -64,13 +84,48 @@ def _left_over(scenario: Scenario, remains: Remains) -> list[str]:
     return found
 
 
+def _is_made_up_for(fault: AnyFault, scenario: Scenario) -> bool:
+    """Whether a device fails or hangs while another one has no trouble in the whole run: that one serves everybody."""
+    if not isinstance(fault, DeviceError | DeviceFlap | DeviceHang):
+        return False
+    if any(isinstance(each, DeviceSlow) and each.device == fault.device for each in scenario.faults):
+        return False  # found out more slowly
+    troubled = {getattr(each, "device", None) for each in scenario.faults}
+    return any(device.name not in troubled for device in scenario.devices)
+
+
+def _lost(client: str, frames: Sequence[FrameRecord]) -> list[str]:
+    """Frames without an outcome from the server, of a client that nothing is wrong with."""
+    lost = sum(record.outcome is Outcome.LOST for record in frames)
+    return [f"{client}: {lost} frames were never answered"] if lost else []
+
+
+def _left_alone(client: str, frames: Sequence[FrameRecord], fps: float, scenario: Scenario) -> list[str]:
+    """Too long a time without an answer while a device is in trouble and another is not."""
+    answered_s = sorted(
+        record.captured_s + record.e2e_ms / 1000
+        for record in frames
+        if record.outcome is Outcome.ON_TIME and record.e2e_ms is not None
+    )
+    times_s = [0.0, *answered_s, scenario.duration_s]
+    found = []
+    for fault in scenario.faults:
+        if not _is_made_up_for(fault, scenario):
+            continue
+        gaps = [(a, b) for a, b in itertools.pairwise(times_s) if b > fault.at_s and a < fault.end_s + RESUME_S]
+        longest = max(gaps, key=lambda gap: gap[1] - gap[0])
+        if longest[1] - longest[0] > ELSEWHERE_S + 1 / fps:
+            found.append(f"{client}: no answer from {longest[0]:.2f} to {longest[1]:.2f} s though only {fault}")
+    return found
+
+
 def _not_resumed(
     client: str, frames: Sequence[FrameRecord], troubles: Sequence[AnyFault], scenario: Scenario
 ) -> list[str]:
     """Faults after whose end no frame was answered on time soon enough (another fault under way is an excuse)."""
     found = []
     for fault in troubles:
-        until_s = fault.end_s + RESUME_S
+        until_s = fault.end_s + RESUME_S + (NOTICED * fault.for_s if isinstance(fault, DeviceError) else 0.0)
         excused = any(other.at_s < until_s and other.end_s > fault.end_s for other in troubles if other is not fault)
         served = any(
             record.outcome is Outcome.ON_TIME and fault.end_s <= record.captured_s <= until_s for record in frames
@@ -80,12 +135,19 @@ def _not_resumed(
     return found
 
 
-def _missed_in_calm(client: str, frames: Sequence[FrameRecord], troubles: Sequence[AnyFault]) -> list[str]:
-    """Too many misses while nothing is wrong with this client, whatever is wrong with others."""
+def _missed_in_calm(
+    client: str, frames: Sequence[FrameRecord], troubles: Sequence[AnyFault], scenario: Scenario
+) -> list[str]:
+    """Too many misses while nothing is wrong with this client, whatever is wrong with others.
+
+    A device's trouble is over for its clients when they are served by another.
+    """
+    ends_s = [fault.at_s if _is_made_up_for(fault, scenario) else fault.end_s for fault in troubles]
 
     def troubled(record: FrameRecord) -> bool:
         slo_s, at_s = record.slo_ms / 1000, record.captured_s
-        return any(fault.at_s - slo_s <= at_s <= fault.end_s + CALM_AFTER_S for fault in troubles)
+        spans = zip(troubles, ends_s, strict=True)
+        return any(fault.at_s - slo_s <= at_s <= end_s + CALM_AFTER_S for fault, end_s in spans)
 
     calm = [record for record in frames if not troubled(record)]
     missed = sum(record.outcome is not Outcome.ON_TIME for record in calm)

@@ -107,6 +107,15 @@ class DeviceError(Fault, frozen=True, tag="device_error"):
     for_s: Positive
 
 
+class DeviceFlap(Fault, frozen=True, tag="device_flap"):
+    """`device` comes and goes: every batch that it begins in the first half of a period fails, those in the second do
+    not."""
+
+    device: str
+    for_s: Positive
+    period_s: Positive = 1.0
+
+
 class PlannerError(Fault, frozen=True, tag="planner_error"):
     """The planner raises."""
 
@@ -169,6 +178,7 @@ AnyFault = (
     | DeviceSlow
     | DeviceHang
     | DeviceError
+    | DeviceFlap
     | PlannerError
     | PlannerSlow
     | Garbage

@@ -64,5 +64,8 @@ class TimedExecutor:
     ) -> None:
         """Nothing to warm."""
 
+    def give_up(self, worker: int) -> None:
+        """As an engine in a thread: what hangs hangs."""
+
     def close(self) -> None:
         """Nothing to close."""

@@ -127,7 +127,7 @@ class ModelCache(Generic[Model]):
             else:
                 self._misses += 1
             if self._loader is None and self._next() is not None:
-                self._loader = threading.Thread(target=self._load_wanted, name="model-cache")
+                self._loader = threading.Thread(target=self._load_wanted, name="model-cache", daemon=True)
                 self._loader.start()
             return self._serving
 

@@ -12,9 +12,12 @@ from jellyfish.errors import InputError
 from jellyfish.lab.simulation.invariants import Remains, breaches
 from jellyfish.lab.simulation.model import Model, load_model
 from jellyfish.lab.simulation.scenario import (
+    AnyFault,
     Clients,
     Cut,
     DeviceError,
+    DeviceFlap,
+    DeviceHang,
     LinkDown,
     Scenario,
     SimulatedDevice,
@@ -115,6 +118,38 @@ def test_a_device_that_failed_is_used_again(tmp_path: Path, caplog: pytest.LogCa
     assert chaos_breaches(with_faults(DeviceError(1.0, "gpu-0", 2.0)), tmp_path / "run") == []
     assert Reason.DEVICE_ERROR in {record.reason for record in records(tmp_path / "run")}
     assert "simulated device error" in caplog.text
+
+
+TWO = (SimulatedDevice("gpu-0"), SimulatedDevice("gpu-1"))
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        (DeviceHang(1.0, "gpu-0", 1000.0),),
+        (DeviceError(1.0, "gpu-1", 1000.0),),
+        (DeviceFlap(1.0, "gpu-0", 4.0, 0.2), DeviceHang(2.0, "gpu-0", 1.5)),
+        (DeviceHang(1.0, "gpu-0", 2.0), DeviceError(1.1, "gpu-1", 2.0)),
+    ],
+)
+def test_devices_hang_fail_and_come_and_go(faults: tuple[AnyFault, ...], tmp_path: Path) -> None:
+    """Among others: none of them leaves a client without an answer for longer than a second while another works."""
+    clients = (Clients("camera", 6, 15.0, 150.0, trace="40mbps"),)
+    scenario = msgspec.structs.replace(SMALL, devices=TWO, clients=clients, faults=faults, duration_s=6.0)
+    assert chaos_breaches(scenario, tmp_path / "run") == []
+
+
+def test_no_answer_for_too_long_while_another_device_works_is_a_breach() -> None:
+    fault = DeviceHang(2.0, "gpu-0", 1000.0)
+    scenario = msgspec.structs.replace(SMALL, devices=TWO, faults=(fault,), duration_s=6.0)
+
+    def found(silent_s: float) -> str:
+        times_s = [step / 15 for step in range(90) if not 2.0 < step / 15 < 2.0 + silent_s]
+        on_time = [msgspec.structs.replace(frame(each, Outcome.ON_TIME), e2e_ms=50.0) for each in times_s]
+        return "; ".join(breaches(scenario, on_time, NOTHING_LEFT))
+
+    assert "camera-0: no answer from 2.05 to 3.25 s" in found(1.2)
+    assert "camera-0: no answer" not in found(0.9)
 
 
 def test_a_client_that_vanishes_is_forgotten(tmp_path: Path) -> None:

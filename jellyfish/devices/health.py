@@ -1,0 +1,149 @@
+"""Whether the workers of a device work, fail or hang, and when one that does not work is tried again. Pure.
+
+All of it is decided here. A batch that fails makes its worker's health doubtful: the worker is tested at once, and
+nothing else happens if that goes well. When the test fails too, or when a batch hangs, the worker is out: it gets no
+frames until a test of it has succeeded. A device whose workers are all out is failing, or hanging, and takes no frames.
+One that has come back and fails again soon is on probation when it comes back the next time: it takes frames, but plans
+do without it where there is another.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import NamedTuple
+
+HANGING, HANGING_S = 20.0, 1.0
+"""A batch hangs that has taken so many times its profiled time, and so long at least."""
+GIVEN_UP, GIVEN_UP_S = 40.0, 2.0
+"""After so many times its profiled time, and so long at least, it is ended by force, where there is a way to."""
+STARTING_S = 15.0
+"""A test of a worker that is out has so long until then: it may have to begin with starting a process."""
+OUT = 2
+"""Batches that fail one after the other before a worker is out."""
+FIRST_TEST_S, LONGER, LAST_TEST_S = 0.05, 1.5, 5.0
+"""A worker that is out is tested so long after that, and so many times later each time the test fails, to this most:
+after a failure of T seconds it is back in service within half as long, at most five."""
+
+SOON_S, FIRST_PROBATION_S, LAST_PROBATION_S = 10.0, 1.0, 16.0
+"""Soon is within so long of coming back. Probation lasts so long at first, twice as long each time, to the last."""
+
+
+class DeviceState(enum.StrEnum):
+    """How a device is, in one word."""
+
+    WORKING = "working"
+    IMPAIRED = "impaired"
+    """Some of its workers are out."""
+    FAILING = "failing"
+    HANGING = "hanging"
+
+
+class RunningBatch(NamedTuple):
+    """A batch on a worker."""
+
+    started_s: float
+    profiled_s: float
+    given_up_s: float
+    """When it is ended by force."""
+
+    @property
+    def hangs_s(self) -> float:
+        """From when on it hangs."""
+        return self.started_s + max(HANGING * self.profiled_s, HANGING_S)
+
+
+class Health:
+    """Of all workers of a device. Told of each batch when it begins and when it ends."""
+
+    def __init__(self, workers: int) -> None:
+        self._failures = [0] * workers
+        self._hanging: set[int] = set()
+        self._given_up: set[int] = set()
+        self.running: dict[int, RunningBatch] = {}
+        """Worker -> its batch."""
+        self.out: frozenset[int] = frozenset()
+        """Workers that get no frames."""
+        self._back_s, self._probation_s = -math.inf, 0.0
+
+    @property
+    def all_out(self) -> bool:
+        """Whether the device takes no frames."""
+        return len(self.out) == len(self._failures)
+
+    @property
+    def state(self) -> DeviceState:
+        """Of the device."""
+        if not self.all_out:
+            return DeviceState.IMPAIRED if self.out else DeviceState.WORKING
+        return DeviceState.HANGING if self._hanging else DeviceState.FAILING
+
+    def doubtful(self, worker: int) -> bool:
+        """Whether its last batch failed or the one that runs hangs: it is to be tested before it gets frames."""
+        return self._failures[worker] > 0 or worker in self._hanging
+
+    def failures(self, worker: int) -> int:
+        """How many batches have failed on it, one after the other."""
+        return self._failures[worker]
+
+    def pause_s(self, worker: int) -> float:
+        """How long to wait before a worker whose health is doubtful is tested."""
+        failed = self._failures[worker] - OUT
+        return 0.0 if failed < 0 else min(FIRST_TEST_S * LONGER ** min(failed, 99), LAST_TEST_S)
+
+    def overdue(self, worker: int, now: float) -> float:
+        """Time that its batch has taken so far, over the profiled one; 0 where none runs."""
+        batch = self.running.get(worker)
+        return 0.0 if batch is None else (now - batch.started_s) / batch.profiled_s
+
+    def began(self, worker: int, now: float, profiled_s: float) -> None:
+        """A batch of frames or a test begins."""
+        patience_s = max(GIVEN_UP * profiled_s, STARTING_S if worker in self.out else GIVEN_UP_S)
+        self.running[worker] = RunningBatch(now, profiled_s, now + patience_s)
+
+    def on_probation(self, now: float) -> bool:
+        """Whether the device has come back but lately, after having come back and failed before."""
+        return now < self._back_s + self._probation_s
+
+    def ended(self, worker: int, now: float, failed: bool) -> None:
+        """Its batch is over; one that was taken to hang and has succeeded proves that the worker works."""
+        del self.running[worker]
+        hung = worker in self._hanging
+        self._hanging.discard(worker)
+        self._given_up.discard(worker)
+        self._failures[worker] = max(self._failures[worker] + 1, OUT if hung else 0) if failed else 0
+        self._enter(worker, self._failures[worker] >= OUT, now)
+
+    def cancelled(self, worker: int) -> None:
+        """Nobody waits for its batch any more; nothing is learnt from it."""
+        self.running.pop(worker, None)
+
+    def next_look_s(self) -> float:
+        """When `look` will find something if nothing ends before; infinite where nothing runs."""
+        hang = (each.hangs_s for worker, each in self.running.items() if worker not in self._hanging)
+        give_up = (each.given_up_s for worker, each in self.running.items() if worker not in self._given_up)
+        return min(*hang, *give_up, math.inf, math.inf)
+
+    def look(self, now: float) -> tuple[list[int], list[int]]:
+        """Workers that are found to hang, and those whose batch is to be ended by force; each once."""
+        hanging = [each for each, batch in self.running.items() if batch.hangs_s <= now and each not in self._hanging]
+        given_up = [
+            each for each, batch in self.running.items() if batch.given_up_s <= now and each not in self._given_up
+        ]
+        self._hanging.update(hanging)
+        self._given_up.update(given_up)
+        for worker in hanging:
+            self._enter(worker, is_out=True, now=now)
+        return hanging, given_up
+
+    def _enter(self, worker: int, is_out: bool, now: float) -> None:
+        if is_out == (worker in self.out):
+            return
+        was_out = self.all_out
+        self.out = self.out | {worker} if is_out else self.out - {worker}
+        if was_out:
+            self._back_s = now
+        elif self.all_out:
+            soon = now < self._back_s + max(SOON_S, 2.0 * self._probation_s)
+            longer_s = min(max(2.0 * self._probation_s, FIRST_PROBATION_S), LAST_PROBATION_S)
+            self._probation_s = longer_s if soon else 0.0

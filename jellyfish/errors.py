@@ -5,6 +5,10 @@ Late, dropped and skipped frames are *outcomes*, not errors, and never appear he
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+_ErrorT = TypeVar("_ErrorT", bound=BaseException)
+
 
 class JellyfishError(Exception):
     """Base of all errors that carry a message meant for a person."""
@@ -35,3 +39,11 @@ class ImageError(JellyfishError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def each_error(group: BaseExceptionGroup[_ErrorT]) -> list[_ErrorT]:
+    """All errors of a group, also those of groups inside it."""
+    found: list[_ErrorT] = []
+    for error in group.exceptions:
+        found += each_error(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

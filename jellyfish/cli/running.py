@@ -12,7 +12,7 @@ import uvloop
 from rich.console import Console
 from rich.markup import escape
 
-from jellyfish.errors import InputError, JellyfishError
+from jellyfish.errors import InputError, JellyfishError, each_error
 
 SWITCH_INTERVAL_S = 0.0005
 """The event loop gets the interpreter back from worker threads after at most this; Python's default is 5 ms."""
@@ -41,17 +41,11 @@ def guard(action: Callable[[], None]) -> None:
     try:
         action()
     except (JellyfishError, BaseExceptionGroup) as raised:
-        error = _meant_for_a_person(raised)
-        if error is None:
+        errors = each_error(raised) if isinstance(raised, BaseExceptionGroup) else [raised]
+        if not all(isinstance(error, JellyfishError) for error in errors):
             raise
-        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
+        for message in dict.fromkeys(map(str, errors)):
+            Console(stderr=True).print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2 if isinstance(errors[0], InputError) else 1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-
-
-def _meant_for_a_person(error: BaseException) -> JellyfishError | None:
-    """`error`, or the first such error in a group (a camera's failure ends its fleet); None if there is none."""
-    if isinstance(error, BaseExceptionGroup):
-        return next(filter(None, map(_meant_for_a_person, error.exceptions)), None)
-    return error if isinstance(error, JellyfishError) else None

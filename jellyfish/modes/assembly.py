@@ -139,4 +139,4 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
                 for task in tasks:
                     task.cancel()
     except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+        raise (errors.exceptions[0] if len(errors.exceptions) == 1 else errors) from None

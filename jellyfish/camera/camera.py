@@ -228,9 +228,7 @@ class Camera:
 
     def _choose(self, now: float, captured_s: float, plan: wire.PlanMessage) -> int | None:
         """The resolution to send a frame at, by the controller or by the plan; None to leave it out."""
-        unanswered = self._ledger.unanswered
         if self._controller is not None:
-            on_the_way = [OnTheWay(sent.sent_s, sent.size_bytes) for sent in unanswered]
+            on_the_way = [OnTheWay(sent.sent_s, sent.size_bytes) for sent in self._ledger.unanswered]
             return self._controller.choose(now, captured_s, on_the_way)
-        on_link = [(sent.sent_s, sent.size_bytes) for sent in unanswered if not sent.arrived]
-        return self._sizer.choose(now, plan.resolution, captured_s, on_link)
+        return self._sizer.choose(now, plan.resolution, captured_s, self._ledger.on_link)

@@ -54,6 +54,7 @@ class Sent:
     size_bytes: int
     own_s: float = 0.0
     """What the camera itself took, from capture to here."""
+    deadline_s: float = math.inf
     arrived: bool = False
     """It is known to be with the server."""
     overdue: bool = False
@@ -102,6 +103,11 @@ class Ledger:
         return tuple(sent for sent in self._in_flight.values() if not sent.freed)
 
     @property
+    def on_link(self) -> Sequence[tuple[float, int]]:
+        """When each frame that is not known to have arrived was sent, and its bytes; oldest first."""
+        return [(sent.sent_s, sent.size_bytes) for sent in self._in_flight.values() if not sent.arrived]
+
+    @property
     def waits(self) -> bool:
         """Whether a frame waits to be taken up."""
         return self._waiting is not None
@@ -114,8 +120,14 @@ class Ledger:
     @property
     def next_deadline_s(self) -> float | None:
         """When `expire` has something to do, as far as is known now; None while nothing is on its way."""
-        due_s = (self._due_s(sent) for sent in self._in_flight.values() if not sent.ended)
-        return min(due_s, default=None)
+        due_s = math.inf
+        for sent in self._in_flight.values():
+            if not sent.overdue:  # and those after it are due later
+                due_s = min(due_s, sent.deadline_s)
+                break
+            if not sent.ended:
+                due_s = min(due_s, sent.deadline_s + LATE_S)
+        return due_s if due_s < math.inf else None
 
     def welcomed(self, max_in_flight: int) -> None:
         """A server opened the stream: no more than so many frames may be unanswered there, and reports begin anew."""
@@ -164,31 +176,37 @@ class Ledger:
         if self._taken is None:
             raise RuntimeError("no frame was taken up")
         own_s = self._own_s(self._taken, now)
-        self._in_flight[self._taken.frame] = Sent(self._taken, now, resolution, size_bytes, own_s)
+        deadline_s = self._taken.captured_s + self._slo_s
+        self._in_flight[self._taken.frame] = Sent(self._taken, now, resolution, size_bytes, own_s, deadline_s)
         self._taken = None
 
     def arrived(self, now: float, frame: int) -> Sent | None:
         """A frame is with the server, and so are those sent before it; None when it is not on its way (any more)."""
-        if frame not in self._in_flight:
-            return None
+        sent = self._in_flight.get(frame)
+        if sent is None or sent.arrived:
+            return sent
         full = self._full
-        for number, sent in self._in_flight.items():
-            sent.arrived = True
-            self._free(now, sent)
-            if number == frame:
+        for before in self._in_flight.values():
+            before.arrived = True
+            if now >= before.deadline_s:
+                self._free(before)
+            if before is sent:
                 break
-        self._was_full(full, now)
-        return self._in_flight[frame]
+        if full and not self._full:
+            self._room_s = now
+        return sent
 
     def expire(self, now: float) -> bool:
         """Time has passed: frames may be past their deadline, or lost. Whether there is room now, or all settled."""
         full, settled = self._full, self.settled
         for sent in self._in_flight.values():
-            self._free(now, sent)
-            if not sent.ended and now >= self._deadline_s(sent) + LATE_S:
+            if now >= sent.deadline_s:
+                self._free(sent)
+            if not sent.ended and now >= sent.deadline_s + LATE_S:
                 sent.ended = True
                 self._end(sent.captured, Outcome.LOST, self._lost_reason(sent), sent)
-        self._was_full(full, now)
+        if full and not self._full:
+            self._room_s = now
         return self._full != full or self.settled != settled
 
     def answered(self, now: float, result: Result) -> Sent | None:
@@ -196,10 +214,10 @@ class Ledger:
         sent = self.arrived(now, result.frame)
         if sent is None:
             return None
-        full = self._full
+        if self._full and not sent.freed:
+            self._room_s = now
         del self._in_flight[result.frame]
         self._freed -= sent.freed
-        self._was_full(full, now)
         self._given[result.reason or "answered"] += 1
         if result.reason is None and self.streaming is not None:
             self.streaming.answered(result.frame, now, result.detections)
@@ -248,22 +266,10 @@ class Ledger:
         """No more frames may be on their way."""
         return len(self._in_flight) - self._freed >= self._in_flight_limit
 
-    def _was_full(self, full: bool, now: float) -> None:
-        """Note when there is room again."""
-        if full and not self._full:
-            self._room_s = now
-
-    def _deadline_s(self, sent: Sent) -> float:
-        return sent.captured.captured_s + self._slo_s
-
-    def _due_s(self, sent: Sent) -> float:
-        """When time alone changes something for a frame that has no record yet."""
-        return self._deadline_s(sent) + (LATE_S if sent.overdue else 0.0)
-
-    def _free(self, now: float, sent: Sent) -> None:
+    def _free(self, sent: Sent) -> None:
         """Let another be sent in place of a frame that is past its deadline, if that cannot fill the link."""
-        sent.overdue = sent.overdue or now >= self._deadline_s(sent)
-        if sent.overdue and sent.arrived and not sent.freed and self._freed < MOST_FREED:
+        sent.overdue = True
+        if sent.arrived and not sent.freed and self._freed < MOST_FREED:
             sent.freed = True
             self._freed += 1
 

@@ -78,6 +78,8 @@ class Stream:
         self, owner: Owner, hello: wire.Hello, uplink: Shaper, downlink: Shaper, clock: Callable[[float], float]
     ) -> None:
         """`clock` turns the event loop's time into the client's own, which is what it tells the server."""
+        self.plan: wire.PlanMessage | None = None
+        """The newest; None while the server has not taken the client in."""
         self.farewell: wire.Farewell | None = None
         self.refusal: str | None = None
         """What the server last said when it ended the stream; None when it never did."""
@@ -92,11 +94,6 @@ class Stream:
         """Set when a time of the conversation's has come, or may be another now."""
         self._answering: asyncio.Task[None] | None = None
         self._finished = asyncio.Event()
-
-    @property
-    def plan(self) -> wire.PlanMessage | None:
-        """The newest; None while the server has not taken the client in."""
-        return None if self._conversation is None else self._conversation.plan
 
     @property
     def open(self) -> bool:
@@ -115,7 +112,7 @@ class Stream:
             if self._finished.is_set() or self._stopped:
                 return
             pause_s = self._pace.pause_s(self._open_s)
-            self._conversation = self._uplink = None
+            self._conversation = self._uplink = self.plan = None
             self._owner.disconnected()
             if self._hopeless:
                 _log.warning("%s: not tried again", self._hello.client)
@@ -183,9 +180,11 @@ class Stream:
 
     async def _flush(self) -> None:
         """Send what the conversation has to say; whoever waits for room on the link is served in that order."""
-        while self._conversation is not None and self._uplink is not None and self._conversation.has_data:
-            data = self._conversation.data_to_send()
-            assert data is not None
+        while (
+            self._conversation is not None
+            and self._uplink is not None
+            and (data := self._conversation.data_to_send()) is not None
+        ):
             await self._uplink.send(data)
 
     async def _flush_quietly(self) -> None:
@@ -197,25 +196,30 @@ class Stream:
         conversation, now = self._conversation, seconds_now()
         if data is _END_OF_STREAM or conversation is None:
             raise ConnectionResetError("closed by the server")
-        for event in conversation.receive(data, now):
+        events = conversation.receive(data, now)
+        if not events:  # it was a ping
+            self._answering = self._loop.create_task(self._flush_quietly())
+        for event in events:
             match event:
                 case wire.Result():
                     self._owner.answered(event, now)
                 case wire.Arrived():
                     self._owner.arrived(event, now)
                 case wire.PlanMessage():
-                    self._owner.planned(event)
+                    self._take_plan(event)
                 case wire.Welcome():
                     self._owner.welcomed(event)
-                    self._owner.planned(event.plan)
+                    self._take_plan(event.plan)
                     self._alarm.set()
                 case wire.Farewell():
                     self.farewell = event
                     self._finished.set()
                 case wire.ErrorMessage():
                     raise ProtocolError(event.code, f"refused by the server ({event.code}): {event.message}")
-        if conversation.has_data:
-            self._answering = self._loop.create_task(self._flush_quietly())
+
+    def _take_plan(self, plan: wire.PlanMessage) -> None:
+        self.plan = plan
+        self._owner.planned(plan)
 
     # --- how a connection ended --------------------------------------------------------------------------
 

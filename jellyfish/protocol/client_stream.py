@@ -56,8 +56,6 @@ class ClientStream:
     def __init__(self, hello: wire.Hello, now: float, clock: Callable[[float], float] = lambda now: now) -> None:
         """`clock` turns `now`, here and later, into the client's own time, which is what the server is told."""
         self.state = ClientState.OPENING
-        self.plan: wire.PlanMessage | None = None
-        """The newest; None before the welcome."""
         self.farewell: wire.Farewell | None = None
         """The server's own account; None while it has given none."""
         self.opened_s: float | None = None
@@ -75,31 +73,13 @@ class ClientStream:
         """Take in one WebSocket message. ProtocolError for what a server must not send, which closes the stream."""
         self._heard_s = now
         try:
-            message = self._decoded(data)
+            return self._taken(self._decoded(data), now)
         except ProtocolError:
             self._enter(ClientState.CLOSED)
             raise
-        match message:
-            case wire.Result() | wire.Arrived():
-                pass
-            case wire.Ping():
-                self._answer(message, now)
-                return ()
-            case wire.PlanMessage():
-                self.plan = message
-            case wire.Welcome():
-                self.plan, self.takes_reports, self.opened_s = message.plan, message.reports, now
-                self._report_due_s = now + REPORT_PERIOD_S
-                self._enter(ClientState.OPEN)
-            case wire.Farewell():
-                self.farewell = message
-                self._enter(ClientState.CLOSED)
-            case _:
-                self._enter(ClientState.CLOSED)
-        return (message,)
 
     def _decoded(self, data: bytes | str) -> Event | wire.Ping:
-        """The message, which may come now and can be lived by; ProtocolError otherwise."""
+        """The message, which may come now; ProtocolError otherwise."""
         if isinstance(data, str):
             raise ProtocolError("text", "messages are binary; the server sent text")
         message = wire.decode(data)
@@ -107,25 +87,35 @@ class ClientStream:
             raise ProtocolError(
                 "unexpected", f"a server does not send {type(message).__name__.lower()} when {self.state.value}"
             )
-        match message:
-            case wire.Arrived() if not self._arrivals:
-                raise ProtocolError("unexpected", "a server does not send arrived to a client that did not ask for it")
-            case wire.Welcome():
-                _check_welcome(message)
-            case wire.PlanMessage():
-                _check_plan(message)
         return message  # type: ignore[return-value]  # all others are in no set of `_MAY_COME`
 
-    def _answer(self, ping: wire.Ping, now: float) -> None:
-        if self.state is not ClientState.CLOSING:
-            self._outgoing.append(wire.encode(wire.Pong(ping.server_s, self._clock(now), self._clock(now))))
+    def _taken(self, message: Event | wire.Ping, now: float) -> Sequence[Event]:
+        """What a message means for the conversation, the most frequent ones first; () for a ping. May raise, too."""
+        match message:
+            case wire.Result():
+                pass
+            case wire.Arrived():
+                if not self._arrivals:
+                    raise ProtocolError("unexpected", "a server sends arrived only to a client that asked for it")
+            case wire.Ping():
+                if self.state is not ClientState.CLOSING:
+                    self._outgoing.append(wire.encode(wire.Pong(message.server_s, self._clock(now), self._clock(now))))
+                return ()
+            case wire.PlanMessage():
+                _check_plan(message)
+            case wire.Welcome():
+                _check_welcome(message)
+                self.takes_reports, self.opened_s = message.reports, now
+                self._report_due_s = now + REPORT_PERIOD_S
+                self._enter(ClientState.OPEN)
+            case wire.Farewell():
+                self.farewell = message
+                self._enter(ClientState.CLOSED)
+            case wire.ErrorMessage():
+                self._enter(ClientState.CLOSED)
+        return (message,)
 
     # --- what the client says ----------------------------------------------------------------------------
-
-    @property
-    def has_data(self) -> bool:
-        """Whether there is something to send."""
-        return bool(self._outgoing)
 
     def data_to_send(self) -> bytes | None:
         """The next WebSocket message to send, which is binary; None while there is none."""

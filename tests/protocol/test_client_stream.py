@@ -48,15 +48,13 @@ def test_the_hello_comes_first_and_pings_are_answered_before_the_welcome() -> No
     assert stream.receive(wire.encode(PING), 6.0) == ()
     assert told(stream) == [HELLO, wire.Pong(7.0, 106.0, 106.0)]
     assert stream.receive(wire.encode(WELCOME), 7.0) == (WELCOME,)
-    assert (stream.state, stream.plan, stream.opened_s) == (ClientState.OPEN, PLAN, 7.0)
+    assert (stream.state, stream.opened_s) == (ClientState.OPEN, 7.0)
 
 
-def test_an_open_stream_hands_on_what_it_hears_and_keeps_the_newest_plan() -> None:
+def test_an_open_stream_hands_on_what_it_hears() -> None:
     stream = opened()
-    newer = wire.PlanMessage(256, "w100-256", mapped=True, probe_interval_ms=250)
-    for message in (*ANSWERS, newer):
+    for message in ANSWERS:
         assert stream.receive(wire.encode(message), 1.0) == (message,)
-    assert stream.plan == newer
 
 
 def test_nothing_follows_the_goodbye_not_even_a_pong() -> None:
@@ -129,12 +127,12 @@ def test_what_a_server_must_not_send_then_is_refused(state: ClientState, message
     with pytest.raises(ProtocolError, match=state.value) as raised:
         stream.receive(wire.encode(message), 0.0)
     assert raised.value.code == "unexpected"
-    assert (stream.state, stream.has_data) == (ClientState.CLOSED, False)
+    assert (stream.state, stream.data_to_send()) == (ClientState.CLOSED, None)
 
 
 def test_arrivals_that_were_not_asked_for_are_refused() -> None:
     stream = opened(hello=wire.Hello("camera", 15, 100))
-    with pytest.raises(ProtocolError, match="did not ask"):
+    with pytest.raises(ProtocolError, match="that asked for it"):
         stream.receive(wire.encode(wire.Arrived(0, 1.0, 1.0)), 0.0)
 
 
@@ -215,7 +213,6 @@ def test_any_conversation_keeps_to_the_protocol(steps: list[object]) -> None:
                     assert before is not ClientState.OPEN
         said += iter(stream.data_to_send, None)
         if stream.state is ClientState.CLOSED:
-            assert not stream.has_data
             assert stream.next_timer is None
     kinds = [type(wire.decode(data)) for data in said]
     assert kinds[0] is wire.Hello

@@ -99,8 +99,8 @@ class VideoSource:
 
     def close(self) -> None:
         """Close the file, once no thread reads it."""
+        self._closed = True  # first: a thread that reads on and on would hardly ever let go of the lock
         with self._reading:
-            self._closed = True
             self._container.close()
 
     def __enter__(self) -> Self:

@@ -1,8 +1,8 @@
 """One emulated camera: frames paced by capture time, sent over a shaped link, answered or accounted for.
 
-Three coroutines: one captures whatever happens, one sends the newest frame whenever the stream is open and the window
-allows, one sees to it that no frame waits for its answer for ever. All decisions are the ledger's and the sizer's; here
-is only their order in time.
+Two coroutines: one captures whatever happens, one sends the newest frame whenever the stream is open and the window
+allows. A timer sees to it that no frame waits for its answer for ever. All decisions are the ledger's and the sizer's;
+here is only their order in time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering, feedback
 from jellyfish.camera.stream import Stream
 from jellyfish.camera.thinning import Thinner
-from jellyfish.clock import seconds_now
+from jellyfish.clock import call_at, seconds_now
 from jellyfish.core import Reason
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
@@ -59,8 +59,10 @@ class Camera:
         self._loop = asyncio.get_running_loop()
         self._sendable = Signal(self._loop)
         """Set when a frame may have become sendable."""
-        self._sent = Signal(self._loop)
-        """Set when a frame is on its way, which has a deadline."""
+        self._deadline: asyncio.TimerHandle | None = None
+        """Runs while a frame is on its way: one timer at a time, for a task would take three times as long."""
+        self._failed: asyncio.Future[None] = self._loop.create_future()
+        """What went wrong at a deadline, for whoever runs the camera."""
         self._ended = Signal(self._loop)
         """Set when a frame has ended, or the stream has."""
         self._next_probe_s = float("-inf")
@@ -85,7 +87,7 @@ class Camera:
         connected = False
         try:
             async with asyncio.TaskGroup() as tasks:  # so that a failure of either ends both at once
-                beside = [tasks.create_task(self._stream.run(http, url)), tasks.create_task(self._keep_deadlines())]
+                beside = [tasks.create_task(self._stream.run(http, url)), tasks.create_task(self._failing())]
                 await self._capture(start_s, end_s)
                 await self._say_goodbye()
                 connected = self.plan is not None
@@ -93,6 +95,8 @@ class Camera:
                 for task in beside:
                     task.cancel()
         finally:
+            if self._deadline is not None:
+                self._deadline.cancel()
             self._ledger.finish(connected)
 
     # --- capture -----------------------------------------------------------------------------------------
@@ -134,18 +138,29 @@ class Camera:
                     await self._ended.wait()
         await self._stream.say_goodbye(patience_s)
 
-    async def _keep_deadlines(self) -> None:
-        """Tell the ledger when a deadline has passed; one timer at a time."""
-        while True:
-            due_s = self._ledger.next_deadline_s
-            if due_s is None:
-                await self._sent.wait()
-                self._sent.clear()
-                continue
-            await sleep_until(self._loop, due_s)
-            if self._ledger.expire(seconds_now()):
-                self._ended.set()
-                self._sendable.set()
+    # --- deadlines ---------------------------------------------------------------------------------------
+
+    def _watch_deadlines(self) -> None:
+        """Have the ledger told when the next deadline has passed."""
+        if self._deadline is None and (due_s := self._ledger.next_deadline_s) is not None:
+            self._deadline = call_at(self._loop, due_s, self._deadline_passed)
+
+    def _deadline_passed(self) -> None:
+        self._deadline = None
+        try:
+            changed = self._ledger.expire(seconds_now())
+        except Exception as error:  # a record could not be written
+            if not self._failed.done():
+                self._failed.set_exception(error)
+            return
+        if changed:
+            self._ended.set()
+            self._sendable.set()
+        self._watch_deadlines()
+
+    async def _failing(self) -> None:
+        """Return never; raise what went wrong at a deadline."""
+        await self._failed
 
     # --- what the stream hands in ------------------------------------------------------------------------
 
@@ -222,7 +237,7 @@ class Camera:
         now, size_bytes = seconds_now(), wire.FRAME_OVERHEAD_BYTES + len(jpeg)
         self._ledger.sent(now, resolution, size_bytes)
         (self._controller or self._sizer).sent(now, resolution, size_bytes)
-        self._sent.set()
+        self._watch_deadlines()
         times = (self._clock(frame.captured_s), self._clock(now))
         await self._stream.send(wire.Frame(frame.frame, resolution, *times, jpeg))
 

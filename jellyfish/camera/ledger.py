@@ -197,17 +197,18 @@ class Ledger:
         return sent
 
     def expire(self, now: float) -> bool:
-        """Time has passed: frames may be past their deadline, or lost. Whether there is room now, or all settled."""
-        full, settled = self._full, self.settled
+        """Time has passed: frames may be past their deadline, or lost. Whether there is room now, or a frame ended."""
+        full, ended = self._full, False
         for sent in self._in_flight.values():
-            if now >= sent.deadline_s:
-                self._free(sent)
+            if now < sent.deadline_s:
+                break
+            self._free(sent)
             if not sent.ended and now >= sent.deadline_s + LATE_S:
-                sent.ended = True
+                sent.ended = ended = True
                 self._end(sent.captured, Outcome.LOST, self._lost_reason(sent), sent)
         if full and not self._full:
             self._room_s = now
-        return self._full != full or self.settled != settled
+        return ended or self._full != full
 
     def answered(self, now: float, result: Result) -> Sent | None:
         """The answer to a frame is here; None when that frame is not (or no longer) on its way."""

@@ -139,6 +139,19 @@ async def test_what_the_client_itself_does_wrong_is_refused_once_and_for_all() -
     assert asker.heard == ["disconnected"]
 
 
+@pytest.mark.parametrize("size_bytes", [1500, 5000])
+@virtual
+async def test_a_message_that_is_too_large_is_not_sent_again_and_again(size_bytes: int) -> None:
+    """Somewhat too large: the server says so. Much: it closes, with the WebSocket's own code for that."""
+    asker = Asker()
+    async with running(Limits(message_bytes=1000)), http() as session, asyncio.TaskGroup() as tasks:
+        tasks.create_task(asker.stream.run(session, URL))
+        await asyncio.sleep(1.0)
+        await asker.stream.send(wire.Frame(0, 128, 1.0, 1.0, bytes(size_bytes)))
+    assert "too large" in str(asker.stream.refusal) or "message_too_large" in str(asker.stream.refusal)
+    assert asker.heard.count("disconnected") == 1
+
+
 @virtual
 async def test_an_upgrade_that_is_refused_for_good_is_not_tried_again() -> None:
     asker = Asker()

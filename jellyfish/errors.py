@@ -5,9 +5,9 @@ Late, dropped and skipped frames are *outcomes*, not errors, and never appear he
 
 from __future__ import annotations
 
-import logging
+from typing import TypeVar
 
-logger = logging.getLogger(__name__)
+_ErrorT = TypeVar("_ErrorT", bound=BaseException)
 
 
 class JellyfishError(Exception):
@@ -41,16 +41,9 @@ class ImageError(JellyfishError):
         self.reason = reason
 
 
-def each_of(error: BaseException) -> list[BaseException]:
-    """`error`, or all errors inside a group, however deep."""
-    if isinstance(error, BaseExceptionGroup):
-        return [inner for each in error.exceptions for inner in each_of(each)]
-    return [error]
-
-
-def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error of a group, to go on with; the others are logged, in a line each."""
-    first, *others = each_of(errors)
-    for other in others:
-        logger.error("besides: %s: %s", type(other).__name__, other)
-    return first
+def each_error(group: BaseExceptionGroup[_ErrorT]) -> list[_ErrorT]:
+    """All errors of a group, also those of groups inside it."""
+    found: list[_ErrorT] = []
+    for error in group.exceptions:
+        found += each_error(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

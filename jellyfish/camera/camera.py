@@ -1,7 +1,8 @@
 """One emulated camera: frames paced by capture time, sent over a shaped link, answered or accounted for.
 
 Two coroutines: one captures whatever happens, one sends the newest frame whenever the stream is open and the window
-allows. All decisions are the ledger's and the sizer's; here is only their order in time.
+allows. A timer sees to it that no frame waits for its answer for ever. All decisions are the ledger's and the sizer's;
+here is only their order in time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering, feedback
 from jellyfish.camera.stream import Stream
 from jellyfish.camera.thinning import Thinner
-from jellyfish.clock import seconds_now
+from jellyfish.clock import call_at, seconds_now
 from jellyfish.core import Reason
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
@@ -55,10 +56,13 @@ class Camera:
         self._thinner = Thinner()
         self._steering, self._uplink = steering, uplink
         self._controller: Controller | None = None
-        self._arrived: set[int] = set()
         self._loop = asyncio.get_running_loop()
         self._sendable = Signal(self._loop)
         """Set when a frame may have become sendable."""
+        self._deadline: asyncio.TimerHandle | None = None
+        """Runs while a frame is on its way: one timer at a time, for a task would take three times as long."""
+        self._failed: asyncio.Future[None] = self._loop.create_future()
+        """What went wrong at a deadline, for whoever runs the camera."""
         self._ended = Signal(self._loop)
         """Set when a frame has ended, or the stream has."""
         self._next_probe_s = float("-inf")
@@ -83,13 +87,16 @@ class Camera:
         connected = False
         try:
             async with asyncio.TaskGroup() as tasks:  # so that a failure of either ends both at once
-                streaming = tasks.create_task(self._stream.run(http, url))
+                beside = [tasks.create_task(self._stream.run(http, url)), tasks.create_task(self._failing())]
                 await self._capture(start_s, end_s)
                 await self._say_goodbye()
                 connected = self.plan is not None
                 self._stream.stop()
-                streaming.cancel()
+                for task in beside:
+                    task.cancel()
         finally:
+            if self._deadline is not None:
+                self._deadline.cancel()
             self._ledger.finish(connected)
 
     # --- capture -----------------------------------------------------------------------------------------
@@ -131,6 +138,30 @@ class Camera:
                     await self._ended.wait()
         await self._stream.say_goodbye(patience_s)
 
+    # --- deadlines ---------------------------------------------------------------------------------------
+
+    def _watch_deadlines(self) -> None:
+        """Have the ledger told when the next deadline has passed."""
+        if self._deadline is None and (due_s := self._ledger.next_deadline_s) is not None:
+            self._deadline = call_at(self._loop, due_s, self._deadline_passed)
+
+    def _deadline_passed(self) -> None:
+        self._deadline = None
+        try:
+            changed = self._ledger.expire(seconds_now())
+        except Exception as error:  # a record could not be written
+            if not self._failed.done():
+                self._failed.set_exception(error)
+            return
+        if changed:
+            self._ended.set()
+            self._sendable.set()
+        self._watch_deadlines()
+
+    async def _failing(self) -> None:
+        """Return never; raise what went wrong at a deadline."""
+        await self._failed
+
     # --- what the stream hands in ------------------------------------------------------------------------
 
     async def talk(self) -> None:
@@ -138,8 +169,8 @@ class Camera:
         while True:
             await self._sendable.wait()
             self._sendable.clear()
-            while (plan := self.plan) is not None and (frame := self._ledger.take()) is not None:
-                await self._send_frame(frame, plan)
+            while self._stream.open and (frame := self._ledger.take()) is not None:
+                await self._send_frame(frame)
                 self._ended.set()  # it may have been skipped
 
     def welcomed(self, welcome: wire.Welcome) -> None:
@@ -162,14 +193,15 @@ class Camera:
 
     def arrived(self, arrival: wire.Arrived, now: float) -> None:
         """The frame has left the link: learn how fast that was."""
-        for sent in self._ledger.unanswered:
-            if sent.captured.frame == arrival.frame:
-                self._arrived.add(arrival.frame)
-                self._sizer.arrived(arrival.bandwidth_kbps * 1000, now - sent.sent_s - arrival.uplink_ms / 1000)
+        sent = self._ledger.arrived(now, arrival.frame)
+        if sent is None:
+            return
+        self._sizer.arrived(arrival.bandwidth_kbps * 1000, now - sent.sent_s - arrival.uplink_ms / 1000)
+        if sent.freed:
+            self._sendable.set()
 
     def answered(self, result: wire.Result, now: float) -> None:
         """Close the frame's account, and learn from it for the next one."""
-        self._arrived.discard(result.frame)
         sent = self._ledger.answered(now, result)
         if sent is None:
             return
@@ -183,12 +215,13 @@ class Camera:
 
     def disconnected(self) -> None:
         """Give up the frames that were open."""
-        self._arrived.clear()
         self._ledger.disconnected()
         self._ended.set()
 
-    async def _send_frame(self, frame: Captured, plan: wire.PlanMessage) -> None:
+    async def _send_frame(self, frame: Captured) -> None:
         """Send the frame taken up, or skip it for a reason."""
+        plan = self.plan
+        assert plan is not None
         if not plan.mapped:
             if seconds_now() < self._next_probe_s:
                 self._ledger.skip(Reason.PAUSED)
@@ -199,18 +232,18 @@ class Camera:
             self._ledger.skip_stale(seconds_now())
             return
         jpeg = await self._frames.encoded(frame.picture, resolution)
-        now = seconds_now()
+        if not self._stream.open:  # goodbye was said meanwhile
+            return
+        now, size_bytes = seconds_now(), wire.FRAME_OVERHEAD_BYTES + len(jpeg)
+        self._ledger.sent(now, resolution, size_bytes)
+        (self._controller or self._sizer).sent(now, resolution, size_bytes)
+        self._watch_deadlines()
         times = (self._clock(frame.captured_s), self._clock(now))
-        message = wire.encode(wire.Frame(frame.frame, resolution, *times, jpeg))
-        self._ledger.sent(now, resolution, len(message))
-        (self._controller or self._sizer).sent(now, resolution, len(message))
-        await self._stream.send(message)
+        await self._stream.send(wire.Frame(frame.frame, resolution, *times, jpeg))
 
     def _choose(self, now: float, captured_s: float, plan: wire.PlanMessage) -> int | None:
         """The resolution to send a frame at, by the controller or by the plan; None to leave it out."""
-        unanswered = self._ledger.unanswered
         if self._controller is not None:
-            on_the_way = [OnTheWay(sent.sent_s, sent.size_bytes) for sent in unanswered]
+            on_the_way = [OnTheWay(sent.sent_s, sent.size_bytes) for sent in self._ledger.unanswered]
             return self._controller.choose(now, captured_s, on_the_way)
-        on_link = [(sent.sent_s, sent.size_bytes) for sent in unanswered if sent.captured.frame not in self._arrived]
-        return self._sizer.choose(now, plan.resolution, captured_s, on_link)
+        return self._sizer.choose(now, plan.resolution, captured_s, self._ledger.on_link)

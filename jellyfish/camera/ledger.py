@@ -2,6 +2,11 @@
 
 A frame is captured, waits in a slot of one (the newest wins), is taken up, sent and answered. Whatever
 happens instead, the ledger ends it with the outcome and the reason, and hands the record to `emit`.
+
+At its deadline an unanswered frame is missed. If it is known to have left the link, another may be sent in its place;
+while it may still be on the link it keeps that place, so that a slow or dead link holds no more frames than it may.
+What kind of a miss it was is decided when its answer comes, or else after `LATE_S`; what comes later is counted, no
+more.
 """
 
 from __future__ import annotations
@@ -20,6 +25,11 @@ from jellyfish.protocol.wire import Farewell, Report, Result
 from jellyfish.results.emulation import BUSY_SHARE
 from jellyfish.results.records import FrameRecord, milliseconds
 
+LATE_S = 1.0
+"""An answer that comes by then after its frame's deadline is late; a frame that has none by then is lost."""
+MOST_FREED = 16
+"""Frames that are past their deadline and not answered, in whose place others may have been sent."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Captured:
@@ -34,7 +44,7 @@ class Captured:
     objects: Sequence[LabelledObject] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Sent:
     """A frame on its way: when it was handed to the link, and what of it."""
 
@@ -44,6 +54,15 @@ class Sent:
     size_bytes: int
     own_s: float = 0.0
     """What the camera itself took, from capture to here."""
+    deadline_s: float = math.inf
+    arrived: bool = False
+    """It is known to be with the server."""
+    overdue: bool = False
+    """Its deadline is past."""
+    freed: bool = False
+    """Another may be sent in its place."""
+    ended: bool = False
+    """It has its record."""
 
 
 class Ledger:
@@ -56,26 +75,37 @@ class Ledger:
         max_in_flight: int,
         origin_s: float,
         emit: Callable[[FrameRecord, Sequence[Detection]], None],
+        hears_arrivals: bool = False,
     ) -> None:
+        """`hears_arrivals`: whether the server was asked to tell when a frame has arrived."""
+        self._hears_arrivals = hears_arrivals
         self._client, self._slo_s, self._origin_s = client, slo_s, origin_s
         self._max_in_flight, self._in_flight_limit, self._emit = max_in_flight, max_in_flight, emit
         self.frames = 0
         """Frames captured so far."""
         self._given = Counter[str]()
-        """What became of the frames that were sent: answered, each reason for a drop, lost."""
+        """What the server said of this stream's frames: answered, each reason for a drop."""
         self._reported = ReportTally()
         self.streaming: StreamingScore | None = None
         """Streaming accuracy; None while no labelled frame was captured."""
         self._waiting: Captured | None = None
         self._taken: Captured | None = None
         self._in_flight: dict[int, Sent] = {}
+        """All that are sent and not answered, oldest first, which is the order of their deadlines, too."""
+        self._freed = 0
+        """How many of them another may be sent in place of."""
         self._room_s = -math.inf
         """Since when no more frames are unanswered than may be."""
 
     @property
     def unanswered(self) -> Sequence[Sent]:
-        """Frames on their way, oldest first."""
-        return tuple(self._in_flight.values())
+        """Frames on their way, oldest first; those in whose place others may have been sent are not among them."""
+        return tuple(sent for sent in self._in_flight.values() if not sent.freed)
+
+    @property
+    def on_link(self) -> Sequence[tuple[float, int]]:
+        """When each frame that is not known to have arrived was sent, and its bytes; oldest first."""
+        return [(sent.sent_s, sent.size_bytes) for sent in self._in_flight.values() if not sent.arrived]
 
     @property
     def waits(self) -> bool:
@@ -85,7 +115,19 @@ class Ledger:
     @property
     def settled(self) -> bool:
         """Every captured frame has its outcome."""
-        return not (self._in_flight or self._waiting or self._taken)
+        return not (self._waiting or self._taken) and all(sent.ended for sent in self._in_flight.values())
+
+    @property
+    def next_deadline_s(self) -> float | None:
+        """When `expire` has something to do, as far as is known now; None while nothing is on its way."""
+        due_s = math.inf
+        for sent in self._in_flight.values():
+            if not sent.overdue:  # and those after it are due later
+                due_s = min(due_s, sent.deadline_s)
+                break
+            if not sent.ended:
+                due_s = min(due_s, sent.deadline_s + LATE_S)
+        return due_s if due_s < math.inf else None
 
     def welcomed(self, max_in_flight: int) -> None:
         """A server opened the stream: no more than so many frames may be unanswered there, and reports begin anew."""
@@ -95,7 +137,7 @@ class Ledger:
     def captured(self, frame: Captured) -> None:
         """A new frame: it takes the place of one that still waits."""
         self._count(frame)
-        busy = self._taken is not None and len(self._in_flight) < self._in_flight_limit
+        busy = self._taken is not None and not self._full
         self._skip_waiting(Reason.CAMERA_BUSY if busy else Reason.REPLACED)
         self._waiting = frame
 
@@ -113,7 +155,7 @@ class Ledger:
 
     def take(self) -> Captured | None:
         """The frame to send next; None when there is none or enough are on their way."""
-        if self._waiting is None or self._taken is not None or len(self._in_flight) >= self._in_flight_limit:
+        if self._waiting is None or self._taken is not None or self._full:
             return None
         self._taken, self._waiting = self._waiting, None
         return self._taken
@@ -134,20 +176,54 @@ class Ledger:
         if self._taken is None:
             raise RuntimeError("no frame was taken up")
         own_s = self._own_s(self._taken, now)
-        self._in_flight[self._taken.frame] = Sent(self._taken, now, resolution, size_bytes, own_s)
+        deadline_s = self._taken.captured_s + self._slo_s
+        self._in_flight[self._taken.frame] = Sent(self._taken, now, resolution, size_bytes, own_s, deadline_s)
         self._taken = None
+
+    def arrived(self, now: float, frame: int) -> Sent | None:
+        """A frame is with the server, and so are those sent before it; None when it is not on its way (any more)."""
+        sent = self._in_flight.get(frame)
+        if sent is None or sent.arrived:
+            return sent
+        full = self._full
+        for before in self._in_flight.values():
+            before.arrived = True
+            if now >= before.deadline_s:
+                self._free(before)
+            if before is sent:
+                break
+        if full and not self._full:
+            self._room_s = now
+        return sent
+
+    def expire(self, now: float) -> bool:
+        """Time has passed: frames may be past their deadline, or lost. Whether there is room now, or a frame ended."""
+        full, ended = self._full, False
+        for sent in self._in_flight.values():
+            if now < sent.deadline_s:
+                break
+            self._free(sent)
+            if not sent.ended and now >= sent.deadline_s + LATE_S:
+                sent.ended = ended = True
+                self._end(sent.captured, Outcome.LOST, self._lost_reason(sent), sent)
+        if full and not self._full:
+            self._room_s = now
+        return ended or self._full != full
 
     def answered(self, now: float, result: Result) -> Sent | None:
         """The answer to a frame is here; None when that frame is not (or no longer) on its way."""
-        full = len(self._in_flight) >= self._in_flight_limit
-        sent = self._in_flight.pop(result.frame, None)
+        sent = self.arrived(now, result.frame)
         if sent is None:
             return None
-        if full:
+        if self._full and not sent.freed:
             self._room_s = now
+        del self._in_flight[result.frame]
+        self._freed -= sent.freed
         self._given[result.reason or "answered"] += 1
         if result.reason is None and self.streaming is not None:
             self.streaming.answered(result.frame, now, result.detections)
+        if sent.ended:
+            return sent
         on_time = now - sent.captured.captured_s <= self._slo_s
         if result.reason is not None:
             self._end(sent.captured, Outcome.DROPPED, self._drop_reason(sent, result.reason), sent, result, now)
@@ -186,6 +262,24 @@ class Ledger:
         """What became of the frames captured since the stream opened; those before are in no report."""
         return self._reported.report
 
+    @property
+    def _full(self) -> bool:
+        """No more frames may be on their way."""
+        return len(self._in_flight) - self._freed >= self._in_flight_limit
+
+    def _free(self, sent: Sent) -> None:
+        """Let another be sent in place of a frame that is past its deadline, if that cannot fill the link."""
+        sent.overdue = True
+        if sent.arrived and not sent.freed and self._freed < MOST_FREED:
+            sent.freed = True
+            self._freed += 1
+
+    def _lost_reason(self, sent: Sent) -> Reason:
+        """Who has kept a frame that was not answered: where it is not known to be with the server, the network."""
+        if sent.arrived:
+            return Reason.SERVER
+        return Reason.NETWORK if self._hears_arrivals else Reason.NO_ANSWER
+
     def _own_s(self, frame: Captured, now: float) -> float:
         """What the camera itself has taken for a frame: all but the wait for room, which is for the answers' sake."""
         return now - max(frame.captured_s, min(self._room_s, now))
@@ -208,8 +302,10 @@ class Ledger:
 
     def _lose_all(self, reason: Reason) -> None:
         for sent in self._in_flight.values():
-            self._end(sent.captured, Outcome.LOST, reason, sent)
+            if not sent.ended:
+                self._end(sent.captured, Outcome.LOST, reason, sent)
         self._in_flight.clear()
+        self._freed = 0
 
     def _skip_waiting(self, reason: Reason) -> None:
         if self._waiting is not None:

@@ -24,7 +24,7 @@ class Steering:
     def controller(self, hello: wire.Hello, welcome: wire.Welcome, uplink: Shaper) -> Controller:
         """A fresh one, for the stream that has opened over `uplink`. ProtocolError when the server leaves no choice."""
         if not welcome.offers:
-            raise ProtocolError("plans", "this server plans for its clients; to let them steer, serve --planner client")
+            raise ProtocolError("terms", "this server plans for its clients; to let them steer, serve --planner client")
         foresight = Foresight(lambda sent_s, size_bytes: copy.copy(uplink).send(size_bytes, sent_s), self.next_bytes)
         ladder = Ladder(welcome.offers, welcome.narrows)
         return self.make(ControllerTerms(ladder, hello.fps, hello.slo_ms / 1000, foresight))

@@ -1,7 +1,7 @@
 """A client's stream: a connection to a server, held open over an emulated link until goodbye is said.
 
-It connects, says hello, answers pings, and connects again when the connection was lost. What is sent over it, and
-what the answers mean, is its owner's business.
+What is said when is decided by `protocol.client_stream`, when to try again by `retries`; here are sockets and tasks.
+What is sent, and what the answers mean, is the owner's business.
 """
 
 from __future__ import annotations
@@ -14,24 +14,20 @@ from typing import Protocol
 
 import aiohttp
 
-from jellyfish.clock import seconds_now
-from jellyfish.errors import ProtocolError
+from jellyfish.camera.retries import RetryPace, is_hopeless, is_hopeless_status
+from jellyfish.clock import call_at, seconds_now
+from jellyfish.errors import ProtocolError, each_error
 from jellyfish.link.link import Downlink, Link
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
-from jellyfish.waiting import sleep_until
+from jellyfish.protocol.client_stream import ClientState, ClientStream
+from jellyfish.waiting import Signal
 
-RETRY_S = 0.25
-"""Pause before a lost connection is tried again."""
+CONNECT_S = 10.0
+"""Longest wait for a connection and its upgrade."""
 CLOSE_S = 1.0
 """Longest wait for the server's part in closing a connection."""
-SILENCE_S = 10.0
-"""A server that says nothing at all for so long is taken for gone: its pings come twice a second."""
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
-REPORT_PERIOD_S = 1.0
-"""How often a server that takes reports gets one."""
-END_OF_STREAM = b""
-"""Stands on the emulated way back for the end of the connection."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,8 +60,15 @@ class Owner(Protocol):
         ...
 
     def disconnected(self) -> None:
-        """The connection is gone, or could not be made; it will be tried again."""
+        """The connection is gone, or could not be made; it will be tried again, unless that is hopeless."""
         ...
+
+
+class _EndOfStream(bytes):
+    """Stands on the emulated way back for the end of the connection: no message of a server's is this object."""
+
+
+_END_OF_STREAM = _EndOfStream()
 
 
 class Stream:
@@ -83,43 +86,54 @@ class Stream:
         self._owner, self._hello, self._clock = owner, hello, clock
         self._uplink_shaper, self._downlink_shaper = uplink, downlink
         self._uplink: Link | None = None
-        self._said_bye = self._stopped = self._reports = False
+        self._conversation: ClientStream | None = None
+        self._pace = RetryPace(hello.client)
+        self._hopeless = self._stopped = False
         self._loop = asyncio.get_running_loop()
+        self._alarm = Signal(self._loop)
+        """Set when a time of the conversation's has come, or may be another now."""
         self._answering: asyncio.Task[None] | None = None
-        self._heard_s = 0.0
-        """When the server was last heard."""
         self._finished = asyncio.Event()
 
+    @property
+    def open(self) -> bool:
+        """Whether frames may be sent: the server has taken the client in, and goodbye is not said yet."""
+        return self._conversation is not None and self._conversation.state is ClientState.OPEN
+
     async def run(self, http: aiohttp.ClientSession, url: str) -> None:
-        """Hold a connection open until the farewell; a lost one is opened anew."""
+        """Hold a connection open until the farewell; a lost one is opened anew, unless it would be refused again."""
         while True:
             try:
                 await self._connect(http, url)
-            except* (aiohttp.ClientError, ConnectionError, TimeoutError) as errors:
-                _log.info("%s: connection lost: %s", self._hello.client, errors.exceptions[0])
-            except* ProtocolError as errors:
-                self.refusal = str(errors.exceptions[0])
-                _log.warning("%s: %s", self._hello.client, errors.exceptions[0])
+            except* (aiohttp.ClientError, ConnectionError, TimeoutError) as lost:
+                self._lost(each_error(lost))
+            except* ProtocolError as refused:
+                self._refused(each_error(refused))
             if self._finished.is_set() or self._stopped:
                 return
-            self.plan, self._uplink = None, None
+            pause_s = self._pace.pause_s(self._open_s)
+            self._conversation = self._uplink = self.plan = None
             self._owner.disconnected()
-            await asyncio.sleep(RETRY_S)
+            if self._hopeless:
+                _log.warning("%s: not tried again", self._hello.client)
+                return
+            await asyncio.sleep(pause_s)
 
-    async def send(self, data: bytes) -> None:
-        """Put an encoded message on the uplink; ConnectionResetError when there is no connection, or no longer."""
-        if self._uplink is None:
+    async def send(self, frame: wire.Frame) -> None:
+        """Put a frame on the uplink; ConnectionResetError when there is no connection, or no longer."""
+        if self._conversation is None:
             raise ConnectionResetError("not connected")
-        await self._uplink.send(data)
+        self._conversation.frame(frame)
+        await self._flush()
 
     async def say_goodbye(self, patience_s: float) -> None:
         """Tell the server that nothing more comes, and wait for its farewell, at most `patience_s` in all."""
-        if self.plan is None:
+        if self._conversation is None or not self.open:
             return
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(patience_s):
-                self._said_bye = True
-                await self.send(wire.encode(wire.Bye(self._owner.report() if self._reports else None)))
+                self._conversation.bye(self._owner.report())
+                await self._flush()
                 await self._finished.wait()
 
     def stop(self) -> None:
@@ -129,70 +143,100 @@ class Stream:
     async def _connect(self, http: aiohttp.ClientSession, url: str) -> None:
         """One connection, from its hello to its end."""
         timeout = aiohttp.ClientWSTimeout(ws_receive=None, ws_close=CLOSE_S)
-        async with http.ws_connect(url, max_msg_size=MAX_ANSWER_BYTES, compress=0, timeout=timeout) as socket:
+        async with asyncio.timeout(CONNECT_S):
+            socket = await http.ws_connect(url, max_msg_size=MAX_ANSWER_BYTES, compress=0, timeout=timeout)
+        async with socket:
             uplink = Link(self._uplink_shaper, socket.send_bytes)
-            downlink = Downlink(self._downlink_shaper, self._handle)
-            self._uplink = uplink
-            self._heard_s, self._reports = seconds_now(), False
+            downlink = Downlink(self._downlink_shaper, self._take)
+            conversation = ClientStream(self._hello, seconds_now(), self._clock)
+            self._uplink, self._conversation = uplink, conversation
             with contextlib.closing(downlink):
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(uplink.run())
                     tasks.create_task(downlink.run())
                     tasks.create_task(self._owner.talk())
-                    tasks.create_task(self._watch_silence())
-                    tasks.create_task(self._report())
-                    await uplink.send(wire.encode(self._hello))
+                    tasks.create_task(self._keep_time(conversation))
+                    await self._flush()
                     while (received := await socket.receive()).type is aiohttp.WSMsgType.BINARY:
-                        self._heard_s = seconds_now()
                         await downlink.send(received.data)
-                    await downlink.send(END_OF_STREAM)  # behind what is still on the emulated way back
+                    if received.type is aiohttp.WSMsgType.TEXT:
+                        conversation.receive(received.data, seconds_now())
+                    if socket.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
+                        raise ProtocolError("message_too_large", "closed by the server: a message was too large for it")
+                    await downlink.send(_END_OF_STREAM)  # behind what is still on the emulated way back
 
-    async def _watch_silence(self) -> None:
-        """End the connection once nothing has been heard for too long. A timer for each message would cost far more."""
-        while (end_s := self._heard_s + SILENCE_S) > seconds_now():
-            await sleep_until(self._loop, end_s)
-        raise TimeoutError(f"nothing was heard from the server for {SILENCE_S:g} s")
+    async def _keep_time(self, conversation: ClientStream) -> None:
+        """Tell the conversation when its time has come. One timer at a time: one per message would cost far more."""
+        while (time_s := conversation.next_timer) is not None:
+            timer = call_at(self._loop, time_s, self._alarm.set)
+            try:
+                await self._alarm.wait()
+            finally:
+                timer.cancel()
+            self._alarm.clear()
+            if conversation.timeout(seconds_now()) and (report := self._owner.report()) is not None:
+                conversation.report(report)
+                await self._flush()
 
-    async def _report(self) -> None:
-        """Tell the server once a second how its frames fared, if it takes that; nothing more after the goodbye."""
-        while True:
-            await sleep_until(self._loop, seconds_now() + REPORT_PERIOD_S)
-            if self._reports and not self._said_bye and (report := self._owner.report()) is not None:
-                await self.send(wire.encode(report))
+    async def _flush(self) -> None:
+        """Send what the conversation has to say; whoever waits for room on the link is served in that order."""
+        while (
+            self._conversation is not None
+            and self._uplink is not None
+            and (data := self._conversation.data_to_send()) is not None
+        ):
+            await self._uplink.send(data)
 
-    def _handle(self, data: bytes) -> None:
+    async def _flush_quietly(self) -> None:
+        with contextlib.suppress(ConnectionError):  # whoever runs the connection learns of it there
+            await self._flush()
+
+    def _take(self, data: bytes) -> None:
         """Take in one message of the server's; ConnectionResetError when it was the last one."""
-        if data == END_OF_STREAM:
+        conversation, now = self._conversation, seconds_now()
+        if data is _END_OF_STREAM or conversation is None:
             raise ConnectionResetError("closed by the server")
-        now = seconds_now()
-        match message := wire.decode(data):
-            case wire.Result():
-                self._owner.answered(message, now)
-            case wire.Arrived():
-                self._owner.arrived(message, now)
-            case wire.Ping():
-                self._answering = self._loop.create_task(self._answer_ping(message, now))
-            case wire.PlanMessage():
-                self._take_plan(message)
-            case wire.Welcome():
-                self._owner.welcomed(message)
-                self._reports = message.reports
-                self._take_plan(message.plan)
-            case wire.Farewell():
-                self.farewell = message
-                self._finished.set()
-            case wire.ErrorMessage():
-                raise ProtocolError(message.code, f"refused by the server ({message.code}): {message.message}")
-            case _:
-                raise ProtocolError("unexpected", f"a server does not send {type(message).__name__.lower()}")
+        events = conversation.receive(data, now)
+        if not events:  # it was a ping
+            self._answering = self._loop.create_task(self._flush_quietly())
+        for event in events:
+            match event:
+                case wire.Result():
+                    self._owner.answered(event, now)
+                case wire.Arrived():
+                    self._owner.arrived(event, now)
+                case wire.PlanMessage():
+                    self._take_plan(event)
+                case wire.Welcome():
+                    self._owner.welcomed(event)
+                    self._take_plan(event.plan)
+                    self._alarm.set()
+                case wire.Farewell():
+                    self.farewell = event
+                    self._finished.set()
+                case wire.ErrorMessage():
+                    raise ProtocolError(event.code, f"refused by the server ({event.code}): {event.message}")
 
     def _take_plan(self, plan: wire.PlanMessage) -> None:
         self.plan = plan
         self._owner.planned(plan)
 
-    async def _answer_ping(self, ping: wire.Ping, now: float) -> None:
-        # Nothing may follow the goodbye: the server closes on it, and a pong written to a closed connection
-        # would break the stream off while the farewell is still on its way back.
-        if not self._said_bye:
-            with contextlib.suppress(ConnectionError):  # whoever runs the connection learns of it there
-                await self.send(wire.encode(wire.Pong(ping.server_s, self._clock(now), self._clock(now))))
+    # --- how a connection ended --------------------------------------------------------------------------
+
+    @property
+    def _open_s(self) -> float:
+        """How long the newest stream has been open; 0 where it never was."""
+        opened_s = None if self._conversation is None else self._conversation.opened_s
+        return 0.0 if opened_s is None else seconds_now() - opened_s
+
+    def _lost(self, errors: list[aiohttp.ClientError | ConnectionError | TimeoutError]) -> None:
+        for error in errors:
+            _log.info("%s: connection lost: %r", self._hello.client, error)
+            if isinstance(error, aiohttp.WSServerHandshakeError):
+                self.refusal = f"refused by the server: HTTP status {error.status}"
+                self._hopeless |= is_hopeless_status(error.status)
+
+    def _refused(self, errors: list[ProtocolError]) -> None:
+        self.refusal = "; ".join(map(str, errors))
+        _log.warning("%s: %s", self._hello.client, self.refusal)
+        self._hopeless |= any(is_hopeless(error.code, self._open_s) for error in errors)

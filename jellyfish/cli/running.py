@@ -12,7 +12,7 @@ import uvloop
 from rich.console import Console
 from rich.markup import escape
 
-from jellyfish.errors import InputError, JellyfishError, each_of
+from jellyfish.errors import InputError, JellyfishError, each_error
 
 SWITCH_INTERVAL_S = 0.0005
 """The event loop gets the interpreter back from worker threads after at most this; Python's default is 5 ms."""
@@ -44,13 +44,11 @@ def guard(action: Callable[[], None]) -> None:
     try:
         action()
     except (JellyfishError, BaseExceptionGroup) as raised:
-        errors = each_of(raised)
-        meant = [error for error in errors if isinstance(error, JellyfishError)]
-        if not meant:
+        errors = each_error(raised) if isinstance(raised, BaseExceptionGroup) else [raised]
+        if not all(isinstance(error, JellyfishError) for error in errors):
             raise
-        others = [f"{type(error).__name__}: {error}" for error in errors if error not in meant]
-        for words in dict.fromkeys([*map(str, meant), *others]):
-            Console(stderr=True).print(f"[bold red]error:[/] {escape(words)}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2 if isinstance(meant[0], InputError) else 1) from None
+        for message in dict.fromkeys(map(str, errors)):
+            Console(stderr=True).print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2 if isinstance(errors[0], InputError) else 1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

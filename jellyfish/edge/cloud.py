@@ -121,7 +121,7 @@ class Cloud:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while (plan := self._stream.plan) is not None and (offered := self._next(plan)) is not None:
+            while self._stream.open and (plan := self._stream.plan) and (offered := self._next(plan)) is not None:
                 await self._send(offered, plan)
 
     def welcomed(self, welcome: wire.Welcome) -> None:
@@ -178,8 +178,8 @@ class Cloud:
         resolution = self._sizer.choose(seconds_now(), plan.resolution, offered.captured_s, ())
         assert resolution is not None  # this sizer sends every frame
         jpeg = await self._offload(self._encode, offered.image, resolution)
-        message = wire.encode(wire.Frame(offered.frame, resolution, offered.captured_s, seconds_now(), jpeg))
-        self._sizer.sent(seconds_now(), resolution, len(message))
-        if offered.frame in self._requests.outstanding:
-            self._listener.sent(offered.frame, resolution, len(message))
-            await self._stream.send(message)
+        size_bytes = wire.FRAME_OVERHEAD_BYTES + len(jpeg)
+        self._sizer.sent(seconds_now(), resolution, size_bytes)
+        if self._stream.open and offered.frame in self._requests.outstanding:
+            self._listener.sent(offered.frame, resolution, size_bytes)
+            await self._stream.send(wire.Frame(offered.frame, resolution, offered.captured_s, seconds_now(), jpeg))

@@ -27,7 +27,6 @@ from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.queue import FrameQueue
-from jellyfish.errors import first_of
 from jellyfish.media.decoding_cost import weighed
 from jellyfish.server.decoding import Weigh
 from jellyfish.server.host_meter import Decode, HostParts
@@ -144,4 +143,4 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
                 for task in tasks:
                     task.cancel()
     except BaseExceptionGroup as errors:
-        raise first_of(errors) from None
+        raise (errors.exceptions[0] if len(errors.exceptions) == 1 else errors) from None

@@ -118,10 +118,10 @@ class _Fleet:
     def __init__(self, config: DevicesConfig, stack: contextlib.AsyncExitStack) -> None:
         self._config = config
         self._loop = asyncio.get_running_loop()
-        self._pool = ThreadPoolExecutor(max_workers=2 + 2 * len(config.devices), thread_name_prefix="device")
-        stack.callback(self._pool.shutdown, wait=False, cancel_futures=True)
         weights = load_weights(config.weights)
         self._sources = {each.name: stack.enter_context(VideoSource(each.video)) for each in config.devices}
+        self._pool = ThreadPoolExecutor(max_workers=2 + 2 * len(config.devices), thread_name_prefix="device")
+        stack.callback(self._pool.shutdown, wait=True, cancel_futures=True)  # before the files that its threads read
         self._networks = {each.name: _network(each, weights) for each in config.devices}
         for network in self._networks.values():
             stack.callback(network.close)

@@ -88,17 +88,20 @@ def _plain(value: object) -> str:
 
 @contextlib.asynccontextmanager
 async def running_beside(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run coroutines for the time of the context. Raises what one of them has raised meanwhile."""
+    """Run coroutines for the time of the context. Raises what went wrong in it or in them, all of it."""
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    failed: list[Exception] = []
     try:
         yield
+    except Exception as error:
+        failed.append(error)
     finally:
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-    for error in ended:
-        if isinstance(error, Exception):
-            raise error
+    failed += [error for error in ended if isinstance(error, Exception)]
+    if failed:
+        raise failed[0] if len(failed) == 1 else ExceptionGroup("several parts of a run failed", failed)
 
 
 class MeasuredRun:
@@ -134,12 +137,12 @@ class MeasuredRun:
 
     def _add(self, setup: Setup) -> None:
         config = setup.config
-        ledger = Ledger(config.name, config.slo_s, config.max_in_flight, self.start_s, self._ended)
         uplink = Shaper(setup.trace and setup.trace.shifted(-self.start_s), config.delay_s)
         downlink = Shaper(None, config.delay_s)
         sizer = setup.sizer(config.fps, config.slo_s)
         arrivals = setup.steering is None and sizer.hears_arrivals
         hello = wire.Hello(config.name, config.fps, config.slo_s * 1000, arrivals)
+        ledger = Ledger(config.name, config.slo_s, config.max_in_flight, self.start_s, self._ended, arrivals)
         camera = Camera(hello, setup.frames, ledger, uplink, downlink, setup.clock, setup.steering, sizer)
         self._ledgers[config.name], self.cameras[config.name] = ledger, camera
         self._configs[config.name] = config

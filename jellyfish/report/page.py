@@ -48,9 +48,9 @@ MEANINGS = {
     "paused": "skipped by the client: the plan had no room for it",
     "thinned": "skipped by the client: the plan asked for fewer frames per second than it captures",
     "disconnected": "skipped or lost by the client: the connection was down",
-    "no_answer": "lost: sent, and never answered before the run's end",
-    "network": "late: most of the time went to the client and the network",
-    "server": "late: most of the time went to the server",
+    "no_answer": "lost: sent, and not answered within a second after the deadline, nor before the run's end",
+    "network": "late: most of the time went to the client and the network; lost: not known to have arrived",
+    "server": "late: most of the time went to the server; lost: it had arrived, but no answer came",
     "slow": "late: the device that answers its frames itself took too long",
 }
 

@@ -12,13 +12,12 @@ import base64
 import binascii
 import contextlib
 import logging
-from typing import TypeVar
 
 from aiohttp import WSMessage, WSMsgType, hdrs, web
 
 from jellyfish.clock import seconds_now
 from jellyfish.core import CLASSES
-from jellyfish.errors import ProtocolError
+from jellyfish.errors import ProtocolError, each_error
 from jellyfish.protocol import wire
 from jellyfish.protocol.server_stream import (
     PING_PERIOD_S,
@@ -43,7 +42,6 @@ WRITE_TIMEOUT_S = 5.0
 KEY_BYTES = 16
 
 _log = logging.getLogger(__name__)
-_ErrorT = TypeVar("_ErrorT", bound=Exception)
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
@@ -65,9 +63,9 @@ async def stream(request: web.Request) -> web.StreamResponse:
     try:
         await connection.serve()
     except* ProtocolError as errors:
-        await connection.refuse(_all(errors))
+        await connection.refuse(each_error(errors))
     except* (ConnectionError, TimeoutError) as errors:
-        _log.info("client gone: %s", "; ".join(repr(error) for error in _all(errors)))
+        _log.info("client gone: %s", "; ".join(repr(error) for error in each_error(errors)))
     await _close(request, socket)
     return socket
 
@@ -102,13 +100,6 @@ def _abort(request: web.Request) -> None:
     """End the connection without sending what is left: an orderly end would wait for the client for ever."""
     if request.transport is not None:
         request.transport.abort()
-
-
-def _all(errors: ExceptionGroup[_ErrorT]) -> list[_ErrorT]:
-    """Every error of a (possibly nested) group."""
-    return [
-        each for error in errors.exceptions for each in (_all(error) if isinstance(error, ExceptionGroup) else [error])
-    ]
 
 
 class _Connection:

@@ -78,7 +78,7 @@ class Setup:
     ) -> None:
         self.records: list[FrameRecord] = []
         self.ended_s: dict[int, float] = {}
-        self.ledger = Ledger(name, slo_ms / 1000, 3, 0.0, self.emit)
+        self.ledger = Ledger(name, slo_ms / 1000, 3, 0.0, self.emit, arrivals)
         hello = wire.Hello(name, fps, slo_ms, arrivals)
         shapers = Shaper(trace, delay_s), Shaper(None, delay_s)
         frames = OwnFrames(source or PlainSource(), offload)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jellyfish.camera.ledger import Captured, Ledger
+from jellyfish.camera.ledger import LATE_S, MOST_FREED, Captured, Ledger
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.protocol.wire import FIRST_IN_TIME, Farewell, Report, Result
 from jellyfish.results.emulation import BUSY_SHARE
@@ -25,10 +25,10 @@ SLO_S = 0.125  # a binary fraction, so that a deadline can be hit exactly
 class Book:
     """A ledger and all that it has emitted."""
 
-    def __init__(self, max_in_flight: int = 3) -> None:
+    def __init__(self, max_in_flight: int = 3, hears_arrivals: bool = False) -> None:
         self.records: list[FrameRecord] = []
         self.detections: list[Sequence[Detection]] = []
-        self.ledger = Ledger("camera", SLO_S, max_in_flight, 100.0, self._emit)
+        self.ledger = Ledger("camera", SLO_S, max_in_flight, 100.0, self._emit, hears_arrivals)
 
     def _emit(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
         self.records.append(record)
@@ -206,6 +206,8 @@ STEPS = st.one_of(
     st.tuples(st.just("skip"), st.sampled_from([Reason.STALE, Reason.PAUSED])),
     st.just(("sent",)),
     st.tuples(st.just("answer"), st.integers(0, 20), st.sampled_from([None, Reason.EXPIRED, Reason.OVERLOAD])),
+    st.tuples(st.just("arrive"), st.integers(0, 20)),
+    st.tuples(st.just("time"), st.floats(0, 2)),
     st.just(("disconnected",)),
 )
 
@@ -218,6 +220,7 @@ def test_any_history_gives_every_frame_one_outcome_and_agrees_with_the_servers_c
     book = Book()
     server = _ServerCount()
     frames, taken, now = 0, False, 100.0
+    unanswered, in_hand = list[int](), list[int]()
     opened_frames = opened_records = 0
     for step in steps:
         now += 0.03
@@ -226,23 +229,31 @@ def test_any_history_gives_every_frame_one_outcome_and_agrees_with_the_servers_c
                 book.capture(frames, now, [PERSON] if labelled else None)
                 frames += 1
             case ("take",):
-                taken = book.ledger.take() is not None or taken
+                taken = take(book.ledger, in_hand) or taken
             case ("skip", Reason() as reason):
                 book.ledger.skip(reason)
                 taken = False
             case ("sent",) if taken:
                 book.ledger.sent(now, 128, 1000)
                 taken = False
-            case ("answer", int(number), reason):
-                server.answer(book.ledger, number, reason, now)
+                unanswered.append(in_hand[-1])
+            case ("answer", int(number), reason) if unanswered:
+                server.answer(book.ledger, unanswered.pop(number % len(unanswered)), reason, now)
+            case ("arrive", int(number)) if unanswered:
+                book.ledger.arrived(now, unanswered[number % len(unanswered)])
+            case ("time", float(passed_s)):
+                now += passed_s
+                pass_time(book.ledger, now)
             case ("disconnected",):
                 book.ledger.disconnected()
                 server, taken = _ServerCount(), False
+                unanswered.clear()
                 book.ledger.welcomed(3)
                 opened_frames, opened_records = frames, len(book.records)
         assert book.ledger.agrees(server.farewell())
         assert len(book.ledger.unanswered) <= 3
-        open_frames = len(book.ledger.unanswered) + book.ledger.waits + taken
+        assert len(unanswered) <= 3 + MOST_FREED
+        open_frames = frames - len(book.records)
         check_report(book.ledger.report, frames - opened_frames, open_frames, book.records[opened_records:])
     book.ledger.finish(connected)
     check_report(book.ledger.report, frames - opened_frames, 0, book.records[opened_records:])
@@ -250,6 +261,19 @@ def test_any_history_gives_every_frame_one_outcome_and_agrees_with_the_servers_c
     assert sorted(record.frame for record in book.records) == list(range(frames))
     assert book.ledger.frames == frames
     assert all((record.reason is None) == (record.outcome is Outcome.ON_TIME) for record in book.records)
+
+
+def take(ledger: Ledger, in_hand: list[int]) -> bool:
+    """Take a frame up, if there is one to be had; its number is the last of `in_hand` then."""
+    frame = ledger.take()
+    in_hand += [] if frame is None else [frame.frame]
+    return frame is not None
+
+
+def pass_time(ledger: Ledger, now: float) -> None:
+    ledger.expire(now)
+    due_s = ledger.next_deadline_s
+    assert due_s is None or due_s > now, "a deadline that has passed is dealt with"
 
 
 def check_report(report: Report, captured: int, open_frames: int, records: Sequence[FrameRecord]) -> None:
@@ -269,11 +293,7 @@ class _ServerCount:
     def __init__(self) -> None:
         self.answered, self.dropped = 0, Counter[str]()
 
-    def answer(self, ledger: Ledger, number: int, reason: object, now: float) -> None:
-        """Answer the unanswered frame that `number` picks, if there is one."""
-        if not ledger.unanswered:
-            return
-        frame = ledger.unanswered[number % len(ledger.unanswered)].captured.frame
+    def answer(self, ledger: Ledger, frame: int, reason: object, now: float) -> None:
         if isinstance(reason, Reason):
             ledger.answered(now, Result(frame, reason))
             self.dropped[reason.value] += 1
@@ -283,6 +303,119 @@ class _ServerCount:
 
     def farewell(self) -> Farewell:
         return Farewell(self.answered + self.dropped.total(), self.answered, dict(self.dropped))
+
+
+DEADLINE_S = 100.0 + SLO_S
+
+
+def full(book: Book) -> bool:
+    """Whether a new frame would have to wait for room."""
+    book.capture(99, 100.0)
+    if book.ledger.take() is None:
+        return True
+    book.ledger.skip(Reason.STALE)
+    return False
+
+
+def test_a_frame_that_has_arrived_gives_up_its_place_at_its_deadline() -> None:
+    """Whatever holds it up there, its successors need not wait for it."""
+    book = Book(max_in_flight=1)
+    book.send(0, 100.0)
+    book.ledger.arrived(100.05, 0)
+    assert book.ledger.next_deadline_s == DEADLINE_S
+    assert not book.ledger.expire(np.nextafter(DEADLINE_S, 0.0))
+    assert full(book)
+    assert book.ledger.expire(DEADLINE_S)
+    assert not full(book)
+    assert book.ends().keys() == {99}, "what kind of a miss it is, its answer may still tell"
+
+
+def test_a_frame_that_may_still_be_on_the_link_keeps_its_place_until_it_is_known_to_have_arrived() -> None:
+    """Or else a dead link would be filled with frames that nobody wants any more."""
+    book = Book(max_in_flight=1)
+    book.send(0, 100.0)
+    book.ledger.expire(DEADLINE_S)
+    book.ledger.expire(DEADLINE_S + 10 * LATE_S)
+    assert full(book)
+    sent = book.ledger.arrived(DEADLINE_S + 11 * LATE_S, 0)
+    assert sent is not None
+    assert sent.freed
+    assert not full(book)
+
+
+def test_what_was_sent_before_a_frame_that_has_arrived_has_arrived_too() -> None:
+    book = Book(max_in_flight=2)
+    book.send(0, 100.0)
+    book.send(1, 100.05)
+    book.ledger.expire(DEADLINE_S)
+    book.ledger.answered(DEADLINE_S + 0.01, Result(1))
+    assert [sent.captured.frame for sent in book.ledger.unanswered] == []
+    assert book.ledger.arrived(DEADLINE_S + 0.02, 1) is None
+
+
+def test_a_place_that_was_given_up_is_not_given_back_twice() -> None:
+    book = Book(max_in_flight=1)
+    book.send(0, 100.0)
+    book.ledger.arrived(100.05, 0)
+    book.ledger.expire(DEADLINE_S)
+    book.send(1, DEADLINE_S)
+    book.ledger.answered(DEADLINE_S + 0.01, Result(0))
+    assert full(book)
+    assert book.ledger.answered(DEADLINE_S + 0.02, Result(1)) is not None
+    assert not full(book)
+
+
+@pytest.mark.parametrize(
+    ("hears_arrivals", "arrived", "reason"),
+    [(True, True, Reason.SERVER), (True, False, Reason.NETWORK), (False, False, Reason.NO_ANSWER)],
+)
+def test_a_frame_without_an_answer_a_second_after_its_deadline_is_lost_where_it_was_last_known_to_be(
+    hears_arrivals: bool, arrived: bool, reason: Reason
+) -> None:
+    book = Book(hears_arrivals=hears_arrivals)
+    book.send(0, 100.0)
+    if arrived:
+        book.ledger.arrived(100.05, 0)
+    book.ledger.expire(DEADLINE_S)
+    assert book.ledger.next_deadline_s == DEADLINE_S + LATE_S
+    assert not book.ledger.settled
+    assert book.ledger.expire(DEADLINE_S + LATE_S)
+    assert book.ledger.settled
+    assert book.ledger.next_deadline_s is None
+    assert book.ends() == {0: (Outcome.LOST, reason)}
+
+
+@pytest.mark.parametrize("reason", [None, Reason.EXPIRED])
+def test_an_answer_to_a_lost_frame_is_counted_and_taken_for_what_is_seen_then_and_changes_nothing_else(
+    reason: Reason | None,
+) -> None:
+    book = Book()
+    book.send(0, 100.0, [PERSON])
+    book.capture(1, DEADLINE_S + LATE_S, [PERSON])
+    book.ledger.expire(DEADLINE_S + LATE_S)
+    report = book.ledger.report
+    found = () if reason else (Detection(0, 0.9, *BOX),)
+    assert book.ledger.answered(DEADLINE_S + LATE_S + 0.01, Result(0, reason, detections=found)) is not None
+    assert book.ends() == {0: (Outcome.LOST, Reason.NO_ANSWER)}
+    assert book.ledger.report == report
+    assert book.ledger.agrees(Farewell(1, int(not reason), {reason: 1} if reason else {}))
+    book.ledger.finish(connected=True)
+    assert book.ledger.streaming is not None
+    assert book.ledger.streaming.counts == ((0, 0, 2) if reason else (1, 0, 1))  # seen at the deadline of frame 1
+
+
+def test_a_server_that_never_answers_is_sent_no_more_than_can_be_kept_account_of() -> None:
+    book = Book(max_in_flight=2)
+    sent, now = 0, 100.0
+    for frame in range(100):
+        book.capture(frame, now)
+        if book.ledger.take() is not None:
+            book.ledger.sent(now, 128, 1000)
+            book.ledger.arrived(now, frame)
+            sent += 1
+        now += SLO_S
+        book.ledger.expire(now)
+    assert sent == 2 + MOST_FREED
 
 
 def test_a_frame_replaced_while_the_camera_works_on_the_one_before_is_the_cameras_miss() -> None:

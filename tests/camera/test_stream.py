@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from jellyfish.camera.stream import RETRY_S, Stream
+from jellyfish.camera.stream import Stream
 from jellyfish.config import Limits
 from jellyfish.core import Reason
 from jellyfish.errors import ProtocolError
@@ -20,16 +20,16 @@ from tests.virtual import virtual
 class Asker:
     """Says nothing by itself; writes down what it hears."""
 
-    def __init__(self, will_do: bool = True) -> None:
+    def __init__(self, will_do: bool = True, fps: float = 15) -> None:
         self.heard: list[str | int | Reason | None] = []
         self.talking = 0
         self._will_do = will_do
         shapers = Shaper(None, 0.01), Shaper(None, 0.01)
-        self.stream = Stream(self, wire.Hello("asker", 15, 100), *shapers, lambda now: now)
+        self.stream = Stream(self, wire.Hello("asker", fps, 100), *shapers, lambda now: now)
 
     async def ask(self, frame: int) -> None:
         now = asyncio.get_running_loop().time()
-        await self.stream.send(wire.encode(wire.Frame(frame, 128, now, now, JPEG)))
+        await self.stream.send(wire.Frame(frame, 128, now, now, JPEG))
 
     async def talk(self) -> None:
         self.talking += 1
@@ -99,7 +99,7 @@ async def test_what_the_owner_says_is_cancelled_with_the_connection_and_begun_an
         assert asker.heard[-1] == "disconnected"
         assert (asker.talking, asker.stream.plan) == (0, None)
         async with running():
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(3.0)
             assert (asker.talking, asker.stream.plan is not None) == (1, True)
             task.cancel()
             await asyncio.wait([task])
@@ -107,15 +107,15 @@ async def test_what_the_owner_says_is_cancelled_with_the_connection_and_begun_an
 
 
 @virtual
-async def test_a_refusal_is_kept_and_another_try_made_after_a_pause() -> None:
+async def test_a_refusal_that_passes_is_kept_and_another_try_made_after_longer_and_longer_pauses() -> None:
     asker = Asker()
     async with running(Limits(clients=1)), http() as session:
         async with welcomed("first"):
             task = asyncio.create_task(asker.stream.run(session, URL))
-            await asyncio.sleep(10 * RETRY_S)
+            await asyncio.sleep(7.0)
             assert "full" in str(asker.stream.refusal)
-            assert 5 <= asker.heard.count("disconnected") <= 10
-        await asyncio.sleep(1.0)
+            assert 4 <= asker.heard.count("disconnected") <= 6
+        await asyncio.sleep(8.0)
         assert asker.stream.plan is not None
         task.cancel()
         await asyncio.wait([task])
@@ -125,9 +125,83 @@ async def test_a_refusal_is_kept_and_another_try_made_after_a_pause() -> None:
 async def test_an_owner_that_does_not_like_the_terms_has_no_plan() -> None:
     asker = Asker(will_do=False)
     async with running(), http() as session:
+        await asker.stream.run(session, URL)  # which ends: it would not like them the next time
+    assert asker.stream.refusal == "not on these terms"
+    assert asker.heard == ["welcome", "disconnected"]
+
+
+@virtual
+async def test_what_the_client_itself_does_wrong_is_refused_once_and_for_all() -> None:
+    asker = Asker(fps=-1)
+    async with running(), http() as session:
+        await asker.stream.run(session, URL)
+    assert "bad_message" in str(asker.stream.refusal)
+    assert asker.heard == ["disconnected"]
+
+
+@pytest.mark.parametrize("size_bytes", [1500, 5000])
+@virtual
+async def test_a_message_that_is_too_large_is_not_sent_again_and_again(size_bytes: int) -> None:
+    """Somewhat too large: the server says so. Much: it closes, with the WebSocket's own code for that."""
+    asker = Asker()
+    async with running(Limits(message_bytes=1000)), http() as session, asyncio.TaskGroup() as tasks:
+        tasks.create_task(asker.stream.run(session, URL))
+        await asyncio.sleep(1.0)
+        await asker.stream.send(wire.Frame(0, 128, 1.0, 1.0, bytes(size_bytes)))
+    assert "too large" in str(asker.stream.refusal) or "message_too_large" in str(asker.stream.refusal)
+    assert asker.heard.count("disconnected") == 1
+
+
+@virtual
+async def test_an_upgrade_that_is_refused_for_good_is_not_tried_again() -> None:
+    asker = Asker()
+    async with running(), http() as session:
+        await asker.stream.run(session, URL + "/elsewhere")
+    assert asker.stream.refusal == "refused by the server: HTTP status 404"
+    assert asker.heard == ["disconnected"]
+
+
+@virtual
+async def test_a_server_without_room_for_a_connection_is_tried_again() -> None:
+    asker = Asker()
+    async with running() as service, http() as session:
+        service.connections = 10**6
         task = asyncio.create_task(asker.stream.run(session, URL))
         await asyncio.sleep(1.0)
+        assert asker.stream.refusal == "refused by the server: HTTP status 503"
+        service.connections = 0
+        await asyncio.sleep(4.0)
+        assert asker.stream.open
         task.cancel()
         await asyncio.wait([task])
-    assert asker.stream.refusal == "not on these terms"
-    assert set(asker.heard) == {"welcome", "disconnected"}
+
+
+@virtual
+async def test_after_the_goodbye_no_frame_is_taken() -> None:
+    asker = Asker()
+    async with running(), http() as session, asyncio.TaskGroup() as tasks:
+        tasks.create_task(asker.stream.run(session, URL))
+        await asyncio.sleep(1.0)
+        goodbye = tasks.create_task(asker.stream.say_goodbye(1.0))
+        await asyncio.sleep(0)
+        assert not asker.stream.open
+        with pytest.raises(RuntimeError, match="closing"):
+            await asker.ask(0)
+        await goodbye
+    assert asker.stream.farewell == wire.Farewell(0, 0, {})
+
+
+@virtual
+async def test_all_that_went_wrong_with_a_connection_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(Asker):
+        async def talk(self) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise ProtocolError("terms", "talk failed, too")
+
+    asker = Failing(will_do=False)
+    async with running(), http() as session:
+        await asker.stream.run(session, URL)
+    assert str(asker.stream.refusal) == "not on these terms; talk failed, too"
+    assert "talk failed, too" in caplog.text

@@ -1,12 +1,14 @@
 """Reading videos: the frame that is on show at a media time, from any file that FFmpeg opens.
 
-One source belongs to one thread at a time. Decoding and scaling run without the interpreter lock. Frames are decoded in
-the file's order; a jump goes to the key frame before it, where the file allows that.
+Decoding and scaling run without the interpreter lock. Frames are decoded in the file's order; a jump goes to the key
+frame before it, where the file allows that. A source serves one thread at a time, others wait; so does whoever closes
+it, for a decoder that is freed while it decodes ends the process.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +36,8 @@ class VideoSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._reading = threading.Lock()
+        self._closed = False
         self._open_file()
         self._decoded: Iterator[tuple[int, av.VideoFrame]] = iter(())
         self._current: tuple[int, av.VideoFrame] | None = None
@@ -82,14 +86,22 @@ class VideoSource:
         return self._converted[1]
 
     def decoded(self, index: int) -> av.VideoFrame:
-        """The frame on show at `index` as it is in the file, which is half as large as its RGB image."""
-        self._decode_to(index)
-        assert self._current is not None
-        return self._current[1]
+        """The frame on show at `index` as it is in the file, which is half as large as its RGB image.
+
+        ValueError when the source is closed, as of any closed file.
+        """
+        with self._reading:
+            if self._closed:
+                raise ValueError(f"{self.path} is closed")
+            self._decode_to(index)
+            assert self._current is not None
+            return self._current[1]
 
     def close(self) -> None:
-        """Close the file."""
-        self._container.close()
+        """Close the file, once no thread reads it."""
+        self._closed = True  # first: a thread that reads on and on would hardly ever let go of the lock
+        with self._reading:
+            self._container.close()
 
     def __enter__(self) -> Self:
         return self

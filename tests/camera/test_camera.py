@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from jellyfish.camera.ledger import LATE_S
 from jellyfish.camera.retries import FIRST_S
 from jellyfish.camera.sizing import PlannedSizer, Sizer
 from jellyfish.config import Limits
@@ -284,7 +283,7 @@ async def test_the_farewell_is_heard_whenever_the_last_ping_comes(phase_ms: int)
 
 @virtual
 async def test_a_device_that_hangs_does_not_keep_a_camera_from_one_that_does_not() -> None:
-    """The server answers none of the frames that it has: at their deadline the camera goes on, and is served again."""
+    """The server gives up the frames that it has when they are due: the camera goes on, and is served again."""
     hangs = True
 
     def disturbance(variant: Variant, batch: int) -> float:
@@ -301,10 +300,10 @@ async def test_a_device_that_hangs_does_not_keep_a_camera_from_one_that_does_not
     assert agrees(setup)
     in_doubt = [record for record in setup.records if 1.2 < record.captured_s < 2.5]
     assert any(record.resolution for record in in_doubt), "frames are sent past the deadlines of those that are stuck"
-    stuck = [record for record in setup.records if (record.outcome, record.reason) == (Outcome.LOST, Reason.SERVER)]
+    stuck = [record for record in setup.records if record.reason is Reason.EXPIRED]
     assert len(stuck) >= 1
     for record in stuck:
-        assert setup.ended_s[record.frame] == pytest.approx(record.captured_s + 0.1 + LATE_S, abs=0.001)
+        assert setup.ended_s[record.frame] == pytest.approx(record.captured_s + 0.1, abs=0.01)
     assert {record.outcome for record in setup.records if record.captured_s > 4.5} == {Outcome.ON_TIME}
 
 

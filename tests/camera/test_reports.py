@@ -60,7 +60,7 @@ async def test_at_the_farewell_the_server_knows_of_each_frame_what_the_ledger_kn
     assert agrees(setup)
     assert not attained.estimated
     assert (attained.captured, attained.on_time, attained.missed_by_reason) == own(setup)
-    assert {outcome for outcome, _ in setup.outcomes} >= {Outcome.ON_TIME, Outcome.LATE, Outcome.SKIPPED}
+    assert {outcome for outcome, _ in setup.outcomes} >= {Outcome.ON_TIME, Outcome.DROPPED, Outcome.SKIPPED}
     assert attained.slack == setup.ledger.report.slack
 
 
@@ -93,7 +93,7 @@ async def test_of_a_camera_that_does_not_report_the_server_knows_it_within_two_f
     assert abs(attained.captured - captured) <= 2
     assert abs(attained.on_time - on_time) <= 2
     assert abs(sum(attained.missed_by_reason.values()) - sum(missed.values())) <= 2
-    assert {Outcome.LATE.value, "not_sent"} <= attained.missed_by_reason.keys()
+    assert {Reason.EXPIRED.value, "not_sent"} <= attained.missed_by_reason.keys()
 
 
 @virtual
@@ -112,34 +112,6 @@ async def test_a_stream_opened_anew_is_reported_from_its_welcome_on() -> None:
     assert not attained.estimated
     assert 80 <= attained.captured < setup.ledger.frames == 180
     assert attained.on_time == attained.captured
-
-
-@virtual
-async def test_nothing_is_reported_to_a_server_that_does_not_say_that_it_takes_reports() -> None:
-    """As a server before reports would: it refuses a kind that it does not know."""
-    received: list[bytes] = []
-    async with running() as service:
-        service.on_change = lambda cause: service.apply(everyone_on(SMALL, "camera"))
-        setup = Setup()
-        handle, send = setup.camera._stream._handle, setup.camera._stream.send
-
-        def older(data: bytes) -> None:
-            message = wire.decode(data) if data else None
-            if isinstance(message, wire.Welcome):
-                data = wire.encode(msgspec.structs.replace(message, reports=False))
-            handle(data)
-
-        async def note(data: bytes) -> None:
-            received.append(data)
-            await send(data)
-
-        setup.camera._stream._handle, setup.camera._stream.send = older, note
-        await setup.run(1.0, 4.0)
-    assert agrees(setup)
-    kinds = Counter(wire.Kind(data[3]) for data in received)
-    assert kinds[wire.Kind.FRAME] == 60
-    assert kinds[wire.Kind.REPORT] == 0
-    assert wire.decode(received[-1]) == wire.Bye()
 
 
 async def _beside_a_liar(lies: bool) -> tuple[list[tuple[object, ...]], object]:

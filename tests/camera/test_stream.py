@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -13,7 +14,7 @@ from jellyfish.errors import ProtocolError
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
 from tests.camera.cameras import URL
-from tests.server.peer import JPEG, LARGE, SMALL, everyone_on, http, running, welcomed
+from tests.server.peer import JPEG, LARGE, SMALL, connected, everyone_on, http, running, welcomed
 from tests.virtual import virtual
 
 
@@ -164,12 +165,14 @@ async def test_an_upgrade_that_is_refused_for_good_is_not_tried_again() -> None:
 @virtual
 async def test_a_server_without_room_for_a_connection_is_tried_again() -> None:
     asker = Asker()
-    async with running() as service, http() as session:
-        service.connections = 10**6
-        task = asyncio.create_task(asker.stream.run(session, URL))
-        await asyncio.sleep(1.0)
-        assert asker.stream.refusal == "refused by the server: HTTP status 503"
-        service.connections = 0
+    limits = Limits(clients=1)
+    async with running(limits), http() as session:
+        async with contextlib.AsyncExitStack() as others:
+            for _ in range(limits.connections):
+                await others.enter_async_context(connected())
+            task = asyncio.create_task(asker.stream.run(session, URL))
+            await asyncio.sleep(1.0)
+            assert asker.stream.refusal == "refused by the server: HTTP status 503"
         await asyncio.sleep(4.0)
         assert asker.stream.open
         task.cancel()

@@ -15,7 +15,7 @@ from jellyfish.config import Limits
 from jellyfish.core import Reason, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Request
-from jellyfish.lab.simulation.network import listening
+from jellyfish.lab.simulation.network import at_url
 from jellyfish.lab.simulation.timed_executor import Disturbance, TimedExecutor
 from jellyfish.protocol import wire
 from jellyfish.server.service import Service
@@ -51,7 +51,7 @@ async def test_frames_on_a_device_that_hangs_expire_when_they_are_due_and_late_a
 
 @virtual
 async def test_a_frame_whose_decoder_hangs_expires_too() -> None:
-    async def never(jpeg: bytes) -> NDArray[np.uint8]:
+    async def never(jpeg: bytes, until_s: float) -> NDArray[np.uint8]:
         await asyncio.sleep(1e6)
         raise AssertionError
 
@@ -97,7 +97,7 @@ async def two_devices(first: Disturbance) -> AsyncIterator[Service]:
     service.ready = True
     tasks = [asyncio.create_task(each.run()) for each in dispatchers]
     try:
-        async with listening(service):
+        async with at_url(service):
             yield service
     finally:
         for task in tasks:

@@ -38,7 +38,7 @@ from jellyfish.edge.fusion.filters import Filter
 from jellyfish.edge.score import FusionScore
 from jellyfish.evaluation.matching import Counts, match
 from jellyfish.lab.simulation.model import load_model
-from jellyfish.lab.simulation.network import URL, MemoryConnector, listening
+from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
 from jellyfish.link.shaper import Shaper
@@ -230,7 +230,7 @@ class _Play:
             async with contextlib.AsyncExitStack() as stack:
                 if self._link.alive:
                     service = await stack.enter_async_context(assembled(self._server(), lambda record, service: None))
-                    await stack.enter_async_context(listening(service))
+                    await stack.enter_async_context(at_url(service))
                 http = await stack.enter_async_context(aiohttp.ClientSession(connector=MemoryConnector()))
                 await device.run(http, URL, START_S, START_S + seconds - 0.5 / self._seen.fps)
         counts = [match(found, objects) for found, objects in zip(self._seen.cloud[448], truth, strict=True)]

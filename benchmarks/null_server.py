@@ -16,7 +16,6 @@ from typing import Self
 
 import numpy as np
 import uvloop
-from aiohttp import web
 from numpy.typing import NDArray
 
 from jellyfish.config import Limits
@@ -25,7 +24,7 @@ from jellyfish.core import Detection, Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.media.decoding_cost import weightless
-from jellyfish.server.app import create_app
+from jellyfish.server.app import listening
 from jellyfish.server.service import Service
 
 IMAGE = np.zeros((1, 1, 3), np.uint8)
@@ -63,21 +62,20 @@ async def serve(pipe: Connection, resolution: int) -> None:
     variant = Variant(resolution, "w025e1")
     profile = LatencyProfile("none", "none", "", (VariantLatency(variant, (1e-6,) * 8, (1e-6,) * 8),))
     dispatcher = Dispatcher(NoDevice(), profile, variant, 8)
-    service = Service([dispatcher], (variant,), NoAccuracy(), no_decoding, Limits(clients=1024), weigh=weightless)
+    service = Service(
+        [dispatcher], (variant,), NoAccuracy(), no_decoding, Limits(clients=1024, joins_per_s=1000.0), weigh=weightless
+    )
     plan = {"none": DevicePlan(variant, 8)}
     service.on_change = lambda cause: service.apply(Plan(plan, dict.fromkeys(service.sessions, "none")))
     service.ready = True
     running = asyncio.create_task(dispatcher.run())
-    runner = web.AppRunner(create_app(service), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    gc.freeze()
-    pipe.send(runner.addresses[0][1])
-    begin_s = time.process_time()
-    await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
-    pipe.send(time.process_time() - begin_s)
+    async with listening(service, "127.0.0.1", 0) as server:
+        gc.freeze()
+        pipe.send(server.sockets[0].getsockname()[1])
+        begin_s = time.process_time()
+        await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
+        pipe.send(time.process_time() - begin_s)
     running.cancel()
-    await runner.cleanup()
 
 
 def serve_process(pipe: Connection, resolution: int) -> None:

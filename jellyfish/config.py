@@ -34,12 +34,31 @@ class Limits:
     hello_timeout_s: float = 5.0
     silence_timeout_s: float = 10.0
     """A client that sends nothing at all for so long (pings go out every half second) is taken for gone."""
+    idle_s: float = 10.0
+    """When all places are taken, a client that has sent no frame for so long gives up its own to a new one."""
     in_flight: int = 4
     """Unanswered frames per client; one more is dropped at once."""
+    bytes_per_s: float = 16e6
+    """Of one connection; beyond it reading pauses."""
+    request_timeout_s: float = 5.0
+    """A request must be here whole so soon after its connection."""
+    keep_alive_s: float = 15.0
+    """How long a connection that has been answered may wait for its next request."""
+    newcomers: int = 256
+    """Connections that carry no stream (yet); for one more the oldest of whoever has most of them is closed."""
+    joins_per_s: float = 40.0
+    """Streams that may be opened, and other requests that may be made; what is more waits for its turn."""
+    requests_per_s: float = 100.0
+    per_address: int | None = 64
+    """Streams, and connections without one, that one address may have; None: as many as there is room for."""
+    count_loopback: bool = False
+    """Whether that holds for this machine's own addresses."""
+    proxies: frozenset[str] = frozenset()
+    """Addresses of proxies, which say for whom they connect (`X-Forwarded-For`)."""
 
     @property
     def connections(self) -> int:
-        """Open connections: every client may be coming back while its old one is not yet known to be dead."""
+        """Streams: every client may be coming back while its old connection is not yet known to be dead."""
         return 2 * self.clients + 16
 
 

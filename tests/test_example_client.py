@@ -22,7 +22,7 @@ from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.modes.serving import listening_at
 from jellyfish.protocol import wire
-from jellyfish.server.rate import RATE_TOLERANCE
+from jellyfish.server.offered import RATE_TOLERANCE
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
 from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode, everyone_on
@@ -108,7 +108,7 @@ async def test_the_example_reports_and_keeps_to_a_plans_rate(photo: Path) -> Non
     assert not attained.estimated
     assert attained.captured == FRAMES
     assert attained.missed_by_reason["thinned"] == FRAMES - len(results)
-    assert FRAMES / 6 <= len(results) <= FRAMES / 3
+    assert FRAMES / 6 <= len(results) <= FRAMES / 3 + 1  # the first one came before there was a plan
     assert ast.literal_eval(farewell)["received"] == len(results)
 
 

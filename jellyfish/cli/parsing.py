@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from pathlib import Path
 
@@ -16,6 +17,15 @@ def device_names(text: str) -> tuple[str, ...]:
     if not all(devices) or len(set(devices)) != len(devices):
         raise typer.BadParameter(f"{text!r}: name each device once, e.g. cpu or cuda:0,cuda:1", param_hint="--device")
     return devices
+
+
+def ip_addresses(text: str, option: str) -> frozenset[str]:
+    """`10.0.0.1,::1` -> its parts; none of an empty text."""
+    parts = [part.strip() for part in text.split(",")] if text else []
+    try:
+        return frozenset(str(ipaddress.ip_address(part)) for part in parts)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; give addresses such as 10.0.0.1,10.0.0.2", param_hint=option) from None
 
 
 def planning_window_s(window_ms: float) -> float:

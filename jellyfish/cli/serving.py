@@ -22,7 +22,7 @@ from jellyfish.cli.options import (
     Zoo,
     ZooWeights,
 )
-from jellyfish.cli.parsing import device_names, planning_window_s
+from jellyfish.cli.parsing import device_names, ip_addresses, planning_window_s
 from jellyfish.cli.running import console, run_on_uvloop
 from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHARE, DEFAULT_TARGET, Limits, ServerConfig
 
@@ -50,6 +50,13 @@ def serve(
     max_in_flight: Annotated[int, typer.Option(min=1, help="Unanswered frames per client.")] = 4,
     hello_timeout_s: Annotated[float, typer.Option(min=0.1, help="A client must say hello within this.")] = 5.0,
     silence_timeout_s: Annotated[float, typer.Option(min=1, help="A client silent for so long is cut off.")] = 10.0,
+    per_address: Annotated[
+        int, typer.Option(min=0, help="Streams from one address; 0: any number. This machine's own are not counted.")
+    ] = 64,
+    proxy: Annotated[
+        str,
+        typer.Option(help="Addresses of proxies (10.0.0.1,10.0.0.2), whose X-Forwarded-For says whose stream it is."),
+    ] = "",
 ) -> None:
     """Serve cameras until stopped. Clients connect to ws://HOST:PORT/v1/stream (see docs/protocol.md)."""
     from jellyfish.modes.serve import serve as serve_mode
@@ -61,6 +68,8 @@ def serve(
         hello_timeout_s=hello_timeout_s,
         silence_timeout_s=silence_timeout_s,
         in_flight=max_in_flight,
+        per_address=per_address or None,
+        proxies=ip_addresses(proxy, "--proxy"),
     )
     config = ServerConfig(
         host,

@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from aiohttp import web
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
@@ -32,7 +31,7 @@ from jellyfish.models.families import Detectors, open_detectors
 from jellyfish.modes.assembly import OnWindow, ServerParts, assembled, policy
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.solver_process import solver_process
-from jellyfish.server.app import create_app
+from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
 from jellyfish.server.service import Service
 
@@ -143,22 +142,13 @@ def _close(devices: list[OpenDevice]) -> None:
 @contextlib.asynccontextmanager
 async def listening_at(service: Service, host: str, port: int) -> AsyncIterator[str]:
     """Accept streams for the time of the context, then drain; the stream's URL. InputError if the port is taken."""
-    runner = web.AppRunner(create_app(service), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await _listen(runner, host, port)
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            server = await stack.enter_async_context(listening(service, host, port))
+        except OSError as error:
+            raise InputError(f"cannot listen on {host}:{port}: {error.strerror}; try another --port") from error
         name = f"[{host}]" if ":" in host else host
-        yield f"ws://{name}:{runner.addresses[0][1]}/v1/stream"
-    finally:
-        await service.drain()
-        await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise InputError(f"cannot listen on {host}:{port}: {error.strerror}; try another --port") from error
+        yield f"ws://{name}:{server.sockets[0].getsockname()[1]}/v1/stream"
 
 
 async def _probe(service: Service) -> None:

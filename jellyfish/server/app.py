@@ -1,11 +1,25 @@
-"""The HTTP face of a server: the stream and the two health checks."""
+"""The HTTP face of a server: the stream and the two health checks, behind the gate."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
 from aiohttp import web
 
+from jellyfish.server.gate.gate import gated
+from jellyfish.server.request_log import RequestLog
 from jellyfish.server.service import Service
 from jellyfish.server.stream import SERVICE, stream
+
+BACKLOG = 512
+"""Connections that the system holds while the event loop is busy."""
+ENDING_S = 1.0
+"""How long requests that are being answered may take when the server stops."""
 
 
 def create_app(service: Service) -> web.Application:
@@ -16,6 +30,40 @@ def create_app(service: Service) -> web.Application:
     app.router.add_get("/livez", _alive)
     app.router.add_get("/readyz", _ready)
     return app
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    service: Service, host: str | None = None, port: int = 0, sock: socket.socket | None = None
+) -> AsyncIterator[asyncio.Server]:
+    """Serve `service` at an address, or on a socket that has one, for the time of the context, then drain.
+
+    OSError if the address cannot be had.
+    Nothing here takes a body: what comes behind a request is not waited for, and never unpacked.
+    """
+    limits = service.limits
+    runner = web.AppRunner(
+        create_app(service),
+        access_log=None,
+        shutdown_timeout=ENDING_S,
+        keepalive_timeout=limits.keep_alive_s,
+        lingering_time=0.0,
+        auto_decompress=False,
+        logger=cast(logging.Logger, RequestLog(logging.getLogger(__name__))),
+    )
+    await runner.setup()
+    assert runner.server is not None
+    gates = gated(runner.server, limits)
+    try:
+        where: dict[str, Any] = {"host": host, "port": port} if sock is None else {"sock": sock}
+        server = await asyncio.get_running_loop().create_server(gates, **where, backlog=BACKLOG)
+        try:
+            yield server
+        finally:
+            await service.drain()
+            server.close()
+    finally:
+        await runner.cleanup()
 
 
 async def _alive(request: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from jellyfish.core import Outcome, Reason
 from jellyfish.protocol import wire
-from jellyfish.server.rate import RATE_TOLERANCE
+from jellyfish.server.offered import RATE_TOLERANCE
 
 NOT_SENT = "not_sent"
 """In place of a reason: frames that an estimate takes for captured, as their numbers were left out."""

@@ -12,9 +12,11 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from statistics import median
 from typing import Protocol
 
+from jellyfish.clock import seconds_now
 from jellyfish.config import DEFAULT_CARE, Limits
 from jellyfish.control.capacity import worst_cases_s
 from jellyfish.control.host import HostLoad, within_host
@@ -77,8 +79,6 @@ class Service:
         self.sessions: dict[str, Session] = {}
         self.ready = False
         self.draining = False
-        self.connections = 0
-        """Open connections, whether or not they have said hello."""
         self.drained = asyncio.Event()
         """Set once all that was queued or running is answered: streams end then."""
         self.apply_s = 0.0
@@ -103,11 +103,12 @@ class Service:
     def join(self, hello: wire.Hello, send: Send) -> Session:
         """A session for a new client; ProtocolError when there is no room for it.
 
-        A name that is in use gets a number, so that a client whose old connection is half dead can come back.
+        A name that is in use gets a number, so that a client whose old connection is half dead can come back. Plans
+        take notice of a client from its first frame on.
         """
         if self.draining:
             raise ProtocolError("draining", "the server is shutting down")
-        if len(self.sessions) >= self.limits.clients:
+        if len(self.sessions) >= self.limits.clients and not self._dismissed_one():
             raise ProtocolError("full", f"the server has its {self.limits.clients} clients; try again later")
         names = itertools.chain([hello.client], (f"{hello.client}#{number}" for number in itertools.count(2)))
         name = next(name for name in names if name not in self.sessions)
@@ -117,8 +118,19 @@ class Service:
         )  # fmt: skip
         if self.target is not None:
             session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)
+        session.began = partial(self.announce, "join")
         self.sessions[name] = session
         return session
+
+    def _dismissed_one(self) -> bool:
+        """Take the place of the client that has sent nothing for longest; False when all have sent something lately."""
+        now = seconds_now()
+        longest = max(self.sessions.values(), key=lambda session: session.idle_s(now))
+        if longest.idle_s(now) < self.limits.idle_s:
+            return False
+        longest.dismissed.set()
+        self.leave(longest)
+        return True
 
     def offers(self, now: float) -> tuple[wire.Offer, ...]:
         """What a client may choose from, as things are now; nothing where a plan decides."""
@@ -136,19 +148,22 @@ class Service:
 
     def leave(self, session: Session) -> None:
         """Forget a client whose stream has ended."""
-        self.sessions.pop(session.client, None)
-        self.announce("leave")
+        if self.sessions.get(session.client) is session:
+            del self.sessions[session.client]
+            self.announce("leave")
 
     def observe(self, now: float) -> Problem:
         """The clients, the devices and the host as they are now, for the planner."""
         if self._meter is not None:
-            served_fps = sum(session.fps for session in self.sessions.values() if session.plan.mapped)
+            served = (session for session in self.sessions.values() if session.plan.mapped)
+            served_fps = sum(session.fps for session in served if session.offered_fps(now) > 0)
             self.host.observe(now, self._meter.reading(now), served_fps)
         for session in self.sessions.values():
             session.learn()
         device_care = self._device_care()
+        demands = (session.demand(self._variants, now, self._care) for session in self.sessions.values())
         problem = Problem(
-            clients=tuple(session.demand(self._variants, now, self._care) for session in self.sessions.values()),
+            clients=tuple(demand for demand in demands if demand is not None),
             devices=tuple(
                 DeviceOption(
                     name,

@@ -24,15 +24,15 @@ from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
 from jellyfish.protocol import wire
+from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.attained import LATE, NOT_SENT, Attained, Attainment
 from jellyfish.server.decoding import DecodeInTime
-from jellyfish.server.rate import RATE_TOLERANCE, RateLimit
+from jellyfish.server.offered import RATE_TOLERANCE, OfferedRate
 
 Send = Callable[[wire.Message], Awaitable[None]]
 
 PROBE_INTERVAL_S = 0.25
 """How often a client without a place in the plan may send a frame, so that its link stays known."""
-
 SPARED_BY_CARE = {LATE, NOT_SENT, *(reason.value for reason in FOR_WANT_OF_TIME)}
 """Misses that a client's care is learnt from."""
 
@@ -87,23 +87,37 @@ class Session:
         self.account = Account()
         self.estimator = ClientEstimator()
         self._host = host or HostLoad()
-        self.last_heard_s = 0.0
+        self.began: Callable[[], None] = lambda: None
+        """Called when frames begin to come: at first, and after a silence."""
+        self.offered = OfferedRate(hello.fps)
+        self.joined_s = seconds_now()
+        self.dismissed = asyncio.Event()
+        """Set when another client has got its place."""
         self.plan_changed = asyncio.Event()
-        self._attainment = Attainment(hello.fps, seconds_now())
+        self._attainment = Attainment(hello.fps, self.joined_s)
         self._send, self._decode, self._limits = send, decode, limits
         self._dispatcher = dispatcher
         self._variant: Variant | None = None
         self._asked = asked or {}
-        self._rate = RateLimit(limits.in_flight)
+        self._rate = Bucket(hello.fps, limits.in_flight)
         self._tells_arrivals = hello.arrivals
-        self._plan = wire.PlanMessage(probe_resolution, "", mapped=False, probe_interval_ms=PROBE_INTERVAL_S * 1000)
+        self._plan = wire.PlanMessage(probe_resolution, "", mapped=False, probe_interval_ms=self._begin_ms)
 
     # --- control -----------------------------------------------------------------------------------------
 
-    def demand(self, variants: tuple[Variant, ...], now: float, care: float) -> ClientDemand:
-        """This client as the planner sees it, with `care` where none was learnt."""
+    def offered_fps(self, now: float) -> float:
+        """Frames a second that it sends, or would if the plan let it; 0 while it is silent."""
+        return self.offered.fps(now, self._asked_fps)
+
+    def idle_s(self, now: float) -> float:
+        """Since when it has sent no frame."""
+        return now - max(self.offered.last_s, self.joined_s)
+
+    def demand(self, variants: tuple[Variant, ...], now: float, care: float) -> ClientDemand | None:
+        """This client as the planner sees it, with `care` where none was learnt; None while it is silent."""
+        fps = self.offered_fps(now)
         taken = care if self.learnt is None else self.learnt.care
-        return self.estimator.demand(now, self.client, self.fps, self.slo_s, variants, taken)
+        return self.estimator.demand(now, self.client, fps, self.slo_s, variants, taken) if fps > 0 else None
 
     def beside_device_s(self, resolution: int, now: float) -> float:
         """What a frame of `resolution` takes beside waiting and running on a device, with as much care as was learnt;
@@ -134,14 +148,16 @@ class Session:
             self.learnt.ended(on_time + missed, missed)
 
     def assign(self, dispatcher: Dispatcher, variant: Variant, mapped: bool, fps: float | None = None) -> None:
-        """Serve this client on `dispatcher` from now on, at most `fps` frames a second; an unmapped one may only probe.
+        """Serve this client on `dispatcher` from now on, at most `fps` frames a second; an unmapped one may only probe,
+        or begin if it has been silent.
 
         None: as many as it offers.
         """
         self._dispatcher = dispatcher
         self._variant = variant if mapped else None
-        rate = fps if mapped else None
-        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, PROBE_INTERVAL_S * 1000, rate)
+        begins = not mapped and self.offered_fps(seconds_now()) == 0
+        pause_ms = self._begin_ms if begins else PROBE_INTERVAL_S * 1000
+        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, pause_ms, fps if mapped else None)
         if plan != self._plan:
             self._plan = plan
             self.plan_changed.set()
@@ -170,6 +186,8 @@ class Session:
         """Take `frame` all the way from its arrival to its reply. Every frame gets exactly one."""
         self.account.received += 1
         self._attainment.arrived(frame.frame, arrived_s)
+        if self.offered.came(arrived_s, self._asked_fps):
+            self.began()
         size_bytes = len(frame.jpeg) + wire.FRAME_OVERHEAD_BYTES
         self.estimator.frame_arrived(frame.sent_s, arrived_s, size_bytes, frame.resolution)
         try:
@@ -198,8 +216,9 @@ class Session:
         """Decode and run `frame`, or say why not; the text explains a refusal to the client."""
         if self.account.open > self._limits.in_flight:
             return Dropped(Reason.TOO_MANY_IN_FLIGHT), f"at most {self._limits.in_flight} frames may be unanswered"
-        if not self._rate.allows(self._allowed_fps, arrived_s):
-            return Dropped(Reason.TOO_FAST), f"at most {self._allowed_fps:.3g} frames per second are served now"
+        self._rate.rate = allowed_fps = RATE_TOLERANCE * self._asked_fps
+        if not self._rate.allows(1.0, arrived_s):
+            return Dropped(Reason.TOO_FAST), f"at most {allowed_fps:.3g} frames per second are served now"
         loop = asyncio.get_running_loop()
         deadline_s = self._deadline(frame, arrived_s)
         dispatcher, variant = self._dispatcher, self._asked.get(frame.resolution, self._variant)
@@ -230,10 +249,15 @@ class Session:
         self.estimator.overhead_sample(client_s, min(host_s, self._host.most_s))
 
     @property
-    def _allowed_fps(self) -> float:
-        """What the others are safe from: the client's own or planned rate, or its probes'; all with some tolerance."""
-        planned_fps = min(self.fps, self._plan.fps or self.fps)
-        return RATE_TOLERANCE * (planned_fps if self._plan.mapped else 1 / PROBE_INTERVAL_S)
+    def _asked_fps(self) -> float:
+        """What the client is to send now: its own or its planned rate, or its probes'."""
+        plan = self._plan
+        return min(self.fps, (plan.fps or self.fps) if plan.mapped else 1000 / plan.probe_interval_ms)
+
+    @property
+    def _begin_ms(self) -> float:
+        """Between the frames of a client that begins, before there is a plan for it: it need not leave any out."""
+        return 500 / self.fps
 
     def _deadline(self, frame: wire.Frame, arrived_s: float) -> float:
         """When the device must be done with `frame`, on the server's clock."""

@@ -1,51 +1,59 @@
-"""The endpoint `/v1/stream`: hello, pings, welcome, then frames in and results out until goodbye.
+"""The endpoint `/v1/stream`: a WebSocket around a conversation, and a session behind it.
 
-One coroutine per client reads; one small coroutine per frame answers. Whatever a client does wrong is
-told to that client in an error message and ends its own connection only.
+One coroutine per client reads; one small coroutine per frame answers. What a message means and when it is too late is
+the conversation's (`jellyfish.protocol.server_stream`), what becomes of a frame the session's. Whatever a client does
+wrong is told to that client in an error message and ends its own connection only.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import contextlib
 import logging
 from typing import TypeVar
 
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, hdrs, web
 
 from jellyfish.clock import seconds_now
 from jellyfish.core import CLASSES
 from jellyfish.errors import ProtocolError
 from jellyfish.protocol import wire
+from jellyfish.protocol.server_stream import (
+    PING_PERIOD_S,
+    ByeSaid,
+    Event,
+    FrameCame,
+    HelloSaid,
+    MeasuringDone,
+    PongCame,
+    ReportCame,
+    ServerStream,
+    State,
+)
+from jellyfish.server.gate.gate import Gate, Outlet
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
+from jellyfish.waiting import sleep_until
 
 SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
-OPENING_PINGS = 4
-"""Exchanges before the welcome: the uplink is idle then, so these are the best ones for the clock offset."""
-PING_PERIOD_S = 0.5
 WRITE_TIMEOUT_S = 5.0
 """A client that does not read for so long is cut off, so that its answers cannot pile up here."""
+KEY_BYTES = 16
 
 _log = logging.getLogger(__name__)
-_MessageT = TypeVar("_MessageT", bound=wire.Message)
 _ErrorT = TypeVar("_ErrorT", bound=Exception)
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """Serve one client from its hello to its end."""
     service = request.app[SERVICE]
-    if service.connections >= service.limits.connections:
-        return web.Response(status=503, text="too many connections; try again later")
-    service.connections += 1
-    try:
-        return await _serve(request, service)
-    finally:
-        service.connections -= 1
-
-
-async def _serve(request: web.Request, service: Service) -> web.StreamResponse:
-    """One connection, from the handshake to its close."""
+    gate = request.transport.gate if isinstance(request.transport, Outlet) else None
+    if not _asks_for_stream(request):
+        return web.Response(status=400, text="this is a WebSocket: see docs/protocol.md\n")
+    if gate is not None and (why := gate.begins(_address(request, gate, service))) is not None:
+        return web.Response(status=503, text=f"{why}\n", headers={hdrs.CONNECTION: "close"})
     # Twice the limit, so that a message somewhat too large gets our clear answer; beyond it aiohttp closes with 1009.
     socket = web.WebSocketResponse(max_msg_size=2 * service.limits.message_bytes, compress=False, timeout=1.0)
     try:
@@ -53,15 +61,32 @@ async def _serve(request: web.Request, service: Service) -> web.StreamResponse:
     except ConnectionError as error:
         _log.info("client gone: %s", error)
         return web.Response()  # reaches nobody; aiohttp wants one
-    connection = _Connection(request, socket, service)
+    connection = _Connection(request, socket, service, gate)
     try:
         await connection.serve()
     except* ProtocolError as errors:
-        await connection.refuse(_first(errors))
+        await connection.refuse(_all(errors))
     except* (ConnectionError, TimeoutError) as errors:
-        _log.info("client gone: %r", _first(errors))
+        _log.info("client gone: %s", "; ".join(repr(error) for error in _all(errors)))
     await _close(request, socket)
     return socket
+
+
+def _asks_for_stream(request: web.Request) -> bool:
+    """Whether the handshake is one: aiohttp fails on keys that are no text of 16 bytes."""
+    key = request.headers.get(hdrs.SEC_WEBSOCKET_KEY, "")
+    try:
+        return len(base64.b64decode(key.encode("ascii"), validate=True)) == KEY_BYTES
+    except (binascii.Error, UnicodeEncodeError):
+        return False
+
+
+def _address(request: web.Request, gate: Gate, service: Service) -> str:
+    """Whose connection it is: a proxy that is known for one says for whom it connects."""
+    forwarded = request.headers.get(hdrs.X_FORWARDED_FOR, "")
+    if gate.address in service.limits.proxies and forwarded:
+        return forwarded.rpartition(",")[2].strip()
+    return gate.address
 
 
 async def _close(request: web.Request, socket: web.WebSocketResponse) -> None:
@@ -79,82 +104,81 @@ def _abort(request: web.Request) -> None:
         request.transport.abort()
 
 
-def _first(errors: BaseExceptionGroup[_ErrorT]) -> _ErrorT:
-    """The first error inside a (possibly nested) group."""
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+def _all(errors: ExceptionGroup[_ErrorT]) -> list[_ErrorT]:
+    """Every error of a (possibly nested) group."""
+    return [
+        each for error in errors.exceptions for each in (_all(error) if isinstance(error, ExceptionGroup) else [error])
+    ]
 
 
 class _Connection:
     """The reading and writing side of one session."""
 
-    def __init__(self, request: web.Request, socket: web.WebSocketResponse, service: Service) -> None:
-        self._request, self._socket, self._service = request, socket, service
+    def __init__(
+        self, request: web.Request, socket: web.WebSocketResponse, service: Service, gate: Gate | None
+    ) -> None:
+        self._request, self._socket, self._service, self._gate = request, socket, service, gate
         self._loop = asyncio.get_running_loop()
+        self._conversation = ServerStream(service.limits, seconds_now())
+        self._session: Session | None = None
         # Answers that wait for a slow reader are bounded: no further frame is read while so many are open.
         self._open_slots = asyncio.Semaphore(4 * service.limits.in_flight)
+        self._helpers: list[asyncio.Task[None]] = []
 
     async def serve(self) -> None:
-        """The whole stream; raises ProtocolError for what the client does wrong."""
-        session = self._service.join(await self._expect(wire.Hello), self.send)
+        """The whole stream; raises ProtocolError for what the client does wrong, in a group."""
         try:
-            await self._open(session)
-            await self._converse(session)
+            async with asyncio.TaskGroup() as helpers:
+                self._helpers.append(helpers.create_task(self._keep_time()))
+                try:
+                    async with asyncio.TaskGroup() as answers:
+                        await self._read(answers, helpers)
+                finally:
+                    for task in self._helpers:
+                        task.cancel()
+            assert self._session is not None  # goodbye is said by those who have said hello
+            account = self._session.account
+            await self.send(wire.Farewell(account.received, account.answered, dict(account.dropped)))
         finally:
-            self._service.leave(session)
+            if self._session is not None:
+                self._service.leave(self._session)
 
-    async def _open(self, session: Session) -> None:
-        """The first exchanges for the clock, then the welcome."""
-        for _ in range(OPENING_PINGS):
-            await self.send(wire.Ping(seconds_now()))
-            session.pong(await self._expect(wire.Pong), seconds_now())
-        session.last_heard_s = seconds_now()
-        self._service.announce("join")
-        limits = self._service.limits
-        ladder = self._service.ladder
-        offers = self._service.offers(seconds_now())
-        settings = limits.in_flight, limits.message_bytes, session.plan, offers, self._service.narrows
-        await self.send(wire.Welcome(CLASSES, ladder, *settings, reports=True))
+    async def _read(self, answers: asyncio.TaskGroup, helpers: asyncio.TaskGroup) -> None:
+        """Read until goodbye; ConnectionResetError when the connection ends without one."""
+        while self._conversation.state is not State.ENDING:
+            data = _bytes(await self._socket.receive())
+            now = seconds_now()
+            for event in self._conversation.receive(data, now):
+                await self._take(event, now, answers, helpers)
+            await self._send_due()
 
-    async def _converse(self, session: Session) -> None:
-        """Frames in, results out, until the client says bye or is gone."""
-        async with asyncio.TaskGroup() as helpers:
-            pinging = helpers.create_task(self._keep_pinging(session))
-            planning = helpers.create_task(self._send_plans(session))
-            closing = helpers.create_task(self._end_when_drained())
-            try:
-                async with asyncio.TaskGroup() as answers:
-                    said_bye = await self._read(session, answers)
-                    if not said_bye:
-                        raise ConnectionResetError(f"{session.client} closed without goodbye")
-            finally:
-                pinging.cancel()
-                planning.cancel()
-                closing.cancel()
-        account = session.account
-        await self.send(wire.Farewell(account.received, account.answered, dict(account.dropped)))
+    async def _take(self, event: Event, now: float, answers: asyncio.TaskGroup, helpers: asyncio.TaskGroup) -> None:
+        session = self._session
+        match event:
+            case FrameCame(frame) if session is not None:
+                await self._open_slots.acquire()
+                answers.create_task(self._answer(session, frame, now))
+            case PongCame(pong) if session is not None:
+                session.pong(pong, now)
+                if session.estimator.clock.doubtful:  # do not wait for the next ping to find a clock that was set
+                    self._conversation.ping(now)
+            case ReportCame(report) if session is not None:
+                session.reported(report, now)
+            case HelloSaid(hello):
+                self._session = self._service.join(hello, self.send)
+                if self._gate is not None:
+                    self._gate.agree(hello.fps)
+            case MeasuringDone() if session is not None:
+                self._conversation.open(self._welcome(session), now)
+                for ends in (self._send_plans(session), self._end_when_drained(), self._end_when_dismissed(session)):
+                    self._helpers.append(helpers.create_task(ends))
+            case ByeSaid():
+                pass
 
-    async def _read(self, session: Session, answers: asyncio.TaskGroup) -> bool:
-        """Read until goodbye (True) or the end of the connection (False)."""
-        while (message := await self._receive()) is not None:
-            session.last_heard_s = now = seconds_now()
-            match message:
-                case wire.Frame():
-                    await self._open_slots.acquire()
-                    answers.create_task(self._answer(session, message, now))
-                case wire.Pong():
-                    session.pong(message, now)
-                    if session.estimator.clock.doubtful:  # do not wait for the next period to find a clock that was set
-                        await self.send(wire.Ping(now))
-                case wire.Report():
-                    session.reported(message, now)
-                case wire.Bye():
-                    if message.report is not None:
-                        session.reported(message.report, now)
-                    return True
-                case _:
-                    raise ProtocolError("unexpected", f"a client does not send {type(message).__name__.lower()} here")
-        return False
+    def _welcome(self, session: Session) -> wire.Welcome:
+        service, limits = self._service, self._service.limits
+        settings = limits.in_flight, limits.message_bytes, session.plan, service.offers(seconds_now()), service.narrows
+        return wire.Welcome(CLASSES, service.ladder, *settings, reports=True)
 
     async def _answer(self, session: Session, frame: wire.Frame, arrived_s: float) -> None:
         try:
@@ -162,15 +186,13 @@ class _Connection:
         finally:
             self._open_slots.release()
 
-    async def _keep_pinging(self, session: Session) -> None:
-        """Repeat the clock exchange and notice clients that have fallen silent."""
-        limit_s = self._service.limits.silence_timeout_s
+    async def _keep_time(self) -> None:
+        """Do what is due by the clock: pings, and noticing clients that have fallen silent."""
         while True:
-            await asyncio.sleep(PING_PERIOD_S)
-            now = seconds_now()
-            if now - session.last_heard_s > limit_s:
-                raise ProtocolError("silent", f"nothing was heard from the client for {limit_s:g} s")
-            await self.send(wire.Ping(now))
+            # What is due moves with what comes, mostly on; for what moves forward it is looked at this often.
+            await sleep_until(self._loop, min(self._conversation.next_timer_s, seconds_now() + PING_PERIOD_S))
+            self._conversation.timeout(seconds_now())
+            await self._send_due()
 
     async def _send_plans(self, session: Session) -> None:
         """Send the newest plan whenever it has changed."""
@@ -184,6 +206,15 @@ class _Connection:
         await self._service.drained.wait()
         raise ProtocolError("draining", "the server is shutting down")
 
+    async def _end_when_dismissed(self, session: Session) -> None:
+        """Tell the client that somebody else has got its place."""
+        await session.dismissed.wait()
+        raise ProtocolError("idle", "the server is full, and this client sent no frames: another one took its place")
+
+    async def _send_due(self) -> None:
+        for message in self._conversation.to_send():
+            await self.send(message)
+
     async def send(self, message: wire.Message) -> None:
         """Write one message; TimeoutError when the client does not read."""
         try:
@@ -193,36 +224,18 @@ class _Connection:
             _abort(self._request)
             raise
 
-    async def refuse(self, error: ProtocolError) -> None:
-        """Tell the client what it did wrong, as far as it still listens."""
-        _log.info("client refused: %s: %s", error.code, error)
+    async def refuse(self, errors: list[ProtocolError]) -> None:
+        """Tell the client what it did wrong first, as far as it still listens."""
+        for error in errors:
+            _log.info("client refused: %s: %s", error.code, error)
         with contextlib.suppress(ConnectionError, TimeoutError):
-            await self.send(wire.ErrorMessage(error.code, str(error)))
+            await self.send(wire.ErrorMessage(errors[0].code, str(errors[0])))
 
-    async def _expect(self, kind: type[_MessageT]) -> _MessageT:
-        """The next message, which must be of `kind` and come soon."""
-        limit_s = self._service.limits.hello_timeout_s
-        try:
-            async with asyncio.timeout(limit_s):
-                message = await self._receive()
-        except TimeoutError:
-            raise ProtocolError("silent", f"no {kind.__name__.lower()} came within {limit_s:g} s") from None
-        if message is None:
-            raise ConnectionResetError("the client left before the stream was open")
-        if not isinstance(message, kind):
-            raise ProtocolError("unexpected", f"expected {kind.__name__.lower()}, got {type(message).__name__.lower()}")
-        return message
 
-    async def _receive(self) -> wire.Message | None:
-        """The next message; None when the connection has ended."""
-        return self._parse(await self._socket.receive())
-
-    def _parse(self, received: WSMessage) -> wire.Message | None:
-        if received.type is WSMsgType.BINARY:
-            limit = self._service.limits.message_bytes
-            if len(received.data) > limit:
-                raise ProtocolError("message_too_large", f"{len(received.data)} bytes; at most {limit} are taken")
-            return wire.decode(received.data)
-        if received.type is WSMsgType.TEXT:
-            raise ProtocolError("text", "messages are binary; this one was text (see docs/protocol.md)")
-        return None
+def _bytes(received: WSMessage) -> bytes:
+    """What a WebSocket message carries."""
+    if received.type is WSMsgType.BINARY:
+        return bytes(received.data)
+    if received.type is WSMsgType.TEXT:
+        raise ProtocolError("text", "messages are binary; this one was text (see docs/protocol.md)")
+    raise ConnectionResetError("the client closed without goodbye")

@@ -16,7 +16,7 @@ from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
 from jellyfish.edge.fusion.detections import DetectionFusion
 from jellyfish.edge.fusion.filters import Filter, Periodic
-from jellyfish.lab.simulation.network import URL, MemoryConnector, listening
+from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
@@ -64,7 +64,7 @@ async def cloud(name: str = "robot") -> AsyncIterator[Service]:
     service.on_change = lambda cause: service.apply(everyone_on(LARGE, name))
     task = asyncio.create_task(dispatcher.run())
     try:
-        async with listening(service):
+        async with at_url(service):
             yield service
     finally:
         task.cancel()

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aiohttp import web
 
 from benchmarks.namespaces import SMALLEST_BURST_BYTES, Network, why_not
 from benchmarks.real_network import PORT, Case, differences_ms, network_ms, run_pair
@@ -20,7 +19,7 @@ from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.link.synthetic import constant
 from jellyfish.media.video_writer import write_video
 from jellyfish.modes.assembly import ServerParts, assembled, policy
-from jellyfish.server.app import create_app
+from jellyfish.server.app import listening
 from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode
 
 SECONDS, FPS, SLO_MS = 4.0, 5.0, 1000.0
@@ -48,14 +47,8 @@ async def server(network: Network) -> AsyncIterator[None]:
     )
     async with assembled(parts, lambda record, service: None) as service:
         service.ready = True
-        runner = web.AppRunner(create_app(service), access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        try:
-            await web.SockSite(runner, network.server_socket(PORT)).start()
+        async with listening(service, sock=network.server_socket(PORT)):
             yield
-        finally:
-            await service.drain()
-            await runner.cleanup()
 
 
 def namespaces() -> str:

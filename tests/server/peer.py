@@ -16,7 +16,7 @@ from jellyfish.control.problem import DevicePlan, Plan
 from jellyfish.core import Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.dispatcher import Dispatcher
-from jellyfish.lab.simulation.network import URL, MemoryConnector, listening
+from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
 from jellyfish.lab.simulation.timed_executor import Disturbance, TimedExecutor
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.protocol import wire
@@ -52,7 +52,7 @@ async def running(limits: Limits | None = None, disturbance: Disturbance | None 
     service = Service([dispatcher], (SMALL, LARGE), NoAccuracy(), decode, limits or Limits())
     task = asyncio.create_task(dispatcher.run())
     try:
-        async with listening(service):
+        async with at_url(service):
             yield service
     finally:
         task.cancel()

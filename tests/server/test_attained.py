@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jellyfish.core import Reason
 from jellyfish.protocol import wire
 from jellyfish.server.attained import LATE, NOT_SENT, Attainment
-from jellyfish.server.rate import RATE_TOLERANCE
+from jellyfish.server.offered import RATE_TOLERANCE
 
 FPS = 10.0
 COUNTS = st.integers(0, 60) | st.integers(0, 2**53 - 1)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from jellyfish.config import CLIENTS_CHOOSE, Limits
-from jellyfish.lab.simulation.network import listening
+from jellyfish.lab.simulation.network import at_url
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.protocol import wire
@@ -29,7 +29,7 @@ async def letting_choose(actuation: bool) -> AsyncIterator[None]:
         limits=Limits(),
         actuation=actuation,
     )
-    async with assembled(parts, lambda record, service: None) as service, listening(service):
+    async with assembled(parts, lambda record, service: None) as service, at_url(service):
         yield
 
 

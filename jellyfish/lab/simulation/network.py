@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
-from aiohttp import web
 
-from jellyfish.server.app import create_app
+from jellyfish.server.app import listening
 from jellyfish.server.service import Service
 
 HOST, PORT = "server", 80
@@ -45,16 +44,8 @@ class MemoryConnector(aiohttp.TCPConnector):
 
 
 @contextlib.asynccontextmanager
-async def listening(service: Service) -> AsyncIterator[None]:
+async def at_url(service: Service) -> AsyncIterator[None]:
     """Serve `service` at `URL` for the time of the context, then drain."""
-    runner = web.AppRunner(create_app(service), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    assert runner.server is not None
-    server = await asyncio.get_running_loop().create_server(runner.server, HOST, PORT)
-    service.ready = True
-    try:
+    async with listening(service, HOST, PORT):
+        service.ready = True
         yield
-    finally:
-        server.close()
-        await service.drain()
-        await runner.cleanup()

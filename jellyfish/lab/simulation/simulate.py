@@ -43,7 +43,7 @@ from jellyfish.lab.simulation.invariants import Remains, breaches
 from jellyfish.lab.simulation.lazy_queue import LazyQueue
 from jellyfish.lab.simulation.links import CameraLink, camera_links
 from jellyfish.lab.simulation.model import load_model
-from jellyfish.lab.simulation.network import URL, MemoryConnector, listening
+from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
 from jellyfish.lab.simulation.place import place_of
 from jellyfish.lab.simulation.scenario import Bystander, Clients, Cut, PlannerSlow, Scenario, load_scenario
 from jellyfish.lab.simulation.strangers import misbehave
@@ -183,7 +183,7 @@ class _Simulation:
         async with contextlib.AsyncExitStack() as stack:
             writer = stack.enter_context(ResultWriter(folder, self._info()))
             service = await stack.enter_async_context(assembled(self._parts(), windows))
-            await stack.enter_async_context(listening(service))
+            await stack.enter_async_context(at_url(service))
             self._start_s = loop.time() + START_PAUSE_S
             setups = [setup for group in scenario.clients for setup in self._setups(group)]
             run = MeasuredRun(

@@ -196,7 +196,7 @@ class MemoryTransport(asyncio.Transport):
                 self._protocol.data_received(data)
         if self._peer is not None and self._inbox_bytes <= LOW_WATER_BYTES:
             self._peer._go_on_writing()
-        if self._ended and not self._inbox:
+        if self._ended and self._reading and not self._inbox:
             self._deliver_soon()
 
     def _end(self) -> None:

@@ -25,6 +25,7 @@ from jellyfish.lab.simulation.simulate import chaos_breaches, run_scenario
 from jellyfish.results.records import FrameRecord
 
 SMALL = Scenario("Small", 3.0, (SimulatedDevice("gpu-0"),), (Clients("camera", 2, trace="20mbps"),), seed=3)
+FALLING = "time_s,mbps\n0,20\n1,3\n2,0.8\n3,3\n"
 NOTHING_LEFT = Remains((), 0, 64, 0)
 
 
@@ -56,7 +57,9 @@ def test_every_frame_is_answered_on_time_where_nothing_is_short(tmp_path: Path) 
 def test_a_frame_that_was_sent_smaller_counts_with_the_accuracy_of_that_size(tmp_path: Path) -> None:
     model = load_model("gpu")
     by_name = {variant.name: variant for variant in model.variants}
-    run_scenario(msgspec.structs.replace(SMALL, clients=(Clients("camera", 2, trace="lte"),)), tmp_path / "run")
+    (tmp_path / "falls.csv").write_text(FALLING)
+    clients = (Clients("camera", 2, trace=str(tmp_path / "falls.csv")),)
+    run_scenario(msgspec.structs.replace(SMALL, clients=clients), tmp_path / "run")
     smaller = 0
     for record in (record for record in records(tmp_path / "run") if record.variant is not None):
         ran, sent = by_name[record.variant], int(record.resolution or 0)
@@ -79,8 +82,10 @@ def test_a_size_that_the_network_is_not_offered_at_counts_as_a_smaller_one(tmp_p
     latencies = tuple(msgspec.structs.replace(gpu.profile.of(Variant(v.resolution, "w100")), variant=v) for v in f1)
     model = Model("test", msgspec.structs.replace(gpu.profile, latencies=latencies), tuple(f1.values()))
     (tmp_path / "model.json").write_bytes(msgspec.json.encode(model))
-    device, clients = SimulatedDevice("gpu-0", str(tmp_path / "model.json")), (Clients("camera", 2, trace="lte"),)
-    run_scenario(msgspec.structs.replace(SMALL, devices=(device,), clients=clients), tmp_path / "run")
+    (tmp_path / "falls.csv").write_text(FALLING)
+    device = SimulatedDevice("gpu-0", str(tmp_path / "model.json"))
+    clients = (Clients("camera", 2, trace=str(tmp_path / "falls.csv")),)
+    run_scenario(msgspec.structs.replace(SMALL, devices=(device,), clients=clients, duration_s=4.0), tmp_path / "run")
     counted = {(frame.variant, frame.resolution, frame.expected_f1) for frame in records(tmp_path / "run")}
     assert {("a-256", 128, 0.3), ("b-320", 256, 0.4), ("b-320", 320, 0.8)} <= counted
 

@@ -1,0 +1,1 @@
+"""What stands between the network and the HTTP server: it decides on bytes, before anybody reads them."""

@@ -1,0 +1,124 @@
+"""Which connections may be open, and when their requests are let on. Pure: `now` is an argument.
+
+A connection counts from the moment it is accepted. While it is no stream yet it may have to make room for newer ones:
+somebody who opens connections and says nothing keeps nobody out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter, OrderedDict, deque
+from collections.abc import Hashable
+
+from jellyfish.config import Limits
+from jellyfish.protocol.bucket import Bucket
+
+BURST_S = 2.0
+"""Requests of so much time may come at once."""
+
+
+class Admission:
+    """Of one listening server. Connections are known by whatever key tells them apart."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._newcomers: OrderedDict[Hashable, str] = OrderedDict()
+        """Those that are no stream (yet), with their addresses; the oldest first."""
+        self._streams: dict[Hashable, str] = {}
+        self._streams_of: Counter[str] = Counter()
+        self._newcomers_of: Counter[str] = Counter()
+        self._joins = Bucket(limits.joins_per_s, max(1.0, BURST_S * limits.joins_per_s))
+        self._requests = Bucket(limits.requests_per_s, max(1.0, BURST_S * limits.requests_per_s))
+        self._asking: dict[bool, deque[Hashable]] = {True: deque(), False: deque()}
+        """Whose requests wait to be let on: those for a stream, and all others."""
+
+    @property
+    def streams(self) -> int:
+        """Connections that carry a stream."""
+        return len(self._streams)
+
+    @property
+    def newcomers(self) -> int:
+        """Connections that carry none, or none yet."""
+        return len(self._newcomers)
+
+    def opened(self, key: Hashable, address: str) -> Hashable | None:
+        """A connection was accepted; the one that is to be closed for it, which may be itself.
+
+        Whoever has most of them open gives up the oldest of its own.
+        """
+        self._newcomers[key] = address
+        self._newcomers_of[address] += 1
+        most_of_one = self._newcomers_of[address] > self._share(address)
+        if not most_of_one and len(self._newcomers) <= self._limits.newcomers:
+            return None
+        loser = address if most_of_one else self._newcomers_of.most_common(1)[0][0]
+        return next(each for each, owner in self._newcomers.items() if owner == loser)
+
+    def asked(self, key: Hashable, for_stream: bool) -> None:
+        """Its request is here."""
+        if key in self._newcomers:
+            self._asking[for_stream].append(key)
+
+    def let_on(self, now: float) -> list[Hashable]:
+        """Those whose requests may be handed on now."""
+        going = []
+        for for_stream, bucket in ((True, self._joins), (False, self._requests)):
+            waiting = self._asking[for_stream]
+            while waiting and (waiting[0] not in self._newcomers or bucket.allows(1.0, now)):
+                key = waiting.popleft()
+                if key in self._newcomers:
+                    going.append(key)
+        return going
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until `let_on` may give more; infinite when nobody waits."""
+        buckets = ((True, self._joins), (False, self._requests))
+        return min((bucket.wait_s(1.0, now) for kind, bucket in buckets if self._asking[kind]), default=float("inf"))
+
+    def begins(self, key: Hashable, address: str) -> str | None:
+        """A connection is to carry a stream, for a client at `address`; why not, in words, or None."""
+        if len(self._streams) >= self._limits.connections:
+            return f"the server has its {self._limits.connections} streams; try again later"
+        if self._streams_of[address] >= self._share(address):
+            return (
+                f"{address} has its {self._share(address):g} streams; for more behind one address start the server "
+                "with a larger --per-address"
+            )
+        self._forget(key)
+        self._streams[key] = address
+        self._streams_of[address] += 1
+        return None
+
+    def closed(self, key: Hashable) -> None:
+        """A connection is gone."""
+        self._forget(key)
+        address = self._streams.pop(key, None)
+        if address is not None:
+            _less(self._streams_of, address)
+
+    def _forget(self, key: Hashable) -> None:
+        address = self._newcomers.pop(key, None)
+        if address is not None:
+            _less(self._newcomers_of, address)
+
+    def _share(self, address: str) -> float:
+        """Most connections of one address, of either kind."""
+        most = self._limits.per_address
+        if most is None or address in self._limits.proxies or (not self._limits.count_loopback and loopback(address)):
+            return float("inf")
+        return most
+
+
+def _less(counts: Counter[str], address: str) -> None:
+    counts[address] -= 1
+    if not counts[address]:
+        del counts[address]
+
+
+def loopback(address: str) -> bool:
+    """Whether it is this machine's own; also what is no address at all, such as that of a local socket."""
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return True

@@ -1,0 +1,110 @@
+"""What one connection sends, counted as it comes and held back when it is too much. Pure: `now` is an argument.
+
+First a request, of so many bytes at most. Nothing behind it goes on before it is answered. If the answer opens a
+stream, its bytes and frames go on at the rates agreed on. What is held back is bounded by not reading on: one read.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from jellyfish.config import Limits
+from jellyfish.protocol.bucket import Bucket
+from jellyfish.server.gate.frames import MOST_HEADER_BYTES, FrameCount
+
+REQUEST_BYTES = 32 * 1024
+"""Longest request: line and headers. Nothing here takes a body from somebody it does not know."""
+END_OF_REQUEST = b"\r\n\r\n"
+OPENS_STREAM = b"HTTP/1.1 101 "
+READ_BYTES = 2048
+"""What every read counts at least: it costs as much as going through so many bytes, however few it brings."""
+STEP_BYTES = 16 * 1024
+"""Reading goes on when so many may come: not for every few bytes anew."""
+SOON_S = 1e-3
+"""While something is held back that may go on by now, nothing more is read."""
+UNKNOWN_FPS = 10.0
+"""Rate of a stream that has agreed on none yet."""
+CONTROL_RATE, CONTROL_BURST = 20.0, 64.0
+"""Messages beside frames: pongs, reports, a WebSocket's own pings; and how many may come at once."""
+SURPLUS = 2.0
+"""Frames over the agreed rate are read up to so many times that rate, and refused one by one; beyond it not read."""
+
+
+class Phase(enum.Enum):
+    """What a connection is to send next."""
+
+    REQUEST = enum.auto()
+    ASKED = enum.auto()
+    """The request is here whole, and waits to be let on."""
+    ANSWERING = enum.auto()
+    """It was handed on."""
+    STREAM = enum.auto()
+
+
+class Inlet:
+    """One connection's. `receive` what comes, then hand on what `release` gives."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.phase = Phase.REQUEST
+        self._held = b""
+        self._bytes = Bucket(limits.bytes_per_s, max(limits.message_bytes, STEP_BYTES))
+        self._messages = Bucket(SURPLUS * UNKNOWN_FPS + CONTROL_RATE, CONTROL_BURST)
+        self._frames = FrameCount()
+
+    def agree(self, fps: float) -> None:
+        """The stream is for so many frames a second."""
+        self._messages.rate = SURPLUS * fps + CONTROL_RATE
+        self._messages.burst = max(CONTROL_BURST, self._messages.rate / 2)
+
+    def receive(self, data: bytes, now: float) -> None:
+        """So much was read."""
+        self._held = self._held + data if self._held else data
+        if self.phase is Phase.STREAM:
+            self._bytes.take(max(0, READ_BYTES - len(data)), now)
+        elif self.phase is Phase.REQUEST and END_OF_REQUEST in self._held[:REQUEST_BYTES]:
+            self.phase = Phase.ASKED
+
+    @property
+    def too_long(self) -> bool:
+        """The request goes on and on."""
+        return self.phase is Phase.REQUEST and len(self._held) >= REQUEST_BYTES
+
+    @property
+    def wants_stream(self) -> bool:
+        """Whether the request asks for one."""
+        return b"upgrade" in self._held[: self._held.find(END_OF_REQUEST)].lower()
+
+    def take_request(self) -> bytes:
+        """The request, which is let on: the answer is awaited from now on."""
+        end = self._held.index(END_OF_REQUEST) + len(END_OF_REQUEST)
+        request, self._held = self._held[:end], self._held[end:]
+        self.phase = Phase.ANSWERING
+        return request
+
+    def answered(self, data: bytes) -> Phase:
+        """The server's answer begins so: it opens a stream, or the next request may come, if it is not here already."""
+        self.phase = Phase.STREAM if data.startswith(OPENS_STREAM) else Phase.REQUEST
+        if self.phase is Phase.REQUEST and END_OF_REQUEST in self._held:
+            self.phase = Phase.ASKED
+        return self.phase
+
+    def release(self, now: float) -> bytes:
+        """Of a stream: what may go on now."""
+        most_bytes, most_frames = int(self._bytes.level(now)), int(self._messages.level(now))
+        if self.phase is not Phase.STREAM or most_bytes <= 0:
+            return b""
+        end, frames = self._frames.within(self._held, most_bytes, most_frames)
+        self._bytes.take(end, now)
+        self._messages.take(frames, now)
+        released, self._held = (self._held, b"") if end == len(self._held) else (self._held[:end], self._held[end:])
+        return released
+
+    def pause_s(self, now: float) -> float:
+        """How long not to read on: 0 for reading on, infinite until somebody else says so."""
+        if self.phase is Phase.REQUEST:
+            return 0.0
+        if self.phase is not Phase.STREAM:
+            return float("inf") if self._held or self.phase is Phase.ASKED else 0.0
+        for_bytes_s = self._bytes.wait_s(STEP_BYTES, now) if self._bytes.level(now) < 1 else 0.0
+        for_messages_s = self._messages.wait_s(1.0, now)
+        return max(for_bytes_s, for_messages_s, SOON_S if len(self._held) > MOST_HEADER_BYTES else 0.0)

@@ -1,0 +1,104 @@
+"""What one connection sends is held back when it is too much, and goes on in time when it is not."""
+
+import pytest
+
+from jellyfish.config import Limits
+from jellyfish.server.gate.frames import MOST_HEADER_BYTES
+from jellyfish.server.gate.inlet import CONTROL_BURST, CONTROL_RATE, REQUEST_BYTES, SURPLUS, Inlet, Phase
+from tests.server.gate.test_frames import frame
+
+REQUEST = b"GET /v1/stream HTTP/1.1\r\nHost: server\r\nUpgrade: websocket\r\n\r\n"
+OPENED = b"HTTP/1.1 101 Switching Protocols\r\n"
+
+
+def stream(limits: Limits | None = None) -> Inlet:
+    inlet = Inlet(limits or Limits())
+    inlet.receive(REQUEST, 0.0)
+    assert inlet.take_request() == REQUEST
+    inlet.answered(OPENED)
+    return inlet
+
+
+def test_nothing_behind_a_request_goes_on_before_its_answer() -> None:
+    inlet = Inlet(Limits())
+    inlet.receive(REQUEST + frame(b"early"), 0.0)
+    assert inlet.phase is Phase.ASKED
+    assert inlet.wants_stream
+    assert inlet.take_request() == REQUEST
+    assert inlet.release(0.0) == b""
+    assert inlet.pause_s(0.0) == float("inf")
+    inlet.answered(OPENED)
+    assert inlet.release(0.0) == frame(b"early")
+    assert inlet.pause_s(0.0) == 0.0
+
+
+def test_a_request_may_follow_an_answer() -> None:
+    inlet = Inlet(Limits())
+    inlet.receive(REQUEST + REQUEST, 0.0)
+    inlet.take_request()
+    inlet.answered(b"HTTP/1.1 200 OK\r\n")
+    assert inlet.phase is Phase.ASKED
+    assert inlet.take_request() == REQUEST
+
+
+def test_a_request_without_end_is_too_long() -> None:
+    inlet = Inlet(Limits())
+    while not inlet.too_long:
+        assert inlet.pause_s(0.0) == 0.0
+        inlet.receive(b"X-More: and more\r\n", 0.0)
+    assert len(inlet.take_request() if inlet.phase is Phase.ASKED else b"") < REQUEST_BYTES
+
+
+def test_a_camera_within_its_rate_is_never_held_back() -> None:
+    inlet = stream()
+    inlet.agree(15.0)
+    for number in range(300):
+        now = number / 15
+        inlet.receive(frame(bytes(30_000)), now)
+        assert len(inlet.release(now)) == len(frame(bytes(30_000)))
+        assert inlet.pause_s(now) == 0.0
+
+
+@pytest.mark.parametrize("payload_bytes", [0, 1, 5000])
+@pytest.mark.parametrize("at_once", [1, 7, 64])
+def test_a_flood_of_frames_goes_on_at_the_agreed_rate(payload_bytes: int, at_once: int) -> None:
+    inlet = stream()
+    inlet.agree(15.0)
+    piece = frame(bytes(payload_bytes))
+    now, came, passed, most_held = 0.0, 0, 0, 0
+    while now < 5.0:
+        passed += len(inlet.release(now))
+        if inlet.pause_s(now) == 0.0:
+            inlet.receive(piece * at_once, now)
+            came += len(piece) * at_once
+        most_held = max(most_held, came - passed)
+        now += max(0.002, min(1.0, inlet.pause_s(now)))
+    rate = SURPLUS * 15 + CONTROL_RATE
+    assert passed / len(piece) <= CONTROL_BURST + rate * now + 1
+    assert passed / len(piece) >= 0.9 * rate * 5.0
+    assert most_held <= len(piece) * at_once + MOST_HEADER_BYTES
+
+
+def test_bytes_go_on_at_their_rate_and_messages_of_any_size_get_through() -> None:
+    limits = Limits(message_bytes=100_000, bytes_per_s=1e6)
+    inlet, message = stream(limits), frame(bytes(90_000))
+    now, passed, left = 0.0, 0, b""
+    while now < 3.0:
+        if inlet.pause_s(now) == 0.0:
+            left = left or message
+            inlet.receive(left[:65536], now)
+            left = left[65536:]
+        passed += len(inlet.release(now))
+        now += max(0.002, inlet.pause_s(now))
+    assert 2.7e6 <= passed <= 3.2e6
+
+
+def test_many_small_reads_cost_more_than_their_bytes() -> None:
+    inlet = stream(Limits(bytes_per_s=1e6, message_bytes=20_000))
+    inlet.receive(frame(bytes(60_000))[:20], 0.0)
+    reads = 0
+    while inlet.pause_s(0.0) == 0.0:
+        inlet.release(0.0)
+        inlet.receive(b"x", 0.0)
+        reads += 1
+    assert reads <= 10

@@ -134,10 +134,14 @@ class Pace:
         if self._alone == len(self._workers):
             return
         best = min(each.cautious_factor for each in self._workers)
+        changed = False
         for number in range(self._alone, len(self._workers)):
             limit = STAYS if self._quick[number] else RETURNS
-            self._quick[number] = self._workers[number].cautious_factor <= limit * best
-        self._choose()
+            quick = self._workers[number].cautious_factor <= limit * best
+            changed = changed or quick != self._quick[number]
+            self._quick[number] = quick
+        if changed:
+            self._choose()
 
     def of(self, worker: int) -> SlowDown:
         """That worker's own."""

@@ -8,6 +8,7 @@ due, on the client's clock.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import random
 from collections import Counter
@@ -33,6 +34,8 @@ CLIP_FRAMES, CLIP_FPS = 45, 15.0
 """Frames encoded per resolution; clients go round them, each from a place of its own."""
 START_S = 0.2
 """From the last client's welcome to the first frame."""
+FAREWELL_LIMIT_S = 10.0
+"""A server that has not answered all so long after the goodbye never will."""
 
 Frames = dict[int, list[bytes]]
 """Resolution -> JPEGs."""
@@ -62,7 +65,8 @@ class Tally:
     on_time: int = 0
     late: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
-    """Reason -> frames; `paused` and `thinned` were not sent, `no_answer` never answered."""
+    """Reason -> frames; `paused` and `thinned` were not sent, nor those whose connection the server had ended
+    (`disconnected`); `no_answer` were never answered."""
     latencies_s: list[float] = field(default_factory=list)
     variants: Counter[str] = field(default_factory=Counter)
     """Variant -> frames answered on time."""
@@ -104,7 +108,12 @@ class Client:
         self._socket = await http.ws_connect(self._load.url, compress=0)
         await self._socket.send_bytes(wire.encode(wire.Hello(self._name, self._load.fps, self._load.slo_s * 1000)))
         self._reading = asyncio.create_task(self._read())
-        await self._welcomed.wait()
+        welcomed = asyncio.create_task(self._welcomed.wait())
+        await asyncio.wait([self._reading, welcomed], return_when=asyncio.FIRST_COMPLETED)
+        welcomed.cancel()
+        if self._reading.done():
+            await self._reading
+            raise ConnectionAbortedError(f"{self._name}: the connection ended before the welcome")
 
     async def run(self, begin_s: float) -> Tally:
         """Send for the load's time from `begin_s`, then say goodbye; the farewell comes when all is answered."""
@@ -114,8 +123,10 @@ class Client:
             due_s = begin_s + number / fps
             await asyncio.sleep(due_s - loop.time())
             await self._send(number, due_s)
-        await self._socket.send_bytes(wire.encode(wire.Bye()))
-        await self._reading
+        with contextlib.suppress(ConnectionError):
+            await self._socket.send_bytes(wire.encode(wire.Bye()))
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            await asyncio.wait_for(self._reading, FAREWELL_LIMIT_S)
         await self._socket.close()
         self._tally.dropped["no_answer"] += sum(due_s >= self._count_from_s for due_s in self._due.values())
         return self._tally
@@ -125,6 +136,9 @@ class Client:
         assert self._plan is not None
         counts = due_s >= self._count_from_s
         self._tally.captured += counts
+        if self._reading.done():
+            self._tally.dropped["disconnected"] += counts
+            return
         if not self._thinner.takes(due_s, self._plan.fps):
             self._tally.dropped["thinned"] += counts
             return
@@ -138,7 +152,8 @@ class Client:
         jpegs = self._frames[resolution]
         jpeg = jpegs[(self._first + number) % len(jpegs)]
         now = asyncio.get_running_loop().time()
-        await self._socket.send_bytes(wire.encode(wire.Frame(number, resolution, due_s, now, jpeg)))
+        with contextlib.suppress(ConnectionError):  # then it has no answer
+            await self._socket.send_bytes(wire.encode(wire.Frame(number, resolution, due_s, now, jpeg)))
 
     async def _read(self) -> None:
         """Take in everything the server says until its farewell."""

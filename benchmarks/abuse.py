@@ -168,19 +168,22 @@ async def one_round(bench: Bench, kinds: Sequence[str]) -> Round:
     groups = [[kind] for kind in kinds]
     nature = {kind: ABUSES[kind].per_s for kind in kinds}
     others, held_up = Bystanders(), stalls()
-    with TimedServer() as server:
-        alone = await bench.cameras_at(server.url)
-        before = footprint(server.pid)
-        with Abusers(groups, Target(server.url), nature) as abusers:
-            async with watched(server) as seen:
-                beside, done = await bench.beside(abusers, server.url)
-        await asyncio.sleep(bench.settle_s)
-        after = footprint(server.pid)
-        errors = [each.text for each in server.look().logged if each.bad]
-    rates = {kind: done[kind].per_s if kind in done else 0.0 for kind in kinds}
-    with TimedServer() as server, discarding() as target, Abusers(groups, target, rates) as abusers:
+    with contextlib.ExitStack() as stack:
+        with TimedServer() as server:
+            alone = await bench.cameras_at(server.url)
+            before = footprint(server.pid)
+            with Abusers(groups, Target(server.url), nature) as abusers:
+                async with watched(server) as seen:
+                    beside, done = await bench.beside(abusers, server.url)
+            quiet = asyncio.create_task(asyncio.sleep(bench.settle_s))
+            rates = {kind: done[kind].per_s if kind in done else 0.0 for kind in kinds}
+            other = stack.enter_context(TimedServer())
+            abusers = stack.enter_context(Abusers(groups, stack.enter_context(discarding()), rates))
+            await quiet
+            after = footprint(server.pid)
+            errors = [each.text for each in server.look().logged if each.bad]
         held_up += stalls()
-        control, _ = await bench.beside(abusers, server.url)
+        control, _ = await bench.beside(abusers, other.url)
     noise = marked(others.share()).strip(", ") + (f" {held_up} stalls" if held_up else "")
     acts = sum(rates.values()), sum(each.lost for each in done.values())
     figures = seen.asked, seen.unanswered, before, seen.most_descriptors, seen.most_rss_mb, after

@@ -1,113 +1,39 @@
 """Well-behaved clients alone, then beside a steady stream of misbehaving ones of every kind.
 
-    python benchmarks/bad_input.py [--clients 8] [--seconds 15] [--rate 1]
+    python -m benchmarks.bad_input [--clients 8] [--seconds 15] [--rate 1]
 
-Server, well-behaved and misbehaving clients are three processes on one machine. The server decodes for real; its device
-is a timed one of 10 ms a batch, so that latencies are about the server. The exit code is 1 when the server logged an
-error or a traceback, when it did nothing about some client (`NOT CUT OFF`, `NOTHING`), or when sessions or tasks were
-left over in the end.
+Server (`benchmarks/timed_server.py`), well-behaved and misbehaving clients are three processes on one machine. The exit
+code is 1 when the server logged an error or a traceback, when it did nothing about some client (`NOT CUT OFF`,
+`NOTHING`), or when sessions or tasks were left over in the end. Those who would harm the others are another benchmark's
+(`benchmarks/abuse.py`).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import logging
 import multiprocessing
-import os
-import socket
 import sys
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import aiohttp
-import numpy as np
-import uvloop
-from aiohttp import web
-from fleet import Fleet, Load, Tally
-from misbehaving import KINDS, PATIENCE_S, Misbehaviour
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.fleet import Fleet, Load, Tally
+from benchmarks.misbehaving import KINDS, PATIENCE_S, Misbehaviour
+from benchmarks.timed_server import Settings, TimedServer
 from jellyfish.config import Limits
-from jellyfish.control.adaptation import EachAnew
-from jellyfish.control.planners.fixed import FixedPlanner, accept
-from jellyfish.control.solving import in_place
-from jellyfish.core import Variant
-from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
-from jellyfish.lab.simulation.timed_executor import TimedExecutor
-from jellyfish.media.jpeg import decode_jpeg
-from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled
-from jellyfish.server.app import create_app
-from jellyfish.server.service import Service
 
 VIDEO = Path(__file__).parent.parent / "videos" / "street-junction.mp4"
-VARIANT, MAX_BATCH, DEVICE_S = Variant(448, "w100e2"), 8, 0.010
-LATENCIES = (DEVICE_S,) * MAX_BATCH
-PROFILE = LatencyProfile("cpu", "timed", "", (VariantLatency(VARIANT, LATENCIES, LATENCIES),))
 LIMITS = Limits(hello_timeout_s=2.0)
 SETTLE_S = 8.0
 """After the last client, for the server to notice that they are gone."""
 
 Reactions = dict[str, Counter[str]]
 """Kind -> what its clients got -> how often."""
-
-
-class NoAccuracy:
-    def accuracy(self, variant: Variant) -> float:
-        return 0.0
-
-
-class Complaints(logging.Handler):
-    """Keeps every log record that is an error or carries a traceback."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.ERROR or record.exc_info:
-            self.found.append(logging.Formatter("%(name)s %(levelname)s: %(message)s").format(record))
-
-
-def listening_socket() -> socket.socket:
-    """On a free port, with small buffers: what a client does not read is soon felt, not after megabytes of answers."""
-    made = socket.create_server(("127.0.0.1", 0))
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
-    return made
-
-
-@contextlib.asynccontextmanager
-async def serving() -> AsyncIterator[tuple[Service, str]]:
-    """A server with real decoding and a timed device; the service and its stream's URL."""
-    offload = partial(asyncio.get_running_loop().run_in_executor, ThreadPoolExecutor(os.cpu_count()))
-
-    async def decode(jpeg: bytes) -> NDArray[np.uint8]:
-        return await offload(decode_jpeg, jpeg, LIMITS.image_side, LIMITS.image_side)
-
-    parts = ServerParts(
-        devices=[(TimedExecutor(PROFILE), PROFILE)],
-        variants=(VARIANT,),
-        accuracy=NoAccuracy(),
-        max_batch=MAX_BATCH,
-        decode=decode,
-        policy=PlanningPolicy(in_place(FixedPlanner(VARIANT, MAX_BATCH)), EachAnew(), accept, 0.5),
-        limits=LIMITS,
-    )
-    async with assembled(parts, lambda record, service: None) as service:
-        runner = web.AppRunner(create_app(service), access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        await web.SockSite(runner, listening_socket()).start()
-        service.ready = True
-        yield service, f"ws://127.0.0.1:{runner.addresses[0][1]}/v1/stream"
-        await service.drain()
-        await runner.cleanup()
 
 
 async def misbehave(url: str, seconds: float, rate: float) -> Reactions:
@@ -147,27 +73,25 @@ async def beside(url: str, arguments: argparse.Namespace) -> Reactions:
 
 async def measure(arguments: argparse.Namespace, console: Console) -> bool:
     """Both phases and the report; False when something was wrong with the server."""
-    complaints = Complaints()
-    logging.getLogger().addHandler(complaints)
-    with Fleet(VIDEO) as fleet:
-        async with serving() as (service, url):
-            load = Load(url, arguments.clients, 15, arguments.slo_ms / 1000, arguments.seconds)
-            alone = await fleet.offer(load)
-            tasks_before = len(asyncio.all_tasks())
-            together, reactions = await asyncio.gather(fleet.offer(load), beside(url, arguments))
-            await asyncio.sleep(SETTLE_S)
-            tasks_left = len(asyncio.all_tasks()) - tasks_before
-            sessions_left = len(service.sessions)
-            alone += await fleet.offer(load)
+    with Fleet(VIDEO) as fleet, TimedServer(Settings(LIMITS, small_buffers=True)) as server:
+        load = Load(server.url, arguments.clients, 15, arguments.slo_ms / 1000, arguments.seconds)
+        alone = await fleet.offer(load)
+        await asyncio.sleep(SETTLE_S)
+        before = server.look()
+        together, reactions = await asyncio.gather(fleet.offer(load), beside(server.url, arguments))
+        await asyncio.sleep(SETTLE_S)
+        after = server.look()
+        alone += await fleet.offer(load)
+        logged = before.logged + after.logged + server.look().logged
+    bad = Counter(each.text.splitlines()[0] for each in logged if each.bad)
+    tasks_left = max(0, after.tasks - before.tasks)
     console.print(reaction_table(reactions))
     console.print(latency_table(alone, together, arguments))
-    console.print(
-        f"left over: {sessions_left} sessions, {max(0, tasks_left)} tasks; errors logged: {len(complaints.found)}"
-    )
-    for message, count in Counter(complaints.found).most_common(5):
+    console.print(f"left over: {after.sessions} sessions, {tasks_left} tasks; errors logged: {bad.total()}")
+    for message, count in bad.most_common(5):
         console.print(f"{count} x {message}", markup=False)
     ignored = any("NOT" in answer for counts in reactions.values() for answer in counts)
-    return not (ignored or sessions_left or tasks_left > 0 or complaints.found)
+    return not (ignored or after.sessions or tasks_left or bad)
 
 
 def reaction_table(reactions: Reactions) -> Table:
@@ -201,7 +125,7 @@ def main() -> None:
     parser.add_argument("--slo-ms", type=float, default=250)
     parser.add_argument("--seconds", type=float, default=15, help="of each phase; alone is measured before and after")
     parser.add_argument("--rate", type=float, default=1, help="misbehaving clients of each kind per second")
-    sys.exit(0 if uvloop.run(measure(parser.parse_args(), Console(width=120))) else 1)
+    sys.exit(0 if asyncio.run(measure(parser.parse_args(), Console(width=120))) else 1)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ PATIENCE_S = 15.0
 """So long a client waits for what the server does about it."""
 JPEG = encode_jpeg(np.random.default_rng(0).integers(0, 255, (108, 192, 3), np.uint8))
 HELLO = wire.Hello("misbehaving", 15, 250)
+HASTY = wire.Hello("never reads", 240, 250)
 SMALL_BUFFER_BYTES = 4096
 UNREAD_FPS = 200
 """Of a client that never reads: enough that its answers fill every buffer within seconds."""
@@ -168,7 +169,7 @@ async def never_reads(http: aiohttp.ClientSession, url: str) -> str:
     reader, writer = await asyncio.open_connection(sock=own, limit=SMALL_BUFFER_BYTES)
     writer.write(upgrade("server"))
     await reader.readuntil(b"\r\n\r\n")
-    writer.write(masked(wire.encode(HELLO)))
+    writer.write(masked(wire.encode(HASTY)))
     while not isinstance(message := wire.decode(await unmasked(reader)), wire.Welcome):
         if isinstance(message, wire.Ping):
             writer.write(masked(wire.encode(wire.Pong(message.server_s, loop.time(), loop.time()))))

@@ -11,10 +11,8 @@ import asyncio
 import contextlib
 import logging
 import multiprocessing
-import os
 import resource
 import threading
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,22 +21,14 @@ from typing import Self
 
 import uvloop
 
-from jellyfish.config import Limits, ServerConfig
-from jellyfish.devices.opening import OpenDevice
+from jellyfish.config import Limits
 from jellyfish.devices.process import tune_process
 from jellyfish.lab.simulation.model import load_model
-from jellyfish.lab.simulation.timed_executor import TimedExecutor
-from jellyfish.modes.assembly import ServerParts, assembled
-from jellyfish.modes.serving import _parts as parts_in_service  # nothing else is sure to be what serves
-from jellyfish.modes.serving import listening_at
-from jellyfish.modes.solver_process import solver_process
-from jellyfish.server.service import Service
 
 MODEL = load_model("cpu")
 DESCRIPTORS = 1024
 START_LIMIT_S, STOP_LIMIT_S, LOOK_LIMIT_S = 60.0, 10.0, 10.0
 MOST_RECORDS = 10_000
-LEAK_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -48,6 +38,8 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     leak: bool = False
     """Whether 1 kB is kept for every frame: something for a soak to find."""
+    small_buffers: bool = False
+    """Whether what a client does not read is soon felt, not after megabytes of answers in the kernel."""
 
 
 @dataclass(frozen=True)
@@ -91,35 +83,6 @@ class Complaints(logging.Handler):
         return found
 
 
-@contextlib.asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[tuple[Service, str]]:
-    """The server and its stream's URL for the time of the context."""
-    config = ServerConfig(limits=settings.limits)
-    async with contextlib.AsyncExitStack() as stack:
-        solver = await stack.enter_async_context(solver_process(config.planner, seed=0))
-        device = OpenDevice("cpu", MODEL.profile, TimedExecutor(MODEL.profile))  # type: ignore[arg-type]
-        parts = parts_in_service(config, MODEL, MODEL.variants, [device], solver.solve, stack)  # type: ignore[arg-type]
-        if settings.leak:
-            parts = _leaking(parts)
-        service = await stack.enter_async_context(assembled(parts, lambda record, service: None))
-        url = await stack.enter_async_context(listening_at(service, "127.0.0.1", 0))
-        service.ready = True
-        yield service, url
-
-
-def _leaking(parts: ServerParts) -> ServerParts:
-    """The same, but every frame leaves something behind."""
-    kept: list[bytes] = []
-    decode = parts.decode
-
-    async def leaking(*frame: bytes) -> object:
-        kept.append(os.urandom(LEAK_BYTES))
-        return await decode(*frame)
-
-    values = {name: getattr(parts, name) for name in ServerParts.__dataclass_fields__}
-    return ServerParts(**{**values, "decode": leaking})
-
-
 def _server_process(pipe: Connection, settings: Settings) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
     complaints = Complaints()
@@ -130,6 +93,8 @@ def _server_process(pipe: Connection, settings: Settings) -> None:
 
 async def _serve(pipe: Connection, settings: Settings, complaints: Complaints) -> None:
     """Until the parent says so, or is gone."""
+    from benchmarks.timed_service import serving  # here, as the processes of clients import this file, too
+
     over = asyncio.Event()
     async with serving(settings) as (service, url):
 

@@ -6,13 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: help demo test check bench-promise bench-peers clean
+.PHONY: help demo test check bench-promise bench-peers abuse fuzz soak clean
 help:
 	@echo "make demo    4 emulated cameras against a server on this machine, 20 seconds, results in results/"
 	@echo "make test    run the tests"
 	@echo "make check   ruff, mypy, import contracts, and the tests"
 	@echo "make bench-promise   the default beside other planners on the wall clock, up to 100 minutes of a quiet machine"
 	@echo "make bench-peers     beside LitServe and mosec, which it installs into an environment of their own; 10 minutes"
+	@echo "make abuse   what abusers of each kind cost good cameras, and 127 odd HTTP requests; 20 minutes of a quiet machine"
+	@echo "make fuzz    100,000 messages, 3,000 requests and 20,000 JPEGs that are nearly right; prints its seeds"
+	@echo "make soak    does a server grow under steady use and a trickle of abuse? 38 minutes, 5 of them with a leak to find"
 	@echo "make clean   remove the virtual environment and caches"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -46,6 +49,20 @@ bench-promise: $(STAMP)
 
 bench-peers: $(STAMP)
 	@$(BIN)/python -m benchmarks.peers
+
+abuse: $(STAMP)
+	@$(BIN)/python -m benchmarks.odd_requests
+	@$(BIN)/python -m benchmarks.abuse
+	@$(BIN)/python -m benchmarks.abuse --mixed
+
+fuzz: $(STAMP)
+	@$(BIN)/python -m benchmarks.fuzz protocol
+	@$(BIN)/python -m benchmarks.fuzz http
+	@$(BIN)/python -m benchmarks.fuzz_jpeg --pictures 20000
+
+soak: $(STAMP)
+	@$(BIN)/python -m benchmarks.soak --leak --minutes 3
+	@$(BIN)/python -m benchmarks.soak
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

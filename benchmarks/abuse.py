@@ -193,7 +193,8 @@ async def one_round(bench: Bench, kinds: Sequence[str]) -> Round:
 def in_words(case: Case, each: Round) -> str:
     """One round, as a line while it goes on."""
     lost_to = ", ".join(f"{reason} {frames}" for reason, frames in each.beside.lost_to.items()) or "nothing"
-    line = f"{case.name}: {each.acts_per_s:,.0f} acts/s, cut off {each.lost} times; missed for {lost_to}"
+    missed = " / ".join(f"{100 * phase.missed:.1f}" for phase in (each.alone, each.beside, each.control))
+    line = f"{case.name}: {each.acts_per_s:,.0f} acts/s, cut off {each.lost} times; missed {missed} %, for {lost_to}"
     return f"{line}{'; NOT QUIET: ' + each.noise if each.noise else ''}"
 
 

@@ -16,7 +16,7 @@ import uvloop
 from benchmarks.abusers import ABUSES, Pace, abuse
 from benchmarks.raw_stream import Target
 
-READY_LIMIT_S, STOP_LIMIT_S = 60.0, 3.0
+READY_LIMIT_S, STOP_LIMIT_S = 120.0, 3.0
 DISCARD_BYTES = 256 * 1024
 
 

@@ -27,7 +27,7 @@ from jellyfish.lab.simulation.model import load_model
 
 MODEL = load_model("cpu")
 DESCRIPTORS = 1024
-START_LIMIT_S, STOP_LIMIT_S, LOOK_LIMIT_S = 60.0, 10.0, 10.0
+START_LIMIT_S, STOP_LIMIT_S, LOOK_LIMIT_S = 120.0, 10.0, 10.0
 MOST_RECORDS = 10_000
 
 
@@ -119,7 +119,8 @@ class TimedServer:
     """The process with the server, for the time of the context."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["benchmarks.timed_service"])  # brings torch along, once for all servers
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_server_process, args=(theirs, settings or Settings()))
         self._theirs = theirs

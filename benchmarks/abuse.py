@@ -244,6 +244,8 @@ async def measure(arguments: argparse.Namespace, console: Console) -> list[Case]
             for case in cases:
                 case.rounds.append(await one_round(bench, case.kinds))
                 console.print(in_words(case, case.rounds[-1]), markup=False, highlight=False)
+                if arguments.json:
+                    arguments.json.write_text(json.dumps([asdict(each) for each in cases], indent=1) + "\n")
                 for text in case.rounds[-1].errors[:2]:
                     console.print(f"  logged: {text.splitlines()[0]}", markup=False, highlight=False)
         console.print(table(cases, bench))
@@ -261,8 +263,6 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
     arguments = parser.parse_args()
     cases = asyncio.run(measure(arguments, Console(width=180)))
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(case) for case in cases], indent=1) + "\n")
     sys.exit(1 if any(case.failures() for case in cases) else 0)
 
 

@@ -23,13 +23,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.fuzz_conversation import read_by_conversation
 from benchmarks.fuzz_messages import VALID, mended, message
 from benchmarks.misbehaving import address, upgrade
-from benchmarks.odd_requests import ODD, get, reply_to
+from benchmarks.odd_requests import IMPATIENT, ODD, get, reply_to
 from benchmarks.raw_stream import binary
 from benchmarks.shrinking import smallest
 from benchmarks.timed_server import Settings, TimedServer
-from jellyfish.config import Limits
 from jellyfish.errors import ProtocolError
 from jellyfish.protocol import wire
 
@@ -64,7 +64,7 @@ def _same(read: wire.Message) -> bool:
     return repr(wire.decode(wire.encode(read))) == repr(read)
 
 
-PROTOCOL_TARGETS: dict[str, Callable[[bytes], Fault]] = {"wire": read_by_wire}
+PROTOCOL_TARGETS: dict[str, Callable[[bytes], Fault]] = {"wire": read_by_wire, "conversation": read_by_conversation}
 """What is fed: one function each, from bytes to what was wrong."""
 
 
@@ -142,7 +142,7 @@ def fuzz_http(seed: int, inputs: int, console: Console) -> bytes | None:
     """The smallest request that has the server log an error or be silent, or None."""
     draw = random.Random(seed)
     kinds = [odd.data for odd in ODD.values() if len(odd.data) < SHORT_BYTES]
-    with TimedServer(Settings(Limits(hello_timeout_s=HTTP_LIMIT_S))) as server:
+    with TimedServer(Settings(IMPATIENT)) as server:
         target = HttpTarget(server)
         for done in range(0, inputs, AT_ONCE):
             requests = [request(draw, kinds) for _ in range(min(AT_ONCE, inputs - done))]

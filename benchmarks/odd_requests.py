@@ -25,8 +25,8 @@ from benchmarks.timed_server import Settings, TimedServer
 from jellyfish.config import Limits
 
 CLOSED_WITHIN_S = 5.0
-HELLO_LIMIT_S = 1.0
-"""Of the server here, for all that comes before a stream."""
+IMPATIENT = Limits(hello_timeout_s=0.5, request_timeout_s=0.5, keep_alive_s=1.0)
+"""Of the servers here: what comes before a stream is waited for no longer than that."""
 MAY_BE_KEPT = {*range(100, 400), 404, 405, 406, 415, 417, 426}
 """Answers after which a connection may stay open: there was nothing wrong with how the request was written."""
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -232,7 +232,8 @@ LEGAL = {
     "raw bytes in a header", "two connections", "cookies of 6 kB without names", "an authorisation that is none",
     "a range that is none", "a date that is none", "a body of a GET", "a URL of a scheme alone", "two slashes",
     "a URL of another scheme", "a URL with a bad port", "a URL with a port too large", "a URL with a bad IPv6 address",
-    "a folded line", "an expectation unknown", "a blank before the method",
+    "a folded line", "an expectation unknown", "a blank before the method", "no version", "HTTP/2.0",
+    "an upgrade in HTTP/1.0",
 }  # fmt: skip
 """Those that a server may take: what is odd in them is legal, allowed to be ignored, or of no concern to it."""
 
@@ -309,7 +310,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=tuple(ODD), metavar="NAME")
     arguments, console = parser.parse_args(), Console(width=150)
-    with TimedServer(Settings(Limits(hello_timeout_s=HELLO_LIMIT_S))) as server:
+    with TimedServer(Settings(IMPATIENT)) as server:
         shown = asyncio.run(ask_all(server, arguments.only or list(ODD), console))
     console.print(shown)
     wrong = sum(bool(fault) for fault in shown.columns[-1].cells)

@@ -10,22 +10,20 @@ from collections.abc import AsyncIterator
 import pytest
 
 from benchmarks.misbehaving import address
-from benchmarks.odd_requests import ODD, Reply, faults, reply_to
-from jellyfish.config import Limits
+from benchmarks.odd_requests import IMPATIENT, ODD, Reply, faults, reply_to
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.modes.serving import listening_at
 from jellyfish.server.service import Service
 from tests.server.peer import LARGE, PROFILE, SMALL, NoAccuracy, decode
 
-LIMITS = Limits(hello_timeout_s=0.5)
 FEW_LINES = 20
 
 
 @contextlib.asynccontextmanager
 async def real_server() -> AsyncIterator[tuple[str, int]]:
     dispatcher = Dispatcher(TimedExecutor(PROFILE), PROFILE, SMALL, 4)
-    service = Service([dispatcher], (SMALL, LARGE), NoAccuracy(), decode, LIMITS)
+    service = Service([dispatcher], (SMALL, LARGE), NoAccuracy(), decode, IMPATIENT)
     running = asyncio.create_task(dispatcher.run())
     try:
         async with listening_at(service, "127.0.0.1", 0) as url:

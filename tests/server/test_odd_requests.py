@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 
 import pytest
+import uvloop
 
 from benchmarks.misbehaving import address
 from benchmarks.odd_requests import IMPATIENT, ODD, Reply, faults, reply_to
@@ -32,28 +33,32 @@ async def real_server() -> AsyncIterator[tuple[str, int]]:
         running.cancel()
 
 
-async def replies(requests: list[bytes]) -> list[Reply]:
-    """All at once."""
-    async with real_server() as where:
-        return await asyncio.gather(*(reply_to(request, where) for request in requests))
+def replies(requests: list[bytes]) -> list[Reply]:
+    """All at once, on the event loop that serves."""
+
+    async def ask() -> list[Reply]:
+        async with real_server() as where:
+            return await asyncio.gather(*(reply_to(request, where) for request in requests))
+
+    return uvloop.run(ask())
 
 
-async def test_each_odd_request_is_refused_and_its_connection_closed() -> None:
+def test_each_odd_request_is_refused_and_its_connection_closed() -> None:
     assert len(ODD) >= 86
-    answers = await replies([odd.data for odd in ODD.values()])
+    answers = replies([odd.data for odd in ODD.values()])
     found = {name: faults(odd, reply) for (name, odd), reply in zip(ODD.items(), answers, strict=True)}
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
-async def test_an_odd_request_leaves_at_most_a_line_and_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_odd_request_leaves_at_most_a_line_and_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        await replies([odd.data for odd in ODD.values()])
+        replies([odd.data for odd in ODD.values()])
     assert [each.getMessage() for each in caplog.records if each.exc_info or each.levelno >= logging.ERROR] == []
     assert len(caplog.records) <= len(ODD)
     assert [each.getMessage() for each in caplog.records if "\n" in each.getMessage()] == []
 
 
-async def test_who_sends_many_odd_requests_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_who_sends_many_odd_requests_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        await replies([ODD["a line without colon"].data] * 200)
+        replies([ODD["a line without colon"].data] * 200)
     assert len(caplog.records) <= FEW_LINES

@@ -34,8 +34,9 @@ from benchmarks.abusers import ABUSES
 from benchmarks.bystanders import Bystanders, marked
 from benchmarks.fleet import Fleet, Load, Tally
 from benchmarks.raw_stream import Target
-from benchmarks.timed_server import MODEL, Footprint, TimedServer, footprint
+from benchmarks.timed_server import MODEL, Footprint, Settings, TimedServer, footprint
 from benchmarks.watching import Seen, stalls, watch
+from jellyfish.config import Limits
 
 VIDEO = Path(__file__).parent.parent / "videos" / "street-junction.mp4"
 FPS, SLO_S = 15.0, 0.15
@@ -167,9 +168,10 @@ async def one_round(bench: Bench, kinds: Sequence[str]) -> Round:
     """Alone, beside, control."""
     groups = [[kind] for kind in kinds]
     nature = {kind: ABUSES[kind].per_s for kind in kinds}
+    settings = Settings(ABUSES[kinds[0]].limits if len(kinds) == 1 else Limits())
     others, held_up = Bystanders(), stalls()
     with contextlib.ExitStack() as stack:
-        with TimedServer() as server:
+        with TimedServer(settings) as server:
             alone = await bench.cameras_at(server.url)
             before = footprint(server.pid)
             with Abusers(groups, Target(server.url), nature) as abusers:
@@ -177,7 +179,7 @@ async def one_round(bench: Bench, kinds: Sequence[str]) -> Round:
                     beside, done = await bench.beside(abusers, server.url)
             quiet = asyncio.create_task(asyncio.sleep(bench.settle_s))
             rates = {kind: done[kind].per_s if kind in done else 0.0 for kind in kinds}
-            other = stack.enter_context(TimedServer())
+            other = stack.enter_context(TimedServer(settings))
             abusers = stack.enter_context(Abusers(groups, stack.enter_context(discarding()), rates))
             await quiet
             after = footprint(server.pid)

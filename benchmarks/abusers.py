@@ -10,12 +10,13 @@ import asyncio
 import time
 import zlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from benchmarks.bad_pictures import big_picture, repeated_scan, soft_picture
 from benchmarks.misbehaving import address
 from benchmarks.raw_stream import BINARY, CONTINUED, FINAL, PING, RawStream, Target, binary, piece
+from jellyfish.config import Limits
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.protocol import wire
 
@@ -242,6 +243,8 @@ class Abuse:
     """What takes long and must not be done during a measurement."""
     is_served: bool = False
     """Whether some of its frames may be answered, as any client's: what its share costs the others is no harm."""
+    limits: Limits = field(default_factory=Limits)
+    """Of the server that it is tried on alone."""
 
 
 ABUSES: dict[str, Abuse] = {
@@ -254,7 +257,7 @@ ABUSES: dict[str, Abuse] = {
     "4 MiB frames": Abuse(large_frames, prepare=large_frame),
     "20 x its rate": Abuse(too_many_frames, per_s=TOO_MANY_TIMES * FPS, prepare=usual, is_served=True),
     "1,100 idle": Abuse(idle_connections, IDLE),
-    "1,100 idle, 110 addresses": Abuse(idle_from_everywhere, IDLE),
+    "1,100 idle, 110 addresses": Abuse(idle_from_everywhere, IDLE, limits=Limits(count_loopback=True)),
     "60 phantoms": Abuse(phantoms, 60),
     "40 join again": Abuse(joining_again, 40),
     "gzip bodies": Abuse(zipped_bodies, prepare=zipped),

@@ -31,6 +31,8 @@ FPS = 15
 TOO_MANY_TIMES = 20
 PONG_PERIOD_S = 0.5
 IDLE, ADDRESSES = 1100, 110
+IDLE_AGAIN_S = 5.0
+"""An idle connection that was closed is opened again after so long: it is patience that is tried here."""
 HALF_A_HEADER = b"GET /v1/stream HTTP/1.1\r\nHost: server\r\nUpgr"
 
 
@@ -174,7 +176,7 @@ async def idle_connections(target: Target, pace: Pace, copy: int, local: str | N
         await stream.ended()
     finally:
         stream.abort()
-    raise ConnectionResetError("closed")
+    await asyncio.sleep(IDLE_AGAIN_S)
 
 
 async def idle_from_everywhere(target: Target, pace: Pace, copy: int) -> None:

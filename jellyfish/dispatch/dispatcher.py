@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -96,6 +96,8 @@ class Dispatcher:
         self._batch_of: dict[int, list[Request]] = {}
         """Worker -> what it runs."""
         self._testing: set[int] = set()
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when a worker is out, or back in service."""
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -383,6 +385,7 @@ class Dispatcher:
     def _out_has_changed(self) -> None:
         """Where nobody is left who would run them, frames that wait are given up."""
         self._pace.leaves_out(self._health.out)
+        self.on_change()
         if self._health.all_out:
             self._drop((request, Reason.DEVICE_ERROR) for request in self._queue.clear())
 

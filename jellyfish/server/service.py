@@ -76,6 +76,8 @@ class Service:
         `weigh`: what a frame takes to decode.
         """
         self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
+        for dispatcher in self.dispatchers.values():
+            dispatcher.on_change = partial(self.announce, "device")
         self.limits = limits
         self.sessions: dict[str, Session] = {}
         self.ready = False
@@ -85,7 +87,8 @@ class Service:
         self.apply_s = 0.0
         """What putting the newest plan into force took."""
         self.on_change: Callable[[str], None] = lambda cause: None
-        """Called with `join` or `leave` when the set of clients changes."""
+        """Called with `join` or `leave` when the set of clients changes, with `device` when one of a device's workers is
+        out or back."""
         self.ladder = tuple(sorted({variant.resolution for variant in variants}))
         """The resolutions that clients may send at, ascending."""
         self._variants = variants
@@ -145,7 +148,7 @@ class Service:
         )
 
     def announce(self, cause: str) -> None:
-        """Tell whoever plans that the set of clients has changed."""
+        """Tell whoever plans that clients or devices have changed."""
         self.on_change(cause)
 
     def leave(self, session: Session) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import random
+
+import numpy as np
+from PIL import Image
 
 from benchmarks.bad_pictures import repeated_scan
 from benchmarks.fuzz import read_by_wire, twice
 from benchmarks.fuzz_messages import message
 from benchmarks.shrinking import smallest
 from jellyfish.errors import ProtocolError
-from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.protocol import wire
 
 
@@ -42,4 +45,5 @@ def test_what_fails_is_made_as_small_as_it_can_be() -> None:
 def test_a_scan_that_is_repeated_leaves_a_valid_picture() -> None:
     once, often = repeated_scan(1, side=64), repeated_scan(50, side=64)
     assert len(often) > len(once)
-    assert (decode_jpeg(once, 64, 64) == decode_jpeg(often, 64, 64)).all()
+    pictures = [np.asarray(Image.open(io.BytesIO(data))) for data in (once, often)]
+    assert (pictures[0] == pictures[1]).all()

@@ -29,7 +29,7 @@ _Factory = Callable[[], asyncio.Protocol]
 def gated(server: _Factory, limits: Limits) -> Callable[[], asyncio.BaseProtocol]:
     """What to listen with: every connection gets a gate before a protocol made by `server`."""
     keeper = Doorkeeper(limits)
-    return lambda: Gate(keeper, server())
+    return lambda: Gate(keeper, server)
 
 
 class Doorkeeper:
@@ -72,9 +72,11 @@ class Doorkeeper:
 class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
     """One connection's. What it is told it tells the HTTP server's protocol, except for bytes that have to wait."""
 
-    def __init__(self, keeper: Doorkeeper, server: asyncio.Protocol) -> None:
+    def __init__(self, keeper: Doorkeeper, make_server: _Factory) -> None:
+        """`make_server`: called for the first request that is let on. Who only connects costs little."""
         self.address = ""
-        self._keeper, self._server = keeper, server
+        self._keeper, self._make_server = keeper, make_server
+        self._server: asyncio.Protocol | None = None
         self._inlet = Inlet(keeper.limits)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -92,7 +94,6 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
         self._outlet = Outlet(self, transport)
-        self._server.connection_made(self._outlet)
         self._wait_for_request(self._keeper.limits.request_timeout_s)
         self._keeper.opened(self)
 
@@ -103,7 +104,8 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
             if timer is not None:
                 timer.cancel()
         self._transport = None
-        self._server.connection_lost(exc)
+        if self._server is not None:
+            self._server.connection_lost(exc)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to read into."""
@@ -126,15 +128,17 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool | None:
         """The client sends nothing more, and so wants nothing more."""
-        return self._server.eof_received()
+        return None if self._server is None else self._server.eof_received()
 
     def pause_writing(self) -> None:
         """The client reads too slowly."""
-        self._server.pause_writing()
+        if self._server is not None:
+            self._server.pause_writing()
 
     def resume_writing(self) -> None:
         """It has caught up."""
-        self._server.resume_writing()
+        if self._server is not None:
+            self._server.resume_writing()
 
     # --- requests ----------------------------------------------------------------------------------------
 
@@ -152,9 +156,13 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
 
     def go_on(self) -> None:
         """The request may be answered."""
-        if self._transport is not None and self._inlet.phase is Phase.ASKED:
-            self._server.data_received(self._inlet.take_request())
-            self._pace()
+        if self._transport is None or self._inlet.phase is not Phase.ASKED:
+            return
+        if self._server is None:
+            self._server = self._make_server()
+            self._server.connection_made(self._outlet)
+        self._server.data_received(self._inlet.take_request())
+        self._pace()
 
     def answered(self, data: bytes) -> None:
         """The server has begun to write its answer."""
@@ -190,7 +198,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         self._inlet.agree(fps)
 
     def _pass_on(self) -> None:
-        if self._server_reads and (data := self._inlet.release(seconds_now())):
+        if self._server is not None and self._server_reads and (data := self._inlet.release(seconds_now())):
             self._server.data_received(data)
 
     # --- reading -----------------------------------------------------------------------------------------

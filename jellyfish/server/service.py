@@ -87,8 +87,8 @@ class Service:
         self.apply_s = 0.0
         """What putting the newest plan into force took."""
         self.on_change: Callable[[str], None] = lambda cause: None
-        """Called with `join` or `leave` when the set of clients changes, and with `device` when one of a device's workers
-        is out or back."""
+        """Called with `join` or `leave` when the set of clients changes, with `device` when a worker of a device is out or
+        back."""
         self.ladder = tuple(sorted({variant.resolution for variant in variants}))
         """The resolutions that clients may send at, ascending."""
         self._variants = variants

@@ -184,6 +184,13 @@ async def idle_from_everywhere(target: Target, pace: Pace, copy: int) -> None:
     await idle_connections(target, pace, copy, f"127.1.{copy % ADDRESSES}.1")
 
 
+async def connecting(target: Target, pace: Pace, copy: int) -> None:
+    """It connects and hangs up."""
+    while True:
+        await pace.turn()
+        (await RawStream.open(target, None)).abort()
+
+
 async def phantoms(target: Target, pace: Pace, copy: int) -> None:
     """They say hello with a rate, answer every ping and send no frame."""
     await pace.turn()
@@ -260,6 +267,7 @@ ABUSES: dict[str, Abuse] = {
     "20 x its rate": Abuse(too_many_frames, per_s=TOO_MANY_TIMES * FPS, prepare=usual, is_served=True),
     "1,100 idle": Abuse(idle_connections, IDLE),
     "1,100 idle, 110 addresses": Abuse(idle_from_everywhere, IDLE, limits=Limits(count_loopback=True)),
+    "connection flood": Abuse(connecting, 8),
     "60 phantoms": Abuse(phantoms, 60),
     "40 join again": Abuse(joining_again, 40),
     "gzip bodies": Abuse(zipped_bodies, prepare=zipped),

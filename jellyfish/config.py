@@ -48,7 +48,7 @@ class Limits:
     """Connections that carry no stream (yet); for one more the oldest of whoever has most of them is closed."""
     joins_per_s: float = 40.0
     """Streams that may be opened, and other requests that may be made; what is more waits for its turn."""
-    requests_per_s: float = 100.0
+    requests_per_s: float = 50.0
     per_address: int | None = 64
     """Streams, and connections without one, that one address may have; None: as many as there is room for."""
     count_loopback: bool = False

@@ -34,8 +34,8 @@ KEPT = 0.8
 """Of what was known of a frame's work, with each span."""
 LEAST_SPAN_S = 0.4
 """Readings closer together are not compared: a few frames say little."""
-LEAST_ROOM, ROOM_FALL, ROOM_RISE = 0.1, 2.0, 1.25
-"""Of what clients may have decoded beyond the frames of plans: at least, and its steps down and up."""
+LEAST_ROOM, ROOM_FALL, ROOM_RISE = 0.1, 4.0, 1.25
+"""Of what clients may cost beyond the frames of plans: at least, and its steps down and up."""
 IN_SUCCESSION = 2
 """So many busy spans one after the other are too much; one alone may be clients that connect."""
 
@@ -102,8 +102,8 @@ class HostLoad:
         self.share = 1.0
         """Of each client's frames that the host can carry."""
         self.room = 1.0
-        """Of what clients may have decoded beyond the frames of plans. It falls before, and faster than, the share:
-        whoever sends large pictures gives way to all others."""
+        """Of what clients may cost beyond the frames of plans: large pictures, many bytes, requests. It falls before and
+        faster than the share: whoever asks for more than a camera gives way to all others."""
         self.use: HostUse | None = None
         """Of the newest span."""
         self.occupancy = Occupancy(decoders)

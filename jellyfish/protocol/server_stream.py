@@ -84,8 +84,9 @@ Event = HelloSaid | PongCame | MeasuringDone | FrameCame | ReportCame | ByeSaid
 class ServerStream:
     """One conversation, from its beginning at `now`."""
 
-    def __init__(self, limits: Limits, now: float) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits, now: float, phase: float = 0.0) -> None:
+        """`phase` (0..1): how late in the period its pings come, so that not all clients are asked at the same time."""
+        self._limits, self._phase = limits, phase
         self.state = State.WAITING
         self._heard_s = now
         self._ping_s = float("inf")
@@ -156,7 +157,7 @@ class ServerStream:
             raise RuntimeError(f"a stream is opened after its first exchanges, not while {self.state.name}")
         self.state = State.OPEN
         self._out.append(welcome)
-        self._ping_s = now + PING_PERIOD_S
+        self._ping_s = now + PING_PERIOD_S * (1 - self._phase / 2)
 
     def ping(self, now: float) -> None:
         """Ask for the client's clock once more, beyond the pings that go out by themselves."""

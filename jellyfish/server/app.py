@@ -54,7 +54,7 @@ async def listening(
     )
     await runner.setup()
     assert runner.server is not None
-    gates = gated(runner.server, limits)
+    gates = gated(runner.server, limits, lambda: service.host.room)
     try:
         where: dict[str, Any] = {"host": host, "port": port} if sock is None else {"sock": sock}
         server = await asyncio.get_running_loop().create_server(gates, **where, backlog=BACKLOG)

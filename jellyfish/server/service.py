@@ -35,6 +35,8 @@ from jellyfish.server.session import Send, Session
 LEAST_DEVICE_CARE, MOST_DEVICE_CARE = 0.25, 1.0
 """Bounds of care that is learnt, for the times of batches. Rates are planned with them, too: without any, a device that
 varies would be planned to be busy all the time."""
+GOLDEN = 0.618034
+"""Multiples of it, modulo 1, are spread evenly however many there are."""
 DRAIN_S = 1.0
 """Longest wait for the batches that run when the server stops; a device that hangs is left behind."""
 
@@ -87,14 +89,14 @@ class Service:
         self.apply_s = 0.0
         """What putting the newest plan into force took."""
         self.on_change: Callable[[str], None] = lambda cause: None
-        """Called with `join` or `leave` when the set of clients changes, with `device` when a worker of a device is out or
-        back."""
+        """Called with `join` or `leave` when the set of clients changes, with `device` when a worker is out or back."""
         self.ladder = tuple(sorted({variant.resolution for variant in variants}))
         """The resolutions that clients may send at, ascending."""
         self._variants = variants
         self._accuracy = tuple(accuracy.accuracy(variant) for variant in variants)
         self._care, self.target = care, target
         """Per cent of captured frames in time that care is learnt for; None where it is not."""
+        self._streams = 0
         self._plan: Plan | None = None
         self._asked = asked
         self.narrows = asked is not None and narrowed
@@ -135,6 +137,11 @@ class Service:
         longest.dismissed.set()
         self.leave(longest)
         return True
+
+    def next_phase(self) -> float:
+        """When within the period the next stream's pings come (0..1): far from those of the streams before."""
+        self._streams += 1
+        return self._streams * GOLDEN % 1.0
 
     def offers(self, now: float) -> tuple[wire.Offer, ...]:
         """What a client may choose from, as things are now; nothing where a plan decides."""

@@ -110,7 +110,7 @@ class _Connection:
     ) -> None:
         self._request, self._socket, self._service, self._gate = request, socket, service, gate
         self._loop = asyncio.get_running_loop()
-        self._conversation = ServerStream(service.limits, seconds_now())
+        self._conversation = ServerStream(service.limits, seconds_now(), service.next_phase())
         self._session: Session | None = None
         # Answers that wait for a slow reader are bounded: no further frame is read while so many are open.
         self._open_slots = asyncio.Semaphore(4 * service.limits.in_flight)

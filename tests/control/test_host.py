@@ -200,7 +200,7 @@ def test_planners_that_search_are_shown_the_host_and_published_ones_are_not() ->
 
 def test_large_pictures_give_way_first_and_come_back_slowly() -> None:
     busy = observed(reading(0.0, 1.0), reading(1.0, 1.0))
-    assert (busy.room, busy.share) == (0.5, 1.0)
+    assert (busy.room, busy.share) == (0.25, 1.0)
     for second in range(2, 6):
         busy.observe(float(second), reading(second, 1.0), 100.0)
     assert busy.room == LEAST_ROOM

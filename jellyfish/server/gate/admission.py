@@ -60,6 +60,10 @@ class Admission:
         if key in self._newcomers:
             self._asking[for_stream].append(key)
 
+    def make_room(self, room: float) -> None:
+        """The host can give such a share (0..1) of its time for requests."""
+        self._joins.rate, self._requests.rate = room * self._limits.joins_per_s, room * self._limits.requests_per_s
+
     def let_on(self, now: float) -> list[Hashable]:
         """Those whose requests may be handed on now."""
         going = []

@@ -26,17 +26,20 @@ READ_SIZE = 64 * 1024
 _Factory = Callable[[], asyncio.Protocol]
 
 
-def gated(server: _Factory, limits: Limits) -> Callable[[], asyncio.BaseProtocol]:
-    """What to listen with: every connection gets a gate before a protocol made by `server`."""
-    keeper = Doorkeeper(limits)
+def gated(server: _Factory, limits: Limits, room: Callable[[], float]) -> Callable[[], asyncio.BaseProtocol]:
+    """What to listen with: every connection gets a gate before a protocol made by `server`.
+
+    `room`: the share (0..1) that the host can give of what connections may cost it beyond what plans ask for.
+    """
+    keeper = Doorkeeper(limits, room)
     return lambda: Gate(keeper, server)
 
 
 class Doorkeeper:
     """All connections of one listening server."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits, room: Callable[[], float]) -> None:
+        self.limits, self.room = limits, room
         self.admission = Admission(limits)
         self.buffer = memoryview(bytearray(READ_SIZE))
         """Where every connection reads into, one after the other: what is read is taken out before the next read."""
@@ -57,6 +60,7 @@ class Doorkeeper:
 
     def _let_on(self) -> None:
         now = seconds_now()
+        self.admission.make_room(self.room())
         for gate in self.admission.let_on(now):
             if isinstance(gate, Gate):
                 gate.go_on()
@@ -152,6 +156,9 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+        if self._inlet.brings_body:
+            self._refuse("413 Content Too Large", "nothing here takes a body")
+            return
         self._keeper.asked(self, self._inlet.wants_stream)
 
     def go_on(self) -> None:
@@ -215,6 +222,8 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._transport is None or self._transport.is_closing():
             return
         now = seconds_now()
+        if self._inlet.phase is Phase.STREAM:
+            self._inlet.make_room(self._keeper.room())
         pause_s = self._inlet.pause_s(now) if self._server_reads else float("inf")
         if (pause_s <= 0) != self._reading:
             self._reading = not self._reading

@@ -7,6 +7,7 @@ stream, its bytes and frames go on at the rates agreed on. What is held back is 
 from __future__ import annotations
 
 import enum
+import re
 
 from jellyfish.config import Limits
 from jellyfish.protocol.bucket import Bucket
@@ -15,7 +16,11 @@ from jellyfish.server.gate.frames import MOST_HEADER_BYTES, FrameCount
 REQUEST_BYTES = 32 * 1024
 """Longest request: line and headers. Nothing here takes a body from somebody it does not know."""
 END_OF_REQUEST = b"\r\n\r\n"
+BODY = re.compile(rb"\r\n(?:transfer-encoding[ \t]*:|content-length[ \t]*:(?![ \t]*0[ \t]*\r\n))")
+"""In a request that brings more than itself."""
 OPENS_STREAM = b"HTTP/1.1 101 "
+PLANNED_BYTES_PER_S = 2e6
+"""What a stream may bring in any case: more than frames that plans ask for, 30 a second of them."""
 READ_BYTES = 2048
 """What every read counts at least: it costs as much as going through so many bytes, however few it brings."""
 STEP_BYTES = 16 * 1024
@@ -47,6 +52,7 @@ class Inlet:
     def __init__(self, limits: Limits) -> None:
         self.phase = Phase.REQUEST
         self._held = b""
+        self._most_bytes_per_s = limits.bytes_per_s
         self._bytes = Bucket(limits.bytes_per_s, max(limits.message_bytes, STEP_BYTES))
         self._messages = Bucket(SURPLUS * UNKNOWN_FPS + CONTROL_RATE, CONTROL_BURST)
         self._frames = FrameCount()
@@ -55,6 +61,10 @@ class Inlet:
         """The stream is for so many frames a second."""
         self._messages.rate = SURPLUS * fps + CONTROL_RATE
         self._messages.burst = max(CONTROL_BURST, self._messages.rate / 2)
+
+    def make_room(self, room: float) -> None:
+        """The host can give such a share (0..1) of what clients may send beyond what plans ask for."""
+        self._bytes.rate = max(room * self._most_bytes_per_s, min(PLANNED_BYTES_PER_S, self._most_bytes_per_s))
 
     def receive(self, data: bytes, now: float) -> None:
         """So much was read."""
@@ -70,14 +80,23 @@ class Inlet:
         return self.phase is Phase.REQUEST and len(self._held) >= REQUEST_BYTES
 
     @property
+    def brings_body(self) -> bool:
+        """Whether the request has one, which nobody here would take."""
+        return BODY.search(self._request.lower()) is not None
+
+    @property
     def wants_stream(self) -> bool:
         """Whether the request asks for one."""
-        return b"upgrade" in self._held[: self._held.find(END_OF_REQUEST)].lower()
+        return b"upgrade" in self._request.lower()
+
+    @property
+    def _request(self) -> bytes:
+        return self._held[: self._held.find(END_OF_REQUEST) + len(END_OF_REQUEST)]
 
     def take_request(self) -> bytes:
         """The request, which is let on: the answer is awaited from now on."""
-        end = self._held.index(END_OF_REQUEST) + len(END_OF_REQUEST)
-        request, self._held = self._held[:end], self._held[end:]
+        request = self._request
+        self._held = self._held[len(request) :]
         self.phase = Phase.ANSWERING
         return request
 

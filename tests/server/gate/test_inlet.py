@@ -102,3 +102,29 @@ def test_many_small_reads_cost_more_than_their_bytes() -> None:
         inlet.receive(b"x", 0.0)
         reads += 1
     assert reads <= 10
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        (b"Content-Length: 5", True),
+        (b"content-length:0", False),
+        (b"Content-Length: 00", True),
+        (b"Transfer-Encoding: chunked", True),
+        (b"X-Content-Length: 5", False),
+    ],
+)
+def test_what_brings_a_body_is_known(header: bytes, body: bool) -> None:
+    inlet = Inlet(Limits())
+    inlet.receive(b"GET /livez HTTP/1.1\r\n" + header + b"\r\n\r\n", 0.0)
+    assert inlet.brings_body is body
+
+
+def test_a_host_without_room_reads_no_more_than_plans_ask_for() -> None:
+    inlet = stream(Limits(message_bytes=20_000))
+    inlet.make_room(0.1)
+    inlet.receive(frame(bytes(60_000)), 0.0)
+    inlet.release(0.0)
+    slow_s = inlet.pause_s(0.0)
+    inlet.make_room(1.0)
+    assert 5 * inlet.pause_s(0.0) < slow_s

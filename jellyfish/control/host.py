@@ -36,8 +36,6 @@ LEAST_SPAN_S = 0.4
 """Readings closer together are not compared: a few frames say little."""
 LEAST_ROOM, ROOM_FALL, ROOM_RISE = 0.1, 4.0, 1.25
 """Of what clients may cost beyond the frames of plans: at least, and its steps down and up."""
-IN_SUCCESSION = 2
-"""So many busy spans one after the other are too much; one alone may be clients that connect."""
 
 
 class HostReading(NamedTuple):
@@ -102,8 +100,8 @@ class HostLoad:
         self.share = 1.0
         """Of each client's frames that the host can carry."""
         self.room = 1.0
-        """Of what clients may cost beyond the frames of plans: large pictures, many bytes, requests. It falls before and
-        faster than the share: whoever asks for more than a camera gives way to all others."""
+        """Of what clients may cost beyond the frames of plans: large pictures, many bytes, requests. Only when there is
+        none left does the share fall: whoever asks for more than a camera gives way to all others."""
         self.use: HostUse | None = None
         """Of the newest span."""
         self.occupancy = Occupancy(decoders)
@@ -111,7 +109,6 @@ class HostLoad:
         self._work_s = self._decoders_s = self._frames = 0.0
         """Of the last spans that had frames, older ones for less: work, time with a decoder, and how many."""
         self._before: tuple[float, HostReading] | None = None
-        self._busy = 0
 
     @property
     def work_s(self) -> float | None:
@@ -164,10 +161,10 @@ class HostLoad:
             self._frames = KEPT * self._frames + frames
         waited_s = reading.waited_s - before.waited_s
         self.use = HostUse((loop_s + waited_s) / span_s, occupied_s / (self.occupancy.workers * span_s))
+        no_room = self.room == LEAST_ROOM
         self.room = max(LEAST_ROOM, self.room / ROOM_FALL) if self.over else min(1.0, self.room * ROOM_RISE)
-        self._busy = self._busy + 1 if self.over else 0
         carried = frames / span_s / offered_fps if offered_fps else 1.0
-        if self._busy >= IN_SUCCESSION or not self.over:
+        if no_room or not self.over:  # one busy span may be clients that connect
             self.share = next_share(self.share, self.use.busiest, carried)
 
 

@@ -102,6 +102,8 @@ class ServerParts:
     """What the load of the machine itself is read by; None where it is short of nothing."""
     weigh: Weigh = weighed
     """What a frame takes to decode."""
+    decode_large: Decode | None = None
+    """What decodes a picture that takes long; None where that is like any other."""
 
 
 @contextlib.asynccontextmanager
@@ -121,7 +123,7 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
     asked = asked_variants(parts.variants, accuracy) if parts.policy.clients_choose else None
     service = Service(
         dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits, parts.policy.care, parts.policy.target,
-        asked, parts.actuation, parts.host, parts.weigh,
+        asked, parts.actuation, parts.host, parts.weigh, parts.decode_large,
     )  # fmt: skip
     control = ControlLoop(
         lambda: service.observe(seconds_now()),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import RESOLUTIONS, fitted_size
+from jellyfish.devices.process import give_way
 from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.media.resize import fit
 
@@ -25,12 +26,20 @@ class Decoders:
         self.spent_s = 0.0
         """Processor seconds of all frames that were images."""
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode")
+        self._beside = ThreadPoolExecutor(threads, thread_name_prefix="decode-large", initializer=give_way)
         self._loop = asyncio.get_running_loop()
         self._running: set[asyncio.Future[tuple[NDArray[np.uint8], float]]] = set()
 
     async def decode(self, jpeg: bytes) -> NDArray[np.uint8]:
         """JPEG bytes -> image no larger than the largest canvas."""
-        job = self._loop.run_in_executor(self._pool, _timed_decode, self._max_side, jpeg)
+        return await self._decoded(self._pool, jpeg)
+
+    async def decode_large(self, jpeg: bytes) -> NDArray[np.uint8]:
+        """The same of a large picture, which takes long: on threads that leave the processor to others."""
+        return await self._decoded(self._beside, jpeg)
+
+    async def _decoded(self, pool: ThreadPoolExecutor, jpeg: bytes) -> NDArray[np.uint8]:
+        job = self._loop.run_in_executor(pool, _timed_decode, self._max_side, jpeg)
         self._running.add(job)
         job.add_done_callback(self._running.discard)
         image, spent_s = await job
@@ -39,7 +48,8 @@ class Decoders:
 
     async def close(self) -> None:
         """Begin nothing more, and wait for what is being decoded, but not for ever."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._beside):
+            pool.shutdown(wait=False, cancel_futures=True)
         if self._running:
             await asyncio.wait(self._running, timeout=CLOSING_S)
 

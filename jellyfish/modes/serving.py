@@ -120,6 +120,7 @@ def _parts(
         accuracy=detectors,
         max_batch=max_batch,
         decode=decoders.decode,
+        decode_large=decoders.decode_large,
         policy=policy(
             config.planner,
             variants[0] if config.variant else None,

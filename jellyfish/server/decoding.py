@@ -43,10 +43,21 @@ class Decoding:
     """The decoders, shared out between clients."""
 
     def __init__(
-        self, decode: Decode, weigh: Weigh, workers: int, limits: Limits, load: HostLoad, meter: HostMeter | None
+        self,
+        decode: Decode,
+        weigh: Weigh,
+        workers: int,
+        limits: Limits,
+        load: HostLoad,
+        meter: HostMeter | None,
+        decode_large: Decode | None = None,
     ) -> None:
-        """`workers`: frames that are decoded at once. `load` and `meter` are of the host, which may be unknown."""
-        self._decode, self._weigh, self._workers = decode, weigh, workers
+        """`workers`: frames that are decoded at once. `load` and `meter` are of the host, which may be unknown.
+
+        `decode_large`: of large pictures; None for `decode`.
+        """
+        self._decode, self._decode_large = decode, decode_large or decode
+        self._weigh, self._workers = weigh, workers
         self._limits, self._load, self._meter = limits, load, meter
         self._queue: DecodingQueue[_Order] = DecodingQueue(limits.clients * limits.in_flight)
         self._running: dict[asyncio.Future[Image], _Frame] = {}
@@ -97,7 +108,7 @@ class Decoding:
             frame = self._queue.take(large=large < max(1, self._workers - 1))
             if frame is None:
                 return
-            job = asyncio.ensure_future(self._decode(frame.owner.jpeg))
+            job = asyncio.ensure_future((self._decode_large if frame.large else self._decode)(frame.owner.jpeg))
             self._running[job] = frame
             job.add_done_callback(self._ended)
 

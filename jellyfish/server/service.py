@@ -65,6 +65,7 @@ class Service:
         narrowed: bool = False,
         host: HostParts | None = None,
         weigh: Weigh = weighed,
+        decode_large: Decode | None = None,
     ) -> None:
         """`care`: of plans. Where `target` is given it is what they begin with; then it is learnt, for each client, so
         that so many per cent of its captured frames are in time.
@@ -75,7 +76,7 @@ class Service:
 
         `host`: what the machine's load is read by; None where it is short of nothing.
 
-        `weigh`: what a frame takes to decode.
+        `weigh`: what a frame takes to decode. `decode_large`: see `ServerParts`.
         """
         self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
         for dispatcher in self.dispatchers.values():
@@ -104,7 +105,7 @@ class Service:
         self.host = HostLoad(host.decoders) if host else HostLoad()
         self._meter = HostMeter(host, self.host.occupancy) if host else None
         workers = host.decoders if host else sys.maxsize
-        self.decoding = Decoding(decode, weigh, workers, limits, self.host, self._meter)
+        self.decoding = Decoding(decode, weigh, workers, limits, self.host, self._meter, decode_large)
 
     def join(self, hello: wire.Hello, send: Send) -> Session:
         """A session for a new client; ProtocolError when there is no room for it.

@@ -13,6 +13,8 @@ from collections.abc import Hashable
 from jellyfish.config import Limits
 from jellyfish.protocol.bucket import Bucket
 
+LEAST_REQUESTS = 0.3
+"""Share of other requests that is answered in any case: they cost little, and health checks are among them."""
 BURST_S = 2.0
 """Requests of so much time may come at once."""
 
@@ -62,7 +64,8 @@ class Admission:
 
     def make_room(self, room: float) -> None:
         """The host can give such a share (0..1) of its time for requests."""
-        self._joins.rate, self._requests.rate = room * self._limits.joins_per_s, room * self._limits.requests_per_s
+        self._joins.rate = room * self._limits.joins_per_s
+        self._requests.rate = max(room, LEAST_REQUESTS) * self._limits.requests_per_s
 
     def let_on(self, now: float) -> list[Hashable]:
         """Those whose requests may be handed on now."""

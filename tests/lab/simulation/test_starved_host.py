@@ -38,7 +38,7 @@ def test_a_crowd_is_served_three_quarters_of_what_the_core_can_do(tmp_path: Path
     scenario = msgspec.structs.replace(FEW, clients=crowd, host=host, seed=2)  # how soon plans settle differs by seed
     frames, windows = served(scenario, tmp_path)
     assert on_time_share(frames, 3.0, 8.0) > 0.75 / 1.5
-    missed = [frame.reason for frame in frames if frame.captured_s > 3.0 and frame.outcome != "on_time"]
+    missed = [frame.reason for frame in frames if frame.captured_s > 4.0 and frame.outcome != "on_time"]
     assert missed.count(Reason.THINNED) > 0.9 * len(missed)
     last = [line for line in windows if 3.0 < line.t_s < 7.5]
     assert all(line.host is not None and 0.5 < line.host.share < 0.7 for line in last)

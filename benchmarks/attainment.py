@@ -1,6 +1,6 @@
 """Four good cameras with seven tenths of the device's time: how many frames are in time, on the clock and simulated.
 
-    python -m benchmarks.attainment [--frames 20000] [--simulated 100000] [--load 0.7] [--variant NAME]
+    python -m benchmarks.attainment [--frames 20000] [--simulated 100000] [--load 0.7] [--variant NAME] [--profile FILE]
 
 One variant for everyone, its frame rate chosen so that by the saved profile (`jellyfish profile --device cpu`) single
 frames keep the counted workers busy for that share of the time; 100 ms, `--target 99.99`, no emulated link. The real
@@ -91,9 +91,10 @@ def main() -> None:
     parser.add_argument("--simulated", type=int, default=100_000)
     parser.add_argument("--load", type=float, default=0.7)
     parser.add_argument("--variant", default=None)
+    parser.add_argument("--profile", type=Path, default=None, help="one that says what the host costs, too")
     arguments = parser.parse_args()
     weights = load_weights(None)
-    profile, path = thorough_profile(None, weights)
+    profile, path = thorough_profile(arguments.profile, weights)
     variant = chosen(profile, arguments.load, arguments.variant)
     fps = fps_at(profile, variant, arguments.load)
     shown = Table(title=f"{CAMERAS} cameras x {fps:.2f} fps, {variant.name}, {SLO_MS:g} ms, load {arguments.load:g}")

@@ -28,6 +28,7 @@ from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import ProtocolError
 from jellyfish.media.decoding_cost import weighed
 from jellyfish.protocol import wire
+from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.decoding import Decoding, Weigh
 from jellyfish.server.host_meter import Decode, HostMeter, HostParts
 from jellyfish.server.session import Send, Session
@@ -35,6 +36,8 @@ from jellyfish.server.session import Send, Session
 LEAST_DEVICE_CARE, MOST_DEVICE_CARE = 0.25, 1.0
 """Bounds of care that is learnt, for the times of batches. Rates are planned with them, too: without any, a device that
 varies would be planned to be busy all the time."""
+WELCOMES_PER_S, WELCOMES_AT_ONCE = 0.5, 24.0
+"""Newcomers whose word is taken for what they will send."""
 GOLDEN = 0.618034
 """Multiples of it, modulo 1, are spread evenly however many there are."""
 DRAIN_S = 1.0
@@ -98,6 +101,7 @@ class Service:
         self._care, self.target = care, target
         """Per cent of captured frames in time that care is learnt for; None where it is not."""
         self._streams = 0
+        self._welcomes = Bucket(WELCOMES_PER_S, WELCOMES_AT_ONCE)
         self._plan: Plan | None = None
         self._asked = asked
         self.narrows = asked is not None and narrowed
@@ -111,7 +115,7 @@ class Service:
         """A session for a new client; ProtocolError when there is no room for it.
 
         A name that is in use gets a number, so that a client whose old connection is half dead can come back. Plans
-        take notice of a client from its first frame on.
+        take notice of a client from its welcome, or its first frame on (`welcomed`).
         """
         if self.draining:
             raise ProtocolError("draining", "the server is shutting down")
@@ -138,6 +142,13 @@ class Service:
         longest.dismissed.set()
         self.leave(longest)
         return True
+
+    def welcomed(self, session: Session, now: float) -> None:
+        """A client is let in. Plans count with it from now on, unless so many have come lately that only frames count:
+        for whoever joins again and again, and sends nothing, others would be served less."""
+        if self._welcomes.allows(1.0, now):
+            session.offered.expect(now)
+            self.announce("join")
 
     def next_phase(self) -> float:
         """When within the period the next stream's pings come (0..1): far from those of the streams before."""

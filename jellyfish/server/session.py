@@ -90,6 +90,8 @@ class Session:
         self.began: Callable[[], None] = lambda: None
         """Called when frames begin to come: at first, and after a silence."""
         self.offered = OfferedRate(hello.fps)
+        self._seen = False
+        """Whether plans know of it."""
         self.joined_s = seconds_now()
         self.dismissed = asyncio.Event()
         """Set when another client has got its place."""
@@ -116,6 +118,7 @@ class Session:
     def demand(self, variants: tuple[Variant, ...], now: float, care: float) -> ClientDemand | None:
         """This client as the planner sees it, with `care` where none was learnt; None while it is silent."""
         fps = self.offered_fps(now)
+        self._seen = self._seen or fps > 0
         taken = care if self.learnt is None else self.learnt.care
         return self.estimator.demand(now, self.client, fps, self.slo_s, variants, taken) if fps > 0 else None
 
@@ -155,7 +158,7 @@ class Session:
         """
         self._dispatcher = dispatcher
         self._variant = variant if mapped else None
-        begins = not mapped and self.offered_fps(seconds_now()) == 0
+        begins = not mapped and (not self._seen or self.offered_fps(seconds_now()) == 0)
         pause_ms = self._begin_ms if begins else PROBE_INTERVAL_S * 1000
         plan = wire.PlanMessage(variant.resolution, variant.name, mapped, pause_ms, fps if mapped else None)
         if plan != self._plan:

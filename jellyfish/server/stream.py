@@ -161,6 +161,7 @@ class _Connection:
                     self._gate.agree(hello.fps)
             case MeasuringDone() if session is not None:
                 self._conversation.open(self._welcome(session), now)
+                self._service.welcomed(session, now)
                 for ends in (self._send_plans(session), self._end_when_drained(), self._end_when_dismissed(session)):
                     self._helpers.append(helpers.create_task(ends))
             case ByeSaid():

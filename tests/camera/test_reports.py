@@ -161,9 +161,8 @@ async def test_a_plan_of_fewer_frames_is_kept_to_evenly_and_the_rest_is_thinned(
         await setup.run(1.0, 11.0)
     assert setup.complete(200)
     assert agrees(setup)
-    assert setup.outcomes == {(Outcome.ON_TIME, None): 81, (Outcome.SKIPPED, Reason.THINNED): 119}
-    first, *sent = sorted(record.captured_s for record in setup.records if record.reason is None)
-    assert sent[0] - first <= 0.051  # the first one came before there was a plan
+    assert setup.outcomes == {(Outcome.ON_TIME, None): 80, (Outcome.SKIPPED, Reason.THINNED): 120}
+    sent = sorted(record.captured_s for record in setup.records if record.reason is None)
     assert {round(later - earlier, 3) for earlier, later in itertools.pairwise(sent)} == {0.1, 0.15}
     assert {record.wait_ms for record in setup.records if record.reason is None} == {0.0}
 

@@ -19,6 +19,16 @@ def test_who_has_sent_nothing_is_not_there() -> None:
     assert OfferedRate(15.0).fps(100.0, 15.0) == 0.0
 
 
+def test_a_newcomers_word_is_taken_for_a_moment() -> None:
+    rate = OfferedRate(15.0)
+    rate.expect(10.0)
+    assert rate.fps(11.9, 15.0) == 15.0
+    assert rate.fps(12.1, 15.0) == 0.0
+    rate.expect(20.0)
+    assert not rate.came(21.5, 15.0)
+    assert rate.fps(21.6, 15.0) == 15.0
+
+
 def test_the_first_frame_makes_a_client_count_in_full() -> None:
     rate = OfferedRate(15.0)
     assert rate.came(5.0, 4.0)

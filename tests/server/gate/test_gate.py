@@ -201,6 +201,8 @@ async def test_plans_count_with_those_that_send() -> None:
         causes: list[str] = []
         service.on_change = causes.append
         async with welcomed("silent"), welcomed("sends") as peer:
+            assert len(service.observe(seconds_now()).clients) == 2
+            await asyncio.sleep(2.1)
             assert service.observe(seconds_now()).clients == ()
             await peer.send_frame(0)
             await peer.until(wire.Result)
@@ -209,7 +211,15 @@ async def test_plans_count_with_those_that_send() -> None:
             await peer.until(wire.PlanMessage)
             await asyncio.sleep(4)
             assert service.observe(seconds_now()).clients == ()
-        assert causes[:2] == ["join", "leave"]
+        assert causes[:4] == ["join", "join", "join", "leave"]
+
+
+@virtual
+async def test_the_word_of_many_that_join_again_is_not_taken() -> None:
+    async with running() as service, contextlib.AsyncExitStack() as stack:
+        for number in range(50):
+            await stack.enter_async_context(welcomed(f"camera {number}"))
+        assert len(service.observe(seconds_now()).clients) <= 26
 
 
 @virtual

@@ -15,7 +15,7 @@ help:
 	@echo "make bench-peers     beside LitServe and mosec, which it installs into an environment of their own; 10 minutes"
 	@echo "make abuse   what abusers of each kind cost good cameras, and 127 odd HTTP requests; 20 minutes of a quiet machine"
 	@echo "make fuzz    100,000 messages, 3,000 requests and 20,000 JPEGs that are nearly right; prints its seeds"
-	@echo "make soak    does a server grow under steady use and a trickle of abuse? 38 minutes, 5 of them with a leak to find"
+	@echo "make soak    does a server grow under steady use and abuse, does anything crash in 1,000 starts? over an hour"
 	@echo "make clean   remove the virtual environment and caches"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -63,6 +63,7 @@ fuzz: $(STAMP)
 soak: $(STAMP)
 	@$(BIN)/python -m benchmarks.soak --leak --minutes 3
 	@$(BIN)/python -m benchmarks.soak
+	@$(BIN)/python -m benchmarks.starts_and_stops
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -176,8 +176,11 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._inlet.phase is not Phase.ANSWERING:
             return
         phase = self._inlet.answered(data)
+        if phase is Phase.ANSWERING:
+            return
         if phase is Phase.STREAM:
             self._outlet.write_straight()
+            self._loop.call_soon(self._pass_on)  # what came behind the request, however little
         elif phase is Phase.REQUEST:
             self._wait_for_request(self._keeper.limits.keep_alive_s)
         else:

@@ -22,6 +22,8 @@ STREAM = (
     b"GET /v1/stream HTTP/1.1\r\nHost: server\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 )
+CLOSE = b"\x88\x82" + bytes(4) + b"\x03\xe8"
+"""The least that says something: a WebSocket's own goodbye."""
 
 
 class Caller(asyncio.Protocol):
@@ -129,6 +131,19 @@ async def test_a_request_that_becomes_no_stream_takes_no_place_of_one(wrong: tup
         assert {caller.heard[:13] for caller in callers} == {b"HTTP/1.1 400 "}
         assert all(caller.ended_s < 10 for caller in callers)
         assert (await call(STREAM + b"\r\n")).heard.startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize(
+    "request_", [STREAM, STREAM.replace(b"HTTP/1.1", b"HTTP/1.0"), STREAM + b"Expect: 100-continue\r\n"]
+)
+@virtual
+async def test_whatever_comes_behind_a_request_for_a_stream_is_the_streams(request_: bytes) -> None:
+    async with running(Limits(hello_timeout_s=5.0)):
+        caller = await call(request_ + b"\r\n" + CLOSE)
+        await asyncio.sleep(10)
+        assert b" 101 " in caller.heard
+        assert caller.ended_s < 1
+        assert b"408" not in caller.heard
 
 
 @virtual

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Collection
 from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.log import ws_logger
 
 from jellyfish.devices.health import DeviceState
 from jellyfish.server.gate.gate import gated
@@ -43,6 +44,7 @@ async def listening(
     Nothing here takes a body: what comes behind a request is not waited for, and never unpacked.
     """
     limits = service.limits
+    ws_logger.setLevel(logging.ERROR)  # it warns of what strangers ask for, in their words, as often as they do
     runner = web.AppRunner(
         create_app(service),
         access_log=None,

@@ -286,3 +286,12 @@ async def test_what_strangers_do_does_not_fill_the_log(caplog: pytest.LogCapture
     assert len(lines) < 25
     assert "more were not logged" in lines[-1]
     assert not any(record.exc_info for record in caplog.records)
+
+
+@virtual
+async def test_a_subprotocol_that_a_stranger_asks_for_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with running():
+        with caplog.at_level(logging.WARNING):
+            caller = await call(STREAM + b"Sec-WebSocket-Protocol: " + b"x" * 4000 + b"\r\n\r\n")
+    assert b" 101 " in caller.heard
+    assert caplog.records == []

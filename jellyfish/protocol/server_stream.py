@@ -103,7 +103,8 @@ class ServerStream:
         if len(data) > limit:
             raise ProtocolError("message_too_large", f"{len(data)} bytes; at most {limit} are taken")
         message = wire.decode(data)
-        self._heard_s = now
+        if self.state is State.OPEN:  # before, only what was asked for keeps the deadline away
+            self._heard_s = now
         match message:
             case wire.Frame() if self.state is State.OPEN:
                 return [FrameCame(message)]
@@ -119,6 +120,7 @@ class ServerStream:
 
     def _hello(self, hello: wire.Hello, now: float) -> list[Event]:
         self.state = State.MEASURING
+        self._heard_s = now
         self._ping(now)
         return [HelloSaid(hello)]
 
@@ -126,6 +128,7 @@ class ServerStream:
         if pong.server_s not in self._open_pings:
             return []  # nobody asked
         del self._open_pings[pong.server_s]
+        self._heard_s = now
         events: list[Event] = [PongCame(pong)]
         if self.state is State.MEASURING:
             self._measured += 1

@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Collection
 from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.log import ws_logger
 
 from jellyfish.devices.health import DeviceState
-from jellyfish.server.gate.gate import gated
+from jellyfish.server.gate.gate import Doorkeeper, gated
 from jellyfish.server.request_log import RequestLog
 from jellyfish.server.service import Service
 from jellyfish.server.stream import SERVICE, stream
@@ -43,6 +44,7 @@ async def listening(
     Nothing here takes a body: what comes behind a request is not waited for, and never unpacked.
     """
     limits = service.limits
+    ws_logger.setLevel(logging.ERROR)  # it warns of what strangers ask for, in their words, as often as they do
     runner = web.AppRunner(
         create_app(service),
         access_log=None,
@@ -54,7 +56,8 @@ async def listening(
     )
     await runner.setup()
     assert runner.server is not None
-    gates = gated(runner.server, limits, lambda: service.host.room)
+    keeper = Doorkeeper(limits, lambda: service.host.room)
+    gates = gated(runner.server, keeper)
     try:
         where: dict[str, Any] = {"host": host, "port": port} if sock is None else {"sock": sock}
         server = await asyncio.get_running_loop().create_server(gates, **where, backlog=BACKLOG)
@@ -63,6 +66,7 @@ async def listening(
         finally:
             await service.drain()
             server.close()
+            keeper.close()
     finally:
         await runner.cleanup()
 

@@ -48,12 +48,12 @@ async def stream(request: web.Request) -> web.StreamResponse:
     """Serve one client from its hello to its end."""
     service = request.app[SERVICE]
     gate = request.transport.gate if isinstance(request.transport, Outlet) else None
-    if not _asks_for_stream(request):
-        return web.Response(status=400, text="this is a WebSocket: see docs/protocol.md\n")
-    if gate is not None and (why := gate.begins(_address(request, gate, service))) is not None:
-        return web.Response(status=503, text=f"{why}\n", headers={hdrs.CONNECTION: "close"})
     # Twice the limit, so that a message somewhat too large gets our clear answer; beyond it aiohttp closes with 1009.
     socket = web.WebSocketResponse(max_msg_size=2 * service.limits.message_bytes, compress=False, timeout=1.0)
+    if not _asks_for_stream(request, socket):
+        return _refused(400, "this is a WebSocket: see docs/protocol.md")
+    if gate is not None and (why := gate.begins(_address(request, gate, service))) is not None:
+        return _refused(503, why)
     try:
         await socket.prepare(request)
     except ConnectionError as error:
@@ -70,18 +70,26 @@ async def stream(request: web.Request) -> web.StreamResponse:
     return socket
 
 
-def _asks_for_stream(request: web.Request) -> bool:
+def _refused(status: int, why: str) -> web.Response:
+    """An answer after which the connection is closed, whatever the client does."""
+    response = web.Response(status=status, text=f"{why}\n")
+    response.force_close()
+    return response
+
+
+def _asks_for_stream(request: web.Request, socket: web.WebSocketResponse) -> bool:
     """Whether the handshake is one: aiohttp fails on keys that are no text of 16 bytes."""
     key = request.headers.get(hdrs.SEC_WEBSOCKET_KEY, "")
     try:
-        return len(base64.b64decode(key.encode("ascii"), validate=True)) == KEY_BYTES
+        key_is_right = len(base64.b64decode(key.encode("ascii"), validate=True)) == KEY_BYTES
     except (binascii.Error, UnicodeEncodeError):
         return False
+    return key_is_right and bool(socket.can_prepare(request))
 
 
 def _address(request: web.Request, gate: Gate, service: Service) -> str:
-    """Whose connection it is: a proxy that is known for one says for whom it connects."""
-    forwarded = request.headers.get(hdrs.X_FORWARDED_FOR, "")
+    """Whose connection it is: a proxy that is known for one says for whom it connects, behind all that it was told."""
+    forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [""])[-1]
     if gate.address in service.limits.proxies and forwarded:
         return forwarded.rpartition(",")[2].strip()
     return gate.address

@@ -103,6 +103,14 @@ def test_each_step_of_the_opening_has_its_deadline(said: int) -> None:
         stream.timeout(due_s)
 
 
+def test_pongs_that_nobody_asked_for_keep_no_place_before_the_welcome() -> None:
+    stream = ServerStream(LIMITS, 0.0)
+    stream.receive(HELLO, 1.0)
+    stream.receive(wire.encode(wire.Pong(12.0, 1.0, 1.0)), 5.0)
+    with pytest.raises(ProtocolError, match="no pong"):
+        stream.timeout(6.0)
+
+
 def test_pings_go_out_and_silence_ends_it() -> None:
     stream, now, pings = opened(), 0.0, 0
     with pytest.raises(ProtocolError, match="nothing was heard"):

@@ -62,3 +62,15 @@ def test_who_sends_many_odd_requests_does_not_fill_the_log(caplog: pytest.LogCap
     with caplog.at_level(logging.WARNING):
         replies([ODD["a line without colon"].data] * 200)
     assert len(caplog.records) <= FEW_LINES
+
+
+def test_connections_that_say_nothing_end_with_the_server() -> None:
+    async def connect() -> bytes:
+        async with real_server() as where:
+            reader, writer = await asyncio.open_connection(*where)
+            await reply_to(b"GET /livez HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n", where)
+        said = await reader.read()
+        writer.close()
+        return said
+
+    assert uvloop.run(connect()) == b""

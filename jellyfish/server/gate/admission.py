@@ -44,6 +44,10 @@ class Admission:
         """Connections that carry none, or none yet."""
         return len(self._newcomers)
 
+    def those_without_stream(self) -> list[Hashable]:
+        """Connections that carry none, or none yet."""
+        return list(self._newcomers)
+
     def opened(self, key: Hashable, address: str) -> Hashable | None:
         """A connection was accepted; the one that is to be closed for it, which may be itself.
 

@@ -26,12 +26,8 @@ READ_SIZE = 64 * 1024
 _Factory = Callable[[], asyncio.Protocol]
 
 
-def gated(server: _Factory, limits: Limits, room: Callable[[], float]) -> Callable[[], asyncio.BaseProtocol]:
-    """What to listen with: every connection gets a gate before a protocol made by `server`.
-
-    `room`: the share (0..1) that the host can give of what connections may cost it beyond what plans ask for.
-    """
-    keeper = Doorkeeper(limits, room)
+def gated(server: _Factory, keeper: Doorkeeper) -> Callable[[], asyncio.BaseProtocol]:
+    """What to listen with: every connection gets a gate before a protocol made by `server`."""
     return lambda: Gate(keeper, server)
 
 
@@ -39,6 +35,7 @@ class Doorkeeper:
     """All connections of one listening server."""
 
     def __init__(self, limits: Limits, room: Callable[[], float]) -> None:
+        """`room`: the share (0..1) that the host can give of what connections may cost it beyond what plans ask for."""
         self.limits, self.room = limits, room
         self.admission = Admission(limits)
         self.buffer = memoryview(bytearray(READ_SIZE))
@@ -71,6 +68,14 @@ class Doorkeeper:
     def _again(self) -> None:
         self._timer = None
         self._let_on()
+
+    def close(self) -> None:
+        """Let nobody on any more, and close connections that the HTTP server does not know of, and so would not."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for gate in self.admission.those_without_stream():
+            if isinstance(gate, Gate) and not gate.known_to_server:
+                gate.close()
 
 
 class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
@@ -144,6 +149,11 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._server is not None:
             self._server.resume_writing()
 
+    @property
+    def known_to_server(self) -> bool:
+        """Whether a request of its was ever let on."""
+        return self._server is not None
+
     # --- requests ----------------------------------------------------------------------------------------
 
     def _wait_for_request(self, timeout_s: float) -> None:
@@ -176,8 +186,11 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._inlet.phase is not Phase.ANSWERING:
             return
         phase = self._inlet.answered(data)
+        if phase is Phase.ANSWERING:
+            return
         if phase is Phase.STREAM:
             self._outlet.write_straight()
+            self._loop.call_soon(self._pass_on)  # what came behind the request, however little
         elif phase is Phase.REQUEST:
             self._wait_for_request(self._keeper.limits.keep_alive_s)
         else:

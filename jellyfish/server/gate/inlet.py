@@ -18,7 +18,7 @@ REQUEST_BYTES = 32 * 1024
 END_OF_REQUEST = b"\r\n\r\n"
 BODY = re.compile(rb"\r\n(?:transfer-encoding[ \t]*:|content-length[ \t]*:(?![ \t]*0[ \t]*\r\n))")
 """In a request that brings more than itself."""
-OPENS_STREAM = b"HTTP/1.1 101 "
+OPENS_STREAM, GO_AHEAD = b" 101 ", b" 100 "
 PLANNED_BYTES_PER_S = 2e6
 """What a stream may bring in any case: more than frames that plans ask for, 30 a second of them."""
 READ_BYTES = 2048
@@ -101,8 +101,14 @@ class Inlet:
         return request
 
     def answered(self, data: bytes) -> Phase:
-        """The server's answer begins so: it opens a stream, or the next request may come, if it is not here already."""
-        self.phase = Phase.STREAM if data.startswith(OPENS_STREAM) else Phase.REQUEST
+        """The server's answer begins so: it opens a stream, or the next request may come, if it is not here already.
+
+        Where it only tells the client to go on, the answer has yet to come.
+        """
+        status = data[len(b"HTTP/1.1") :]
+        if status.startswith(GO_AHEAD):
+            return self.phase
+        self.phase = Phase.STREAM if status.startswith(OPENS_STREAM) else Phase.REQUEST
         if self.phase is Phase.REQUEST and END_OF_REQUEST in self._held:
             self.phase = Phase.ASKED
         return self.phase

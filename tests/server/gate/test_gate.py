@@ -18,6 +18,12 @@ from tests.server.peer import SMALL, Peer, connected, everyone_on, http, running
 from tests.virtual import virtual
 
 REQUEST = b"GET /livez HTTP/1.1\r\nHost: server\r\n\r\n"
+STREAM = (
+    b"GET /v1/stream HTTP/1.1\r\nHost: server\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+CLOSE = b"\x88\x82" + bytes(4) + b"\x03\xe8"
+"""The least that says something: a WebSocket's own goodbye."""
 
 
 class Caller(asyncio.Protocol):
@@ -113,6 +119,52 @@ async def test_many_that_join_at_once_are_let_on_one_after_the_other() -> None:
         assert sum(each < 0.1 for each in joined_s) == 20
         assert max(joined_s) == pytest.approx(2.0, abs=0.2)
         assert len(service.sessions) == 40
+
+
+@pytest.mark.parametrize("wrong", [(b"Upgrade: websocket\r\n", b""), (b"Version: 13", b"Version: 99")])
+@virtual
+async def test_a_request_that_becomes_no_stream_takes_no_place_of_one(wrong: tuple[bytes, bytes]) -> None:
+    limits = Limits(clients=1)
+    async with running(limits):
+        callers = [await call(STREAM.replace(*wrong) + b"\r\n") for _ in range(limits.connections)]
+        await asyncio.sleep(0.1)
+        assert {caller.heard[:13] for caller in callers} == {b"HTTP/1.1 400 "}
+        assert all(caller.ended_s < 10 for caller in callers)
+        assert (await call(STREAM + b"\r\n")).heard.startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize(
+    "request_", [STREAM, STREAM.replace(b"HTTP/1.1", b"HTTP/1.0"), STREAM + b"Expect: 100-continue\r\n"]
+)
+@virtual
+async def test_whatever_comes_behind_a_request_for_a_stream_is_the_streams(request_: bytes) -> None:
+    async with running(Limits(hello_timeout_s=5.0)):
+        caller = await call(request_ + b"\r\n" + CLOSE)
+        await asyncio.sleep(10)
+        assert b" 101 " in caller.heard
+        assert caller.ended_s < 1
+        assert b"408" not in caller.heard
+
+
+@virtual
+async def test_a_stream_for_which_there_is_no_place_is_closed() -> None:
+    async with running(Limits(per_address=1, count_loopback=True)):
+        await call(STREAM + b"\r\n")
+        refused = await call(STREAM + b"\r\n")
+        await asyncio.sleep(0.1)
+        assert refused.heard.startswith(b"HTTP/1.1 503 ")
+        assert refused.ended_s < 1
+
+
+@virtual
+async def test_a_client_cannot_say_to_a_proxy_who_it_is() -> None:
+    async with running(Limits(per_address=1, proxies=frozenset({"memory"}))):
+        heard = []
+        for number in range(2):
+            said, added = f"X-Forwarded-For: 203.0.113.{number}\r\n", "X-Forwarded-For: 203.0.113.9\r\n"
+            caller = await call(STREAM + said.encode() + added.encode() + b"\r\n")
+            heard.append(caller.heard[9:12])
+        assert heard == [b"101", b"503"]
 
 
 @contextlib.asynccontextmanager
@@ -234,3 +286,12 @@ async def test_what_strangers_do_does_not_fill_the_log(caplog: pytest.LogCapture
     assert len(lines) < 25
     assert "more were not logged" in lines[-1]
     assert not any(record.exc_info for record in caplog.records)
+
+
+@virtual
+async def test_a_subprotocol_that_a_stranger_asks_for_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with running():
+        with caplog.at_level(logging.WARNING):
+            caller = await call(STREAM + b"Sec-WebSocket-Protocol: " + b"x" * 4000 + b"\r\n\r\n")
+    assert b" 101 " in caller.heard
+    assert caplog.records == []

@@ -68,7 +68,7 @@ class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     """Client, first: who it is and what it asks for."""
 
     client: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=NAME_PATTERN)]
-    fps: Annotated[float, msgspec.Meta(gt=0, le=240)]
+    fps: Annotated[float, msgspec.Meta(ge=0.001, le=240)]
     slo_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)]
     arrivals: bool = False
     """Whether it wants to be told when a frame has arrived, before the frame is answered."""

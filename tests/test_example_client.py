@@ -108,7 +108,7 @@ async def test_the_example_reports_and_keeps_to_a_plans_rate(photo: Path) -> Non
     assert not attained.estimated
     assert attained.captured == FRAMES
     assert attained.missed_by_reason["thinned"] == FRAMES - len(results)
-    assert FRAMES / 6 <= len(results) <= FRAMES / 3
+    assert FRAMES / 6 <= len(results) <= FRAMES / 3 + 1  # one may have gone before there was a plan
     assert ast.literal_eval(farewell)["received"] == len(results)
 
 

@@ -167,7 +167,7 @@ class Stream:
 
     async def _keep_time(self, conversation: ClientStream) -> None:
         """Tell the conversation when its time has come. One timer at a time: one per message would cost far more."""
-        while (time_s := conversation.next_timer) is not None:
+        while (time_s := conversation.next_timer_s) is not None:
             timer = call_at(self._loop, time_s, self._alarm.set)
             try:
                 await self._alarm.wait()

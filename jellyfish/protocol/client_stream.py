@@ -3,7 +3,7 @@
     opening --welcome--> open --bye--> closing --farewell--> closed      (an error or silence closes it from anywhere)
 
 It knows no sockets, no event loop and no clock. Whoever has the connection hands in each message that comes
-(`receive`), sends what `data_to_send` gives, in that order, and calls `timeout` at `next_timer`. One object for one
+(`receive`), sends what `data_to_send` gives, in that order, and calls `timeout` at `next_timer_s`. One object for one
 connection; docs/protocol.md is its prose.
 """
 
@@ -144,7 +144,7 @@ class ClientStream:
     # --- time --------------------------------------------------------------------------------------------
 
     @property
-    def next_timer(self) -> float | None:
+    def next_timer_s(self) -> float | None:
         """When to call `timeout`, as far as is known now; None when never. It moves on with each message."""
         match self.state:
             case ClientState.OPENING:
@@ -157,7 +157,7 @@ class ClientStream:
                 return None
 
     def timeout(self, now: float) -> bool:
-        """Whether a report is due; nothing happens before `next_timer`. Raises TimeoutError when the server is gone."""
+        """Whether a report is due; nothing happens before `next_timer_s`. Raises TimeoutError when the server is gone."""
         if self.state is ClientState.OPENING and now >= self._begun_s + WELCOME_S:
             self._enter(ClientState.CLOSED)
             raise TimeoutError(f"the server did not take the client in within {WELCOME_S:g} s")

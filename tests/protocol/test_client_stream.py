@@ -73,7 +73,7 @@ def test_nothing_follows_the_goodbye_not_even_a_pong() -> None:
 @pytest.mark.parametrize("reports", [True, False])
 def test_reports_go_only_to_a_server_that_takes_them(reports: bool) -> None:
     stream = opened(welcome=wire.Welcome(("person",), (128,), 4, 10**6, PLAN, reports=reports))
-    assert stream.next_timer == (REPORT_PERIOD_S if reports else SILENCE_S)
+    assert stream.next_timer_s == (REPORT_PERIOD_S if reports else SILENCE_S)
     assert not stream.timeout(REPORT_PERIOD_S / 2)
     assert stream.timeout(REPORT_PERIOD_S) is reports
     assert not stream.timeout(REPORT_PERIOD_S)
@@ -87,10 +87,10 @@ def test_reports_go_only_to_a_server_that_takes_them(reports: bool) -> None:
 def test_a_server_that_does_not_take_the_client_in_is_given_up_although_it_pings() -> None:
     stream = ClientStream(HELLO, 0.0)
     stream.receive(wire.encode(PING), WELCOME_S - 1)
-    assert stream.next_timer == WELCOME_S
+    assert stream.next_timer_s == WELCOME_S
     with pytest.raises(TimeoutError, match="take the client in"):
         stream.timeout(WELCOME_S)
-    assert (stream.state, stream.next_timer) == (ClientState.CLOSED, None)
+    assert (stream.state, stream.next_timer_s) == (ClientState.CLOSED, None)
 
 
 @pytest.mark.parametrize("closing", [False, True])
@@ -203,7 +203,7 @@ def test_any_conversation_keeps_to_the_protocol(steps: list[object]) -> None:
                     stream.timeout(now)
                 except TimeoutError:
                     assert stream.state is ClientState.CLOSED
-                assert stream.next_timer is None or stream.next_timer > now
+                assert stream.next_timer_s is None or stream.next_timer_s > now
             case (word,):
                 try:
                     {"frame": lambda: stream.frame(FRAME), "report": lambda: stream.report(REPORT)}.get(
@@ -213,7 +213,7 @@ def test_any_conversation_keeps_to_the_protocol(steps: list[object]) -> None:
                     assert before is not ClientState.OPEN
         said += iter(stream.data_to_send, None)
         if stream.state is ClientState.CLOSED:
-            assert stream.next_timer is None
+            assert stream.next_timer_s is None
     kinds = [type(wire.decode(data)) for data in said]
     assert kinds[0] is wire.Hello
     assert kinds.count(wire.Pong) == pings

@@ -157,7 +157,7 @@ class ClientStream:
                 return None
 
     def timeout(self, now: float) -> bool:
-        """Whether a report is due; nothing happens before `next_timer_s`. Raises TimeoutError when the server is gone."""
+        """Whether a report is due; nothing happens before `next_timer_s`. TimeoutError when the server is gone."""
         if self.state is ClientState.OPENING and now >= self._begun_s + WELCOME_S:
             self._enter(ClientState.CLOSED)
             raise TimeoutError(f"the server did not take the client in within {WELCOME_S:g} s")

@@ -28,8 +28,8 @@ from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHA
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8765,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all, so that others reach it.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8765,
     device: OnDevice = "cpu",
     weights: Weights = None,
     profile: Profile = None,
@@ -44,21 +44,28 @@ def serve(
     zoo: Zoo = None,
     zoo_weights: ZooWeights = None,
     actuation: Actuation = True,
-    max_clients: Annotated[int, typer.Option(min=1, help="Further clients are refused.")] = 128,
-    max_message_kb: Annotated[int, typer.Option(min=1, help="Largest message of a client.")] = 4096,
-    max_image_side: Annotated[int, typer.Option(min=32, help="Largest width or height of a frame.")] = 4096,
-    max_in_flight: Annotated[int, typer.Option(min=1, help="Unanswered frames per client.")] = 4,
-    hello_timeout_s: Annotated[float, typer.Option(min=0.1, help="A client must say hello within this.")] = 5.0,
-    silence_timeout_s: Annotated[float, typer.Option(min=1, help="A client silent for so long is cut off.")] = 10.0,
+    max_clients: Annotated[int, typer.Option(min=1, help="Most cameras at a time; further ones are refused.")] = 128,
+    max_message_kb: Annotated[int, typer.Option(min=1, help="Largest message of a camera, in kB.")] = 4096,
+    max_image_side: Annotated[int, typer.Option(min=32, help="Largest width or height of a frame, in pixels.")] = 4096,
+    max_in_flight: Annotated[int, typer.Option(min=1, help="Most unanswered frames per camera.")] = 4,
+    hello_timeout_s: Annotated[float, typer.Option(min=0.1, help="Seconds within which a camera must say hello.")] = 5.0,
+    silence_timeout_s: Annotated[float, typer.Option(min=1, help="Seconds of silence after which a camera is cut off.")] = 10.0,
     per_address: Annotated[
-        int, typer.Option(min=0, help="Streams from one address; 0: any number. This machine's own are not counted.")
+        int, typer.Option(min=0, help="Most cameras from one address; 0: any number. This machine's own are not counted.")
     ] = 64,
     proxy: Annotated[
         str,
-        typer.Option(help="Addresses of proxies (10.0.0.1,10.0.0.2), whose X-Forwarded-For says whose stream it is."),
+        typer.Option(
+            help="Addresses of proxies before this server, e.g. 10.0.0.1,10.0.0.2: their X-Forwarded-For says whose "
+            "camera it is."
+        ),
     ] = "",
 ) -> None:
-    """Serve cameras until stopped. Clients connect to ws://HOST:PORT/v1/stream (see docs/protocol.md)."""
+    """Serve cameras until stopped.
+
+    Cameras connect to ws://HOST:PORT/v1/stream (docs/client.md). Whether it is ready: http://HOST:PORT/readyz. How to
+    run it for good, who may connect, where it keeps what it measured: docs/operating.md.
+    """
     from jellyfish.modes.serve import serve as serve_mode
 
     limits = Limits(

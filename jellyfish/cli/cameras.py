@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from jellyfish.cli.options import (
-    DEFAULT_VIDEO,
+    SHIPPED_VIDEOS,
     Actuation,
     Care,
     CloudFilter,
@@ -125,7 +125,7 @@ def bench(
     check_duration(duration)
     if controller is not None and variant is not None:
         raise typer.BadParameter("with --variant there is nothing left to choose", param_hint="--controller")
-    videos = video_files(video or [DEFAULT_VIDEO])
+    videos = video_files(video or [SHIPPED_VIDEOS])
     rates, slos = positive_numbers("--fps", fps, 240, LEAST_FPS), positive_numbers("--slo-ms", slo_ms, 60_000)
     traces = trace.split(",")
 
@@ -190,7 +190,7 @@ def device(
     far away says of some frames, whenever it says it (docs/clownfish.md).
     """
     check_duration(duration)
-    (source, *_) = video_files(video or [DEFAULT_VIDEO])
+    (source, *_) = video_files(video or [SHIPPED_VIDEOS])
     config = DeviceConfig(
         name, source, fps, slo_ms / 1000, trace, delay_ms / 1000, seed, variant, known_filter(filter), period
     )

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from jellyfish.cli.options import DEFAULT_VIDEO
 from jellyfish.cli.running import console, guard
 
 video_app = typer.Typer(no_args_is_help=True, help="Make labelled videos of procedural street scenes.")
@@ -16,7 +15,7 @@ trace_app = typer.Typer(no_args_is_help=True, help="Bandwidth traces: what there
 
 @video_app.command("make")
 def video_make(
-    folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = DEFAULT_VIDEO,
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = Path("videos"),
     name: Annotated[str | None, typer.Option(help="Only this clip; all that ship by default.")] = None,
     layout: Annotated[str | None, typer.Option(help="Kind of street for a clip of your own.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of a clip of your own.")] = None,

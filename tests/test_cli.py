@@ -17,8 +17,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from jellyfish import cli
+from jellyfish.cli.options import SHIPPED_VIDEOS
+from jellyfish.cli.parsing import video_files
 from jellyfish.cli.running import guard
 from jellyfish.errors import InputError, ProtocolError, RunError
+from jellyfish.media.labels import labels_path
 from jellyfish.media.video_writer import write_video
 from tests.server.peer import PROFILE
 
@@ -148,6 +151,13 @@ def test_nobody_at_the_url_is_said_at_once(clip: Path, tmp_path: Path) -> None:
     said = refused("bench", "--video", clip, "--results", tmp_path / "run", "--connect", url)
     assert f"no Jellyfish server answers at {url}" in said
     assert "serve" in said
+
+
+def test_the_clips_that_ship_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = video_files([SHIPPED_VIDEOS])
+    assert [path.stem for path in found] == ["street-avenue", "street-junction", "street-town"]
+    assert all(labels_path(path).is_file() for path in found)
 
 
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:

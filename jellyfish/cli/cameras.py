@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from jellyfish.cli.options import (
-    DEFAULT_VIDEO,
+    SHIPPED_VIDEOS,
     Actuation,
     Care,
     CloudFilter,
@@ -152,7 +152,7 @@ def bench(
     check_duration(duration)
     if controller is not None and variant is not None:
         raise typer.BadParameter("with --variant there is nothing left to choose", param_hint="--controller")
-    videos = video_files(video or [DEFAULT_VIDEO])
+    videos = video_files(video or [SHIPPED_VIDEOS])
     rates, slos = positive_numbers("--fps", fps, 240, LEAST_FPS), positive_numbers("--slo-ms", slo_ms, 60_000)
     traces = trace.split(",")
 
@@ -199,7 +199,7 @@ def bench(
 
 def device(
     cloud: Annotated[str, typer.Option(help="The server to ask: ws://HOST:PORT/v1/stream. It may be slow or away.")],
-    video: Annotated[list[Path] | None, typer.Option(help="A video file; by default the first that ships.")] = None,
+    video: Annotated[list[Path] | None, typer.Option(help="A video file; by default the first of the clips that ship.")] = None,
     fps: Annotated[float | None, typer.Option(min=0.1, max=240, help="Frames per second; by default the video's own.")] = None,
     slo_ms: Annotated[float, typer.Option(min=1, max=60_000, help="Milliseconds from capture to the device's own answer.")] = 100.0,
     variant: LocalVariant = DEFAULT_LOCAL,
@@ -219,7 +219,7 @@ def device(
     some frames, and what it says is used for later ones whenever it comes (docs/clownfish.md).
     """
     check_duration(duration)
-    (source, *_) = video_files(video or [DEFAULT_VIDEO])
+    (source, *_) = video_files(video or [SHIPPED_VIDEOS])
     config = DeviceConfig(
         name, source, fps, slo_ms / 1000, trace, delay_ms / 1000, seed, variant, known_filter(filter), period
     )

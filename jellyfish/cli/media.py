@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from jellyfish.cli.options import DEFAULT_VIDEO
 from jellyfish.cli.running import console, guard
 
 video_app = typer.Typer(
@@ -20,9 +19,13 @@ trace_app = typer.Typer(
 
 @video_app.command("make")
 def video_make(
-    folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = DEFAULT_VIDEO,
-    name: Annotated[str | None, typer.Option(help="Only this one of the clips that ship, e.g. `street-avenue`.")] = None,
-    layout: Annotated[str | None, typer.Option(help="Kind of street for a clip of your own: `avenue`, `junction`, `roadside` or `town`.")] = None,
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = Path("videos"),
+    name: Annotated[
+        str | None, typer.Option(help="Only this one of the clips that ship, e.g. `street-avenue`.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="Street of a clip of your own: `avenue`, `junction`, `roadside` or `town`.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of a clip of your own.")] = None,
     duration: Annotated[float, typer.Option(min=0.5, help="Seconds of a clip of your own.")] = 20.0,
 ) -> None:

@@ -9,7 +9,8 @@ import typer
 
 from jellyfish.config import LEAST_TARGET, MOST_CARE, MOST_TARGET
 
-DEFAULT_VIDEO = Path("videos")
+SHIPPED_VIDEOS = Path(__file__).parents[1] / "videos"
+"""The clips that ship: in the package, wherever it is installed. In the repository they are the top folder's."""
 
 OnDevice = Annotated[str, typer.Option(help="What networks run on: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.")]
 Weights = Annotated[

@@ -16,6 +16,7 @@ from jellyfish import cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMAND = typer.main.get_command(cli.app)
 UNIT = ROOT / "docs" / "examples" / "jellyfish.service"
 
 
@@ -36,8 +37,7 @@ def links(page: Path) -> list[Path]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_its_commands_are_understood(page: Path) -> None:
     for line in commands(page):
-        words = shlex.split(line, comments=True)
-        command = typer.main.get_command(cli.app)
+        words, command = shlex.split(line, comments=True), COMMAND
         while hasattr(command, "commands"):
             command = command.commands[words.pop(0)]
         command.make_context(command.name, words)  # which parses, and runs nothing

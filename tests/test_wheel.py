@@ -21,7 +21,7 @@ from jellyfish.devices.workers import Workplace
 from jellyfish.models.slimmable.weights import load_weights
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("jellyfish", "pyproject.toml", "README.md", "LICENSE")
+PARTS = ("jellyfish", "videos", "pyproject.toml", "README.md", "LICENSE")
 """What a wheel is built from."""
 QUIET = ("--quiet", "--disable-pip-version-check", "--no-deps", "--no-index")
 ONE_SIZE = ("--device", "cpu", "--variant", "w025e1-128", "--max-batch", "1")
@@ -44,7 +44,7 @@ def test_a_wheel_serves_from_an_empty_folder(tmp_path: Path) -> None:
         try:
             url = ready_url(server)
             cameras = ("--clients", "1", "--fps", "10", "--slo-ms", "20000", "--trace", "none", "--duration", "1")
-            with jellyfish("bench", "--connect", url, *cameras, "--results", "run", "--video", ROOT / "videos") as bench:
+            with jellyfish("bench", "--connect", url, *cameras, "--results", "run") as bench:
                 said, _ = bench.communicate(timeout=60)
             assert bench.returncode == 0, said
         finally:

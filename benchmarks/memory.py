@@ -2,9 +2,9 @@
 
     python -m benchmarks.memory [--clients 4] [--seconds 20]
 
-Each figure is the proportional set size (Linux: /proc/PID/smaps_rollup) of a command's processes together, the most that
-was seen in readings twice a second. What two processes share counts half for each, so that nothing counts twice. The
-server is measured with the profile that is saved; make one first (`jellyfish profile`).
+Each figure is the proportional set size (Linux: /proc/PID/smaps_rollup) of a command's processes together, the most
+that was seen in readings twice a second. What two processes share counts half for each, so that nothing counts twice.
+The server is measured with the profile that is saved; make one first (`jellyfish profile`).
 """
 
 from __future__ import annotations

@@ -65,7 +65,9 @@ def bench(
     ] = "15",
     slo_ms: Annotated[
         str,
-        typer.Option(help="Milliseconds from capture to answer; of several, e.g. `75,100,150`, the cameras take turns."),
+        typer.Option(
+            help="Milliseconds from capture to answer; of several, e.g. `75,100,150`, the cameras take turns."
+        ),
     ] = "150",
     video: Annotated[
         list[Path] | None,
@@ -89,7 +91,9 @@ def bench(
             "`jellyfish serve`."
         ),
     ] = None,
-    results: Annotated[Path | None, typer.Option(help="Folder for the result files; by default results/bench-DATE.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the result files; by default results/bench-DATE.")
+    ] = None,
     encode: Annotated[
         Encoding,
         typer.Option(
@@ -199,18 +203,30 @@ def bench(
 
 def device(
     cloud: Annotated[str, typer.Option(help="The server to ask: ws://HOST:PORT/v1/stream. It may be slow or away.")],
-    video: Annotated[list[Path] | None, typer.Option(help="A video file; by default the first of the clips that ship.")] = None,
-    fps: Annotated[float | None, typer.Option(min=0.1, max=240, help="Frames per second; by default the video's own.")] = None,
-    slo_ms: Annotated[float, typer.Option(min=1, max=60_000, help="Milliseconds from capture to the device's own answer.")] = 100.0,
+    video: Annotated[
+        list[Path] | None, typer.Option(help="A video file; by default the first of the clips that ship.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, max=240, help="Frames per second; by default the video's own.")
+    ] = None,
+    slo_ms: Annotated[
+        float, typer.Option(min=1, max=60_000, help="Milliseconds from capture to the device's own answer.")
+    ] = 100.0,
     variant: LocalVariant = DEFAULT_LOCAL,
     filter: CloudFilter = DEFAULT_FILTER,
     period: Period = DEFAULT_PERIOD,
-    trace: Annotated[str, typer.Option(help="Emulated uplink: `wifi`, `lte`, `5mbps`, `none`, or a file (docs/traces.md).")] = "none",
+    trace: Annotated[
+        str, typer.Option(help="Emulated uplink: `wifi`, `lte`, `5mbps`, `none`, or a file (docs/traces.md).")
+    ] = "none",
     delay_ms: Annotated[float, typer.Option(min=0, help="Milliseconds that the emulated link takes one way.")] = 0.0,
     duration: Annotated[float, typer.Option(min=1, help="Seconds of the run.")] = 20.0,
-    seed: Annotated[int, typer.Option(min=0, help="Everything that is drawn at random for the emulated link comes from it.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Everything that is drawn at random for the emulated link comes from it.")
+    ] = 0,
     name: Annotated[str, typer.Option(help="What the server and the results call it.")] = "device-0",
-    results: Annotated[Path | None, typer.Option(help="Folder for the result files; by default results/device-DATE.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the result files; by default results/device-DATE.")
+    ] = None,
     weights: Weights = None,
 ) -> None:
     """Answer every frame here at once; let a server better some.

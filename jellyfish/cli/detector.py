@@ -121,7 +121,9 @@ def evaluate(
 
 def detect(
     file: Annotated[Path, typer.Argument(help="A video or an image.")],
-    variant: Annotated[str, typer.Option(help="The variant that looks; `jellyfish variants` lists them.")] = "w100e2-448",
+    variant: Annotated[
+        str, typer.Option(help="The variant that looks; `jellyfish variants` lists them.")
+    ] = "w100e2-448",
     output: Annotated[
         Path,
         typer.Option(
@@ -133,7 +135,8 @@ def detect(
         Path | None, typer.Option(help="Also write the video (.mp4) or image with the detections drawn on it.")
     ] = None,
     score: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Least score of a detection; by default what `serve` takes for this variant.")
+        float | None,
+        typer.Option(min=0, max=1, help="Least score of a detection; by default what `serve` takes for this variant."),
     ] = None,
     weights: Weights = None,
     device: Annotated[str, typer.Option(help="Where the network runs: `cpu` or `cuda:0`.")] = "cpu",

@@ -68,10 +68,16 @@ def trace_make(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another trace.")] = 0,
     duration: Annotated[float, typer.Option(min=1, help="Seconds of the trace.")] = 600.0,
     mean_mbps: Annotated[float | None, typer.Option(help="Its mean, in Mbit/s.")] = None,
-    variation: Annotated[float | None, typer.Option(help="Its coefficient of variation: standard deviation over mean.")] = None,
-    autocorrelation: Annotated[float | None, typer.Option(help="Its autocorrelation: of one second with the next, 0 to 1.")] = None,
+    variation: Annotated[
+        float | None, typer.Option(help="Its coefficient of variation: standard deviation over mean.")
+    ] = None,
+    autocorrelation: Annotated[
+        float | None, typer.Option(help="Its autocorrelation: of one second with the next, 0 to 1.")
+    ] = None,
     outage_s: Annotated[float | None, typer.Option(help="Mean length of an outage, in seconds.")] = None,
-    outage_every_s: Annotated[float | None, typer.Option(help="Mean time from one outage to the next, in seconds.")] = None,
+    outage_every_s: Annotated[
+        float | None, typer.Option(help="Mean time from one outage to the next, in seconds.")
+    ] = None,
 ) -> None:
     """Make a trace like those measured on real links.
 

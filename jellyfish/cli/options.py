@@ -14,7 +14,8 @@ SHIPPED_VIDEOS = Path(__file__).parents[1] / "videos"
 
 OnDevice = Annotated[str, typer.Option(help="What networks run on: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.")]
 Weights = Annotated[
-    Path | None, typer.Option(help="A weights file (.safetensors, with its .json beside it); by default the shipped one.")
+    Path | None,
+    typer.Option(help="A weights file (.safetensors, with its .json beside it); by default the shipped one."),
 ]
 Zoo = Annotated[
     str | None,
@@ -71,15 +72,16 @@ Care = Annotated[
     typer.Option(
         min=0,
         max=MOST_CARE,
-        help="How much time plans keep free at first, until the server has learnt how much it takes. 0: none, everything is expected to take its usual "
-        "(median) time. 1: as if everything took as long as in the worst case of 100. More: more. The more, the fewer "
-        "late frames and the smaller the networks (docs/planning.md).",
+        help="How much time plans keep free at first, until the server has learnt how much it takes. 0: none, "
+        "everything is expected to take its usual (median) time. 1: as if everything took as long as in the worst case "
+        "of 100. More: more. The more, the fewer late frames and the smaller the networks (docs/planning.md).",
     ),
 ]
 FixedVariant = Annotated[
     str | None,
     typer.Option(
-        "--variant", help="Serve this variant alone, nothing adapts, e.g. `w100e2-448`; `jellyfish variants` lists them."
+        "--variant",
+        help="Serve this variant alone, nothing adapts, e.g. `w100e2-448`; `jellyfish variants` lists them.",
     ),
 ]
 LocalVariant = Annotated[

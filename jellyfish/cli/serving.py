@@ -28,7 +28,9 @@ from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHA
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all, so that others reach it.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for all, so that others reach it.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8765,
     device: OnDevice = "cpu",
     weights: Weights = None,
@@ -48,10 +50,15 @@ def serve(
     max_message_kb: Annotated[int, typer.Option(min=1, help="Largest message of a camera, in kB.")] = 4096,
     max_image_side: Annotated[int, typer.Option(min=32, help="Largest width or height of a frame, in pixels.")] = 4096,
     max_in_flight: Annotated[int, typer.Option(min=1, help="Most unanswered frames per camera.")] = 4,
-    hello_timeout_s: Annotated[float, typer.Option(min=0.1, help="Seconds within which a camera must say hello.")] = 5.0,
-    silence_timeout_s: Annotated[float, typer.Option(min=1, help="Seconds of silence after which a camera is cut off.")] = 10.0,
+    hello_timeout_s: Annotated[
+        float, typer.Option(min=0.1, help="Seconds within which a camera must say hello.")
+    ] = 5.0,
+    silence_timeout_s: Annotated[
+        float, typer.Option(min=1, help="Seconds of silence after which a camera is cut off.")
+    ] = 10.0,
     per_address: Annotated[
-        int, typer.Option(min=0, help="Most cameras from one address; 0: any number. This machine's own are not counted.")
+        int,
+        typer.Option(min=0, help="Most cameras from one address; 0: any number. This machine's own are not counted."),
     ] = 64,
     proxy: Annotated[
         str,

@@ -24,7 +24,9 @@ def simulate(
         float | None,
         typer.Option(min=0, max=MOST_CARE, help="Care (docs/planning.md), instead of the scenario's own."),
     ] = None,
-    results: Annotated[Path | None, typer.Option(help="Folder for the result files; by default results/simulate-DATE.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the result files; by default results/simulate-DATE.")
+    ] = None,
 ) -> None:
     """Run a scenario in virtual time: minutes in seconds.
 
@@ -48,7 +50,13 @@ def reproduce(
     clients: Annotated[str, typer.Option(help="Numbers of cameras.")] = "1,2,4,8",
     slo_ms: Annotated[str, typer.Option(help="Deadlines, in milliseconds.")] = "75,100,150",
     fps: Annotated[str, typer.Option(help="Frames per second.")] = "15,25",
-    policies: Annotated[str | None, typer.Option(help="Only some of jellyfish, bold, published, annealing, client, split, fixed, oracle; with commas between.")] = None,
+    policies: Annotated[
+        str | None,
+        typer.Option(
+            help="Only some of jellyfish, bold, published, annealing, client, split, fixed, oracle, with commas "
+            "between."
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Make each run with so many seeds.")] = 1,
     duration: Annotated[float, typer.Option(min=5, help="Virtual seconds of each run.")] = 140,
     workers: Annotated[int | None, typer.Option(min=1, help="Runs at once; by default one per processor core.")] = None,
@@ -93,8 +101,8 @@ def plan(
     planner: Annotated[
         str,
         typer.Option(
-            help="`best`, `exact` or `annealing` (the published algorithm): one variant per device; `shared`: several in "
-            "turn."
+            help="`best`, `exact` or `annealing` (the published algorithm): one variant per device; `shared`: several "
+            "in turn."
         ),
     ] = "best",
     time_budget_ms: Annotated[

@@ -23,7 +23,7 @@ class Seen:
 
     def __init__(self, cameras: Sequence[CameraConfig]) -> None:
         self._cameras = {camera.name: camera for camera in cameras[:MOST_CAMERAS]}
-        self._starts_at = {name: number for (name, number) in _viewers(cameras)}
+        self._starts_at = dict(_viewers(cameras))
         self._newest: dict[str, tuple[FrameRecord, Sequence[Detection]]] = {}
 
     def add(self, record: FrameRecord, detections: Sequence[Detection]) -> None:

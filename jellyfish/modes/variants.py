@@ -20,14 +20,14 @@ def variants(path: Path | None, console: Console) -> None:
     weights = load_weights(path)
     console.print(_table(weights))
     for line in _source(weights, path or SHIPPED):
-        console.print(line, markup=False, highlight=False)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(weights: Weights) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("variant", no_wrap=True)
-    table.add_column("frame, longest side", justify="right")
-    table.add_column("network input", justify="right")
+    table.add_column("frame", justify="right")
+    table.add_column("input", justify="right")
     table.add_column("channels", justify="right")
     table.add_column("stages", justify="right")
     table.add_column("F1", justify="right")
@@ -62,9 +62,10 @@ def _source(weights: Weights, path: Path) -> list[str]:
     sets = weights.card.evaluations
     return [
         "",
+        "frame: its longest side. input: what the network gets. channels, stages: how much of the network runs.",
         *(f"({number}) {each.name}, {each.images:,} images" for number, each in enumerate(sets, 1)),
-        f"F1, by which plans choose, is the mean over {'these' if len(sets) > 1 else 'this'}, measured when the weights "
-        f"were made: {card_path(path)}",
+        f"F1, by which plans choose, is the mean over {'these' if len(sets) > 1 else 'this'}, as the weights' card "
+        f"says: {card_path(path)}",
         f"They find: {', '.join(CLASSES)}.",
         "On images of your own: jellyfish evaluate. How long each takes on this machine: jellyfish profile.",
         "Those of --zoo are others: docs/zoo.md.",

@@ -33,8 +33,9 @@ Send = Callable[[wire.Message], Awaitable[None]]
 
 PROBE_INTERVAL_S = 0.25
 """How often a client without a place in the plan may send a frame, so that its link stays known."""
-PLAN_REACHES_S = 1.0
-"""After so long a client knows of a plan, and what it sent before is here."""
+HELD_UP_S = 0.5
+"""Frames of so much time may come at once: this machine may have been late to read them, or a plan to reach the
+client."""
 SPARED_BY_CARE = {LATE, NOT_SENT, *(reason.value for reason in FOR_WANT_OF_TIME)}
 """Misses that a client's care is learnt from."""
 
@@ -103,9 +104,7 @@ class Session:
         self._dispatcher = dispatcher
         self._variant: Variant | None = None
         self._asked = asked or {}
-        self._rate = Bucket(hello.fps, limits.in_flight)
-        self._asked_before = 0.0, 0.0
-        """Frames a second that were asked for before, and until when that many may still come."""
+        self._rate = Bucket(hello.fps, limits.in_flight + HELD_UP_S * hello.fps)
         self._tells_arrivals = hello.arrivals
         self._plan = wire.PlanMessage(probe_resolution, "", mapped=False, probe_interval_ms=self._begin_ms)
 
@@ -166,9 +165,7 @@ class Session:
         pause_ms = self._begin_ms if begins else PROBE_INTERVAL_S * 1000
         plan = wire.PlanMessage(variant.resolution, variant.name, mapped, pause_ms, fps if mapped else None)
         if plan != self._plan:
-            before_fps, self._plan = self._asked_fps, plan
-            if self._asked_fps < before_fps:
-                self._asked_before = before_fps, seconds_now() + PLAN_REACHES_S
+            self._plan = plan
             self.plan_changed.set()
 
     @property
@@ -238,7 +235,7 @@ class Session:
         """Decode and run `frame`, or say why not; the text explains a refusal to the client."""
         if self.account.open > self._limits.in_flight:
             return Dropped(Reason.TOO_MANY_IN_FLIGHT), f"at most {self._limits.in_flight} frames may be unanswered"
-        self._rate.rate = RATE_TOLERANCE * (allowed_fps := self._allowed_fps(arrived_s))
+        self._rate.rate = allowed_fps = RATE_TOLERANCE * self._asked_fps
         if not self._rate.allows(1.0, arrived_s):
             return Dropped(Reason.TOO_FAST), f"at most {allowed_fps:.3g} frames per second are served now"
         loop = asyncio.get_running_loop()
@@ -275,11 +272,6 @@ class Session:
         """What the client is to send now: its own or its planned rate, or its probes'."""
         plan = self._plan
         return min(self.fps, (plan.fps or self.fps) if plan.mapped else 1000 / plan.probe_interval_ms)
-
-    def _allowed_fps(self, now: float) -> float:
-        """What it may send: frames are on their way while it is told to send fewer."""
-        before_fps, until_s = self._asked_before
-        return max(self._asked_fps, before_fps if now < until_s else 0.0)
 
     @property
     def _begin_ms(self) -> float:

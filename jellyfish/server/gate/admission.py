@@ -17,6 +17,8 @@ LEAST_REQUESTS = 0.3
 """Share of other requests that is answered in any case: they cost little, and health checks are among them."""
 BURST_S = 2.0
 """Requests of so much time may come at once."""
+AT_ONCE = 4
+"""So many of a kind are let on in one turn of the event loop: frames come between them."""
 
 
 class Admission:
@@ -76,10 +78,12 @@ class Admission:
         going = []
         for for_stream, bucket in ((True, self._joins), (False, self._requests)):
             waiting = self._asking[for_stream]
-            while waiting and (waiting[0] not in self._newcomers or bucket.allows(1.0, now)):
+            turns = AT_ONCE
+            while waiting and (waiting[0] not in self._newcomers or (turns and bucket.allows(1.0, now))):
                 key = waiting.popleft()
                 if key in self._newcomers:
                     going.append(key)
+                    turns -= 1
         return going
 
     def wait_s(self, now: float) -> float:

@@ -1,7 +1,7 @@
 """Connections are counted from the first moment, and nobody keeps others out by saying nothing."""
 
 from jellyfish.config import Limits
-from jellyfish.server.gate.admission import Admission, loopback
+from jellyfish.server.gate.admission import AT_ONCE, Admission, loopback
 
 FAR = "203.0.113.7"
 
@@ -47,8 +47,10 @@ def test_requests_are_let_on_at_their_rate_and_in_their_order() -> None:
         admission.asked(number, for_stream=True)
     admission.opened("health", FAR)
     admission.asked("health", for_stream=False)
-    first = admission.let_on(0.0)
-    assert first == [*range(20), "health"]
+    assert admission.let_on(0.0) == [*range(AT_ONCE), "health"]
+    assert admission.wait_s(0.0) == 0.0
+    first = [admission.let_on(0.0) for _ in range(5)]
+    assert [key for keys in first for key in keys] == list(range(AT_ONCE, 20))
     assert admission.wait_s(0.0) == 0.1
     admission.closed(20)
     assert admission.let_on(0.1) == [21]

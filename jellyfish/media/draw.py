@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 from jellyfish.core import CLASSES, Detection
 
@@ -26,10 +25,6 @@ COLOURS: tuple[Colour, ...] = (
 """By label; told apart with any colour vision (Okabe & Ito, "Color Universal Design", 2008)."""
 
 _BLACK: Colour = (0, 0, 0)
-_WHITE: Colour = (255, 255, 255)
-TILE_PX = 480
-"""Width of each picture of a strip."""
-_CAPTION_FONT_PX = 16
 _ROWS_PER_LINE_PX = 360
 _THINNEST_LINE_PX = 2
 _ROWS_PER_FONT_PX = 36
@@ -74,32 +69,3 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont:
     font = ImageFont.load_default(size_px)
     assert isinstance(font, ImageFont.FreeTypeFont)
     return font
-
-
-class Tile(NamedTuple):
-    """One picture of a strip: an RGB image [height, width, 3], what was found in it, and words to go below."""
-
-    image: NDArray[np.uint8]
-    detections: Sequence[Detection]
-    words: str
-
-
-def strip(tiles: Sequence[Tile]) -> NDArray[np.uint8]:
-    """The pictures side by side, as wide as each other, with their detections and words."""
-    pictures = [_captioned(tile) for tile in tiles]
-    whole = Image.new("RGB", (sum(each.width for each in pictures), max(each.height for each in pictures)))
-    left = 0
-    for picture in pictures:
-        whole.paste(picture, (left, 0))
-        left += picture.width
-    return np.asarray(whole, np.uint8)
-
-
-def _captioned(tile: Tile) -> Image.Image:
-    picture = Image.fromarray(draw(tile.image, tile.detections))
-    picture = picture.resize((TILE_PX, max(1, round(picture.height * TILE_PX / picture.width))))
-    font = _font(_CAPTION_FONT_PX)
-    height = sum(font.getmetrics()) + 2 * _MARGIN_PX
-    captioned = ImageOps.expand(picture, border=(0, 0, 0, height), fill=_BLACK)
-    ImageDraw.Draw(captioned).text((2 * _MARGIN_PX, picture.height + _MARGIN_PX), tile.words, fill=_WHITE, font=font)
-    return captioned

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -28,7 +28,6 @@ from jellyfish.errors import InputError
 from jellyfish.modes.fleet import Fleet
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, MeasuredRun, run_info, running_beside
-from jellyfish.modes.seen import Seen
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.results.detections import DetectionFile
@@ -44,33 +43,20 @@ LIVE_PERIOD_S = 0.5
 PAUSE_PER_CAMERA_S = 0.02
 """So much longer, for each camera, the first frame waits: all connect at once, and clips are made ready."""
 
-PICTURES = "seen.jpg"
-OnAnswer = Callable[[FrameRecord, Sequence[Detection]], None]
-"""Told a frame's record and the detections of its answer."""
-
 
 async def bench(config: BenchConfig, console: Console) -> None:
     """Run the fleet, write the result files, print the table. RunError when the frames do not add up."""
     started = datetime.now().astimezone()
     folder = config.results or default_folder("bench", started)
-    seen = Seen(config.cameras)
-    summary, notes = await measured(config, folder, console, seen.add)
+    summary, notes = await measured(config, folder, console)
     console.print(summary_table(summary, folder))
     console.print("\n".join(notes), highlight=False, markup=False)
     if summary.emulation is not None and summary.emulation.bottleneck:
         console.print(Text(in_words(summary.emulation, len(config.cameras)), style="bold yellow"), soft_wrap=True)
-    if seen.write(folder / PICTURES):
-        told = "What cameras saw last, with what was found in time, is "
-        console.print(Text.assemble(told, (str(folder / PICTURES), "bold")), soft_wrap=True)
 
 
-async def measured(
-    config: BenchConfig, folder: Path, console: Console, on_frame: OnAnswer = lambda record, detections: None
-) -> tuple[Summary, list[str]]:
-    """One run from its start to its figures, shown as it goes; what else a person should know of it.
-
-    `on_frame`: told each frame that has ended.
-    """
+async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple[Summary, list[str]]:
+    """One run from its start to its figures, shown as it goes; what else a person should know of it."""
     started = datetime.now().astimezone()
     require_empty(folder)  # before minutes of measuring
     steering = None if config.controller is None else Steering(controller_named(config.controller))
@@ -91,7 +77,7 @@ async def measured(
         await _check_reachable(http, url)
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
         detections = _detection_file(fleet.sizes, writer, stack) if config.save_detections else None
-        watch = _Watch(config.duration_s, detections, server, on_frame)
+        watch = _Watch(config.duration_s, detections, server)
         return await _measure(config, fleet, writer, windows, server, partial(_same, http), url, watch, console)
 
 
@@ -136,21 +122,14 @@ async def _measure(
 class _Watch:
     """Follows the frames of a run for the live display and, if asked for, the file of detections."""
 
-    def __init__(
-        self,
-        duration_s: float,
-        detections: DetectionFile | None,
-        server: RunningServer | None,
-        on_frame: OnAnswer,
-    ) -> None:
+    def __init__(self, duration_s: float, detections: DetectionFile | None, server: RunningServer | None) -> None:
         """`server`: where it runs in this process."""
-        self._duration_s, self._detections, self._on_frame = duration_s, detections, on_frame
+        self._duration_s, self._detections = duration_s, detections
         self._service = None if server is None else server.service
         self._live: LiveTally | None = None
 
     def frame(self, record: FrameRecord, detections: Sequence[Detection], now: float) -> None:
         """A frame has ended."""
-        self._on_frame(record, detections)
         if self._live is not None:
             self._live.add(record, now)
         if self._detections is not None:

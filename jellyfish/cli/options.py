@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import PROCESSORS
 from jellyfish.config import LEAST_TARGET, MOST_CARE, MOST_TARGET
 
 SHIPPED_VIDEOS = Path(__file__).parents[1] / "videos"
@@ -65,5 +66,10 @@ CloudFilter = Annotated[
 Period = Annotated[int, typer.Option(min=1, max=1000, help="On average one frame in so many goes to the server.")]
 MaxBatch = Annotated[int, typer.Option(min=1, max=64, help="Largest batch.")]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="Threads of one batch on cpu; by default what answers most frames.")
+    int | None,
+    typer.Option(
+        min=1,
+        max=PROCESSORS,
+        help="Threads of one batch on cpu, at most one for each processor; by default what answers most frames.",
+    ),
 ]

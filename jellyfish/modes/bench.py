@@ -35,7 +35,7 @@ from jellyfish.results.detections import DetectionFile
 from jellyfish.results.emulation import EmulationFigures, in_words
 from jellyfish.results.live import NOTHING_KNOWN, LiveDisplay, LiveServer, LiveTally
 from jellyfish.results.records import FrameRecord, RunInfo
-from jellyfish.results.summary import Summary, emulation_figures
+from jellyfish.results.summary import Summary, emulation_figures, incomplete_in_words
 from jellyfish.results.table import summary_table, what_is_left
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 from jellyfish.server.loop_lag import LoopLagProbe
@@ -120,9 +120,10 @@ async def _measure(
     def emulation(summary: Summary) -> EmulationFigures:
         return emulation_figures(summary.clients, slos_ms, config.encode, fleet.figures())
 
-    summary = run.finish(dispatchers, lag.percentiles(), emulation)
+    summary = run.finish(dispatchers, lag.percentiles(), emulation, fleet.losses())
     late = summary.loop_lag_ms
     notes = [] if late is None else [f"Event loop: timers late by {late.p50:.1f} ms (p50), {late.p99:.1f} ms (p99)."]
+    notes += incomplete_in_words(summary.incomplete_videos)
     return summary, notes + run.notes() + ([] if server is None else server.notes())
 
 

@@ -42,7 +42,7 @@ from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
 from jellyfish.results.fusion import FusionTally
 from jellyfish.results.records import FrameRecord, RunInfo
-from jellyfish.results.summary import RunSummary, Summary
+from jellyfish.results.summary import RunSummary, Summary, incomplete_in_words
 from jellyfish.results.table import fusion_table, summary_table, what_is_left
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 
@@ -50,6 +50,8 @@ FILTERS: dict[str, Callable[[int], Filter]] = dict(
     zip(CLOUD_FILTERS, (Periodic, Transition, ExpectedGain), strict=True)
 )
 WARM_UP_RUNS = 20
+MOST_OWN_FPS = 60.0
+"""A device captures as many frames a second as its video has, if nobody says otherwise, but no more than cameras do."""
 PROGRESS_PERIOD_S = 1.0
 MODE = {True: "clownfish", False: "device"}
 """By whether the cloud is in this process."""
@@ -81,7 +83,8 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
     console.print(summary_table(summary, folder))
     console.print()
     console.print(fusion_table(summary.fusion or {}))
-    console.print("\n".join(fleet.notes()), highlight=False, markup=False)
+    notes = incomplete_in_words(summary.incomplete_videos) + fleet.notes()
+    console.print("\n".join(notes), highlight=False, markup=False)
     stop.leave(what_is_left(summary, folder))
 
 
@@ -176,7 +179,7 @@ class _Fleet:
 
     def _device(self, config: DeviceConfig, start_s: float, writer: ResultWriter) -> EdgeDevice:
         source, trace = self._sources[config.name], self._traces[config.name]
-        fps = config.fps or source.fps
+        fps = config.fps or min(source.fps, MOST_OWN_FPS)
         network = self._networks[config.name]
         terms = EdgeTerms(config.name, fps, config.slo_s, fps / config.period, HISTORY_STEPS / fps)
         parts = EdgeParts(
@@ -212,7 +215,8 @@ class _Fleet:
         }
         planner = windows.tally.figures() if self._config.cloud is None else None
         summary = self._summary.summary(self._duration_s, captured, planner=planner)
-        summary = msgspec.structs.replace(summary, fusion=figures, stopped=self._stopped)
+        losses = {file: words for source in self._sources.values() for file, words in source.losses.items()}
+        summary = msgspec.structs.replace(summary, fusion=figures, stopped=self._stopped, incomplete_videos=losses)
         writer.summary(summary)
         for name, device in self._devices.items():
             if device.cloud.agrees is False:

@@ -30,6 +30,7 @@ from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
+from jellyfish.media.files import legible
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.protocol import wire
 from jellyfish.results.emulation import EmulationFigures
@@ -70,7 +71,7 @@ class Setup:
 def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list[str], profile: str) -> RunInfo:
     """The header of a run by this process, now; `config`: a dataclass or Struct."""
     return RunInfo(
-        command=sys.argv,
+        command=[legible(argument) for argument in sys.argv],
         mode=mode,
         started=started.isoformat(timespec="seconds"),
         seed=seed,
@@ -84,7 +85,7 @@ def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list
 
 def _plain(value: object) -> str:
     if isinstance(value, Path):
-        return str(value)
+        return legible(value)
     raise NotImplementedError(type(value))
 
 
@@ -213,6 +214,7 @@ class MeasuredRun:
         dispatchers: Iterable[Dispatcher] | None,
         loop_lag_ms: Percentiles | None = None,
         emulation: Callable[[Summary], EmulationFigures] | None = None,
+        incomplete_videos: Mapping[str, str] | None = None,
     ) -> Summary:
         """Sum up, check that nothing is missing, write the summary. `dispatchers`: the server's, if it is at hand.
 
@@ -234,6 +236,7 @@ class MeasuredRun:
         summary = msgspec.structs.replace(summary, stopped=self._stopped)
         if emulation is not None:
             summary = msgspec.structs.replace(summary, emulation=emulation(summary))
+        summary = msgspec.structs.replace(summary, incomplete_videos=dict(incomplete_videos or {}))
         self._writer.summary(summary)
         for name, camera in self.cameras.items():
             if camera.farewell is not None and not self._ledgers[name].agrees(camera.farewell):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import MOST_CLIENTS, MOST_DELAY_MS, MOST_MEMORY_MB, MOST_RUN_S, MOST_SEED
 from jellyfish.cli.options import (
     SHIPPED_VIDEOS,
     Actuation,
@@ -29,7 +30,6 @@ from jellyfish.cli.options import (
     ZooWeights,
 )
 from jellyfish.cli.parsing import (
-    check_duration,
     device_names,
     known_filter,
     planning_window_s,
@@ -59,7 +59,7 @@ LEAST_FPS = 0.05
 
 
 def bench(
-    clients: Annotated[int, typer.Option(min=1, help="How many cameras to emulate.")] = 4,
+    clients: Annotated[int, typer.Option(min=1, max=MOST_CLIENTS, help="How many cameras to emulate.")] = 4,
     fps: Annotated[
         str, typer.Option(help="Frames per second; of several, e.g. `15,25`, the cameras take turns.")
     ] = "15",
@@ -80,15 +80,19 @@ def bench(
             "(docs/traces.md); of several, e.g. `wifi,lte`, the cameras take turns."
         ),
     ] = "wifi",
-    delay_ms: Annotated[float, typer.Option(min=0, help="Milliseconds that the emulated link takes one way.")] = 5.0,
-    duration: Annotated[float, typer.Option(min=1, help="Seconds of the run.")] = 20.0,
-    seed: Annotated[int, typer.Option(min=0, help="Everything that is drawn at random comes from it.")] = 0,
+    delay_ms: Annotated[
+        float, typer.Option(min=0, max=MOST_DELAY_MS, help="Milliseconds that the emulated link takes one way.")
+    ] = 5.0,
+    duration: Annotated[float, typer.Option(min=1, max=MOST_RUN_S, help="Seconds of the run.")] = 20.0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Everything that is drawn at random comes from it.")
+    ] = 0,
     connect: Annotated[
         str | None,
         typer.Option(
             help="Cameras alone, for a server that runs already: ws://HOST:PORT/v1/stream. Without it one is started "
-            "here. Options about the server (--device, --planner, --variant, ...) are then to be given to that one's "
-            "`jellyfish serve`."
+            "here. Options about the server (--device, --planner, --variant, ...) are then to be given to that "
+            "one's `jellyfish serve`."
         ),
     ] = None,
     results: Annotated[
@@ -102,7 +106,12 @@ def bench(
         ),
     ] = Encoding.SHARED,
     clip_memory_mb: Annotated[
-        float, typer.Option(min=1, help="With --encode shared: megabytes that may be kept of all videos.")
+        float,
+        typer.Option(
+            min=1,
+            max=MOST_MEMORY_MB,
+            help="With --encode shared: megabytes that may be kept of all videos.",
+        ),
     ] = 256.0,
     find_clients: Annotated[
         bool,
@@ -112,7 +121,9 @@ def bench(
             "--duration for each number, a table and a plot.",
         ),
     ] = False,
-    most_clients: Annotated[int, typer.Option(min=1, help="With --find-clients: more are not tried.")] = 512,
+    most_clients: Annotated[
+        int, typer.Option(min=1, max=MOST_CLIENTS, help="With --find-clients: more are not tried.")
+    ] = 512,
     clownfish: Annotated[
         bool,
         typer.Option(
@@ -131,8 +142,8 @@ def bench(
     controller: Annotated[
         str | None,
         typer.Option(
-            help="Nobody plans, each camera chooses its own sizes by `prudent` (ours), `mpc`, `pid`, `score`, `local`, "
-            "`split`, `oracle` or `fixed` (docs/controllers.md)."
+            help="Nobody plans, each camera chooses its own sizes by `prudent` (ours), `mpc`, `pid`, `score`, "
+            "`local`, `split`, `oracle` or `fixed` (docs/controllers.md)."
         ),
     ] = None,
     window_ms: Window = 500,
@@ -153,7 +164,6 @@ def bench(
 
     Without options: four cameras that show the shipped videos, over a WiFi-like link, for 20 seconds.
     """
-    check_duration(duration)
     if controller is not None and variant is not None:
         raise typer.BadParameter("with --variant there is nothing left to choose", param_hint="--controller")
     videos = video_files(video or [SHIPPED_VIDEOS])
@@ -194,11 +204,12 @@ def bench(
     if find_clients:
         from jellyfish.modes.find_clients import find_clients as find_mode
 
-        run_on_uvloop(find_mode(run, fleet, min(clients, most_clients), most_clients, target / 100, console()))
+        first = min(clients, most_clients)
+        run_on_uvloop(lambda stop: find_mode(run, fleet, first, most_clients, target / 100, console(), stop))
         return
     from jellyfish.modes.bench import bench as bench_mode
 
-    run_on_uvloop(bench_mode(run, console()))
+    run_on_uvloop(lambda stop: bench_mode(run, console(), stop))
 
 
 def device(
@@ -218,10 +229,15 @@ def device(
     trace: Annotated[
         str, typer.Option(help="Emulated uplink: `wifi`, `lte`, `5mbps`, `none`, or a file (docs/traces.md).")
     ] = "none",
-    delay_ms: Annotated[float, typer.Option(min=0, help="Milliseconds that the emulated link takes one way.")] = 0.0,
-    duration: Annotated[float, typer.Option(min=1, help="Seconds of the run.")] = 20.0,
+    delay_ms: Annotated[
+        float, typer.Option(min=0, max=MOST_DELAY_MS, help="Milliseconds that the emulated link takes one way.")
+    ] = 0.0,
+    duration: Annotated[float, typer.Option(min=1, max=MOST_RUN_S, help="Seconds of the run.")] = 20.0,
     seed: Annotated[
-        int, typer.Option(min=0, help="Everything that is drawn at random for the emulated link comes from it.")
+        int,
+        typer.Option(
+            min=0, max=MOST_SEED, help="Everything that is drawn at random for the emulated link comes from it."
+        ),
     ] = 0,
     name: Annotated[str, typer.Option(help="What the server and the results call it.")] = "device-0",
     results: Annotated[
@@ -234,7 +250,6 @@ def device(
     A small network on this machine answers each frame of a video. A server far away, with a large one, is asked about
     some frames, and what it says is used for later ones whenever it comes (docs/clownfish.md).
     """
-    check_duration(duration)
     (source, *_) = video_files(video or [SHIPPED_VIDEOS])
     config = DeviceConfig(
         name, source, fps, slo_ms / 1000, trace, delay_ms / 1000, seed, variant, known_filter(filter), period
@@ -245,4 +260,4 @@ def device(
 def _run_devices(config: DevicesConfig) -> None:
     from jellyfish.modes.edge import run_devices
 
-    run_on_uvloop(run_devices(config, console()))
+    run_on_uvloop(lambda stop: run_devices(config, console(), stop))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import MOST_MBPS, MOST_SEED, MOST_TRACE_S, MOST_VIDEO_S
 from jellyfish.cli.running import console, guard
 
 video_app = typer.Typer(
@@ -26,8 +27,8 @@ def video_make(
     layout: Annotated[
         str | None, typer.Option(help="Street of a clip of your own: `avenue`, `junction`, `roadside` or `town`.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of a clip of your own.")] = None,
-    duration: Annotated[float, typer.Option(min=0.5, help="Seconds of a clip of your own.")] = 20.0,
+    seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of a clip of your own.")] = None,
+    duration: Annotated[float, typer.Option(min=0.5, max=MOST_VIDEO_S, help="Seconds of a clip of your own.")] = 20.0,
 ) -> None:
     """Render street videos with exact labels beside them.
 
@@ -49,7 +50,7 @@ def trace_list() -> None:
 @trace_app.command("show")
 def trace_show(
     trace: Annotated[str, typer.Argument(help="A name of `trace list`, or a file.")],
-    seed: Annotated[int, typer.Option(min=0, help="Seed of a trace by name.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of a trace by name.")] = 0,
     plot: Annotated[Path | None, typer.Option(help="Also draw it: a PNG file to write.")] = None,
 ) -> None:
     """Say what a trace is like.
@@ -65,9 +66,9 @@ def trace_show(
 def trace_make(
     kind: Annotated[str, typer.Argument(help="`wifi`, `lte` or `outage`.")],
     file: Annotated[Path, typer.Argument(help="CSV file to write.")],
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another trace.")] = 0,
-    duration: Annotated[float, typer.Option(min=1, help="Seconds of the trace.")] = 600.0,
-    mean_mbps: Annotated[float | None, typer.Option(help="Its mean, in Mbit/s.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Another seed, another trace.")] = 0,
+    duration: Annotated[float, typer.Option(min=1, max=MOST_TRACE_S, help="Seconds of the trace.")] = 600.0,
+    mean_mbps: Annotated[float | None, typer.Option(max=MOST_MBPS, help="Its mean, in Mbit/s.")] = None,
     variation: Annotated[
         float | None, typer.Option(help="Its coefficient of variation: standard deviation over mean.")
     ] = None,

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import PROCESSORS
 from jellyfish.config import LEAST_TARGET, MOST_CARE, MOST_TARGET
 
 SHIPPED_VIDEOS = Path(__file__).parents[1] / "videos"
 """The clips that ship: in the package, wherever it is installed. In the repository they are the top folder's."""
 
-OnDevice = Annotated[str, typer.Option(help="What networks run on: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.")]
+OnDevice = Annotated[
+    str, typer.Option(help="What networks run on: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.", show_default=True)
+]
 Weights = Annotated[
     Path | None,
     typer.Option(help="A weights file (.safetensors, with its .json beside it); by default the shipped one."),
@@ -20,8 +23,8 @@ Weights = Annotated[
 Zoo = Annotated[
     str | None,
     typer.Option(
-        help="Other people's detectors in place of ours: `torchvision`, or some of them: `torchvision:ssdlite,fcos` "
-        "(docs/zoo.md)."
+        help="Other people's detectors in place of ours: `torchvision`, or some of them: "
+        "`torchvision:ssdlite,fcos` (docs/zoo.md)."
     ),
 ]
 ZooWeights = Annotated[
@@ -30,23 +33,23 @@ ZooWeights = Annotated[
 Profile = Annotated[
     Path | None,
     typer.Option(
-        help="A file that `jellyfish profile` wrote: how long this device takes. By default the one it saved for this "
-        "device; where there is none yet, a quick one is measured first."
+        help="A file that `jellyfish profile` wrote: how long this device takes. By default the one it saved for "
+        "this device; where there is none yet, a quick one is measured first."
     ),
 ]
 Planner = Annotated[
     str,
     typer.Option(
         help="Who decides what each camera sends and which variant answers it. `shared`: a device runs several "
-        "variants in turn. `best`, `exact`, `annealing` (the published algorithm): one variant per device. `client`: "
-        "nobody, each camera decides for itself (docs/planning.md)."
+        "variants in turn. `best`, `exact`, `annealing` (the published algorithm): one variant per device. "
+        "`client`: nobody, each camera decides for itself (docs/planning.md)."
     ),
 ]
 Actuation = Annotated[
     bool,
     typer.Option(
-        help="A batch that would be late may run with a quicker variant than planned, one with time to spare with a "
-        "more accurate one."
+        help="A batch that would be late may run with a quicker variant than planned, one with time to spare with "
+        "a more accurate one."
     ),
 ]
 Window = Annotated[
@@ -63,8 +66,8 @@ Target = Annotated[
     typer.Option(
         min=LEAST_TARGET,
         max=MOST_TARGET,
-        help="Percent of each camera's frames that are to be answered in time. While it runs, the server learns how "
-        "much time plans must keep free for that.",
+        help="Percent of each camera's frames that are to be answered in time. While it runs, the server learns "
+        "how much time plans must keep free for that.",
     ),
 ]
 Care = Annotated[
@@ -73,8 +76,9 @@ Care = Annotated[
         min=0,
         max=MOST_CARE,
         help="How much time plans keep free at first, until the server has learnt how much it takes. 0: none, "
-        "everything is expected to take its usual (median) time. 1: as if everything took as long as in the worst case "
-        "of 100. More: more. The more, the fewer late frames and the smaller the networks (docs/planning.md).",
+        "everything is expected to take its usual (median) time. 1: as if everything took as long as in the "
+        "worst case of 100. More: more. The more, the fewer late frames and the smaller the networks "
+        "(docs/planning.md).",
     ),
 ]
 FixedVariant = Annotated[
@@ -97,5 +101,9 @@ Period = Annotated[int, typer.Option(min=1, max=1000, help="On average one frame
 MaxBatch = Annotated[int, typer.Option(min=1, max=64, help="Most frames that run at once on a device, as one batch.")]
 Threads = Annotated[
     int | None,
-    typer.Option(min=1, help="Processor threads of one batch on `cpu`; by default what answers most frames."),
+    typer.Option(
+        min=1,
+        max=PROCESSORS,
+        help="Threads of one batch on `cpu`, at most one for each processor; by default what answers most frames.",
+    ),
 ]

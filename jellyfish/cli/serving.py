@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import MOST_IMAGE_SIDE, MOST_IN_FLIGHT, MOST_MESSAGE_KB, MOST_SERVED, MOST_WAIT_S
 from jellyfish.cli.options import (
     Actuation,
     Care,
@@ -25,6 +26,7 @@ from jellyfish.cli.options import (
 from jellyfish.cli.parsing import device_names, ip_addresses, planning_window_s
 from jellyfish.cli.running import console, run_on_uvloop
 from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHARE, DEFAULT_TARGET, Limits, ServerConfig
+from jellyfish.program.ending import Ending, Stopped
 
 
 def serve(
@@ -46,19 +48,31 @@ def serve(
     zoo: Zoo = None,
     zoo_weights: ZooWeights = None,
     actuation: Actuation = True,
-    max_clients: Annotated[int, typer.Option(min=1, help="Most cameras at a time; further ones are refused.")] = 128,
-    max_message_kb: Annotated[int, typer.Option(min=1, help="Largest message of a camera, in kB.")] = 4096,
-    max_image_side: Annotated[int, typer.Option(min=32, help="Largest width or height of a frame, in pixels.")] = 4096,
-    max_in_flight: Annotated[int, typer.Option(min=1, help="Most unanswered frames per camera.")] = 4,
+    max_clients: Annotated[
+        int, typer.Option(min=1, max=MOST_SERVED, help="Most cameras at a time; further ones are refused.")
+    ] = 128,
+    max_message_kb: Annotated[
+        int, typer.Option(min=1, max=MOST_MESSAGE_KB, help="Largest message of a camera, in kB.")
+    ] = 4096,
+    max_image_side: Annotated[
+        int, typer.Option(min=32, max=MOST_IMAGE_SIDE, help="Largest width or height of a frame, in pixels.")
+    ] = 4096,
+    max_in_flight: Annotated[
+        int, typer.Option(min=1, max=MOST_IN_FLIGHT, help="Most unanswered frames per camera.")
+    ] = 4,
     hello_timeout_s: Annotated[
-        float, typer.Option(min=0.1, help="Seconds within which a camera must say hello.")
+        float, typer.Option(min=0.1, max=MOST_WAIT_S, help="Seconds within which a camera must say hello.")
     ] = 5.0,
     silence_timeout_s: Annotated[
-        float, typer.Option(min=1, help="Seconds of silence after which a camera is cut off.")
+        float, typer.Option(min=1, max=MOST_WAIT_S, help="Seconds of silence after which a camera is cut off.")
     ] = 10.0,
     per_address: Annotated[
         int,
-        typer.Option(min=0, help="Most cameras from one address; 0: any number. This machine's own are not counted."),
+        typer.Option(
+            min=0,
+            max=MOST_SERVED,
+            help="Most cameras from one address; 0: any number. This machine's own are not counted.",
+        ),
     ] = 64,
     proxy: Annotated[
         str,
@@ -104,4 +118,8 @@ def serve(
         actuation=actuation,
         planning_share=planning_share / 100,
     )
-    run_on_uvloop(serve_mode(config, console()))
+    try:
+        run_on_uvloop(lambda stop: serve_mode(config, console(), stop), Ending(code=lambda number: 0))
+    except Stopped as stopped:
+        raise Stopped(0, stopped.said) from None  # there is no other way for a server to end
+    raise Stopped(0, said=True)

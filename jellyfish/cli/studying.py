@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import MOST_PROCESSES, MOST_SEED, MOST_SEEDS, MOST_SOLVE_MS, MOST_VIRTUAL_S
 from jellyfish.cli.parsing import positive_numbers, whole_numbers
 from jellyfish.cli.running import console, guard
 from jellyfish.config import MOST_CARE
@@ -17,12 +18,14 @@ def simulate(
         Path | None, typer.Argument(help="A scenario file, e.g. scenarios/rush-hour.toml (docs/scenarios.md).")
     ] = None,
     chaos: Annotated[
-        int | None, typer.Option(min=0, help="Instead of a file: this seed's random faults, and what must hold after.")
+        int | None,
+        typer.Option(
+            min=0, max=MOST_SEED, help="Instead of a file: this seed's random faults, and what must hold after."
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed, instead of the scenario's own.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Seed, instead of the scenario's own.")] = None,
     care: Annotated[
-        float | None,
-        typer.Option(min=0, max=MOST_CARE, help="Care (docs/planning.md), instead of the scenario's own."),
+        float | None, typer.Option(min=0, max=MOST_CARE, help="Care (docs/planning.md), instead of the scenario's own.")
     ] = None,
     results: Annotated[
         Path | None, typer.Option(help="Folder for the result files; by default results/simulate-DATE.")
@@ -57,9 +60,12 @@ def reproduce(
             "between."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Make each run with so many seeds.")] = 1,
-    duration: Annotated[float, typer.Option(min=5, help="Virtual seconds of each run.")] = 140,
-    workers: Annotated[int | None, typer.Option(min=1, help="Runs at once; by default one per processor core.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Make each run with so many seeds.")] = 1,
+    duration: Annotated[float, typer.Option(min=5, max=MOST_VIRTUAL_S, help="Virtual seconds of each run.")] = 140,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_PROCESSES, help="Runs at once; by default one per processor core."),
+    ] = None,
     results: Annotated[Path, typer.Option(help="Folder; a call that was stopped goes on there.")] = Path(
         "results/rtss22"
     ),
@@ -106,7 +112,8 @@ def plan(
         ),
     ] = "best",
     time_budget_ms: Annotated[
-        float, typer.Option(min=1, help="The planner improves its plan for at most this long.")
+        float,
+        typer.Option(min=1, max=MOST_SOLVE_MS, help="The planner improves its plan for at most this long."),
     ] = 300,
     json: Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")] = False,
 ) -> None:

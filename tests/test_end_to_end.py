@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -29,12 +29,14 @@ from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.models.slimmable.sizes import SIZES, VARIANTS
 from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.protocol import wire
-from jellyfish.results.records import FrameRecord, RunInfo, WindowLine
+from jellyfish.results.records import FrameRecord, RunInfo
+from jellyfish.results.window_lines import ClientLine, WindowLine
 from tests.server.peer import JPEG, Peer
 
 ROOT = Path(__file__).parent.parent
 VIDEO = ROOT / "videos" / "street-town.mp4"
-FILES = {"run.json", "frames.jsonl", "windows.jsonl", "summary.json"}
+FILES = {"run.json", "frames.jsonl", "plans.jsonl", "summary.json"}
+WINDOWS = {"windows.jsonl", "window_clients.jsonl", "window_devices.jsonl"}
 FAST = ("--variant", "w025e1-128", "--max-batch", "2", "--threads", "1")
 
 
@@ -69,12 +71,14 @@ def bench(*options: str | Path) -> Result:
 
 
 def frames_of(folder: Path) -> list[FrameRecord]:
-    return [msgspec.json.decode(line, type=FrameRecord) for line in (folder / "frames.jsonl").read_bytes().splitlines()]
+    return lines_of(folder / "frames.jsonl", FrameRecord)
 
 
-def windows_of(folder: Path) -> list[WindowLine]:
-    lines = (folder / "windows.jsonl").read_bytes().splitlines()
-    return [msgspec.json.decode(line, type=WindowLine) for line in lines]
+Line = TypeVar("Line")
+
+
+def lines_of(path: Path, kind: type[Line]) -> list[Line]:
+    return [msgspec.json.decode(line, type=kind) for line in path.read_bytes().splitlines()]
 
 
 def check_sums(folder: Path, clients: set[str]) -> dict[str, Any]:
@@ -114,19 +118,20 @@ def test_an_adaptive_run_leaves_files_that_add_up(tmp_path: Path, profile: Path)
         "--save-detections", "--results", folder,
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    assert "Client and server agree on every frame." in done.output
-    assert {path.name for path in folder.iterdir()} == FILES | {"detections.json"}
+    assert "Client and server agree on every frame that was sent" in done.output
+    assert {path.name for path in folder.iterdir()} == FILES | WINDOWS | {"detections.json"}
     clients = {"camera-0", "camera-1"}
     summary = check_sums(folder, clients)
     check_detections(folder)
     assert 38 <= summary["offered"] <= 40
     info = msgspec.json.decode((folder / "run.json").read_bytes(), type=RunInfo)
     assert (info.mode, info.profile, info.devices) == ("bench", "handmade", ["cpu"])
-    windows = windows_of(folder)
+    windows = lines_of(folder / "windows.jsonl", WindowLine)
     assert len(windows) >= 3
     assert {window.planner for window in windows} == {"shared"}
-    assert all(window.snapshot.keys() <= clients for window in windows)
-    assert all(window.plan.clients.keys() <= window.snapshot.keys() for window in windows)
+    told = lines_of(folder / "window_clients.jsonl", ClientLine)
+    assert Counter(line.window for line in told) == {window.window: window.clients for window in windows}
+    assert {line.client for line in told} == clients
     assert any(window.mapped for window in windows)
     assert all(frame.tp is not None for frame in frames_of(folder))
 
@@ -138,7 +143,7 @@ def test_a_fixed_variant_serves_every_answer(tmp_path: Path, profile: Path) -> N
     check_sums(folder, {"camera-0"})
     variants = {frame.variant for frame in frames_of(folder) if frame.variant is not None}
     assert variants == {"w025e1-128"}
-    assert {window.planner for window in windows_of(folder)} == {"fixed"}
+    assert {window.planner for window in lines_of(folder / "windows.jsonl", WindowLine)} == {"fixed"}
 
 
 def test_a_camera_that_steers_is_served_what_it_asks_for(tmp_path: Path, profile: Path) -> None:
@@ -150,7 +155,7 @@ def test_a_camera_that_steers_is_served_what_it_asks_for(tmp_path: Path, profile
     answered = [frame for frame in frames_of(folder) if frame.variant is not None]
     assert len({frame.resolution for frame in answered}) > 1
     assert all(str(frame.variant).endswith(f"-{frame.resolution}") for frame in answered)
-    assert {window.planner for window in windows_of(folder)} == {"client"}
+    assert {window.planner for window in lines_of(folder / "windows.jsonl", WindowLine)} == {"client"}
 
 
 def test_devices_answer_themselves_and_their_cloud_is_in_the_same_run(tmp_path: Path, profile: Path) -> None:

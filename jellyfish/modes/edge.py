@@ -36,11 +36,12 @@ from jellyfish.link.synthetic import resolve_trace
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.weights import Weights, load_weights
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.run import START_PAUSE_S, run_info, running_beside
+from jellyfish.modes.run import START_PAUSE_S, logged_stream, run_info, running_beside, timeline_from
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.results.fusion import FusionTally
-from jellyfish.results.records import FrameRecord, RunInfo
+from jellyfish.results.records import FrameRecord, RunInfo, Timeline
+from jellyfish.results.streams import AgreementFigures, OutageTally, agreement, agreement_in_words, outages_in_words
 from jellyfish.results.summary import RunSummary, Summary
 from jellyfish.results.table import fusion_table, summary_table
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
@@ -129,6 +130,7 @@ class _Fleet:
         self._cloud_threshold = weights.score_threshold(weights.variants()[-1])
         self._devices: dict[str, EdgeDevice] = {}
         self._summary, self._tallies = RunSummary(), {each.name: FusionTally() for each in config.devices}
+        self._outages = OutageTally()
 
     @property
     def device_names(self) -> list[str]:
@@ -142,17 +144,18 @@ class _Fleet:
         for network in self._networks.values():
             await network.warm()
         start_s = seconds_now() + START_PAUSE_S
-        windows.start(writer.window, start_s)
+        timeline = timeline_from(start_s)
+        windows.start(writer.window, timeline)
         phases = random.Random(self._config.seed)
         async with running_beside(self._tell(start_s, progress)), asyncio.TaskGroup() as fleet:
             for config in self._config.devices:
-                device = self._device(config, start_s, writer)
+                device = self._device(config, timeline, writer)
                 self._devices[config.name] = device
                 first_s = start_s + phases.random() / device.terms.fps
                 fleet.create_task(device.run(http, url, first_s, start_s + self._config.duration_s))
         return self._figures(writer, windows)
 
-    def _device(self, config: DeviceConfig, start_s: float, writer: ResultWriter) -> EdgeDevice:
+    def _device(self, config: DeviceConfig, timeline: Timeline, writer: ResultWriter) -> EdgeDevice:
         source, trace = self._sources[config.name], self._traces[config.name]
         fps = config.fps or source.fps
         network = self._networks[config.name]
@@ -162,7 +165,7 @@ class _Fleet:
             network=network,
             fusion=DetectionFusion(network.threshold, self._cloud_threshold),
             filter=FILTERS[config.filter](config.period),
-            uplink=Shaper(trace and trace.shifted(-start_s), config.delay_s),
+            uplink=Shaper(trace and trace.shifted(-timeline.start_s), config.delay_s),
             downlink=Shaper(None, config.delay_s),
             offload=partial(self._loop.run_in_executor, self._pool),
         )
@@ -172,15 +175,22 @@ class _Fleet:
             self._summary.add(record)
             self._tallies[config.name].add(record)
 
-        return EdgeDevice(terms, parts, start_s, emit)
+        return EdgeDevice(terms, parts, timeline, emit, logged_stream(config.name, timeline, writer, self._outages))
 
     async def _tell(self, start_s: float, progress: ProgressReport) -> None:
         total = round(self._config.duration_s)
         words = f"{len(self._config.devices)} device{'s' * (len(self._config.devices) > 1)}, {total} s"
         while True:
             elapsed_s = max(0.0, seconds_now() - start_s)
-            progress(words, min(total, int(elapsed_s)), total)
+            progress(words + self._away(), min(total, int(elapsed_s)), total)
             await asyncio.sleep(PROGRESS_PERIOD_S)
+
+    def _away(self) -> str:
+        """How long there has been no server, while there is none."""
+        now = seconds_now()
+        away = [device.cloud.stream.away_s(now) for device in self._devices.values()]
+        longest_s = max((seconds for seconds in away if seconds is not None), default=None)
+        return "" if longest_s is None else f", no server since {longest_s:.0f} s"
 
     def _figures(self, writer: ResultWriter, windows: WindowLog) -> Summary:
         captured = {name: device.account.frames for name, device in self._devices.items()}
@@ -189,7 +199,13 @@ class _Fleet:
             for name, tally in self._tallies.items()
         }
         planner = windows.tally.figures() if self._config.cloud is None else None
-        summary = self._summary.summary(self._config.duration_s, captured, planner=planner)
+        summary = self._summary.summary(
+            self._config.duration_s,
+            captured,
+            planner=planner,
+            agreement=self._agreement(),
+            outages=self._outages.figures(),
+        )
         summary = msgspec.structs.replace(summary, fusion=figures)
         writer.summary(summary)
         for name, device in self._devices.items():
@@ -197,14 +213,17 @@ class _Fleet:
                 raise RunError(f"{name}: the server's account {device.cloud.stream.farewell} is not the device's")
         return summary
 
+    def _agreement(self) -> AgreementFigures:
+        return agreement([device.cloud.account for device in self._devices.values()])
+
     def notes(self) -> list[str]:
-        """What else a person should know: whether the cloud was there, and agrees."""
-        lines = []
-        for name, device in self._devices.items():
-            if device.cloud.agrees is None:
-                said = device.cloud.stream.refusal
-                lines.append(f"{name}: no farewell from the cloud" + (f"; it last said: {said}" if said else "."))
-        return lines or ["Devices and cloud agree on every frame that was sent."]
+        """What else a person should know: how far the cloud agrees, when there was none, and what it last said."""
+        lines = [
+            agreement_in_words(self._agreement(), "Devices and cloud"),
+            *outages_in_words(self._outages.figures()),
+        ]
+        refusals = {name: device.cloud.stream.refusal for name, device in self._devices.items()}
+        return lines + [f"{name}: {said}" for name, said in refusals.items() if said]
 
 
 def _network(config: DeviceConfig, weights: Weights) -> EngineNetwork:

@@ -365,7 +365,7 @@ class Ledger:
             captured_s=self._timeline.run_s(frame.captured_s),
             captured_unix_s=self._timeline.unix_s(frame.captured_s),
             deadline_s=self._timeline.run_s(frame.captured_s + self._slo_s),
-            planned_variant=None if plan is None else plan.variant,
+            planned_variant=None if plan is None else plan.variant or None,
             planned_resolution=None if plan is None else plan.resolution,
             outcome=outcome,
             slo_ms=self._slo_s * 1000,

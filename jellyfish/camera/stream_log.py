@@ -59,7 +59,7 @@ class StreamLog:
             t_s=self._timeline.run_s(now),
             unix_s=self._timeline.unix_s(now),
             mapped=plan.mapped,
-            variant=plan.variant,
+            variant=plan.variant or None,
             resolution=plan.resolution,
             fps=plan.fps,
             probe_interval_ms=plan.probe_interval_ms,

@@ -93,7 +93,7 @@ class FrameAccount:
         self._open[frame].known |= {
             "resolution": resolution,
             "bytes": size_bytes,
-            "planned_variant": plan.variant,
+            "planned_variant": plan.variant or None,
             "planned_resolution": plan.resolution,
         }
 

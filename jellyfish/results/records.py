@@ -136,8 +136,8 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The same on the client's machine's clock; null in virtual time."""
     mapped: bool
     """Whether the client has a place in the plan; without one it only sends a probe now and then."""
-    variant: str
-    """What its frames are to be run with."""
+    variant: str | None
+    """What its frames are to be run with; null before any frame of it has come."""
     resolution: Pixels
     """The longest side of the frames to send."""
     fps: PerSecond | None = None

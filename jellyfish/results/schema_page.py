@@ -54,6 +54,7 @@ lines, in which every line is flat and has every key. What does not apply or is 
 without a line.
 
 ```python
+# by default polars looks at 100 lines alone, and refuses a value later on in what was null in all of these
 frames = polars.read_ndjson("results/RUN/frames.jsonl", infer_schema_length=None)
 frames = pandas.read_json("results/RUN/frames.jsonl", lines=True)
 ```

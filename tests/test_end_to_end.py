@@ -29,7 +29,7 @@ from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.models.slimmable.sizes import SIZES, VARIANTS
 from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.protocol import wire
-from jellyfish.results.records import FrameRecord, RunInfo
+from jellyfish.results.records import FrameRecord, PlanRecord, RunInfo
 from jellyfish.results.window_lines import ClientLine, WindowLine
 from tests.server.peer import JPEG, Peer
 
@@ -174,7 +174,7 @@ def test_a_device_without_its_cloud_answers_alone(tmp_path: Path) -> None:
     arguments = ["device", "--cloud", "ws://127.0.0.1:9/v1/stream", "--video", VIDEO, "--fps", "8", "--slo-ms", "5000"]
     done = CliRunner().invoke(cli.app, [str(each) for each in (*arguments, "--duration", "1", "--results", folder)])
     assert done.exit_code == 0, done.output
-    assert "no farewell from the cloud" in done.output
+    assert "No frame was sent" in done.output and "No server: 1 client" in done.output
     assert {record.outcome for record in frames_of(folder)} == {Outcome.ON_TIME}
     assert all(record.bytes is None for record in frames_of(folder))
 
@@ -241,7 +241,8 @@ async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str, s
 
 
 async def test_a_server_of_its_own_serves_is_measured_and_stops_in_order(tmp_path: Path, profile: Path) -> None:
-    async with server(tmp_path, *FAST, "--profile", profile) as process:
+    log = tmp_path / "log"
+    async with server(tmp_path, *FAST, "--profile", profile, "--results", log) as process:
         url = (await line_with(process, "ready")).split()[1]
         folder = tmp_path / "run"
         done = await asyncio.to_thread(
@@ -249,12 +250,16 @@ async def test_a_server_of_its_own_serves_is_measured_and_stops_in_order(tmp_pat
         )
         assert done.exit_code == 0, done.output
         check_sums(folder, {"camera-0", "camera-1"})
+        assert {path.name for path in folder.iterdir()} == FILES
+        assert {plan.client for plan in lines_of(folder / "plans.jsonl", PlanRecord)} == {"camera-0", "camera-1"}
         async with aiohttp.ClientSession() as http:
             health = url.replace("ws", "http", 1).replace("/v1/stream", "/readyz")
             assert (await http.get(health)).status == 200
             await _see_the_server_go(http, url, process)
         code, said, errors = await ended(process)
     assert code == 0
+    planned = lines_of(log / "window_clients-000001.jsonl", ClientLine)
+    assert {line.client for line in planned} >= {"camera-0", "camera-1"}
     assert said.split() == ["draining", "...", "stopped"]
     assert "Traceback" not in errors
 

@@ -180,17 +180,24 @@ class _Fleet:
     async def _tell(self, start_s: float, progress: ProgressReport) -> None:
         total = round(self._config.duration_s)
         words = f"{len(self._config.devices)} device{'s' * (len(self._config.devices) > 1)}, {total} s"
+        say_s = PROGRESS_PERIOD_S
         while True:
             elapsed_s = max(0.0, seconds_now() - start_s)
-            progress(words + self._away(), min(total, int(elapsed_s)), total)
+            away_s = self._away_s()
+            note = "" if away_s is None else f"no server since {away_s:.0f} s"
+            progress(words, min(total, int(elapsed_s)), total, note)
+            if away_s is None:
+                say_s = PROGRESS_PERIOD_S
+            elif away_s >= say_s:
+                progress.say(note)
+                say_s = 2 * away_s
             await asyncio.sleep(PROGRESS_PERIOD_S)
 
-    def _away(self) -> str:
-        """How long there has been no server, while there is none."""
+    def _away_s(self) -> float | None:
+        """For how long there has been no server, of whoever lacks one longest; None where all have one."""
         now = seconds_now()
         away = [device.cloud.stream.away_s(now) for device in self._devices.values()]
-        longest_s = max((seconds for seconds in away if seconds is not None), default=None)
-        return "" if longest_s is None else f", no server since {longest_s:.0f} s"
+        return max((seconds for seconds in away if seconds is not None), default=None)
 
     def _figures(self, writer: ResultWriter, windows: WindowLog) -> Summary:
         captured = {name: device.account.frames for name, device in self._devices.items()}

@@ -250,7 +250,7 @@ async def test_a_server_of_its_own_serves_is_measured_and_stops_in_order(tmp_pat
         )
         assert done.exit_code == 0, done.output
         check_sums(folder, {"camera-0", "camera-1"})
-        assert {path.name for path in folder.iterdir()} == FILES
+        assert FILES <= {path.name for path in folder.iterdir()} <= FILES | {"outages.jsonl"}  # a slow start is one
         assert {plan.client for plan in lines_of(folder / "plans.jsonl", PlanRecord)} == {"camera-0", "camera-1"}
         async with aiohttp.ClientSession() as http:
             health = url.replace("ws", "http", 1).replace("/v1/stream", "/readyz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,7 +26,15 @@ from jellyfish.cli.options import (
 )
 from jellyfish.cli.parsing import device_names, ip_addresses, planning_window_s
 from jellyfish.cli.running import console, run_on_uvloop
-from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHARE, DEFAULT_TARGET, Limits, ServerConfig
+from jellyfish.config import (
+    DEFAULT_CARE,
+    DEFAULT_PLANNER,
+    DEFAULT_PLANNING_SHARE,
+    DEFAULT_TARGET,
+    Limits,
+    LogConfig,
+    ServerConfig,
+)
 from jellyfish.program.ending import Ending, Stopped
 
 
@@ -72,6 +81,11 @@ def serve(
         str,
         typer.Option(help="Addresses of proxies (10.0.0.1,10.0.0.2), whose X-Forwarded-For says whose stream it is."),
     ] = "",
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the server's own log (docs/results.md), which goes on in it.")
+    ] = None,
+    results_mb: Annotated[float, typer.Option(min=10, help="Most megabytes of it; the oldest are deleted.")] = 1000,
+    results_days: Annotated[float, typer.Option(min=0.01, help="How long it is kept.")] = 7,
 ) -> None:
     """Serve cameras until stopped. Clients connect to ws://HOST:PORT/v1/stream (see docs/protocol.md)."""
     from jellyfish.modes.serve import serve as serve_mode
@@ -104,6 +118,7 @@ def serve(
         zoo_weights=zoo_weights,
         actuation=actuation,
         planning_share=planning_share / 100,
+        log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
     )
     try:
         run_on_uvloop(lambda stop: serve_mode(config, console(), stop), Ending(code=lambda number: 0))

@@ -155,7 +155,9 @@ class _Watch:
                 plans = {name: camera.plan for name, camera in run.cameras.items()}
                 mapped = {name: plan for name, plan in plans.items() if plan is not None and plan.mapped}
                 assigned = {name: (plan.variant, plan.resolution) for name, plan in mapped.items()}
-                display.show(self._live.numbers(seconds_now(), assigned, self._server_now()))
+                now = seconds_now()
+                away = {name: camera.away_s(now) for name, camera in run.cameras.items()}
+                display.show(self._live.numbers(now, assigned, self._server_now(), away))
 
     def _server_now(self) -> LiveServer:
         """How busy its host is, where that is what binds; its target, and how careful it is for that in the mean."""

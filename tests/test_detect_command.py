@@ -147,6 +147,15 @@ def test_a_higher_score_leaves_fewer_and_none_is_an_empty_list(photograph: Path,
     assert "1 frame: nothing found" in done.output
 
 
+def test_a_full_disk_is_a_line_and_a_device_is_not_replaced_by_a_file(photograph: Path, tmp_path: Path) -> None:
+    full = tmp_path / "full.json"
+    full.symlink_to("/dev/full")
+    done = detect(photograph, *FAST, "--output", full)
+    said = f"error: {full}: cannot be written any more (No space left on device)\n"
+    assert (done.exit_code, done.output) == (1, said)
+    assert full.is_char_device()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

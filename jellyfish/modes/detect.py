@@ -179,13 +179,16 @@ def _check_targets(file: Path, output: Path, draw: Path | None, picture: bool) -
 
 @contextlib.contextmanager
 def _results(path: Path) -> Iterator[CocoResults]:
-    """The results file to be, which gets its name when it is complete. InputError if it cannot be written."""
+    """The results file to be, which gets its name when it is complete. InputError if it cannot be written.
+
+    What is there and is no file (a pipe, `/dev/stdout`) is written to as it is, and not replaced.
+    """
+    if path.exists() and not path.is_file():
+        with contextlib.closing(_opened(path, path)) as results:
+            yield results
+        return
     partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        results = CocoResults(partial.open("wb"))
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
+    results = _opened(partial, path)
     try:
         try:
             yield results
@@ -194,3 +197,12 @@ def _results(path: Path) -> Iterator[CocoResults]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _opened(place: Path, path: Path) -> CocoResults:
+    """Results written to `place`, for the file that a person calls `path`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return CocoResults(place.open("wb"), path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error

@@ -9,6 +9,8 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
+from statistics import median
 from typing import NamedTuple, Self
 
 USUAL_FPS = 25
@@ -82,6 +84,12 @@ def _is_steady(ticks: Sequence[int], interval: float, last_ticks: int, slack: fl
     return last_ticks <= _LONG_LAST * interval and all(
         abs(tick - ticks[0] - number * interval) <= slack for number, tick in enumerate(ticks)
     )
+
+
+def usual_step(stamps: Sequence[int | None]) -> int | None:
+    """The median time from one frame to the next by a clock that may tell nothing, or jump; None for who knows."""
+    steps = [b - a for a, b in pairwise(stamps) if a is not None and b is not None and b > a]
+    return round(median(steps)) if steps else None
 
 
 def continuous(stamps: Iterable[int | None], usual: int, longest: float = math.inf) -> list[int]:

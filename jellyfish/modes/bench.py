@@ -24,8 +24,9 @@ from jellyfish.camera.steering import Steering
 from jellyfish.clock import seconds_now
 from jellyfish.config import BenchConfig
 from jellyfish.core import Detection
-from jellyfish.errors import InputError
+from jellyfish.errors import InputError, RunError
 from jellyfish.modes.fleet import Fleet
+from jellyfish.modes.pictures import Moments, write_pictures
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, MeasuredRun, run_info, running_beside
 from jellyfish.modes.serving import RunningServer, serving
@@ -44,8 +45,11 @@ PAUSE_PER_CAMERA_S = 0.02
 """So much longer, for each camera, the first frame waits: all connect at once, and clips are made ready."""
 
 
-async def bench(config: BenchConfig, console: Console) -> None:
-    """Run the fleet, write the result files, print the table. RunError when the frames do not add up."""
+async def bench(config: BenchConfig, console: Console, report: bool = False) -> None:
+    """Run the fleet, write the result files, print the table. RunError when the frames do not add up.
+
+    `report`: draw the run as a page, too.
+    """
     started = datetime.now().astimezone()
     folder = config.results or default_folder("bench", started)
     summary, notes = await measured(config, folder, console)
@@ -53,6 +57,13 @@ async def bench(config: BenchConfig, console: Console) -> None:
     console.print("\n".join(notes), highlight=False, markup=False)
     if summary.emulation is not None and summary.emulation.bottleneck:
         console.print(Text(in_words(summary.emulation, len(config.cameras)), style="bold yellow"), soft_wrap=True)
+    if report:
+        from jellyfish.modes.report import write_report  # with all that draws figures
+
+        page = write_report([folder], folder / "report", console)
+        console.print(Text.assemble("The report is ", (str(page), "bold")), soft_wrap=True)
+    else:
+        console.print(f"As a page of figures: jellyfish report {folder}", soft_wrap=True, markup=False, highlight=False)
 
 
 async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple[Summary, list[str]]:
@@ -65,9 +76,9 @@ async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple
         pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2, thread_name_prefix="camera")
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)  # before the files that its threads read
         fleet = Fleet(config, steering, partial(asyncio.get_running_loop().run_in_executor, pool), files)
-        windows = WindowLog("fixed" if config.server.variant else config.server.planner)
+        windows = WindowLog("" if config.server is None else config.server.planned_by)
         server = None
-        if config.connect is None:
+        if config.server is not None:
             with ProgressReport(console) as progress:
                 server = await stack.enter_async_context(
                     serving(replace(config.server, cameras_beside=True), windows, progress)
@@ -77,8 +88,13 @@ async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple
         await _check_reachable(http, url)
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
         detections = _detection_file(fleet.sizes, writer, stack) if config.save_detections else None
-        watch = _Watch(config.duration_s, detections, server)
-        return await _measure(config, fleet, writer, windows, server, partial(_same, http), url, watch, console)
+        moments = Moments(config.cameras, config.duration_s)
+        watch = _Watch(config.duration_s, detections, moments, server)
+        summary, notes = await _measure(
+            config, fleet, writer, windows, server, partial(_same, http), url, watch, console
+        )
+        pictures = await asyncio.to_thread(write_pictures, folder, moments, fleet.starts_s)
+        return summary, [*notes, *filter(None, (pictures,))]
 
 
 def _same(http: aiohttp.ClientSession, name: str) -> aiohttp.ClientSession:
@@ -114,17 +130,21 @@ async def _measure(
         return emulation_figures(summary.clients, slos_ms, config.encode, fleet.figures())
 
     summary = run.finish(dispatchers, lag.percentiles(), emulation)
+    if (said := run.failure()) is not None:
+        raise RunError(f"{said}; what was captured is in {writer.folder}")
     late = summary.loop_lag_ms
     notes = [] if late is None else [f"Event loop: timers late by {late.p50:.1f} ms (p50), {late.p99:.1f} ms (p99)."]
     return summary, notes + run.notes() + ([] if server is None else server.notes())
 
 
 class _Watch:
-    """Follows the frames of a run for the live display and, if asked for, the file of detections."""
+    """Follows the frames of a run for the live display, its pictures and, if asked for, the file of detections."""
 
-    def __init__(self, duration_s: float, detections: DetectionFile | None, server: RunningServer | None) -> None:
+    def __init__(
+        self, duration_s: float, detections: DetectionFile | None, moments: Moments, server: RunningServer | None
+    ) -> None:
         """`server`: where it runs in this process."""
-        self._duration_s, self._detections = duration_s, detections
+        self._duration_s, self._detections, self._moments = duration_s, detections, moments
         self._service = None if server is None else server.service
         self._live: LiveTally | None = None
 
@@ -132,6 +152,7 @@ class _Watch:
         """A frame has ended."""
         if self._live is not None:
             self._live.add(record, now)
+        self._moments.add(record, detections)
         if self._detections is not None:
             self._detections.add(record, detections)
 

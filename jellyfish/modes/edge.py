@@ -39,6 +39,7 @@ from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, run_info, running_beside
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
+from jellyfish.protocol import wire
 from jellyfish.results.fusion import FusionTally
 from jellyfish.results.records import FrameRecord, RunInfo
 from jellyfish.results.summary import RunSummary, Summary
@@ -61,14 +62,14 @@ async def run_devices(config: DevicesConfig, console: Console) -> None:
     require_empty(folder)
     tune_process()
     async with contextlib.AsyncExitStack() as stack:
-        server, windows = None, WindowLog(config.server.planner)
-        if config.cloud is None:
+        server, windows = None, WindowLog("" if config.server is None else config.server.planned_by)
+        if config.server is not None:
             with ProgressReport(console) as progress:
                 server = await stack.enter_async_context(
                     serving(replace(config.server, cameras_beside=True), windows, progress)
                 )
         else:
-            _check_url(config.cloud)
+            _check_url(str(config.cloud))
         fleet = _Fleet(config, stack)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet, server, started)))
@@ -78,6 +79,8 @@ async def run_devices(config: DevicesConfig, console: Console) -> None:
     console.print()
     console.print(fusion_table(summary.fusion or {}))
     console.print("\n".join(fleet.notes()), highlight=False, markup=False)
+    if (said := fleet.refused()) is not None:
+        raise RunError(f"{said}; it answered alone")
 
 
 class EngineNetwork:
@@ -125,6 +128,7 @@ class _Fleet:
         self._networks = {each.name: _network(each, weights) for each in config.devices}
         for network in self._networks.values():
             stack.callback(network.close)
+        self._terms = {each.name: edge_terms(each, self._sources[each.name].fps) for each in config.devices}
         self._traces = {each.name: resolve_trace(each.trace, each.seed) for each in config.devices}
         self._cloud_threshold = weights.score_threshold(weights.variants()[-1])
         self._devices: dict[str, EdgeDevice] = {}
@@ -154,9 +158,7 @@ class _Fleet:
 
     def _device(self, config: DeviceConfig, start_s: float, writer: ResultWriter) -> EdgeDevice:
         source, trace = self._sources[config.name], self._traces[config.name]
-        fps = config.fps or source.fps
         network = self._networks[config.name]
-        terms = EdgeTerms(config.name, fps, config.slo_s, fps / config.period, HISTORY_STEPS / fps)
         parts = EdgeParts(
             source=source,
             network=network,
@@ -172,7 +174,7 @@ class _Fleet:
             self._summary.add(record)
             self._tallies[config.name].add(record)
 
-        return EdgeDevice(terms, parts, start_s, emit)
+        return EdgeDevice(self._terms[config.name], parts, start_s, emit)
 
     async def _tell(self, start_s: float, progress: ProgressReport) -> None:
         total = round(self._config.duration_s)
@@ -197,6 +199,11 @@ class _Fleet:
                 raise RunError(f"{name}: the server's account {device.cloud.stream.farewell} is not the device's")
         return summary
 
+    def refused(self) -> str | None:
+        """What the cloud said to a device that it will not take; None where there is none such."""
+        streams = {name: device.cloud.stream for name, device in self._devices.items()}
+        return next((f"{name}: {stream.refusal}" for name, stream in streams.items() if stream.given_up), None)
+
     def notes(self) -> list[str]:
         """What else a person should know: whether the cloud was there, and agrees."""
         lines = []
@@ -205,6 +212,18 @@ class _Fleet:
                 said = device.cloud.stream.refusal
                 lines.append(f"{name}: no farewell from the cloud" + (f"; it last said: {said}" if said else "."))
         return lines or ["Devices and cloud agree on every frame that was sent."]
+
+
+def edge_terms(config: DeviceConfig, video_fps: float) -> EdgeTerms:
+    """What a device captures and asks of its cloud. InputError for so few frames that no server would take it."""
+    fps = config.fps or video_fps
+    cloud_fps, patience_s = fps / config.period, min(HISTORY_STEPS / fps, wire.LONGEST_SLO_MS / 1000)
+    if cloud_fps < wire.LEAST_FPS:
+        raise InputError(
+            f"{config.name}: one in {config.period} of {fps:g} frames a second is too seldom for a server, which wants "
+            f"{wire.LEAST_FPS:g} a second at least: give a smaller --period or more --fps"
+        )
+    return EdgeTerms(config.name, fps, config.slo_s, cloud_fps, patience_s)
 
 
 def _network(config: DeviceConfig, weights: Weights) -> EngineNetwork:

@@ -32,6 +32,8 @@ class Fleet:
         self._viewers = Counter[Path]()
         self.sizes: dict[str, tuple[int, int]] = {}
         """(width, height) of each camera's video, by the camera's name."""
+        self.starts_s: dict[str, float] = {}
+        """The time of its video at which each camera starts."""
         self.setups = [self._setup(camera, steering) for camera in config.cameras]
 
     def _setup(self, camera: CameraConfig, steering: Steering | None) -> Setup:
@@ -44,6 +46,7 @@ class Fleet:
             clip = SharedClip(len(self._clips), lambda: self._open(camera.video), self._memory, self._offload)
             self._clips[camera.video] = clip
         frames = clip.viewer(camera.fps)
+        self.starts_s[camera.name] = frames.offset_s
         self.sizes[camera.name] = clip.readers[0].source.width, clip.readers[0].source.height
         return frames
 
@@ -52,6 +55,7 @@ class Fleet:
         self.sizes[camera.name] = source.width, source.height
         offset_s = start_s(self._viewers[camera.video], camera.fps, source.duration_s)
         self._viewers[camera.video] += 1
+        self.starts_s[camera.name] = offset_s
         return OwnFrames(source, self._offload, offset_s=offset_s)
 
     def _open(self, video: Path) -> VideoSource:

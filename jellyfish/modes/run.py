@@ -27,6 +27,7 @@ from jellyfish.clock import seconds_now
 from jellyfish.config import CameraConfig
 from jellyfish.core import Detection
 from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.effects import effective
 from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
@@ -72,7 +73,7 @@ def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list
         mode=mode,
         started=started.isoformat(timespec="seconds"),
         seed=seed,
-        config=msgspec.to_builtins(config, enc_hook=_plain),
+        config=effective(msgspec.to_builtins(config, enc_hook=_plain)),
         versions=versions(),
         machine=machine(),
         devices=devices,
@@ -126,6 +127,8 @@ class MeasuredRun:
         self._writer, self._windows, self._on_frame = writer, windows, on_frame
         self._expected_f1 = expected_f1
         self._phases = random.Random(seed)
+        self._last_s = self.start_s
+        """When the newest frame ended: until then devices may be busy with the run."""
         self._summary = RunSummary()
         self._fresh: list[tuple[FrameRecord, Sequence[Detection], float]] = []
         self._ledgers: dict[str, Ledger] = {}
@@ -164,6 +167,7 @@ class MeasuredRun:
         if self._expected_f1 is not None and record.variant is not None and record.resolution is not None:
             f1 = self._expected_f1(record.variant, record.resolution)
             record = msgspec.structs.replace(record, expected_f1=f1)
+        self._last_s = max(self._last_s, now)
         self._writer.frame(record, now)
         self._summary.add(record)
         self._on_frame(record, detections, now)
@@ -202,7 +206,7 @@ class MeasuredRun:
             {name: ledger.frames for name, ledger in self._ledgers.items()},
             streaming=streaming,
             planner=None if dispatchers is None else self._windows.tally.figures(),
-            devices=None if dispatchers is None else _device_figures(dispatchers, self.duration_s),
+            devices=None if dispatchers is None else _device_figures(dispatchers, self._busy_span_s),
             loop_lag_ms=loop_lag_ms,
             host=None if dispatchers is None else self._windows.host.figures(),
         )
@@ -214,6 +218,22 @@ class MeasuredRun:
                 raise RunError(f"{name}: the server's account {camera.farewell} is not the client's")
         return summary
 
+    @property
+    def _busy_span_s(self) -> float:
+        """The time that devices may have been busy in: they still are after the last frame was captured."""
+        return max(self.duration_s, self._last_s - self.start_s)
+
+    def failure(self) -> str | None:
+        """Why the run says nothing of the server: it refused cameras for good, or never took any in."""
+        refused = [name for name, camera in self.cameras.items() if camera.given_up]
+        if refused:
+            more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+            return f"{refused[0]}{more}: {self.cameras[refused[0]].refusal}"
+        if any(camera.let_in for camera in self.cameras.values()):
+            return None
+        said = sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
+        return f"the server took no camera in: {'; '.join(said) or 'no connection was held'}"
+
     def notes(self) -> list[str]:
         """What else a person should know of the run: whether the server agrees, and whom it refused."""
         silent = [name for name, camera in self.cameras.items() if camera.farewell is None]
@@ -223,10 +243,10 @@ class MeasuredRun:
         return lines + sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
 
 
-def _device_figures(dispatchers: Iterable[Dispatcher], duration_s: float) -> dict[str, DeviceFigures]:
+def _device_figures(dispatchers: Iterable[Dispatcher], span_s: float) -> dict[str, DeviceFigures]:
     figures = {}
     for dispatcher in dispatchers:
         statistics = dispatcher.statistics()
-        busy = round(statistics.busy_s / duration_s / statistics.workers, 4)
+        busy = round(min(1.0, statistics.busy_s / span_s / statistics.workers), 4)  # a first frame came before the span
         figures[statistics.device] = DeviceFigures(busy, statistics.batches, round(statistics.mean_batch, 3))
     return figures

@@ -17,6 +17,8 @@ from jellyfish.errors import InputError, RunError
 from jellyfish.results.records import FrameRecord, RunInfo, WindowLine
 from jellyfish.results.summary import Summary
 
+PICTURES = "pictures.jpg"
+"""A few frames with what was found in them, where a run has pictures."""
 FLUSH_INTERVAL_S = 1.0
 FLUSH_BYTES = 1 << 18
 

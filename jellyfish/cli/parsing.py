@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
 
-from jellyfish.cli.options import DEFAULT_VIDEO
+from jellyfish.cli.options import SHIPPED_VIDEOS
 from jellyfish.config import CLOUD_FILTERS
 from jellyfish.protocol.wire import LONGEST_NAME, NAME_PATTERN
 
@@ -37,12 +36,6 @@ def planning_window_s(window_ms: float) -> float:
     if not 50 <= window_ms <= 60_000:
         raise typer.BadParameter(f"{window_ms:g} ms: between 50 and 60000", param_hint="--window-ms")
     return window_ms / 1000
-
-
-def check_duration(duration: float) -> None:
-    """Refuse `inf` and `nan`, which are numbers above any least one."""
-    if not math.isfinite(duration):
-        raise typer.BadParameter(f"{duration} is not a number of seconds", param_hint="--duration")
 
 
 def positive_numbers(option: str, text: str, most: float, least: float | None = None) -> list[float]:
@@ -102,7 +95,7 @@ def check_used(lists: Mapping[str, Sequence[object]], clients: int) -> None:
 def one_video(paths: list[Path] | None) -> Path:
     """The video of a single device; the first that ships where none is named."""
     if paths is None:
-        return video_files([DEFAULT_VIDEO])[0]
+        return video_files([SHIPPED_VIDEOS])[0]
     videos = video_files(paths)
     if len(videos) > 1:
         raise typer.BadParameter(f"{len(videos)} videos for one device: name one file", param_hint="--video")

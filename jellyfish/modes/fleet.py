@@ -30,6 +30,8 @@ class Fleet:
         self._memory = ClipMemory(config.memory_bytes)
         self._clips: dict[Path, SharedClip] = {}
         self._viewers = Counter[Path]()
+        self._opened: dict[Path, VideoSource] = {}
+        """The first source of each video, which has looked through it for the others."""
         self.sizes: dict[str, tuple[int, int]] = {}
         """(width, height) of each camera's video, by the camera's name."""
         self.starts_s: dict[str, float] = {}
@@ -59,11 +61,21 @@ class Fleet:
         return OwnFrames(source, self._offload, offset_s=offset_s)
 
     def _open(self, video: Path) -> VideoSource:
-        return self._stack.enter_context(VideoSource(video))
+        source = self._stack.enter_context(self.another(video))
+        self._opened.setdefault(video, source)
+        return source
+
+    def another(self, video: Path) -> VideoSource:
+        """A source of a video that cameras show, to be closed by the caller."""
+        return VideoSource(video, self._opened.get(video))
 
     def working(self) -> Sequence[Coroutine[Any, Any, None]]:
         """What has to run beside the cameras."""
         return [clip.run() for clip in self._clips.values()]
+
+    def losses(self) -> dict[str, str]:
+        """What is missing of each video that is not whole, as far as it was played."""
+        return {name: words for source in self._opened.values() for name, words in source.losses.items()}
 
     def figures(self) -> ClipFigures | None:
         """What sharing has done so far; None where each camera has an encoder of its own."""

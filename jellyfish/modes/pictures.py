@@ -6,7 +6,7 @@ when it is over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from jellyfish.results.records import FrameRecord
 from jellyfish.results.writer import PICTURES
 
 MOST_CAMERAS, MOMENTS = 4, 3
+OpenVideo = Callable[[Path], VideoSource]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,13 @@ class Moments:
         return [shown for _, shown in sorted(self._picked[camera].items())]
 
 
-def write_pictures(folder: Path, moments: Moments, starts_s: Mapping[str, float]) -> str:
+def write_pictures(folder: Path, moments: Moments, starts_s: Mapping[str, float], opened: OpenVideo) -> str:
     """Read the frames, draw, write; a line for a person, or nothing where no frame was answered on time.
 
     `starts_s`: the time of its video at which each camera started. A run is not spoilt by a video that is gone since.
     """
     try:
-        rows = [row for camera in moments.cameras if (row := _tiles(camera, moments, starts_s[camera.name]))]
+        rows = [row for camera in moments.cameras if (row := _tiles(camera, moments, starts_s[camera.name], opened))]
         if not rows:
             return ""
         write_picture(folder / PICTURES, strip(rows))
@@ -71,11 +72,11 @@ def write_pictures(folder: Path, moments: Moments, starts_s: Mapping[str, float]
     return f"Frames with what was found in them: {folder / PICTURES}"
 
 
-def _tiles(camera: CameraConfig, moments: Moments, start_s: float) -> list[Tile]:
+def _tiles(camera: CameraConfig, moments: Moments, start_s: float, opened: OpenVideo) -> list[Tile]:
     shown = moments.of(camera.name)
     if not shown:
         return []
-    with VideoSource(camera.video) as source:
+    with opened(camera.video) as source:
         times_s = [start_s + each.record.frame / camera.fps for each in shown]
         images = [source.frame_at(time_s)[1] for time_s in times_s]
     return [Tile(image, each.detections, _words(each.record)) for image, each in zip(images, shown, strict=True)]

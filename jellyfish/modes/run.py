@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import random
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from jellyfish.effects import effective
 from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
+from jellyfish.media.files import legible
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.protocol import wire
 from jellyfish.results.emulation import EmulationFigures
@@ -44,6 +45,8 @@ from jellyfish.results.writer import ResultWriter
 START_PAUSE_S = 1.0
 """Between connecting and the first captured frame: time for hello, clock exchange and the first plan."""
 
+STOPPING_S = 0.8
+"""How long a run that is stopped waits for what is open."""
 AT_ONCE, AT_MOST_S = 128, 0.25
 """Records that are taken in together, and the longest that one waits for that while others come."""
 
@@ -69,7 +72,7 @@ class Setup:
 def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list[str], profile: str) -> RunInfo:
     """The header of a run by this process, now; `config`: a dataclass or Struct."""
     return RunInfo(
-        command=sys.argv,
+        command=[legible(argument) for argument in sys.argv],
         mode=mode,
         started=started.isoformat(timespec="seconds"),
         seed=seed,
@@ -83,7 +86,7 @@ def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list
 
 def _plain(value: object) -> str:
     if isinstance(value, Path):
-        return str(value)
+        return legible(value)
     raise NotImplementedError(type(value))
 
 
@@ -105,6 +108,21 @@ async def running_beside(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterato
         raise failed[0] if len(failed) == 1 else ExceptionGroup("several parts of a run failed", failed)
 
 
+def end_early(running: Mapping[asyncio.Task[None], Callable[[], bool]]) -> None:
+    """End clients' tasks before their time. Each is told to stop, and says whether it had begun: those that had may go
+    on for `STOPPING_S`, to hear of what is open and to say goodbye.
+    """
+    for task, stop in running.items():
+        if not stop():
+            task.cancel()
+
+    def give_up() -> None:
+        for task in running:
+            task.cancel()
+
+    asyncio.get_running_loop().call_later(STOPPING_S, give_up)
+
+
 class MeasuredRun:
     """Made on the event loop's clock: the first frames are captured `pause_s` after construction."""
 
@@ -124,6 +142,7 @@ class MeasuredRun:
         self._pause_s = pause_s
         self.start_s = seconds_now() + pause_s
         self.duration_s = duration_s
+        self._stopped = False
         self._writer, self._windows, self._on_frame = writer, windows, on_frame
         self._expected_f1 = expected_f1
         self._phases = random.Random(seed)
@@ -134,6 +153,7 @@ class MeasuredRun:
         self._ledgers: dict[str, Ledger] = {}
         self.cameras: dict[str, Camera] = {}
         self._configs: dict[str, CameraConfig] = {}
+        self._drives: dict[asyncio.Task[None], Callable[[], bool]] = {}
         for setup in setups:
             self._add(setup)
         windows.start(writer.window, self.start_s)
@@ -175,8 +195,14 @@ class MeasuredRun:
     async def go(self, http: Callable[[str], aiohttp.ClientSession], url: str) -> None:
         """All cameras from start to farewell; `http` gives each, by its name, the session to connect with."""
         async with asyncio.TaskGroup() as fleet:
-            for name in self.cameras:
-                fleet.create_task(self._drive(name, http(name), url))
+            for name, camera in self.cameras.items():
+                self._drives[fleet.create_task(self._drive(name, http(name), url))] = camera.stop
+
+    def stop(self) -> None:
+        """Let the run end now, as at its end: `go` returns soon."""
+        self._stopped = True
+        self.duration_s = min(self.duration_s, max(0.0, seconds_now() - self.start_s))
+        end_early(self._drives)
 
     async def _drive(self, name: str, http: aiohttp.ClientSession, url: str) -> None:
         """One camera from joining to leaving."""
@@ -192,6 +218,7 @@ class MeasuredRun:
         dispatchers: Iterable[Dispatcher] | None,
         loop_lag_ms: Percentiles | None = None,
         emulation: Callable[[Summary], EmulationFigures] | None = None,
+        incomplete_videos: Mapping[str, str] | None = None,
     ) -> Summary:
         """Sum up, check that nothing is missing, write the summary. `dispatchers`: the server's, if it is at hand.
 
@@ -210,8 +237,10 @@ class MeasuredRun:
             loop_lag_ms=loop_lag_ms,
             host=None if dispatchers is None else self._windows.host.figures(),
         )
+        summary = msgspec.structs.replace(summary, stopped=self._stopped)
         if emulation is not None:
             summary = msgspec.structs.replace(summary, emulation=emulation(summary))
+        summary = msgspec.structs.replace(summary, incomplete_videos=dict(incomplete_videos or {}))
         self._writer.summary(summary)
         for name, camera in self.cameras.items():
             if camera.farewell is not None and not self._ledgers[name].agrees(camera.farewell):
@@ -223,13 +252,18 @@ class MeasuredRun:
         """The time that devices may have been busy in: they still are after the last frame was captured."""
         return max(self.duration_s, self._last_s - self.start_s)
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether the server has refused every camera for good: nothing more can come."""
+        return all(camera.given_up for camera in self.cameras.values())
+
     def failure(self) -> str | None:
         """Why the run says nothing of the server: it refused cameras for good, or never took any in."""
         refused = [name for name, camera in self.cameras.items() if camera.given_up]
         if refused:
             more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
             return f"{refused[0]}{more}: {self.cameras[refused[0]].refusal}"
-        if any(camera.let_in for camera in self.cameras.values()):
+        if self._stopped or any(camera.let_in for camera in self.cameras.values()):
             return None
         said = sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
         return f"the server took no camera in: {'; '.join(said) or 'no connection was held'}"
@@ -247,6 +281,7 @@ def _device_figures(dispatchers: Iterable[Dispatcher], span_s: float) -> dict[st
     figures = {}
     for dispatcher in dispatchers:
         statistics = dispatcher.statistics()
-        busy = round(min(1.0, statistics.busy_s / span_s / statistics.workers), 4)  # a first frame came before the span
+        share = statistics.busy_s / span_s / statistics.workers if span_s else 0.0
+        busy = round(min(1.0, share), 4)  # a first frame came before the span
         figures[statistics.device] = DeviceFigures(busy, statistics.batches, round(statistics.mean_batch, 3))
     return figures

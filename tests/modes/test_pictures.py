@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import CameraConfig
 from jellyfish.core import Detection, Outcome
 from jellyfish.media.strip import GAP_PX, TILE_WIDTH_PX, WORDS_HEIGHT_PX, Tile, strip
@@ -53,7 +54,7 @@ def test_the_pictures_are_of_the_frames_that_were_answered(tmp_path: Path, clip:
     moments = Moments([camera("camera-0", clip, fps=5.0)], 3.0)
     for number in (0, 5, 10):
         moments.add(frame(number=number, captured_s=number / 5), BOX)
-    said = write_pictures(tmp_path, moments, {"camera-0": 1.0})
+    said = write_pictures(tmp_path, moments, {"camera-0": 1.0}, VideoSource)
     assert said.endswith(str(tmp_path / "pictures.jpg"))
     with Image.open(tmp_path / "pictures.jpg") as image:
         pixels = np.asarray(image)
@@ -64,9 +65,9 @@ def test_the_pictures_are_of_the_frames_that_were_answered(tmp_path: Path, clip:
 
 def test_nothing_is_written_where_nothing_was_answered_or_the_video_is_gone(tmp_path: Path) -> None:
     moments = Moments([camera("camera-0", tmp_path / "gone.mp4")], 3.0)
-    assert write_pictures(tmp_path, moments, {"camera-0": 0.0}) == ""
+    assert write_pictures(tmp_path, moments, {"camera-0": 0.0}, VideoSource) == ""
     moments.add(frame(), BOX)
-    assert "gone.mp4" in write_pictures(tmp_path, moments, {"camera-0": 0.0})
+    assert "gone.mp4" in write_pictures(tmp_path, moments, {"camera-0": 0.0}, VideoSource)
     assert not list(tmp_path.iterdir())
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from jellyfish.core import canvas_size
+from jellyfish.devices.process import deaf_children
 from jellyfish.lab.training.augment import LabelledFrame, Sample, augment
 from jellyfish.lab.training.targets import Labels
 
@@ -80,16 +81,16 @@ class StepBatches(Dataset[Batch]):
 
 def batches(dataset: StepBatches, steps: range, workers: int) -> Iterator[Batch]:
     """The batches of `steps` in order, prepared ahead by `workers` processes (0: in this one)."""
-    return iter(
-        DataLoader(
-            dataset,
-            batch_size=None,
-            sampler=steps,
-            num_workers=workers,
-            worker_init_fn=_start_worker,
-            prefetch_factor=4 if workers else None,
-        )
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        sampler=steps,
+        num_workers=workers,
+        worker_init_fn=_start_worker,
+        prefetch_factor=4 if workers else None,
     )
+    with deaf_children():
+        return iter(loader)
 
 
 def _start_worker(worker: int) -> None:

@@ -108,6 +108,11 @@ class ServerConfig:
     log: LogConfig | None = None
     """Its own log; None keeps none."""
 
+    @property
+    def planned_by(self) -> str:
+        """Who plans, as the result files call it."""
+        return self.planner if self.variant is None else "fixed"
+
 
 @dataclass(frozen=True, slots=True)
 class CameraConfig:
@@ -166,7 +171,8 @@ class DevicesConfig:
     """URL of a running server; None starts one in this process."""
     weights: Path | None = None
     """Of the small network; None takes those that ship."""
-    server: ServerConfig = field(default_factory=ServerConfig)
+    server: ServerConfig | None = field(default_factory=ServerConfig)
+    """The one in this process; None where the server is elsewhere."""
 
 
 class Encoding(enum.StrEnum):
@@ -194,4 +200,5 @@ class BenchConfig:
     """`shared`: cameras of a clip share its encoded frames; `each`: every camera decodes and encodes for itself."""
     memory_bytes: int = 256_000_000
     """What may be kept of all shared clips."""
-    server: ServerConfig = field(default_factory=ServerConfig)
+    server: ServerConfig | None = field(default_factory=ServerConfig)
+    """The one in this process; None where the server is elsewhere."""

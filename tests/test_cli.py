@@ -82,7 +82,7 @@ def refused(*arguments: str | Path) -> str:
     [
         (["--planner", "clever"], ["'clever'", "annealing", "exact"]),
         (["--controller", "clever"], ["'clever'", "prudent", "mpc"]),
-        (["--controller", "mpc", "--variant", "w025e1-128"], ["--controller", "nothing left to choose"]),
+        (["--controller", "mpc", "--variant", "w025e1-128"], ["--variant has no effect with --controller"]),
         (["--variant", "w200-999"], ["'w200-999'", "w025e1-128", "w100e2-448"]),
         (["--video", "nowhere.mp4"], ["nowhere.mp4", "no video file"]),
         (["--video", str(TEXT)], [TEXT.name, "not a video"]),
@@ -96,7 +96,6 @@ def refused(*arguments: str | Path) -> str:
         (["--encode", "twice"], ["--encode", "shared", "each"]),
         (["--clip-memory-mb", "0"], ["--clip-memory-mb"]),
         (["--find-clients", "--target", "101"], ["--target"]),
-        (["--find-clients", "--clownfish"], ["--clownfish", "--find-clients"]),
         (["--slo-ms", "nan"], ["--slo-ms", "'nan'"]),
         (["--slo-ms", ""], ["--slo-ms"]),
         (["--device", "tpu"], ["'tpu'", "cpu", "cuda:N"]),

@@ -23,6 +23,7 @@ import msgspec
 import pytest
 import torch
 from click.testing import Result
+from PIL import Image
 from typer.testing import CliRunner
 
 from jellyfish import cli
@@ -37,9 +38,9 @@ from tests.server.peer import JPEG, Peer
 
 ROOT = Path(__file__).parent.parent
 VIDEO = ROOT / "videos" / "street-town.mp4"
-FILES = {"run.json", "frames.jsonl", "plans.jsonl", "summary.json"}
+FILES = {"run.json", "frames.jsonl", "plans.jsonl", "summary.json", "pictures.jpg"}
 WINDOWS = {"windows.jsonl", "window_clients.jsonl", "window_devices.jsonl"}
-FAST = ("--variant", "w025e1-128", "--max-batch", "2", "--threads", "1")
+FAST = ("--variant", "w025e1-128", "--max-batch", "2")
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +69,8 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bench(*options: str | Path) -> Result:
-    arguments = ["bench", "--video", VIDEO, "--fps", "8", "--slo-ms", "500,1000", "--delay-ms", "2", *options]
+    arguments = ["bench", "--video", VIDEO, "--fps", "8", "--delay-ms", "2", *options]
+    arguments += [] if "--slo-ms" in options else ["--slo-ms", "1000"]
     return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
@@ -116,12 +118,12 @@ def check_detections(folder: Path) -> None:
 def test_an_adaptive_run_leaves_files_that_add_up(tmp_path: Path, profile: Path) -> None:
     folder = tmp_path / "run"
     done = bench(
-        "--clients", "2", "--duration", "2.5", "--trace", "20mbps,none", "--max-batch", "2", "--profile", profile,
-        "--save-detections", "--results", folder,
+        "--clients", "2", "--slo-ms", "500,1000", "--duration", "2.5", "--trace", "20mbps,none", "--max-batch", "2",
+        "--profile", profile, "--save-detections", "--report", "--results", folder,
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "Client and server agree on every frame that was sent" in done.output
-    assert {path.name for path in folder.iterdir()} == FILES | WINDOWS | {"detections.json"}
+    assert {path.name for path in folder.iterdir()} == FILES | WINDOWS | {"detections.json", "report"}
     clients = {"camera-0", "camera-1"}
     summary = check_sums(folder, clients)
     check_detections(folder)
@@ -136,6 +138,9 @@ def test_an_adaptive_run_leaves_files_that_add_up(tmp_path: Path, profile: Path)
     assert {line.client for line in told} == clients
     assert any(window.mapped for window in windows)
     assert all(frame.tp is not None for frame in frames_of(folder))
+    assert (folder / "report" / "report.html").read_text("utf-8").count("data:image/jpeg") == 1
+    with Image.open(folder / "pictures.jpg") as strip:
+        assert strip.width > 3 * 480
 
 
 def test_a_run_that_is_stopped_leaves_its_frames_a_summary_and_a_table(tmp_path: Path, profile: Path) -> None:
@@ -273,6 +278,11 @@ async def test_a_server_of_its_own_serves_is_measured_and_stops_in_order(tmp_pat
         check_sums(folder, {"camera-0", "camera-1"})
         assert FILES <= {path.name for path in folder.iterdir()} <= FILES | {"outages.jsonl"}  # a slow start is one
         assert {plan.client for plan in lines_of(folder / "plans.jsonl", PlanRecord)} == {"camera-0", "camera-1"}
+        assert "server" not in msgspec.json.decode((folder / "run.json").read_bytes())["config"]
+        steering = ("--controller", "mpc", "--clients", "1", "--duration", "1", "--connect", url)
+        refused = await asyncio.to_thread(bench, *steering, "--results", tmp_path / "refused")
+        assert refused.exit_code == 1, refused.output
+        assert "camera-0: this server plans for its clients" in refused.output
         async with aiohttp.ClientSession() as http:
             health = url.replace("ws", "http", 1).replace("/v1/stream", "/readyz")
             assert (await http.get(health)).status == 200

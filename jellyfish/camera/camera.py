@@ -89,6 +89,16 @@ class Camera:
         """For how long there has been no server; None while there is one."""
         return self._stream.away_s(now)
 
+    @property
+    def let_in(self) -> bool:
+        """Whether the server has ever taken this camera in."""
+        return self._stream.let_in
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the server has refused this camera for good."""
+        return self._stream.given_up
+
     async def run(self, http: aiohttp.ClientSession, url: str, start_s: float, end_s: float) -> None:
         """Capture from `start_s` to `end_s` (loop time), then wait for what is open and say goodbye."""
         connected = False

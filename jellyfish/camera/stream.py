@@ -96,6 +96,8 @@ class Stream:
         self.farewell: wire.Farewell | None = None
         self.refusal: str | None = None
         """What the server last said when it ended the stream; None when it never did."""
+        self.let_in = False
+        """Whether a server has ever taken the client in."""
         self._owner, self._hello, self._clock = owner, hello, clock
         self._uplink_shaper, self._downlink_shaper = uplink, downlink
         self._uplink: Link | None = None
@@ -114,6 +116,11 @@ class Stream:
     def open(self) -> bool:
         """Whether frames may be sent: the server has taken the client in, and goodbye is not said yet."""
         return self._conversation is not None and self._conversation.state is ClientState.OPEN
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the server has refused this client in a way that no further try would change."""
+        return self._hopeless
 
     async def run(self, http: aiohttp.ClientSession, url: str) -> None:
         """Hold a connection open until the farewell; a lost one is opened anew, unless it would be refused again."""
@@ -236,6 +243,7 @@ class Stream:
                     self._take_plan(event, now)
                 case wire.Welcome():
                     self._owner.welcomed(event)
+                    self.let_in = True
                     self.log.opened(now)
                     self._take_plan(event.plan, now)
                     self._alarm.set()

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from jellyfish.cli.bounds import MOST_MBPS, MOST_SEED, MOST_TRACE_S, MOST_VIDEO_S
+from jellyfish.cli.checking import CheckedCommand
 from jellyfish.cli.running import console, guard
 
 video_app = typer.Typer(no_args_is_help=True, help="Make labelled videos of procedural street scenes.")
 trace_app = typer.Typer(no_args_is_help=True, help="Bandwidth traces: what there is, what they are like, make some.")
 
 
-@video_app.command("make")
+@video_app.command("make", cls=CheckedCommand)
 def video_make(
     folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = Path("videos"),
     name: Annotated[str | None, typer.Option(help="Only this clip; all that ship by default.")] = None,
@@ -28,7 +29,7 @@ def video_make(
     guard(lambda: make(folder, name, layout, seed, duration, console()))
 
 
-@trace_app.command("list")
+@trace_app.command("list", cls=CheckedCommand)
 def trace_list() -> None:
     """Name the traces that the program knows by itself."""
     from jellyfish.lab.studies.traces import show_known
@@ -36,7 +37,7 @@ def trace_list() -> None:
     guard(lambda: show_known(console()))
 
 
-@trace_app.command("show")
+@trace_app.command("show", cls=CheckedCommand)
 def trace_show(
     trace: Annotated[str, typer.Argument(help="A name of `trace list`, or a file.")],
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of a trace by name.")] = 0,
@@ -48,7 +49,7 @@ def trace_show(
     guard(lambda: show(trace, seed, plot, console()))
 
 
-@trace_app.command("make")
+@trace_app.command("make", cls=CheckedCommand)
 def trace_make(
     kind: Annotated[str, typer.Argument(help="`wifi`, `lte` or `outage`.")],
     file: Annotated[Path, typer.Argument(help="CSV file to write.")],

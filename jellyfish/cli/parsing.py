@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
 
+from jellyfish.cli.options import SHIPPED_VIDEOS
 from jellyfish.config import CLOUD_FILTERS
+from jellyfish.protocol.wire import LONGEST_NAME, NAME_PATTERN
 
 
 def device_names(text: str) -> tuple[str, ...]:
@@ -74,4 +78,34 @@ def known_filter(name: str) -> str:
     """`name`, if a filter of frames for the server is called so."""
     if name not in CLOUD_FILTERS:
         raise typer.BadParameter(f"no filter {name!r}: choose {', '.join(CLOUD_FILTERS)}", param_hint="--filter")
+    return name
+
+
+def check_used(lists: Mapping[str, Sequence[object]], clients: int) -> None:
+    """Refuse values that no client would get, of options whose values cycle over the clients."""
+    for option, values in lists.items():
+        if len(values) > clients:
+            raise typer.BadParameter(
+                f"{len(values)} values for {clients} client{'s' * (clients > 1)}: nobody would have the last; give "
+                f"at most {clients}",
+                param_hint=option,
+            )
+
+
+def one_video(paths: list[Path] | None) -> Path:
+    """The video of a single device; the first that ships where none is named."""
+    if paths is None:
+        return video_files([SHIPPED_VIDEOS])[0]
+    videos = video_files(paths)
+    if len(videos) > 1:
+        raise typer.BadParameter(f"{len(videos)} videos for one device: name one file", param_hint="--video")
+    return videos[0]
+
+
+def client_name(name: str) -> str:
+    """`name`, if a server would let a client be called so."""
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise typer.BadParameter(f"{len(name)} characters: between 1 and {LONGEST_NAME}", param_hint="--name")
+    if re.search(NAME_PATTERN, name) is None:
+        raise typer.BadParameter(f"{name!r} has control characters: leave them out", param_hint="--name")
     return name

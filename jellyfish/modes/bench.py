@@ -24,8 +24,9 @@ from jellyfish.camera.steering import Steering
 from jellyfish.clock import seconds_now
 from jellyfish.config import BenchConfig
 from jellyfish.core import Detection
-from jellyfish.errors import InputError
+from jellyfish.errors import InputError, RunError
 from jellyfish.modes.fleet import Fleet
+from jellyfish.modes.pictures import Moments, write_pictures
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, MeasuredRun, run_info, running_beside
 from jellyfish.modes.serving import RunningServer, serving
@@ -45,10 +46,11 @@ PAUSE_PER_CAMERA_S = 0.02
 """So much longer, for each camera, the first frame waits: all connect at once, and clips are made ready."""
 
 
-async def bench(config: BenchConfig, console: Console, stop: Stop) -> None:
+async def bench(config: BenchConfig, console: Console, stop: Stop, report: bool = False) -> None:
     """Run the fleet, write the result files, print the table. RunError when the frames do not add up.
 
-    Raises Stopped when it was told to stop; files and table are of the frames until then.
+    Raises Stopped when it was told to stop; files and table are of the frames until then. `report`: draw the run as a
+    page, too.
     """
     started = datetime.now().astimezone()
     folder = config.results or default_folder("bench", started)
@@ -58,6 +60,13 @@ async def bench(config: BenchConfig, console: Console, stop: Stop) -> None:
     if summary.emulation is not None and summary.emulation.bottleneck:
         console.print(Text(in_words(summary.emulation, len(config.cameras)), style="bold yellow"), soft_wrap=True)
     stop.leave(what_is_left(summary, folder))
+    if report:
+        from jellyfish.modes.report import write_report  # with all that draws figures
+
+        page = write_report([folder], folder / "report", console)
+        console.print(Text.assemble("The report is ", (str(page), "bold")), soft_wrap=True)
+    else:
+        console.print(f"As a page of figures: jellyfish report {folder}", soft_wrap=True, markup=False, highlight=False)
 
 
 async def measured(config: BenchConfig, folder: Path, console: Console, stop: Stop) -> tuple[Summary, list[str]]:
@@ -70,9 +79,9 @@ async def measured(config: BenchConfig, folder: Path, console: Console, stop: St
         pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2, thread_name_prefix="camera")
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)  # before the files that its threads read
         fleet = Fleet(config, steering, partial(asyncio.get_running_loop().run_in_executor, pool), files)
-        windows = WindowLog("fixed" if config.server.variant else config.server.planner)
+        windows = WindowLog("" if config.server is None else config.server.planned_by)
         server = None
-        if config.connect is None:
+        if config.server is not None:
             with ProgressReport(console) as progress:
                 server = await stack.enter_async_context(
                     serving(replace(config.server, cameras_beside=True), windows, stop.watched(progress))
@@ -82,8 +91,13 @@ async def measured(config: BenchConfig, folder: Path, console: Console, stop: St
         await _check_reachable(http, url)
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
         detections = _detection_file(fleet.sizes, writer, stack) if config.save_detections else None
-        watch = _Watch(config.duration_s, detections, server)
-        return await _measure(config, fleet, writer, windows, server, partial(_same, http), url, watch, console, stop)
+        moments = Moments(config.cameras, config.duration_s)
+        watch = _Watch(config.duration_s, detections, moments, server)
+        summary, notes = await _measure(
+            config, fleet, writer, windows, server, partial(_same, http), url, watch, console, stop
+        )
+        pictures = await asyncio.to_thread(write_pictures, folder, moments, fleet.starts_s, fleet.another)
+        return summary, [*notes, *filter(None, (pictures,))]
 
 
 def _same(http: aiohttp.ClientSession, name: str) -> aiohttp.ClientSession:
@@ -121,6 +135,8 @@ async def _measure(
         return emulation_figures(summary.clients, slos_ms, config.encode, fleet.figures())
 
     summary = run.finish(dispatchers, lag.percentiles(), emulation, fleet.losses())
+    if (said := run.failure()) is not None:
+        raise RunError(f"{said}; what was captured is in {writer.folder}")
     late = summary.loop_lag_ms
     notes = [] if late is None else [f"Event loop: timers late by {late.p50:.1f} ms (p50), {late.p99:.1f} ms (p99)."]
     notes += incomplete_in_words(summary.incomplete_videos)
@@ -128,11 +144,13 @@ async def _measure(
 
 
 class _Watch:
-    """Follows the frames of a run for the live display and, if asked for, the file of detections."""
+    """Follows the frames of a run for the live display, its pictures and, if asked for, the file of detections."""
 
-    def __init__(self, duration_s: float, detections: DetectionFile | None, server: RunningServer | None) -> None:
+    def __init__(
+        self, duration_s: float, detections: DetectionFile | None, moments: Moments, server: RunningServer | None
+    ) -> None:
         """`server`: where it runs in this process."""
-        self._duration_s, self._detections = duration_s, detections
+        self._duration_s, self._detections, self._moments = duration_s, detections, moments
         self._service = None if server is None else server.service
         self._live: LiveTally | None = None
 
@@ -140,6 +158,7 @@ class _Watch:
         """A frame has ended."""
         if self._live is not None:
             self._live.add(record, now)
+        self._moments.add(record, detections)
         if self._detections is not None:
             self._detections.add(record, detections)
 
@@ -150,6 +169,9 @@ class _Watch:
             await asyncio.sleep(run.start_s - seconds_now())
             while True:
                 await asyncio.sleep(LIVE_PERIOD_S)
+                if run.hopeless:
+                    run.stop()
+                    return
                 if not display.due(seconds_now() - run.start_s):
                     continue
                 plans = {name: camera.plan for name, camera in run.cameras.items()}

@@ -40,6 +40,7 @@ from jellyfish.modes.run import START_PAUSE_S, end_early, logged_stream, run_inf
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
+from jellyfish.protocol import wire
 from jellyfish.results.fusion import FusionTally
 from jellyfish.results.records import FrameRecord, RunInfo, Timeline
 from jellyfish.results.streams import AgreementFigures, OutageTally, agreement, agreement_in_words, outages_in_words
@@ -68,14 +69,14 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
     require_empty(folder)
     tune_process()
     async with contextlib.AsyncExitStack() as stack:
-        server, windows = None, WindowLog(config.server.planner)
-        if config.cloud is None:
+        server, windows = None, WindowLog("" if config.server is None else config.server.planned_by)
+        if config.server is not None:
             with ProgressReport(console) as progress:
                 server = await stack.enter_async_context(
                     serving(replace(config.server, cameras_beside=True), windows, stop.watched(progress))
                 )
         else:
-            _check_url(config.cloud)
+            _check_url(str(config.cloud))
         fleet = _Fleet(config, stack)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet, server, started)))
@@ -87,6 +88,8 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
     notes = incomplete_in_words(summary.incomplete_videos) + fleet.notes()
     console.print("\n".join(notes), highlight=False, markup=False)
     stop.leave(what_is_left(summary, folder))
+    if (said := fleet.refused()) is not None:
+        raise RunError(f"{said}; it answered alone")
 
 
 class EngineNetwork:
@@ -134,6 +137,7 @@ class _Fleet:
         self._networks = {each.name: _network(each, weights) for each in config.devices}
         for network in self._networks.values():
             stack.callback(network.close)
+        self._terms = {each.name: edge_terms(each, self._sources[each.name].fps) for each in config.devices}
         self._traces = {each.name: resolve_trace(each.trace, each.seed) for each in config.devices}
         self._cloud_threshold = weights.score_threshold(weights.variants()[-1])
         self._devices: dict[str, EdgeDevice] = {}
@@ -184,9 +188,7 @@ class _Fleet:
 
     def _device(self, config: DeviceConfig, timeline: Timeline, writer: ResultWriter) -> EdgeDevice:
         source, trace = self._sources[config.name], self._traces[config.name]
-        fps = config.fps or min(source.fps, MOST_OWN_FPS)
         network = self._networks[config.name]
-        terms = EdgeTerms(config.name, fps, config.slo_s, fps / config.period, HISTORY_STEPS / fps)
         parts = EdgeParts(
             source=source,
             network=network,
@@ -202,7 +204,8 @@ class _Fleet:
             self._summary.add(record)
             self._tallies[config.name].add(record)
 
-        return EdgeDevice(terms, parts, timeline, emit, logged_stream(config.name, timeline, writer, self._outages))
+        stream = logged_stream(config.name, timeline, writer, self._outages)
+        return EdgeDevice(self._terms[config.name], parts, timeline, emit, stream)
 
     async def _tell(self, progress: ProgressReport) -> None:
         total = round(self._config.duration_s)
@@ -251,6 +254,11 @@ class _Fleet:
     def _agreement(self) -> AgreementFigures:
         return agreement([device.cloud.account for device in self._devices.values()])
 
+    def refused(self) -> str | None:
+        """What the cloud said to a device that it will not take; None where there is none such."""
+        streams = {name: device.cloud.stream for name, device in self._devices.items()}
+        return next((f"{name}: {stream.refusal}" for name, stream in streams.items() if stream.given_up), None)
+
     def notes(self) -> list[str]:
         """What else a person should know: how far the cloud agrees, when there was none, and what it last said."""
         lines = [
@@ -259,6 +267,18 @@ class _Fleet:
         ]
         refusals = {name: device.cloud.stream.refusal for name, device in self._devices.items()}
         return lines + [f"{name}: {said}" for name, said in refusals.items() if said]
+
+
+def edge_terms(config: DeviceConfig, video_fps: float) -> EdgeTerms:
+    """What a device captures and asks of its cloud. InputError for so few frames that no server would take it."""
+    fps = config.fps or min(video_fps, MOST_OWN_FPS)
+    cloud_fps, patience_s = fps / config.period, min(HISTORY_STEPS / fps, wire.LONGEST_SLO_MS / 1000)
+    if cloud_fps < wire.LEAST_FPS:
+        raise InputError(
+            f"{config.name}: one in {config.period} of {fps:g} frames a second is too seldom for a server, which wants "
+            f"{wire.LEAST_FPS:g} a second at least: give a smaller --period or more --fps"
+        )
+    return EdgeTerms(config.name, fps, config.slo_s, cloud_fps, patience_s)
 
 
 def _network(config: DeviceConfig, weights: Weights) -> EngineNetwork:

@@ -28,6 +28,7 @@ from jellyfish.clock import seconds_now, unix_seconds_now
 from jellyfish.config import CameraConfig
 from jellyfish.core import Detection
 from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.effects import effective
 from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
@@ -77,7 +78,7 @@ def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list
         mode=mode,
         started=started.isoformat(timespec="seconds"),
         seed=seed,
-        config=msgspec.to_builtins(config, enc_hook=_plain),
+        config=effective(msgspec.to_builtins(config, enc_hook=_plain)),
         versions=versions(),
         machine=machine(),
         devices=devices,
@@ -163,6 +164,8 @@ class MeasuredRun:
         self._writer, self._windows, self._on_frame = writer, windows, on_frame
         self._expected_f1 = expected_f1
         self._phases = random.Random(seed)
+        self._last_s = self.start_s
+        """When the newest frame ended: until then devices may be busy with the run."""
         self._summary, self._outages = RunSummary(), OutageTally()
         self._timeline = timeline_from(self.start_s)
         self._fresh: list[tuple[FrameRecord, Sequence[Detection], float]] = []
@@ -204,6 +207,7 @@ class MeasuredRun:
         if self._expected_f1 is not None and record.variant is not None and record.resolution is not None:
             f1 = self._expected_f1(record.variant, record.resolution)
             record = msgspec.structs.replace(record, expected_f1=f1)
+        self._last_s = max(self._last_s, now)
         self._writer.frame(record, now)
         self._summary.add(record)
         self._on_frame(record, detections, now)
@@ -249,7 +253,7 @@ class MeasuredRun:
             {name: ledger.frames for name, ledger in self._ledgers.items()},
             streaming=streaming,
             planner=None if dispatchers is None else self._windows.tally.figures(),
-            devices=None if dispatchers is None else _device_figures(dispatchers, self.duration_s),
+            devices=None if dispatchers is None else _device_figures(dispatchers, self._busy_span_s),
             loop_lag_ms=loop_lag_ms,
             host=None if dispatchers is None else self._windows.host.figures(),
             agreement=self._agreement(),
@@ -268,16 +272,38 @@ class MeasuredRun:
     def _agreement(self) -> AgreementFigures:
         return agreement([self._ledgers[name].account(camera.farewell) for name, camera in self.cameras.items()])
 
+    @property
+    def _busy_span_s(self) -> float:
+        """The time that devices may have been busy in: they still are after the last frame was captured."""
+        return max(self.duration_s, self._last_s - self.start_s)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the server has refused every camera for good: nothing more can come."""
+        return all(camera.given_up for camera in self.cameras.values())
+
+    def failure(self) -> str | None:
+        """Why the run says nothing of the server: it refused cameras for good, or never took any in."""
+        refused = [name for name, camera in self.cameras.items() if camera.given_up]
+        if refused:
+            more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+            return f"{refused[0]}{more}: {self.cameras[refused[0]].refusal}"
+        if self._stopped or any(camera.let_in for camera in self.cameras.values()):
+            return None
+        said = sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
+        return f"the server took no camera in: {'; '.join(said) or 'no connection was held'}"
+
     def notes(self) -> list[str]:
         """What else a person should know: how far the server agrees, when there was none, and whom it refused."""
         lines = [agreement_in_words(self._agreement()), *outages_in_words(self._outages.figures())]
         return lines + sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
 
 
-def _device_figures(dispatchers: Iterable[Dispatcher], duration_s: float) -> dict[str, DeviceFigures]:
+def _device_figures(dispatchers: Iterable[Dispatcher], span_s: float) -> dict[str, DeviceFigures]:
     figures = {}
     for dispatcher in dispatchers:
         statistics = dispatcher.statistics()
-        busy = round(statistics.busy_s / duration_s / statistics.workers, 4) if duration_s else 0.0
+        share = statistics.busy_s / span_s / statistics.workers if span_s else 0.0
+        busy = round(min(1.0, share), 4)  # a first frame came before the span
         figures[statistics.device] = DeviceFigures(busy, statistics.batches, round(statistics.mean_batch, 3))
     return figures

@@ -19,6 +19,8 @@ from jellyfish.results.records import FrameRecord, OutageRecord, PlanRecord, Run
 from jellyfish.results.summary import Summary
 from jellyfish.results.window_lines import WindowLines
 
+PICTURES = "pictures.jpg"
+"""A few frames with what was found in them, where a run has pictures."""
 FLUSH_INTERVAL_S = 1.0
 FLUSH_BYTES = 1 << 18
 LINE_FILES = (

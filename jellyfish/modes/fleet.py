@@ -32,6 +32,8 @@ class Fleet:
         self._viewers = Counter[Path]()
         self.sizes: dict[str, tuple[int, int]] = {}
         """(width, height) of each camera's video, by the camera's name."""
+        self.label_notes: dict[str, None] = {}
+        """What was left out of the videos' labels, each once."""
         self.setups = [self._setup(camera, steering) for camera in config.cameras]
 
     def _setup(self, camera: CameraConfig, steering: Steering | None) -> Setup:
@@ -55,7 +57,9 @@ class Fleet:
         return OwnFrames(source, self._offload, offset_s=offset_s)
 
     def _open(self, video: Path) -> VideoSource:
-        return self._stack.enter_context(VideoSource(video))
+        source = self._stack.enter_context(VideoSource(video))
+        self.label_notes |= dict.fromkeys(source.label_notes)
+        return source
 
     def working(self) -> Sequence[Coroutine[Any, Any, None]]:
         """What has to run beside the cameras."""

@@ -19,9 +19,9 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from jellyfish.core import LabelledObject
 from jellyfish.errors import InputError
-from jellyfish.media.labels import labels_path, load_labels
+from jellyfish.media.label_reader import VideoLabels, read_video_labels
+from jellyfish.media.labels import labels_path
 
 SEEK_FRAMES = 90
 """A frame so far ahead is sought and not decoded up to: key frames are seldom further apart."""
@@ -30,8 +30,9 @@ SEEK_FRAMES = 90
 class VideoSource:
     """A video played in a loop.
 
-    `labels` holds the objects of each frame when a label file lies beside the video, else None. Raises InputError for a
-    missing file, a file that is no video, a video without frames, or labels that do not fit it.
+    `labels` holds the objects of each frame when a label file lies beside the video, else None; `label_notes` tells
+    what was left out of it. Raises InputError for a missing file, a file that is no video, a video without frames, or
+    labels that do not fit it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,10 +51,12 @@ class VideoSource:
             self.width, self.height = self._stream.codec_context.width, self._stream.codec_context.height
             self.frames = self._count()
             self._start()
-            self.labels = self._load_labels()
+            known = self._load_labels()
         except InputError:
             self.close()
             raise
+        self.labels = None if known is None else known.frames
+        self.label_notes = () if known is None else known.notes
 
     def _open_file(self) -> None:
         self._container = _open(self.path)
@@ -124,16 +127,11 @@ class VideoSource:
             raise InputError(f"{self.path} does not say how long it is: convert it to .mp4 first")
         return frames
 
-    def _load_labels(self) -> list[list[LabelledObject]] | None:
+    def _load_labels(self) -> VideoLabels | None:
         path = labels_path(self.path)
         if not path.exists():
             return None
-        labels = load_labels(path)
-        if len(labels) != self.frames:
-            raise InputError(
-                f"{path} labels {len(labels)} frames, but {self.path.name} has {self.frames}: make both again"
-            )
-        return labels
+        return read_video_labels(path, self.path.name, self.frames, (self.width, self.height))
 
     def _rewind(self) -> None:
         """Start again from the first frame that can be decoded.

@@ -119,7 +119,7 @@ def test_a_higher_score_leaves_fewer_and_none_is_an_empty_list(photograph: Path,
     [
         (["--variant", "w200-999"], "unknown variant 'w200-999': choose one of w025e1-128"),
         (["--draw", "drawn.avi"], "drawn.avi: a drawn video is written as .mp4; name it so"),
-        (["--weights", "nowhere.safetensors"], "Cannot read the weights nowhere.json"),
+        (["--weights", "nowhere.safetensors"], "cannot read the weights nowhere.safetensors"),
         (["--device", "tpu"], "'tpu'"),
         (["--output", "."], "cannot write .: it is a folder"),
         (["--score", "2"], "--score"),

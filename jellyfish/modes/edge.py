@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
+from jellyfish.camera.reaching import check_stream_url
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLOUD_FILTERS, DeviceConfig, DevicesConfig
@@ -30,7 +31,7 @@ from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
 from jellyfish.edge.fusion.detections import HISTORY_STEPS, LOCAL_SCORE_THRESHOLD, DetectionFusion
 from jellyfish.edge.fusion.filters import Filter, Periodic, Transition
 from jellyfish.edge.fusion.gain import ExpectedGain
-from jellyfish.errors import InputError, RunError
+from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.synthetic import resolve_trace
 from jellyfish.models.slimmable.engine import DetectorEngine
@@ -68,7 +69,7 @@ async def run_devices(config: DevicesConfig, console: Console) -> None:
                     serving(replace(config.server, cameras_beside=True), windows, progress)
                 )
         else:
-            _check_url(config.cloud)
+            check_stream_url(config.cloud)
         fleet = _Fleet(config, stack)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet, server, started)))
@@ -202,21 +203,17 @@ class _Fleet:
         lines = []
         for name, device in self._devices.items():
             if device.cloud.agrees is None:
-                said = device.cloud.stream.refusal
-                lines.append(f"{name}: no farewell from the cloud" + (f"; it last said: {said}" if said else "."))
-        return lines or ["Devices and cloud agree on every frame that was sent."]
+                said, unreachable = device.cloud.stream.refusal, device.cloud.stream.unreachable
+                why = f"; it last said: {said}" if said else f": {unreachable}" if unreachable else "."
+                lines.append(f"{name}: no farewell from the cloud{why}")
+        lines = lines or ["Devices and cloud agree on every frame that was sent."]
+        return lines + list(dict.fromkeys(note for source in self._sources.values() for note in source.label_notes))
 
 
 def _network(config: DeviceConfig, weights: Weights) -> EngineNetwork:
     variant = parse_variant(config.variant, weights.variants())
     engine = DetectorEngine(weights, torch.device("cpu"))
     return EngineNetwork(engine, variant, weights.score_threshold(variant))
-
-
-def _check_url(url: str) -> None:
-    """InputError for what is not the URL of a stream. Whether anybody answers there is not asked: a device goes on."""
-    if not url.startswith(("ws://", "wss://")) or not url.endswith("/v1/stream"):
-        raise InputError(f"{url} is not the URL of a cloud: give ws://HOST:PORT/v1/stream, as `jellyfish serve` says")
 
 
 def _run_info(config: DevicesConfig, fleet: _Fleet, server: RunningServer | None, started: datetime) -> RunInfo:

@@ -101,7 +101,7 @@ def look(video: Path, local: Variant, weights: Weights, cache: Path, progress: C
     with VideoSource(video) as source:
         seen = Seen(source.fps, [], {r: [] for r in RESOLUTIONS}, {r: [] for r in RESOLUTIONS}, source.labels)
         for frame in range(source.frames):
-            image = source.frame_at(frame / source.fps)[1]
+            image = source.frame(frame)
             seen.local.extend(detect_images(low, local, [image]))
             for resolution in RESOLUTIONS:
                 jpeg = scaled_jpeg(image, resolution)

@@ -66,6 +66,7 @@ class Camera:
         self._ended = Signal(self._loop)
         """Set when a frame has ended, or the stream has."""
         self._next_probe_s = float("-inf")
+        self._capturing: asyncio.Task[None] | None = None
 
     @property
     def plan(self) -> wire.PlanMessage | None:
@@ -88,7 +89,8 @@ class Camera:
         try:
             async with asyncio.TaskGroup() as tasks:  # so that a failure of either ends both at once
                 beside = [tasks.create_task(self._stream.run(http, url)), tasks.create_task(self._failing())]
-                await self._capture(start_s, end_s)
+                self._capturing = tasks.create_task(self._capture(start_s, end_s))
+                await asyncio.wait([self._capturing])
                 await self._say_goodbye()
                 connected = self.plan is not None
                 self._stream.stop()
@@ -98,6 +100,13 @@ class Camera:
             if self._deadline is not None:
                 self._deadline.cancel()
             self._ledger.finish(connected)
+
+    def stop(self) -> bool:
+        """Capture nothing more: the end has come. Whether it had begun to run; else it need not any more."""
+        if self._capturing is None:
+            return False
+        self._capturing.cancel()
+        return True
 
     # --- capture -----------------------------------------------------------------------------------------
 

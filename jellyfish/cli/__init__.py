@@ -1,4 +1,5 @@
-"""The command line: parse, make a configuration, call one mode. Exit codes: 0 done, 2 bad input, 1 a failed run.
+"""The command line: parse, make a configuration, call one mode. Exit codes: 0 done, 2 bad input, 1 a failed run,
+130 ended by Ctrl-C, 143 by SIGTERM.
 
 A wrong option need not wait for torch: commands import their mode when they run.
 """
@@ -37,6 +38,7 @@ def about(
     ] = False,
 ) -> None:
     """The commands say the rest."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
 for command in (
@@ -47,9 +49,3 @@ for command in (
     app.command()(command)
 app.add_typer(media.video_app, name="video")
 app.add_typer(media.trace_app, name="trace")
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    app()

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import MOST_CLIENTS, MOST_DELAY_MS, MOST_MEMORY_MB, MOST_RUN_S, MOST_SEED
 from jellyfish.cli.options import (
-    DEFAULT_VIDEO,
+    SHIPPED_VIDEOS,
     Actuation,
     Care,
     CloudFilter,
@@ -29,7 +30,6 @@ from jellyfish.cli.options import (
     ZooWeights,
 )
 from jellyfish.cli.parsing import (
-    check_duration,
     device_names,
     known_filter,
     planning_window_s,
@@ -59,7 +59,7 @@ LEAST_FPS = 0.05
 
 
 def bench(
-    clients: Annotated[int, typer.Option(min=1, help="How many cameras to emulate.")] = 4,
+    clients: Annotated[int, typer.Option(min=1, max=MOST_CLIENTS, help="How many cameras to emulate.")] = 4,
     fps: Annotated[str, typer.Option(help="Frames per second; several cycle over clients: `15,25`.")] = "15",
     slo_ms: Annotated[str, typer.Option(help="Deadline from capture to answer; several cycle: `75,100,150`.")] = "150",
     video: Annotated[
@@ -69,9 +69,11 @@ def bench(
         str,
         typer.Option(help="Uplink: `wifi`, `lte`, `outage`, `steps`, `10mbps`, `none`, or a file; several cycle."),
     ] = "wifi",
-    delay_ms: Annotated[float, typer.Option(min=0, help="One-way delay of the link.")] = 5.0,
-    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 20.0,
-    seed: Annotated[int, typer.Option(min=0, help="Everything that is drawn at random comes from it.")] = 0,
+    delay_ms: Annotated[float, typer.Option(min=0, max=MOST_DELAY_MS, help="One-way delay of the link.")] = 5.0,
+    duration: Annotated[float, typer.Option(min=1, max=MOST_RUN_S, help="Seconds.")] = 20.0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Everything that is drawn at random comes from it.")
+    ] = 0,
     connect: Annotated[
         str | None, typer.Option(help="Use a running server: ws://HOST:PORT/v1/stream; otherwise one is started.")
     ] = None,
@@ -84,7 +86,12 @@ def bench(
         ),
     ] = Encoding.SHARED,
     clip_memory_mb: Annotated[
-        float, typer.Option(min=1, help="With `--encode shared`: what may be kept of all videos, in 10^6 bytes.")
+        float,
+        typer.Option(
+            min=1,
+            max=MOST_MEMORY_MB,
+            help="With `--encode shared`: what may be kept of all videos, in 10^6 bytes.",
+        ),
     ] = 256.0,
     find_clients: Annotated[
         bool,
@@ -93,7 +100,9 @@ def bench(
             "`--duration` for each number, a table and a plot."
         ),
     ] = False,
-    most_clients: Annotated[int, typer.Option(min=1, help="With `--find-clients`: more are not tried.")] = 512,
+    most_clients: Annotated[
+        int, typer.Option(min=1, max=MOST_CLIENTS, help="With `--find-clients`: more are not tried.")
+    ] = 512,
     clownfish: Annotated[
         bool,
         typer.Option(help="Each client answers its frames itself with a small network and asks the server about some."),
@@ -122,10 +131,9 @@ def bench(
     period: Period = DEFAULT_PERIOD,
 ) -> None:
     """Emulate cameras against a server and measure what came of every captured frame."""
-    check_duration(duration)
     if controller is not None and variant is not None:
         raise typer.BadParameter("with --variant there is nothing left to choose", param_hint="--controller")
-    videos = video_files(video or [DEFAULT_VIDEO])
+    videos = video_files(video or [SHIPPED_VIDEOS])
     rates, slos = positive_numbers("--fps", fps, 240, LEAST_FPS), positive_numbers("--slo-ms", slo_ms, 60_000)
     traces = trace.split(",")
 
@@ -163,11 +171,12 @@ def bench(
     if find_clients:
         from jellyfish.modes.find_clients import find_clients as find_mode
 
-        run_on_uvloop(find_mode(run, fleet, min(clients, most_clients), most_clients, target / 100, console()))
+        first = min(clients, most_clients)
+        run_on_uvloop(lambda stop: find_mode(run, fleet, first, most_clients, target / 100, console(), stop))
         return
     from jellyfish.modes.bench import bench as bench_mode
 
-    run_on_uvloop(bench_mode(run, console()))
+    run_on_uvloop(lambda stop: bench_mode(run, console(), stop))
 
 
 def device(
@@ -179,9 +188,11 @@ def device(
     filter: CloudFilter = DEFAULT_FILTER,
     period: Period = DEFAULT_PERIOD,
     trace: Annotated[str, typer.Option(help="Emulate an uplink, e.g. `lte`, `5mbps`, a file.")] = "none",
-    delay_ms: Annotated[float, typer.Option(min=0, help="One-way delay of the emulated link.")] = 0.0,
-    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 20.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the emulated link.")] = 0,
+    delay_ms: Annotated[
+        float, typer.Option(min=0, max=MOST_DELAY_MS, help="One-way delay of the emulated link.")
+    ] = 0.0,
+    duration: Annotated[float, typer.Option(min=1, max=MOST_RUN_S, help="Seconds.")] = 20.0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of the emulated link.")] = 0,
     name: Annotated[str, typer.Option(help="What the server and the results call it.")] = "device-0",
     results: Annotated[Path | None, typer.Option(help="Folder; `results/device-DATE` by default.")] = None,
     weights: Weights = None,
@@ -189,8 +200,7 @@ def device(
     """Answer every frame of a video on this machine at once, with a small network, and better it with what a server
     far away says of some frames, whenever it says it (docs/clownfish.md).
     """
-    check_duration(duration)
-    (source, *_) = video_files(video or [DEFAULT_VIDEO])
+    (source, *_) = video_files(video or [SHIPPED_VIDEOS])
     config = DeviceConfig(
         name, source, fps, slo_ms / 1000, trace, delay_ms / 1000, seed, variant, known_filter(filter), period
     )
@@ -200,4 +210,4 @@ def device(
 def _run_devices(config: DevicesConfig) -> None:
     from jellyfish.modes.edge import run_devices
 
-    run_on_uvloop(run_devices(config, console()))
+    run_on_uvloop(lambda stop: run_devices(config, console(), stop))

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import MOST_PROCESSES, MOST_SCENES, MOST_SEED, MOST_STEPS
 from jellyfish.cli.options import MaxBatch, OnDevice, Threads, Weights, Zoo, ZooWeights
 from jellyfish.cli.parsing import device_names
 from jellyfish.cli.running import console, guard
@@ -49,16 +50,17 @@ def train(
         Path | None, typer.Option(help="The folder these files' names are relative to; by default each file's own.")
     ] = None,
     coco_share: Annotated[
-        float, typer.Option(help="Share of the photographs among what is learned from; the rest is generated.")
+        float,
+        typer.Option(min=0, max=1, help="Share of the photographs among what is learned from; the rest is generated."),
     ] = 0.65,
     backbone: Annotated[
         Path | None, typer.Option(help="State file of EfficientNet-Lite0 to begin with; by default from scratch.")
     ] = None,
-    scenes: Annotated[int, typer.Option(min=1, help="Generated street scenes to learn from.")] = 1200,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 7500,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of scenes, first weights and order.")] = 0,
+    scenes: Annotated[int, typer.Option(min=1, max=MOST_SCENES, help="Generated street scenes to learn from.")] = 1200,
+    steps: Annotated[int, typer.Option(min=1, max=MOST_STEPS, help="Optimiser steps.")] = 7500,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of scenes, first weights and order.")] = 0,
     device: Annotated[str, typer.Option(help="`cpu` or `cuda:N`.")] = "cpu",
-    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare batches.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, max=MOST_PROCESSES, help="Processes that prepare batches.")] = 1,
     resume: Annotated[bool, typer.Option(help="Go on from the folder's last checkpoint.")] = False,
 ) -> None:
     """Train the slimmable detector on photographs and generated street scenes, measure every variant, and write weights

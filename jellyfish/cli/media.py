@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jellyfish.cli.options import DEFAULT_VIDEO
+from jellyfish.cli.bounds import MOST_MBPS, MOST_SEED, MOST_TRACE_S, MOST_VIDEO_S
 from jellyfish.cli.running import console, guard
 
 video_app = typer.Typer(no_args_is_help=True, help="Make labelled videos of procedural street scenes.")
@@ -16,11 +16,11 @@ trace_app = typer.Typer(no_args_is_help=True, help="Bandwidth traces: what there
 
 @video_app.command("make")
 def video_make(
-    folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = DEFAULT_VIDEO,
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = Path("videos"),
     name: Annotated[str | None, typer.Option(help="Only this clip; all that ship by default.")] = None,
     layout: Annotated[str | None, typer.Option(help="Kind of street for a clip of your own.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of a clip of your own.")] = None,
-    duration: Annotated[float, typer.Option(min=0.5, help="Seconds.")] = 20.0,
+    seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of a clip of your own.")] = None,
+    duration: Annotated[float, typer.Option(min=0.5, max=MOST_VIDEO_S, help="Seconds.")] = 20.0,
 ) -> None:
     """Render street videos with exact labels beside them. Without options: the clips that ship, the same again."""
     from jellyfish.lab.street.make import make
@@ -39,7 +39,7 @@ def trace_list() -> None:
 @trace_app.command("show")
 def trace_show(
     trace: Annotated[str, typer.Argument(help="A name of `trace list`, or a file.")],
-    seed: Annotated[int, typer.Option(min=0, help="Seed of a trace by name.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of a trace by name.")] = 0,
     plot: Annotated[Path | None, typer.Option(help="Also draw it: a PNG file to write.")] = None,
 ) -> None:
     """Print the statistics of a trace: duration, mean, percentiles, low seconds, outages."""
@@ -52,9 +52,9 @@ def trace_show(
 def trace_make(
     kind: Annotated[str, typer.Argument(help="`wifi`, `lte` or `outage`.")],
     file: Annotated[Path, typer.Argument(help="CSV file to write.")],
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another trace.")] = 0,
-    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 600.0,
-    mean_mbps: Annotated[float | None, typer.Option(help="Mean of the trace.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Another seed, another trace.")] = 0,
+    duration: Annotated[float, typer.Option(min=1, max=MOST_TRACE_S, help="Seconds.")] = 600.0,
+    mean_mbps: Annotated[float | None, typer.Option(max=MOST_MBPS, help="Mean of the trace.")] = None,
     variation: Annotated[float | None, typer.Option(help="Its coefficient of variation.")] = None,
     autocorrelation: Annotated[float | None, typer.Option(help="Of one second with the next.")] = None,
     outage_s: Annotated[float | None, typer.Option(help="Mean length of an outage.")] = None,

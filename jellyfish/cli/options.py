@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import PROCESSORS
 from jellyfish.config import LEAST_TARGET, MOST_CARE, MOST_TARGET
 
-DEFAULT_VIDEO = Path("videos")
+SHIPPED_VIDEOS = Path(__file__).parents[1] / "videos"
+"""The clips that ship: in the package, wherever it is installed. In the repository they are the top folder's."""
 
 OnDevice = Annotated[
     str, typer.Option(help="Where the network runs: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.", show_default=True)
@@ -64,5 +66,10 @@ CloudFilter = Annotated[
 Period = Annotated[int, typer.Option(min=1, max=1000, help="On average one frame in so many goes to the server.")]
 MaxBatch = Annotated[int, typer.Option(min=1, max=64, help="Largest batch.")]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="Threads of one batch on cpu; by default what answers most frames.")
+    int | None,
+    typer.Option(
+        min=1,
+        max=PROCESSORS,
+        help="Threads of one batch on cpu, at most one for each processor; by default what answers most frames.",
+    ),
 ]

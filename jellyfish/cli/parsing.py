@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 from pathlib import Path
 
 import typer
@@ -45,12 +44,6 @@ def planning_window_s(window_ms: float) -> float:
     if not 50 <= window_ms <= 60_000:
         raise typer.BadParameter(f"{window_ms:g} ms: between 50 and 60000", param_hint="--window-ms")
     return window_ms / 1000
-
-
-def check_duration(duration: float) -> None:
-    """Refuse `inf` and `nan`, which are numbers above any least one."""
-    if not math.isfinite(duration):
-        raise typer.BadParameter(f"{duration} is not a number of seconds", param_hint="--duration")
 
 
 def positive_numbers(option: str, text: str, most: float, least: float | None = None) -> list[float]:

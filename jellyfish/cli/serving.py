@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import MOST_IMAGE_SIDE, MOST_IN_FLIGHT, MOST_MESSAGE_KB, MOST_SERVED, MOST_WAIT_S
 from jellyfish.cli.options import (
     Actuation,
     Care,
@@ -25,6 +26,7 @@ from jellyfish.cli.options import (
 from jellyfish.cli.parsing import device_names, ip_addresses, listening_host, planning_window_s
 from jellyfish.cli.running import console, run_on_uvloop
 from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHARE, DEFAULT_TARGET, Limits, ServerConfig
+from jellyfish.program.ending import Ending, Stopped
 
 
 def serve(
@@ -44,14 +46,27 @@ def serve(
     zoo: Zoo = None,
     zoo_weights: ZooWeights = None,
     actuation: Actuation = True,
-    max_clients: Annotated[int, typer.Option(min=1, help="Further clients are refused.")] = 128,
-    max_message_kb: Annotated[int, typer.Option(min=1, help="Largest message of a client.")] = 4096,
-    max_image_side: Annotated[int, typer.Option(min=32, help="Largest width or height of a frame.")] = 4096,
-    max_in_flight: Annotated[int, typer.Option(min=1, help="Unanswered frames per client.")] = 4,
-    hello_timeout_s: Annotated[float, typer.Option(min=0.1, help="A client must say hello within this.")] = 5.0,
-    silence_timeout_s: Annotated[float, typer.Option(min=1, help="A client silent for so long is cut off.")] = 10.0,
+    max_clients: Annotated[int, typer.Option(min=1, max=MOST_SERVED, help="Further clients are refused.")] = 128,
+    max_message_kb: Annotated[
+        int, typer.Option(min=1, max=MOST_MESSAGE_KB, help="Largest message of a client.")
+    ] = 4096,
+    max_image_side: Annotated[
+        int, typer.Option(min=32, max=MOST_IMAGE_SIDE, help="Largest width or height of a frame.")
+    ] = 4096,
+    max_in_flight: Annotated[int, typer.Option(min=1, max=MOST_IN_FLIGHT, help="Unanswered frames per client.")] = 4,
+    hello_timeout_s: Annotated[
+        float, typer.Option(min=0.1, max=MOST_WAIT_S, help="A client must say hello within this.")
+    ] = 5.0,
+    silence_timeout_s: Annotated[
+        float, typer.Option(min=1, max=MOST_WAIT_S, help="A client silent for so long is cut off.")
+    ] = 10.0,
     per_address: Annotated[
-        int, typer.Option(min=0, help="Streams from one address; 0: any number. This machine's own are not counted.")
+        int,
+        typer.Option(
+            min=0,
+            max=MOST_SERVED,
+            help="Streams from one address; 0: any number. This machine's own are not counted.",
+        ),
     ] = 64,
     proxy: Annotated[
         str,
@@ -90,4 +105,8 @@ def serve(
         actuation=actuation,
         planning_share=planning_share / 100,
     )
-    run_on_uvloop(serve_mode(config, console()))
+    try:
+        run_on_uvloop(lambda stop: serve_mode(config, console(), stop), Ending(code=lambda number: 0))
+    except Stopped as stopped:
+        raise Stopped(0, stopped.said) from None  # there is no other way for a server to end
+    raise Stopped(0, said=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import MOST_PROCESSES, MOST_SEED, MOST_SEEDS, MOST_SOLVE_MS, MOST_VIRTUAL_S
 from jellyfish.cli.options import Planner
 from jellyfish.cli.parsing import positive_numbers, whole_numbers
 from jellyfish.cli.running import console, guard
@@ -18,9 +19,12 @@ def simulate(
         Path | None, typer.Argument(help="A scenario file, e.g. scenarios/rush-hour.toml (docs/scenarios.md).")
     ] = None,
     chaos: Annotated[
-        int | None, typer.Option(min=0, help="Instead of a file: this seed's random faults, and what must hold after.")
+        int | None,
+        typer.Option(
+            min=0, max=MOST_SEED, help="Instead of a file: this seed's random faults, and what must hold after."
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the scenario's own.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Instead of the scenario's own.")] = None,
     care: Annotated[float | None, typer.Option(min=0, max=MOST_CARE, help="Instead of the scenario's own.")] = None,
     results: Annotated[Path | None, typer.Option(help="Folder; `results/simulate-DATE` by default.")] = None,
 ) -> None:
@@ -44,9 +48,12 @@ def reproduce(
     slo_ms: Annotated[str, typer.Option(help="Deadlines, milliseconds.")] = "75,100,150",
     fps: Annotated[str, typer.Option(help="Frame rates.")] = "15,25",
     policies: Annotated[str | None, typer.Option(help="Only these, e.g. `jellyfish,published`.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Each run with so many seeds.")] = 1,
-    duration: Annotated[float, typer.Option(min=5, help="Virtual seconds of each run.")] = 140,
-    workers: Annotated[int | None, typer.Option(min=1, help="Runs at once; by default one per processor core.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Each run with so many seeds.")] = 1,
+    duration: Annotated[float, typer.Option(min=5, max=MOST_VIRTUAL_S, help="Virtual seconds of each run.")] = 140,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_PROCESSES, help="Runs at once; by default one per processor core."),
+    ] = None,
     results: Annotated[Path, typer.Option(help="Folder; a call that was stopped goes on there.")] = Path(
         "results/rtss22"
     ),
@@ -81,7 +88,8 @@ def plan(
     file: Annotated[Path, typer.Argument(help="One instance or a list of them, in JSON (docs/planning.md).")],
     planner: Planner = "best",
     time_budget_ms: Annotated[
-        float, typer.Option(min=1, help="The planner improves its plan for at most this long.")
+        float,
+        typer.Option(min=1, max=MOST_SOLVE_MS, help="The planner improves its plan for at most this long."),
     ] = 300,
     json: Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")] = False,
 ) -> None:

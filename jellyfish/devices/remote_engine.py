@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import signal
 import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
@@ -21,6 +20,8 @@ from numpy.typing import NDArray
 
 from jellyfish.core import Detection, Variant
 from jellyfish.devices.executor import MixingEngine
+from jellyfish.devices.process import deaf_children
+from jellyfish.errors import RunError
 
 PRELOADED = ["jellyfish.devices.workers"]
 """What new processes find loaded already: with torch among it a start takes a moment, not seconds."""
@@ -30,7 +31,7 @@ Open = Callable[[], MixingEngine]
 """Makes the engine, in the process where it is to run. Travels there: a function of a module, or a `partial` of one."""
 
 
-class RemoteError(Exception):
+class RemoteError(RunError):
     """What an engine raised in its process, in words; or that this has ended."""
 
 
@@ -73,7 +74,8 @@ class RemoteEngine:
         context.set_forkserver_preload(PRELOADED)
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self._open, self._begin), daemon=True)
-        self._process.start()
+        with deaf_children():
+            self._process.start()
         theirs.close()
 
     def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
@@ -127,7 +129,6 @@ class RemoteEngine:
 
 def _serve(pipe: Connection, open_engine: Open, begin: Callable[[], None]) -> None:
     """Answer batches until the other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
     begin()
     engine = open_engine()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):

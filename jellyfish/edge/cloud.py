@@ -105,7 +105,7 @@ class Cloud:
     async def finish(self, patience_s: float) -> None:
         """Say goodbye, waiting for the server at most so long, and give up whatever is open."""
         async with contextlib.AsyncExitStack() as stack:
-            stack.callback(self._requests.finish)
+            stack.callback(self.give_up)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience_s):
                     while self._requests.outstanding and self._stream.plan is not None:
@@ -113,6 +113,10 @@ class Cloud:
                         await self._wake.wait()
             await self._stream.say_goodbye(patience_s)
             self._stream.stop()
+
+    def give_up(self) -> None:
+        """Nothing more is sent, and no answer used."""
+        self._requests.finish()
 
     # --- what the stream tells -----------------------------------------------------------------------------
 

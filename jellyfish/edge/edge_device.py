@@ -103,17 +103,29 @@ class EdgeDevice:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._failing = False
+        self._capturing: asyncio.Task[None] | None = None
 
     async def run(self, http: aiohttp.ClientSession, url: str, start_s: float, end_s: float) -> None:
         """Capture from `start_s` to `end_s` (loop time), answer each frame, then part from the cloud."""
-        async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(self.cloud.run(http, url)), tasks.create_task(self._answer())]
-            await self._capture(start_s, end_s)
-            await self._idle.wait()
-            await self.cloud.finish(GOODBYE_S)
-            for task in beside:
-                task.cancel()
-        self.account.finish()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                beside = [tasks.create_task(self.cloud.run(http, url)), tasks.create_task(self._answer())]
+                self._capturing = tasks.create_task(self._capture(start_s, end_s))
+                await asyncio.wait([self._capturing])
+                await self._idle.wait()
+                await self.cloud.finish(GOODBYE_S)
+                for task in beside:
+                    task.cancel()
+        finally:
+            self.cloud.give_up()
+            self.account.finish()
+
+    def stop(self) -> bool:
+        """Capture nothing more: the end has come. Whether it had begun to run; else it need not any more."""
+        if self._capturing is None:
+            return False
+        self._capturing.cancel()
+        return True
 
     async def _capture(self, start_s: float, end_s: float) -> None:
         """One frame every 1/fps, decoded ahead of its time; the newest takes the place of one that still waits."""

@@ -11,6 +11,7 @@ import codecs
 import csv
 import math
 import re
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -83,7 +84,10 @@ def save_trace(trace: BandwidthTrace, path: Path) -> None:
 def _text(path: Path) -> str:
     """What is in the file: UTF-8, or UTF-16 where it begins by saying so, as some systems write text."""
     try:
-        if path.stat().st_size > MOST_BYTES:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"trace {path}: is no file; save what comes out of it to one")
+        if found.st_size > MOST_BYTES:
             raise InputError(f"trace {path}: is larger than {MOST_BYTES // 1_000_000} MB; cut it")
         data = path.read_bytes()
         return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")

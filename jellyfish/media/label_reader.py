@@ -17,6 +17,7 @@ import msgspec
 
 from jellyfish.core import CLASSES, LabelledObject
 from jellyfish.errors import InputError
+from jellyfish.media.files import legible, require_file
 from jellyfish.media.labels import Annotation, Category, Image, LabelFile
 
 SLACK_PX = 1.0
@@ -60,7 +61,7 @@ def read_labels(path: Path) -> LabelSet:
             reading.take(annotation)
     except ValueError as error:
         raise InputError(f"the labels {path} cannot be used: {error}") from error
-    return LabelSet(content.images, reading.objects, tuple(f"{path}: {note}" for note in reading.notes()))
+    return LabelSet(content.images, reading.objects, tuple(f"{legible(path)}: {note}" for note in reading.notes()))
 
 
 def read_video_labels(path: Path, video: str, frames: int, size: tuple[int, int]) -> VideoLabels:
@@ -92,6 +93,7 @@ def check_size(image: Image, size: tuple[int, int], where: str, picture: object)
 
 
 def _decoded(path: Path) -> LabelFile:
+    require_file(path, "label file")
     try:
         return msgspec.json.decode(path.read_bytes().removeprefix(codecs.BOM_UTF8), type=LabelFile)
     except OSError as error:

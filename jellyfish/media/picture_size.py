@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 from jellyfish.errors import InputError
+from jellyfish.media.orientation import SIDEWAYS
+from jellyfish.media.picture import identified, unreadable
 
-_ON_ITS_SIDE = range(5, 9)
-"""EXIF orientations by which a picture is seen as high as it is stored wide."""
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, range(SIDEWAYS, 9)
+"""EXIF's tag, and its values for what is seen as high as it is stored wide."""
 
 
 def picture_size(path: Path) -> tuple[int, int]:
     """(width, height) as a person sees it. InputError if the file is no picture or has too many pixels to decode."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return _seen(image)
-    except Image.DecompressionBombError as error:
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-        raise InputError(f"cannot read {path}: it has over {most:.0f} million pixels, which is too many") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    image = identified(path)
+    if image is None:
+        raise InputError(f"cannot read {path}: it is no picture of a known kind, such as JPEG or PNG")
+    with image:
+        try:
+            return _seen(image)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise unreadable(path, error) from error
 
 
 def _seen(image: Image.Image) -> tuple[int, int]:
@@ -32,4 +31,4 @@ def _seen(image: Image.Image) -> tuple[int, int]:
     if image.format == "TIFF":  # tells it so by itself
         return width, height
     notes = Image.Image.getexif(image)  # that of a PNG would decode it first, in case notes come after its pixels
-    return (height, width) if notes.get(ExifTags.Base.Orientation) in _ON_ITS_SIDE else (width, height)
+    return (height, width) if notes.get(_ORIENTATION) in _ON_ITS_SIDE else (width, height)

@@ -29,12 +29,13 @@ from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, MeasuredRun, run_info, running_beside
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
+from jellyfish.program.stopping import Stop
 from jellyfish.results.detections import DetectionFile
 from jellyfish.results.emulation import EmulationFigures, in_words
 from jellyfish.results.live import NOTHING_KNOWN, LiveDisplay, LiveServer, LiveTally
 from jellyfish.results.records import FrameRecord, RunInfo
-from jellyfish.results.summary import Summary, emulation_figures
-from jellyfish.results.table import summary_table
+from jellyfish.results.summary import Summary, emulation_figures, incomplete_in_words
+from jellyfish.results.table import summary_table, what_is_left
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 from jellyfish.server.loop_lag import LoopLagProbe
 
@@ -43,18 +44,22 @@ PAUSE_PER_CAMERA_S = 0.02
 """So much longer, for each camera, the first frame waits: all connect at once, and clips are made ready."""
 
 
-async def bench(config: BenchConfig, console: Console) -> None:
-    """Run the fleet, write the result files, print the table. RunError when the frames do not add up."""
+async def bench(config: BenchConfig, console: Console, stop: Stop) -> None:
+    """Run the fleet, write the result files, print the table. RunError when the frames do not add up.
+
+    Raises Stopped when it was told to stop; files and table are of the frames until then.
+    """
     started = datetime.now().astimezone()
     folder = config.results or default_folder("bench", started)
-    summary, notes = await measured(config, folder, console)
+    summary, notes = await measured(config, folder, console, stop)
     console.print(summary_table(summary, folder))
     console.print("\n".join(notes), highlight=False, markup=False)
     if summary.emulation is not None and summary.emulation.bottleneck:
         console.print(Text(in_words(summary.emulation, len(config.cameras)), style="bold yellow"), soft_wrap=True)
+    stop.leave(what_is_left(summary, folder))
 
 
-async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple[Summary, list[str]]:
+async def measured(config: BenchConfig, folder: Path, console: Console, stop: Stop) -> tuple[Summary, list[str]]:
     """One run from its start to its figures, shown as it goes; what else a person should know of it."""
     started = datetime.now().astimezone()
     require_empty(folder)  # before minutes of measuring
@@ -69,7 +74,7 @@ async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple
         if config.connect is None:
             with ProgressReport(console) as progress:
                 server = await stack.enter_async_context(
-                    serving(replace(config.server, cameras_beside=True), windows, progress)
+                    serving(replace(config.server, cameras_beside=True), windows, stop.watched(progress))
                 )
         url = server.url if server else str(config.connect)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
@@ -77,7 +82,7 @@ async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
         detections = _detection_file(fleet.sizes, writer, stack) if config.save_detections else None
         watch = _Watch(config.duration_s, detections, server)
-        return await _measure(config, fleet, writer, windows, server, partial(_same, http), url, watch, console)
+        return await _measure(config, fleet, writer, windows, server, partial(_same, http), url, watch, console, stop)
 
 
 def _same(http: aiohttp.ClientSession, name: str) -> aiohttp.ClientSession:
@@ -94,6 +99,7 @@ async def _measure(
     url: str,
     watch: _Watch,
     console: Console,
+    stop: Stop,
 ) -> tuple[Summary, list[str]]:
     """The run itself, shown as it goes."""
     lag = LoopLagProbe()
@@ -103,7 +109,8 @@ async def _measure(
     gc.freeze()  # what is there by now stays: the collector need not look through labels and modules again and again
     try:
         async with running_beside(lag.run(), watch.show(run, console), *fleet.working()):
-            await run.go(http, url)
+            with stop.in_order(run.stop):
+                await run.go(http, url)
     finally:
         gc.unfreeze()  # a search for the most clients makes many runs in this process
     dispatchers = None if server is None else server.service.dispatchers.values()
@@ -112,11 +119,12 @@ async def _measure(
     def emulation(summary: Summary) -> EmulationFigures:
         return emulation_figures(summary.clients, slos_ms, config.encode, fleet.figures())
 
-    summary = run.finish(dispatchers, lag.percentiles(), emulation)
+    summary = run.finish(dispatchers, lag.percentiles(), emulation, fleet.losses())
     late = summary.loop_lag_ms
     notes = [] if late is None else [f"Event loop: timers late by {late.p50:.1f} ms (p50), {late.p99:.1f} ms (p99)."]
+    notes += incomplete_in_words(summary.incomplete_videos)
     notes += run.notes() + ([] if server is None else server.notes())
-    return summary, [*notes, *fleet.label_notes]
+    return summary, notes + fleet.label_notes()
 
 
 class _Watch:

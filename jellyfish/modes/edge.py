@@ -37,26 +37,32 @@ from jellyfish.link.synthetic import resolve_trace
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.weights import Weights, load_weights
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.run import START_PAUSE_S, run_info, running_beside
+from jellyfish.modes.run import START_PAUSE_S, end_early, run_info, running_beside
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
+from jellyfish.program.stopping import Stop
 from jellyfish.results.fusion import FusionTally
 from jellyfish.results.records import FrameRecord, RunInfo
-from jellyfish.results.summary import RunSummary, Summary
-from jellyfish.results.table import fusion_table, summary_table
+from jellyfish.results.summary import RunSummary, Summary, incomplete_in_words
+from jellyfish.results.table import fusion_table, summary_table, what_is_left
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 
 FILTERS: dict[str, Callable[[int], Filter]] = dict(
     zip(CLOUD_FILTERS, (Periodic, Transition, ExpectedGain), strict=True)
 )
 WARM_UP_RUNS = 20
+MOST_OWN_FPS = 60.0
+"""A device captures as many frames a second as its video has, if nobody says otherwise, but no more than cameras do."""
 PROGRESS_PERIOD_S = 1.0
 MODE = {True: "clownfish", False: "device"}
 """By whether the cloud is in this process."""
 
 
-async def run_devices(config: DevicesConfig, console: Console) -> None:
-    """Run the devices, write the result files, print the tables. RunError when the frames do not add up."""
+async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> None:
+    """Run the devices, write the result files, print the tables. RunError when the frames do not add up.
+
+    Raises Stopped when it was told to stop; files and tables are of the frames until then.
+    """
     started = datetime.now().astimezone()
     folder = config.results or default_folder(MODE[config.cloud is None], started)
     require_empty(folder)
@@ -66,7 +72,7 @@ async def run_devices(config: DevicesConfig, console: Console) -> None:
         if config.cloud is None:
             with ProgressReport(console) as progress:
                 server = await stack.enter_async_context(
-                    serving(replace(config.server, cameras_beside=True), windows, progress)
+                    serving(replace(config.server, cameras_beside=True), windows, stop.watched(progress))
                 )
         else:
             check_stream_url(config.cloud)
@@ -74,11 +80,13 @@ async def run_devices(config: DevicesConfig, console: Console) -> None:
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet, server, started)))
         with ProgressReport(console) as progress:
-            summary = await fleet.go(http, server.url if server else str(config.cloud), writer, windows, progress)
+            summary = await fleet.go(http, server.url if server else str(config.cloud), writer, windows, progress, stop)
     console.print(summary_table(summary, folder))
     console.print()
     console.print(fusion_table(summary.fusion or {}))
-    console.print("\n".join(fleet.notes()), highlight=False, markup=False)
+    notes = incomplete_in_words(summary.incomplete_videos) + fleet.notes()
+    console.print("\n".join(notes), highlight=False, markup=False)
+    stop.leave(what_is_left(summary, folder))
 
 
 class EngineNetwork:
@@ -129,6 +137,8 @@ class _Fleet:
         self._traces = {each.name: resolve_trace(each.trace, each.seed) for each in config.devices}
         self._cloud_threshold = weights.score_threshold(weights.variants()[-1])
         self._devices: dict[str, EdgeDevice] = {}
+        self._running: dict[asyncio.Task[None], Callable[[], bool]] = {}
+        self._start_s, self._duration_s, self._stopped = 0.0, config.duration_s, False
         self._summary, self._tallies = RunSummary(), {each.name: FusionTally() for each in config.devices}
 
     @property
@@ -137,25 +147,40 @@ class _Fleet:
         return [f"{name}: {network.name}" for name, network in self._networks.items()]
 
     async def go(
-        self, http: aiohttp.ClientSession, url: str, writer: ResultWriter, windows: WindowLog, progress: ProgressReport
+        self,
+        http: aiohttp.ClientSession,
+        url: str,
+        writer: ResultWriter,
+        windows: WindowLog,
+        progress: ProgressReport,
+        stop: Stop,
     ) -> Summary:
         """All devices from their start to their farewell, then the figures."""
         for network in self._networks.values():
             await network.warm()
-        start_s = seconds_now() + START_PAUSE_S
-        windows.start(writer.window, start_s)
-        phases = random.Random(self._config.seed)
-        async with running_beside(self._tell(start_s, progress)), asyncio.TaskGroup() as fleet:
-            for config in self._config.devices:
-                device = self._device(config, start_s, writer)
-                self._devices[config.name] = device
-                first_s = start_s + phases.random() / device.terms.fps
-                fleet.create_task(device.run(http, url, first_s, start_s + self._config.duration_s))
+        self._start_s = seconds_now() + START_PAUSE_S
+        windows.start(writer.window, self._start_s)
+        with stop.in_order(self._stop):
+            async with running_beside(self._tell(progress)), asyncio.TaskGroup() as fleet:
+                self._begin(fleet, http, url, writer)
         return self._figures(writer, windows)
+
+    def _begin(self, fleet: asyncio.TaskGroup, http: aiohttp.ClientSession, url: str, writer: ResultWriter) -> None:
+        phases, end_s = random.Random(self._config.seed), self._start_s + self._config.duration_s
+        for config in self._config.devices:
+            device = self._device(config, self._start_s, writer)
+            self._devices[config.name] = device
+            first_s = self._start_s + phases.random() / device.terms.fps
+            self._running[fleet.create_task(device.run(http, url, first_s, end_s))] = device.stop
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self._duration_s = min(self._duration_s, max(0.0, seconds_now() - self._start_s))
+        end_early(self._running)
 
     def _device(self, config: DeviceConfig, start_s: float, writer: ResultWriter) -> EdgeDevice:
         source, trace = self._sources[config.name], self._traces[config.name]
-        fps = config.fps or source.fps
+        fps = config.fps or min(source.fps, MOST_OWN_FPS)
         network = self._networks[config.name]
         terms = EdgeTerms(config.name, fps, config.slo_s, fps / config.period, HISTORY_STEPS / fps)
         parts = EdgeParts(
@@ -175,23 +200,24 @@ class _Fleet:
 
         return EdgeDevice(terms, parts, start_s, emit)
 
-    async def _tell(self, start_s: float, progress: ProgressReport) -> None:
+    async def _tell(self, progress: ProgressReport) -> None:
         total = round(self._config.duration_s)
         words = f"{len(self._config.devices)} device{'s' * (len(self._config.devices) > 1)}, {total} s"
         while True:
-            elapsed_s = max(0.0, seconds_now() - start_s)
+            elapsed_s = max(0.0, seconds_now() - self._start_s)
             progress(words, min(total, int(elapsed_s)), total)
             await asyncio.sleep(PROGRESS_PERIOD_S)
 
     def _figures(self, writer: ResultWriter, windows: WindowLog) -> Summary:
         captured = {name: device.account.frames for name, device in self._devices.items()}
         figures = {
-            name: tally.figures(self._config.duration_s, self._devices[name].score.f1())
+            name: tally.figures(self._duration_s, self._devices[name].score.f1())
             for name, tally in self._tallies.items()
         }
         planner = windows.tally.figures() if self._config.cloud is None else None
-        summary = self._summary.summary(self._config.duration_s, captured, planner=planner)
-        summary = msgspec.structs.replace(summary, fusion=figures)
+        summary = self._summary.summary(self._duration_s, captured, planner=planner)
+        losses = {file: words for source in self._sources.values() for file, words in source.losses.items()}
+        summary = msgspec.structs.replace(summary, fusion=figures, stopped=self._stopped, incomplete_videos=losses)
         writer.summary(summary)
         for name, device in self._devices.items():
             if device.cloud.agrees is False:

@@ -30,10 +30,10 @@ class Fleet:
         self._memory = ClipMemory(config.memory_bytes)
         self._clips: dict[Path, SharedClip] = {}
         self._viewers = Counter[Path]()
+        self._opened: dict[Path, VideoSource] = {}
+        """The first source of each video, which has looked through it for the others."""
         self.sizes: dict[str, tuple[int, int]] = {}
         """(width, height) of each camera's video, by the camera's name."""
-        self.label_notes: dict[str, None] = {}
-        """What was left out of the videos' labels, each once."""
         self.setups = [self._setup(camera, steering) for camera in config.cameras]
 
     def _setup(self, camera: CameraConfig, steering: Steering | None) -> Setup:
@@ -57,13 +57,21 @@ class Fleet:
         return OwnFrames(source, self._offload, offset_s=offset_s)
 
     def _open(self, video: Path) -> VideoSource:
-        source = self._stack.enter_context(VideoSource(video))
-        self.label_notes |= dict.fromkeys(source.label_notes)
+        source = self._stack.enter_context(VideoSource(video, self._opened.get(video)))
+        self._opened.setdefault(video, source)
         return source
 
     def working(self) -> Sequence[Coroutine[Any, Any, None]]:
         """What has to run beside the cameras."""
         return [clip.run() for clip in self._clips.values()]
+
+    def losses(self) -> dict[str, str]:
+        """What is missing of each video that is not whole, as far as it was played."""
+        return {name: words for source in self._opened.values() for name, words in source.losses.items()}
+
+    def label_notes(self) -> list[str]:
+        """What was left out of the videos' labels."""
+        return [note for source in self._opened.values() for note in source.label_notes]
 
     def figures(self) -> ClipFigures | None:
         """What sharing has done so far; None where each camera has an encoder of its own."""

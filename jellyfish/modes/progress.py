@@ -26,7 +26,8 @@ class ProgressReport:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._console.is_terminal:
+            self._progress.stop()
 
     def __call__(self, words: str, done: int, total: int, note: str = "") -> None:
         """Show that `done` of `total` steps of what `words` say are done; `note` may change from step to step."""

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import random
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
+from jellyfish.media.files import legible
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.protocol import wire
 from jellyfish.results.emulation import EmulationFigures
@@ -43,6 +44,8 @@ from jellyfish.results.writer import ResultWriter
 START_PAUSE_S = 1.0
 """Between connecting and the first captured frame: time for hello, clock exchange and the first plan."""
 
+STOPPING_S = 0.8
+"""How long a run that is stopped waits for what is open."""
 AT_ONCE, AT_MOST_S = 128, 0.25
 """Records that are taken in together, and the longest that one waits for that while others come."""
 
@@ -68,7 +71,7 @@ class Setup:
 def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list[str], profile: str) -> RunInfo:
     """The header of a run by this process, now; `config`: a dataclass or Struct."""
     return RunInfo(
-        command=sys.argv,
+        command=[legible(argument) for argument in sys.argv],
         mode=mode,
         started=started.isoformat(timespec="seconds"),
         seed=seed,
@@ -82,7 +85,7 @@ def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list
 
 def _plain(value: object) -> str:
     if isinstance(value, Path):
-        return str(value)
+        return legible(value)
     raise NotImplementedError(type(value))
 
 
@@ -104,6 +107,21 @@ async def running_beside(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterato
         raise failed[0] if len(failed) == 1 else ExceptionGroup("several parts of a run failed", failed)
 
 
+def end_early(running: Mapping[asyncio.Task[None], Callable[[], bool]]) -> None:
+    """End clients' tasks before their time. Each is told to stop, and says whether it had begun: those that had may go
+    on for `STOPPING_S`, to hear of what is open and to say goodbye.
+    """
+    for task, stop in running.items():
+        if not stop():
+            task.cancel()
+
+    def give_up() -> None:
+        for task in running:
+            task.cancel()
+
+    asyncio.get_running_loop().call_later(STOPPING_S, give_up)
+
+
 class MeasuredRun:
     """Made on the event loop's clock: the first frames are captured `pause_s` after construction."""
 
@@ -123,6 +141,7 @@ class MeasuredRun:
         self._pause_s = pause_s
         self.start_s = seconds_now() + pause_s
         self.duration_s = duration_s
+        self._stopped = False
         self._writer, self._windows, self._on_frame = writer, windows, on_frame
         self._expected_f1 = expected_f1
         self._phases = random.Random(seed)
@@ -131,6 +150,7 @@ class MeasuredRun:
         self._ledgers: dict[str, Ledger] = {}
         self.cameras: dict[str, Camera] = {}
         self._configs: dict[str, CameraConfig] = {}
+        self._drives: dict[asyncio.Task[None], Callable[[], bool]] = {}
         for setup in setups:
             self._add(setup)
         windows.start(writer.window, self.start_s)
@@ -171,8 +191,14 @@ class MeasuredRun:
     async def go(self, http: Callable[[str], aiohttp.ClientSession], url: str) -> None:
         """All cameras from start to farewell; `http` gives each, by its name, the session to connect with."""
         async with asyncio.TaskGroup() as fleet:
-            for name in self.cameras:
-                fleet.create_task(self._drive(name, http(name), url))
+            for name, camera in self.cameras.items():
+                self._drives[fleet.create_task(self._drive(name, http(name), url))] = camera.stop
+
+    def stop(self) -> None:
+        """Let the run end now, as at its end: `go` returns soon."""
+        self._stopped = True
+        self.duration_s = min(self.duration_s, max(0.0, seconds_now() - self.start_s))
+        end_early(self._drives)
 
     async def _drive(self, name: str, http: aiohttp.ClientSession, url: str) -> None:
         """One camera from joining to leaving."""
@@ -188,6 +214,7 @@ class MeasuredRun:
         dispatchers: Iterable[Dispatcher] | None,
         loop_lag_ms: Percentiles | None = None,
         emulation: Callable[[Summary], EmulationFigures] | None = None,
+        incomplete_videos: Mapping[str, str] | None = None,
     ) -> Summary:
         """Sum up, check that nothing is missing, write the summary. `dispatchers`: the server's, if it is at hand.
 
@@ -206,8 +233,10 @@ class MeasuredRun:
             loop_lag_ms=loop_lag_ms,
             host=None if dispatchers is None else self._windows.host.figures(),
         )
+        summary = msgspec.structs.replace(summary, stopped=self._stopped)
         if emulation is not None:
             summary = msgspec.structs.replace(summary, emulation=emulation(summary))
+        summary = msgspec.structs.replace(summary, incomplete_videos=dict(incomplete_videos or {}))
         self._writer.summary(summary)
         for name, camera in self.cameras.items():
             if camera.farewell is not None and not self._ledgers[name].agrees(camera.farewell):
@@ -227,6 +256,6 @@ def _device_figures(dispatchers: Iterable[Dispatcher], duration_s: float) -> dic
     figures = {}
     for dispatcher in dispatchers:
         statistics = dispatcher.statistics()
-        busy = round(statistics.busy_s / duration_s / statistics.workers, 4)
+        busy = round(statistics.busy_s / duration_s / statistics.workers, 4) if duration_s else 0.0
         figures[statistics.device] = DeviceFigures(busy, statistics.batches, round(statistics.mean_batch, 3))
     return figures

@@ -4,82 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-import threading
 
 from rich.console import Console
 from rich.markup import escape
 
 from jellyfish.config import ServerConfig
 from jellyfish.control.loop import WindowRecord
-from jellyfish.devices.opening import Report
-from jellyfish.errors import RunError
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.serving import serving
+from jellyfish.program.stopping import Stop
 from jellyfish.server.service import Service
 
-STEP_S = 1.5
-"""How long a start that is to stop may take to do so by itself."""
 
-
-async def serve(config: ServerConfig, console: Console) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. Returns when everything is closed."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    serving_until_stop = asyncio.create_task(_serve(config, console, stop))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({serving_until_stop, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    await serving_until_stop
-
-
-async def _serve(config: ServerConfig, console: Console, stop: asyncio.Event) -> None:
-    """Start, say so, wait, drain. A stop during the start ends it as soon as the step at hand is done, or without that
-    after a while: a device may hang in it."""
-    stopped, starting = threading.Event(), asyncio.current_task()
-    assert starting is not None
-    watching = asyncio.create_task(_forward(stop, stopped, starting))
-    try:
-        async with contextlib.AsyncExitStack() as stack:
-            with ProgressReport(console) as progress:
-                server = await stack.enter_async_context(serving(config, _ignore_window, _stoppable(progress, stopped)))
-            watching.cancel()
-            console.print(f"[bold]ready[/]: {escape(server.url)} on {escape(server.devices)} (Ctrl-C stops)")
-            await stop.wait()
-            console.print("draining ...")
-    except _StoppedError:
-        pass
-    except asyncio.CancelledError:
-        if not stopped.is_set():
-            raise
-        starting.uncancel()
-    finally:
-        watching.cancel()
+async def serve(config: ServerConfig, console: Console, stop: Stop) -> None:
+    """Serve until told to stop, then drain. Returns when everything is closed."""
+    stopped = asyncio.Event()
+    async with contextlib.AsyncExitStack() as stack:
+        with ProgressReport(console) as progress:
+            server = await stack.enter_async_context(serving(config, _ignore_window, stop.watched(progress)))
+        console.print(f"[bold]ready[/]: {escape(server.url)} on {escape(server.devices)} (Ctrl-C stops)")
+        with stop.in_order(stopped.set):
+            await stopped.wait()
+        console.print("draining ...")
     console.print("stopped")
-
-
-class _StoppedError(RunError):
-    """The start was broken off because the user asked for it."""
-
-
-def _stoppable(progress: Report, stopped: threading.Event) -> Report:
-    """`progress`, but the next step is not begun once `stopped`; works from any thread."""
-
-    def report(words: str, done: int, total: int) -> None:
-        if stopped.is_set():
-            raise _StoppedError("stopped while starting")
-        progress(words, done, total)
-
-    return report
-
-
-async def _forward(stop: asyncio.Event, stopped: threading.Event, starting: asyncio.Task[None]) -> None:
-    await stop.wait()
-    stopped.set()
-    await asyncio.sleep(STEP_S)
-    starting.cancel()
 
 
 def _ignore_window(record: WindowRecord, service: Service) -> None:

@@ -74,7 +74,7 @@ class FusionTally:
             sent=self._sent,
             sent_share=round(self._sent / self._frames, 4) if self._frames else 0.0,
             bytes=self._bytes,
-            kbps=round(8 * self._bytes / duration_s / 1000, 1),
+            kbps=round(8 * self._bytes / duration_s / 1000, 1) if duration_s else 0.0,
             fates=dict(self._fates.most_common()),
             lag_frames=self._lag(),
             cloud_ms=self._cloud_ms.percentiles(),

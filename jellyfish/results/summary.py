@@ -87,6 +87,15 @@ class Summary(Figures, frozen=True, kw_only=True):
     """The server's own machine, where it is at hand and measured."""
     thinned_share: float = 0.0
     """Of the captured frames, those that plans have left out because the host could not carry them."""
+    stopped: bool = False
+    """Whether the run was stopped before its end; `duration_s` is until then."""
+    incomplete_videos: dict[str, str] = {}
+    """What is missing (damaged, cut off) of the videos that are not whole, as far as they were played."""
+
+
+def incomplete_in_words(videos: Mapping[str, str]) -> list[str]:
+    """A line for each video that is not whole."""
+    return [f"{name} is not whole: {words}" for name, words in videos.items()]
 
 
 def emulation_figures(

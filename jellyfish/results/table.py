@@ -56,6 +56,11 @@ def summary_table(summary: Summary, folder: Path) -> RenderableType:
     return Group(table, Text(), Text.assemble(told, (str(folder), "bold"), overflow="fold"))
 
 
+def what_is_left(summary: Summary, folder: Path) -> str:
+    """Of a run that was stopped before its end, in a line."""
+    return f"stopped; {summary.offered:,} frames in {folder}"
+
+
 def _host(summary: Summary) -> str:
     """How busy the server's own machine was, where that cost frames."""
     if summary.host is None or not summary.host.binds:

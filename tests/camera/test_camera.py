@@ -363,3 +363,19 @@ async def test_what_a_camera_takes_for_encoding_is_told_of_each_frame() -> None:
         await setup.run(1.0, 3.0)
     assert setup.complete(20)
     assert [record.camera_ms for record in setup.records] == pytest.approx([10.0] * 20)
+
+
+@virtual
+async def test_a_camera_that_is_stopped_waits_for_what_is_open_and_says_goodbye() -> None:
+    async with running() as service:
+        service.on_change = lambda cause: service.apply(everyone_on(SMALL, "camera"))
+        setup = Setup(fps=20)
+        assert not setup.camera.stop()
+        task = asyncio.create_task(setup.run(1.0, 100.0))
+        await asyncio.sleep(3.01)
+        assert setup.camera.stop()
+        await task
+        assert asyncio.get_running_loop().time() < 3.2
+    assert setup.complete(41)
+    assert setup.outcomes == {ON_TIME: 41}
+    assert agrees(setup)

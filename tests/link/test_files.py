@@ -1,4 +1,5 @@
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,13 @@ def test_text_as_some_systems_write_it_is_read(tmp_path: Path) -> None:
     """What PowerShell sends into a file is UTF-16, and says so."""
     (tmp_path / "cafe.csv").write_bytes("time_s,mbps\r\n0,2\r\n1,3\r\n".encode("utf-16"))
     assert load_trace(tmp_path / "cafe.csv") == BandwidthTrace((0.0, 1.0), (2e6, 3e6), "cafe")
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", tmp_path):
+        with pytest.raises(InputError, match="is no file; save what comes out of it to one"):
+            load_trace(path)
 
 
 def test_a_file_of_gigabytes_is_not_read(tmp_path: Path) -> None:

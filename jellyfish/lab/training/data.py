@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from jellyfish.core import canvas_size
+from jellyfish.devices.process import deaf_children
 from jellyfish.errors import InputError
 from jellyfish.lab.training.augment import LabelledFrame, Sample, augment
 from jellyfish.lab.training.targets import Labels
@@ -84,7 +85,7 @@ def batches(dataset: StepBatches, steps: range, workers: int) -> Iterator[Batch]
 
     Raises InputError for a frame that cannot be read.
     """
-    prepared: DataLoader[Batch | InputError] = DataLoader(
+    loader: DataLoader[Batch | InputError] = DataLoader(
         TellingBatches(dataset),
         batch_size=None,
         sampler=steps,
@@ -92,6 +93,8 @@ def batches(dataset: StepBatches, steps: range, workers: int) -> Iterator[Batch]
         worker_init_fn=_start_worker,
         prefetch_factor=4 if workers else None,
     )
+    with deaf_children():
+        prepared = iter(loader)
     for batch in prepared:
         if isinstance(batch, InputError):
             raise batch

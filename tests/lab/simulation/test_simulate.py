@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import msgspec
@@ -24,8 +25,10 @@ from jellyfish.lab.simulation.scenario import (
     Vanish,
     load_scenario,
 )
-from jellyfish.lab.simulation.simulate import chaos_breaches, run_scenario
+from jellyfish.lab.simulation.simulate import chaos_breaches, run_scenario, simulated
+from jellyfish.program.stopping import Stop
 from jellyfish.results.records import FrameRecord
+from tests.virtual import run_virtual
 
 SMALL = Scenario("Small", 3.0, (SimulatedDevice("gpu-0"),), (Clients("camera", 2, trace="20mbps"),), seed=3)
 FALLING = "time_s,mbps\n0,20\n1,3\n2,0.8\n3,3\n"
@@ -238,3 +241,28 @@ def test_a_broken_model_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*.toml")), ids=lambda path: path.stem)
 def test_the_scenarios_that_ship_can_be_read(path: Path) -> None:
     assert load_scenario(path).title
+
+
+def test_a_simulation_that_is_stopped_has_its_frames_and_a_summary_of_them(tmp_path: Path) -> None:
+    late = Clients("late", 1, trace="20mbps", join_s=50.0)
+    scenario = msgspec.structs.replace(SMALL, duration_s=1000.0, clients=(*SMALL.clients, late))
+    stop = Stop()
+
+    def progress(second: int, total: int) -> None:
+        if second == 3:
+            stop.request(signal.SIGINT)
+
+    summary, _ = run_virtual(simulated(scenario, tmp_path / "run", progress, stop))
+    written = msgspec.json.decode((tmp_path / "run" / "summary.json").read_bytes())
+    assert written["offered"] == summary.offered == len(records(tmp_path / "run")) == 2 * 30
+    assert summary.stopped
+    assert summary.duration_s == pytest.approx(2.0, abs=0.1)
+    assert summary.clients["late-0"].offered == 0
+    assert summary.miss_rate == 0
+
+
+def test_a_simulated_fault_is_a_line_and_no_traceback(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run_scenario(with_faults(DeviceError(1.0, "gpu-0", 1.0)), tmp_path / "run")
+    told = [record for record in caplog.records if "failed on" in record.getMessage()]
+    assert [record.exc_info for record in told] == [None]
+    assert "simulated device error" in told[0].getMessage()

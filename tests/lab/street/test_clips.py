@@ -117,7 +117,7 @@ def test_a_file_without_pictures_is_refused(tmp_path: Path) -> None:
         sound.setsampwidth(2)
         sound.setframerate(8000)
         sound.writeframes(bytes(16000))
-    with pytest.raises(InputError, match="no video stream"):
+    with pytest.raises(InputError, match="holds no video"):
         VideoSource(path)
 
 

@@ -86,7 +86,7 @@ def test_every_variant_is_measured_by_default(labels: Path) -> None:
     ("options", "words"),
     [
         (["--variant", "w200-999"], "unknown variant 'w200-999'"),
-        (["--coco", "nowhere.json"], "cannot read the labels nowhere.json"),
+        (["--coco", "nowhere.json"], "there is no label file nowhere.json"),
         (["--coco", __file__], "is not a label file in COCO format"),
         (["--images", "nowhere"], "there is no folder nowhere"),
         (["--weights", "nowhere.safetensors"], "cannot read the weights nowhere.safetensors"),

@@ -201,6 +201,7 @@ def test_a_device_without_its_cloud_answers_alone(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli.app, [str(each) for each in (*arguments, "--duration", "1", "--results", folder)])
     assert done.exit_code == 0, done.output
     assert "No frame was sent" in done.output and "No server: 1 client" in done.output
+    assert "nobody listens there" in done.output
     assert {record.outcome for record in frames_of(folder)} == {Outcome.ON_TIME}
     assert all(record.bytes is None for record in frames_of(folder))
 
@@ -208,7 +209,7 @@ def test_a_device_without_its_cloud_answers_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("--cloud", "http://127.0.0.1:9", "is not the URL of a cloud"),
+        ("--cloud", "http://127.0.0.1:9", "begins with http:// instead of ws://"),
         ("--variant", "w999-1", "unknown variant"),
         ("--filter", "clever", "no filter"),
         ("--trace", "quick", "no trace"),
@@ -233,7 +234,7 @@ def test_a_port_in_use_is_said_in_a_line(profile: Path) -> None:
         taken.close()
         loop.run_until_complete(taken.wait_closed())
     assert done.exit_code == 2, done.output
-    assert f"cannot listen on 127.0.0.1:{port}" in done.output
+    assert f"cannot listen on 127.0.0.1:{port}: the port is taken; try another --port" in done.output
 
 
 @contextlib.asynccontextmanager

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import aiohttp
 
+from jellyfish.camera.reaching import why_unreachable
 from jellyfish.camera.retries import RetryPace, is_hopeless, is_hopeless_status
 from jellyfish.camera.stream_log import StreamLog
 from jellyfish.clock import call_at, seconds_now
@@ -98,6 +99,8 @@ class Stream:
         """What the server last said when it ended the stream; None when it never did."""
         self.let_in = False
         """Whether a server has ever taken the client in."""
+        self.unreachable: str | None = None
+        """Why no connection could be made when that was last tried, in words; None when one was."""
         self._owner, self._hello, self._clock = owner, hello, clock
         self._uplink_shaper, self._downlink_shaper = uplink, downlink
         self._uplink: Link | None = None
@@ -179,6 +182,7 @@ class Stream:
         timeout = aiohttp.ClientWSTimeout(ws_receive=None, ws_close=CLOSE_S)
         async with asyncio.timeout(CONNECT_S):
             socket = await http.ws_connect(url, max_msg_size=MAX_ANSWER_BYTES, compress=0, timeout=timeout)
+        self.unreachable = None
         async with socket:
             uplink = Link(self._uplink_shaper, socket.send_bytes)
             downlink = Downlink(self._downlink_shaper, self._take)
@@ -273,6 +277,8 @@ class Stream:
             if isinstance(error, aiohttp.WSServerHandshakeError):
                 self.refusal = f"refused by the server: HTTP status {error.status}"
                 self._hopeless |= is_hopeless_status(error.status)
+            elif self._conversation is None:
+                self.unreachable = why_unreachable(error)
 
     def _refused(self, errors: list[ProtocolError]) -> None:
         self.refusal = self._lost_because = "; ".join(map(str, errors))

@@ -24,7 +24,7 @@ from jellyfish.cli.options import (
     Zoo,
     ZooWeights,
 )
-from jellyfish.cli.parsing import device_names, ip_addresses, planning_window_s
+from jellyfish.cli.parsing import device_names, ip_addresses, listening_host, planning_window_s
 from jellyfish.cli.running import console, run_on_uvloop
 from jellyfish.config import (
     DEFAULT_CARE,
@@ -114,7 +114,7 @@ def serve(
         proxies=ip_addresses(proxy, "--proxy"),
     )
     config = ServerConfig(
-        host,
+        listening_host(host),
         port,
         device_names(device),
         weights,

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
+from jellyfish.camera.reaching import check_stream_url
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLOUD_FILTERS, DeviceConfig, DevicesConfig
@@ -76,7 +77,7 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
                     serving(replace(config.server, cameras_beside=True), windows, stop.watched(progress))
                 )
         else:
-            _check_url(str(config.cloud))
+            check_stream_url(str(config.cloud))
         fleet = _Fleet(config, stack)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet, server, started)))
@@ -260,13 +261,15 @@ class _Fleet:
         return next((f"{name}: {stream.refusal}" for name, stream in streams.items() if stream.given_up), None)
 
     def notes(self) -> list[str]:
-        """What else a person should know: how far the cloud agrees, when there was none, and what it last said."""
+        """What else a person should know: how far the cloud agrees, when there was none and why, and of labels."""
         lines = [
             agreement_in_words(self._agreement(), "Devices and cloud"),
             *outages_in_words(self._outages.figures()),
         ]
-        refusals = {name: device.cloud.stream.refusal for name, device in self._devices.items()}
-        return lines + [f"{name}: {said}" for name, said in refusals.items() if said]
+        streams = {name: device.cloud.stream for name, device in self._devices.items()}
+        said = {name: stream.refusal or stream.unreachable for name, stream in streams.items()}
+        lines += [f"{name}: {words}" for name, words in said.items() if words]
+        return lines + list(dict.fromkeys(note for source in self._sources.values() for note in source.label_notes))
 
 
 def edge_terms(config: DeviceConfig, video_fps: float) -> EdgeTerms:
@@ -285,12 +288,6 @@ def _network(config: DeviceConfig, weights: Weights) -> EngineNetwork:
     variant = parse_variant(config.variant, weights.variants())
     engine = DetectorEngine(weights, torch.device("cpu"))
     return EngineNetwork(engine, variant, weights.score_threshold(variant))
-
-
-def _check_url(url: str) -> None:
-    """InputError for what is not the URL of a stream. Whether anybody answers there is not asked: a device goes on."""
-    if not url.startswith(("ws://", "wss://")) or not url.endswith("/v1/stream"):
-        raise InputError(f"{url} is not the URL of a cloud: give ws://HOST:PORT/v1/stream, as `jellyfish serve` says")
 
 
 def _run_info(config: DevicesConfig, fleet: _Fleet, server: RunningServer | None, started: datetime) -> RunInfo:

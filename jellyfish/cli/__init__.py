@@ -13,6 +13,7 @@ import typer
 
 from jellyfish import __version__
 from jellyfish.cli import cameras, detector, media, serving, studying
+from jellyfish.cli.checking import CheckedCommand
 
 app = typer.Typer(
     name="jellyfish",
@@ -45,6 +46,6 @@ for command in (
     *(studying.simulate, studying.reproduce, studying.report, studying.plan),
     *(detector.variants, detector.profile, detector.train, detector.evaluate, detector.detect),
 ):
-    app.command()(command)
+    app.command(cls=CheckedCommand)(command)
 app.add_typer(media.video_app, name="video")
 app.add_typer(media.trace_app, name="trace")

@@ -30,8 +30,11 @@ from jellyfish.cli.options import (
     ZooWeights,
 )
 from jellyfish.cli.parsing import (
+    check_used,
+    client_name,
     device_names,
     known_filter,
+    one_video,
     planning_window_s,
     positive_numbers,
     video_files,
@@ -98,6 +101,9 @@ def bench(
     results: Annotated[
         Path | None, typer.Option(help="Folder for the result files; by default results/bench-DATE.")
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also draw the run as a page, in its results folder.")
+    ] = False,
     encode: Annotated[
         Encoding,
         typer.Option(
@@ -164,11 +170,15 @@ def bench(
 
     Without options: four cameras that show the shipped videos, over a WiFi-like link, for 20 seconds.
     """
-    if controller is not None and variant is not None:
-        raise typer.BadParameter("with --variant there is nothing left to choose", param_hint="--controller")
     videos = video_files(video or [SHIPPED_VIDEOS])
     rates, slos = positive_numbers("--fps", fps, 240, LEAST_FPS), positive_numbers("--slo-ms", slo_ms, 60_000)
     traces = trace.split(",")
+    check_used(
+        {"--fps": rates, "--slo-ms": slos, "--trace": traces, "--video": video or []},
+        most_clients if find_clients else clients,
+    )
+    if find_clients and clients > most_clients:
+        raise typer.BadParameter(f"{clients} is more than --most-clients {most_clients}", param_hint="--clients")
 
     def fleet(count: int) -> tuple[CameraConfig, ...]:
         cycles = zip(itertools.cycle(rates), itertools.cycle(slos), itertools.cycle(traces), itertools.cycle(videos))
@@ -184,10 +194,6 @@ def bench(
         zoo, zoo_weights, actuation, planning_share / 100,
     )  # fmt: skip
     if clownfish:
-        if controller is not None or save_detections or find_clients:
-            raise typer.BadParameter(
-                "not with --controller, --save-detections or --find-clients", param_hint="--clownfish"
-            )
         devices = tuple(
             DeviceConfig(
                 f"device-{number}", camera.video, camera.fps, camera.slo_s, camera.trace, camera.delay_s, camera.seed,
@@ -195,21 +201,21 @@ def bench(
             )
             for number, camera in enumerate(fleet(clients))
         )  # fmt: skip
-        _run_devices(DevicesConfig(devices, duration, results, seed, connect, weights, server))
+        _run_devices(DevicesConfig(devices, duration, results, seed, connect, weights, None if connect else server))
         return
     memory_bytes = round(clip_memory_mb * 1e6)
     run = BenchConfig(
-        fleet(clients), duration, results, seed, connect, save_detections, controller, encode, memory_bytes, server
-    )
+        fleet(clients), duration, results, seed, connect, save_detections, controller, encode, memory_bytes,
+        None if connect else server,
+    )  # fmt: skip
     if find_clients:
         from jellyfish.modes.find_clients import find_clients as find_mode
 
-        first = min(clients, most_clients)
-        run_on_uvloop(lambda stop: find_mode(run, fleet, first, most_clients, target / 100, console(), stop))
+        run_on_uvloop(lambda stop: find_mode(run, fleet, clients, most_clients, target / 100, console(), stop))
         return
     from jellyfish.modes.bench import bench as bench_mode
 
-    run_on_uvloop(lambda stop: bench_mode(run, console(), stop))
+    run_on_uvloop(lambda stop: bench_mode(run, console(), stop, report))
 
 
 def device(
@@ -250,11 +256,20 @@ def device(
     A small network on this machine answers each frame of a video. A server far away, with a large one, is asked about
     some frames, and what it says is used for later ones whenever it comes (docs/clownfish.md).
     """
-    (source, *_) = video_files(video or [SHIPPED_VIDEOS])
+    source = one_video(video)
     config = DeviceConfig(
-        name, source, fps, slo_ms / 1000, trace, delay_ms / 1000, seed, variant, known_filter(filter), period
+        client_name(name),
+        source,
+        fps,
+        slo_ms / 1000,
+        trace,
+        delay_ms / 1000,
+        seed,
+        variant,
+        known_filter(filter),
+        period,
     )
-    _run_devices(DevicesConfig((config,), duration, results, seed, cloud, weights))
+    _run_devices(DevicesConfig((config,), duration, results, seed, cloud, weights, None))
 
 
 def _run_devices(config: DevicesConfig) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from jellyfish.cli.bounds import MOST_MBPS, MOST_SEED, MOST_TRACE_S, MOST_VIDEO_S
+from jellyfish.cli.checking import CheckedCommand
 from jellyfish.cli.running import console, guard
 
 video_app = typer.Typer(
@@ -18,7 +19,7 @@ trace_app = typer.Typer(
 )
 
 
-@video_app.command("make")
+@video_app.command("make", cls=CheckedCommand)
 def video_make(
     folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = Path("videos"),
     name: Annotated[
@@ -39,7 +40,7 @@ def video_make(
     guard(lambda: make(folder, name, layout, seed, duration, console()))
 
 
-@trace_app.command("list")
+@trace_app.command("list", cls=CheckedCommand)
 def trace_list() -> None:
     """List the traces that have names."""
     from jellyfish.lab.studies.traces import show_known
@@ -47,7 +48,7 @@ def trace_list() -> None:
     guard(lambda: show_known(console()))
 
 
-@trace_app.command("show")
+@trace_app.command("show", cls=CheckedCommand)
 def trace_show(
     trace: Annotated[str, typer.Argument(help="A name of `trace list`, or a file.")],
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of a trace by name.")] = 0,
@@ -62,7 +63,7 @@ def trace_show(
     guard(lambda: show(trace, seed, plot, console()))
 
 
-@trace_app.command("make")
+@trace_app.command("make", cls=CheckedCommand)
 def trace_make(
     kind: Annotated[str, typer.Argument(help="`wifi`, `lte` or `outage`.")],
     file: Annotated[Path, typer.Argument(help="CSV file to write.")],

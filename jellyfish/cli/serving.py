@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,9 +24,17 @@ from jellyfish.cli.options import (
     Zoo,
     ZooWeights,
 )
-from jellyfish.cli.parsing import device_names, ip_addresses, planning_window_s
+from jellyfish.cli.parsing import device_names, ip_addresses, listening_host, planning_window_s
 from jellyfish.cli.running import console, run_on_uvloop
-from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHARE, DEFAULT_TARGET, Limits, ServerConfig
+from jellyfish.config import (
+    DEFAULT_CARE,
+    DEFAULT_PLANNER,
+    DEFAULT_PLANNING_SHARE,
+    DEFAULT_TARGET,
+    Limits,
+    LogConfig,
+    ServerConfig,
+)
 from jellyfish.program.ending import Ending, Stopped
 
 
@@ -81,6 +90,11 @@ def serve(
             "camera it is."
         ),
     ] = "",
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the server's own log (docs/results.md), which goes on in it.")
+    ] = None,
+    results_mb: Annotated[float, typer.Option(min=10, help="Most megabytes of it; the oldest are deleted.")] = 1000,
+    results_days: Annotated[float, typer.Option(min=0.01, help="How long it is kept.")] = 7,
 ) -> None:
     """Serve cameras until stopped.
 
@@ -100,7 +114,7 @@ def serve(
         proxies=ip_addresses(proxy, "--proxy"),
     )
     config = ServerConfig(
-        host,
+        listening_host(host),
         port,
         device_names(device),
         weights,
@@ -117,6 +131,7 @@ def serve(
         zoo_weights=zoo_weights,
         actuation=actuation,
         planning_share=planning_share / 100,
+        log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
     )
     try:
         run_on_uvloop(lambda stop: serve_mode(config, console(), stop), Ending(code=lambda number: 0))

@@ -91,10 +91,15 @@ def serve(
         ),
     ] = "",
     results: Annotated[
-        Path | None, typer.Option(help="Folder for the server's own log (docs/results.md), which goes on in it.")
+        Path | None,
+        typer.Option(
+            help="Folder for a log of what the server knew and planned (docs/results.md); one that is there goes on."
+        ),
     ] = None,
-    results_mb: Annotated[float, typer.Option(min=10, help="Most megabytes of it; the oldest are deleted.")] = 1000,
-    results_days: Annotated[float, typer.Option(min=0.01, help="How long it is kept.")] = 7,
+    results_mb: Annotated[
+        float, typer.Option(min=10, help="Most megabytes of that log; the oldest are deleted.")
+    ] = 1000,
+    results_days: Annotated[float, typer.Option(min=0.01, help="Days for which that log is kept.")] = 7,
 ) -> None:
     """Serve cameras until stopped.
 

@@ -13,13 +13,10 @@ import venv
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 
-from jellyfish.devices.opening import subject_of, torch_device
-from jellyfish.devices.process import usable_cores
-from jellyfish.devices.profile.store import save_profile
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
-from jellyfish.devices.workers import Workplace
 from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.protocol import wire
 from tests.server.peer import Peer
@@ -38,10 +35,10 @@ PATIENCE_S = 120
 def test_a_wheel_serves_from_an_empty_folder(tmp_path: Path) -> None:
     environment, here = installed(built(tmp_path), tmp_path), tmp_path / "empty"
     here.mkdir()
-    save_profile(any_profile(), tmp_path / "cache" / "jellyfish" / "profiles")
+    profile = tmp_path / "profile.json"
+    profile.write_bytes(any_profile())
     surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    surroundings["XDG_CACHE_HOME"] = str(tmp_path / "cache")
-    command = [environment / "bin" / "jellyfish", "serve", "--port", "0", *ONE_SIZE]
+    command = [environment / "bin" / "jellyfish", "serve", "--port", "0", "--profile", profile, *ONE_SIZE]
     with subprocess.Popen(command, cwd=here, env=surroundings, stdout=subprocess.PIPE, text=True) as server:
         try:
             result = asyncio.run(answer(ready_url(server)))
@@ -93,12 +90,11 @@ def pip(*arguments: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def any_profile() -> LatencyProfile:
-    """What the server finds instead of measuring this machine: so slow that nobody soon thinks that it hangs."""
+def any_profile() -> bytes:
+    """What the server is given instead of measuring this machine: so slow that nobody soon thinks that it hangs."""
     weights = load_weights()
-    subject = subject_of(Workplace(torch_device("cpu"), weights, None, usable_cores()), "cpu", None)
     latencies = tuple(VariantLatency(variant, (1.0,), (1.0,)) for variant in weights.variants())
-    return LatencyProfile(subject.device, subject.hardware, subject.weights, latencies, software=subject.software)
+    return msgspec.json.encode(LatencyProfile("cpu", "a processor", weights.card.sha256, latencies))
 
 
 def ready_url(server: subprocess.Popen[str]) -> str:

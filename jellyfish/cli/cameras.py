@@ -182,7 +182,9 @@ def bench(
 def device(
     cloud: Annotated[str, typer.Option(help="The server to ask: ws://HOST:PORT/v1/stream. It may be slow or gone.")],
     video: Annotated[list[Path] | None, typer.Option(help="A video file; by default the first that ships.")] = None,
-    fps: Annotated[float | None, typer.Option(min=0.1, max=240, help="Frames per second; the video's own.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, max=240, help="Frames per second; the video's, up to 60.")
+    ] = None,
     slo_ms: Annotated[float, typer.Option(min=1, max=60_000, help="Deadline of the device's own answers.")] = 100.0,
     variant: LocalVariant = DEFAULT_LOCAL,
     filter: CloudFilter = DEFAULT_FILTER,

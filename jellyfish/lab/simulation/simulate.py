@@ -35,6 +35,7 @@ from jellyfish.devices.executor import Executor
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import QUEUE_CAPACITY
+from jellyfish.effects import SERVER_RULES, void
 from jellyfish.errors import InputError, RunError
 from jellyfish.lab.simulation.chaos import chaos
 from jellyfish.lab.simulation.faults import UnreliablePlanner, camera_clock, device_disturbance
@@ -75,6 +76,8 @@ def simulate(path: Path, folder: Path | None, seed: int | None, care: float | No
     """Run the scenario in the file, with another seed or care if given, and show what came of it."""
     scenario = load_scenario(path)
     instead = {key: value for key, value in (("seed", seed), ("care", care)) if value is not None}
+    if care is not None and (because := void(SERVER_RULES, msgspec.structs.asdict(scenario)).get("care")):
+        raise InputError(f"{path}: --care has no effect {because}")
     scenario = msgspec.structs.replace(scenario, **instead)
     folder = folder or default_folder("simulate", datetime.now().astimezone())
     require_empty(folder)

@@ -23,14 +23,10 @@ def profile(
     zoo_weights: ZooWeights = None,
 ) -> None:
     """Measure how long a device takes for every variant and batch; saved for `serve` and `bench`."""
-    from jellyfish.models.families import open_detectors
     from jellyfish.modes.profile import profile as profile_mode
 
-    def measure() -> None:
-        detectors = open_detectors(weights, zoo, zoo_weights)
-        profile_mode(device_names(device), detectors, weights, max_batch, threads, quick, console())
-
-    guard(measure)
+    names = device_names(device)
+    guard(lambda: profile_mode(names, weights, zoo, zoo_weights, max_batch, threads, quick, console()))
 
 
 def train(

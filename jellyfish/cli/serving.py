@@ -57,6 +57,10 @@ def serve(
         str,
         typer.Option(help="Addresses of proxies (10.0.0.1,10.0.0.2), whose X-Forwarded-For says whose stream it is."),
     ] = "",
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", help="Say nothing of clients: no line for each that comes and goes, none a minute."),
+    ] = False,
 ) -> None:
     """Serve cameras until stopped. Clients connect to ws://HOST:PORT/v1/stream (see docs/protocol.md)."""
     from jellyfish.modes.serve import serve as serve_mode
@@ -90,4 +94,4 @@ def serve(
         actuation=actuation,
         planning_share=planning_share / 100,
     )
-    run_on_uvloop(serve_mode(config, console()))
+    run_on_uvloop(serve_mode(config, console(), quiet))

@@ -7,7 +7,9 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +17,18 @@ from rich.console import Console
 
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.core import CLASSES, Detection, Variant, canvas_size
-from jellyfish.devices.opening import parse_variant, torch_device
+from jellyfish.devices.naming import check_device, parse_variant
 from jellyfish.errors import InputError
 from jellyfish.media.draw import draw as drawn
 from jellyfish.media.picture import is_picture, read_picture, write_picture
 from jellyfish.media.resize import letterbox
 from jellyfish.media.video_writer import write_video
-from jellyfish.models.slimmable.engine import DetectorEngine
-from jellyfish.models.slimmable.weights import load_weights
+from jellyfish.models.slimmable.card import CardedVariants, read_weights
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.results.detections import CocoResults
+
+if TYPE_CHECKING:
+    from jellyfish.models.slimmable.engine import DetectorEngine
 
 _BATCH = 8
 _CRF = 23
@@ -51,19 +55,31 @@ def detect(
     """
     picture = is_picture(file)
     _check_targets(file, output, draw, picture)
-    weights = load_weights(weights_path)
-    finder = Finder(
-        DetectorEngine(weights, torch_device(device)), parse_variant(variant_name, weights.variants()), score
-    )
-    with _results(output) as results:
+    check_device(device)
+    variant = parse_variant(variant_name, CardedVariants(read_weights(weights_path)[0]).variants())
+    with contextlib.ExitStack() as stack:
+        look: Callable[[Finder, CocoResults], None]
         if picture:
-            _picture(file, draw, finder, results)
+            look = partial(_picture, read_picture(file), draw)
         else:
-            with ProgressReport(console) as progress:
-                _video(file, draw, finder, results, lambda done, total: progress(f"looking at {file}", done, total))
+            progress = stack.enter_context(ProgressReport(console))
+            advance = partial(progress, f"looking at {file}")
+            look = partial(_video, stack.enter_context(VideoSource(file)), draw, advance)
+        finder = Finder(_engine(weights_path, device), variant, score)
+        with _results(output) as results:
+            look(finder, results)
     console.print(finder.summary(), soft_wrap=True, markup=False, highlight=False)
     for path in filter(None, (output, draw)):
         console.print(f"written: {path}", soft_wrap=True, markup=False)
+
+
+def _engine(weights_path: Path | None, device: str) -> DetectorEngine:
+    """The network, once it is known that there is something to look at: torch takes seconds to load."""
+    from jellyfish.devices.torch_devices import torch_device
+    from jellyfish.models.slimmable.engine import DetectorEngine
+    from jellyfish.models.slimmable.weights import load_weights
+
+    return DetectorEngine(load_weights(weights_path), torch_device(device))
 
 
 class Finder:
@@ -96,8 +112,7 @@ class Finder:
         return f"{frames}: {counts or 'nothing found'}; {self._variant.name} took {each_ms:.1f} ms per frame"
 
 
-def _picture(file: Path, draw: Path | None, finder: Finder, results: CocoResults) -> None:
-    image = read_picture(file)
+def _picture(image: Image, draw: Path | None, finder: Finder, results: CocoResults) -> None:
     (found,) = finder.find([image])
     results.add(1, _size(image), found)
     if draw is not None:
@@ -105,18 +120,21 @@ def _picture(file: Path, draw: Path | None, finder: Finder, results: CocoResults
 
 
 def _video(
-    file: Path, draw: Path | None, finder: Finder, results: CocoResults, advance: Callable[[int, int], None]
+    source: VideoSource,
+    draw: Path | None,
+    advance: Callable[[int, int], None],
+    finder: Finder,
+    results: CocoResults,
 ) -> None:
-    with VideoSource(file) as source:
-        images = (source.frame_at(number / source.fps)[1] for number in range(source.frames))
-        looked_at = _looked_at(images, finder, results, lambda done: advance(done, source.frames))
-        if draw is None:
-            for _ in looked_at:
-                pass
-        else:
-            width, height = source.width // 2 * 2, source.height // 2 * 2  # the encoder takes even sides only
-            frames = (np.ascontiguousarray(drawn(*one)[:height, :width]) for one in looked_at)
-            write_video(draw, frames, source.fps, width, height, _CRF)
+    images = (source.frame_at(number / source.fps)[1] for number in range(source.frames))
+    looked_at = _looked_at(images, finder, results, lambda done: advance(done, source.frames))
+    if draw is None:
+        for _ in looked_at:
+            pass
+    else:
+        width, height = source.width // 2 * 2, source.height // 2 * 2  # the encoder takes even sides only
+        frames = (np.ascontiguousarray(drawn(*one)[:height, :width]) for one in looked_at)
+        write_video(draw, frames, source.fps, width, height, _CRF)
 
 
 def _looked_at(

@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import random
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 import aiohttp
-import msgspec
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from rich.console import Console
 
-from jellyfish.camera.sources.file import VideoSource
-from jellyfish.clock import seconds_now
-from jellyfish.config import CLOUD_FILTERS, DeviceConfig, DevicesConfig
-from jellyfish.core import Detection, Variant, canvas_size
-from jellyfish.devices.executor import detect_images
-from jellyfish.devices.opening import parse_variant
+from jellyfish.config import DevicesConfig
 from jellyfish.devices.process import tune_process
-from jellyfish.devices.workers import set_threads
-from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
-from jellyfish.edge.fusion.detections import HISTORY_STEPS, LOCAL_SCORE_THRESHOLD, DetectionFusion
-from jellyfish.edge.fusion.filters import Filter, Periodic, Transition
-from jellyfish.edge.fusion.gain import ExpectedGain
-from jellyfish.errors import InputError, RunError
-from jellyfish.link.shaper import Shaper
-from jellyfish.link.synthetic import resolve_trace
-from jellyfish.models.slimmable.engine import DetectorEngine
-from jellyfish.models.slimmable.weights import Weights, load_weights
+from jellyfish.errors import InputError
+from jellyfish.modes.device_inputs import opened_inputs
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.run import START_PAUSE_S, run_info, running_beside
+from jellyfish.modes.run import run_info
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
-from jellyfish.results.fusion import FusionTally
-from jellyfish.results.records import FrameRecord, RunInfo
-from jellyfish.results.summary import RunSummary, Summary
+from jellyfish.results.records import RunInfo
 from jellyfish.results.table import fusion_table, summary_table
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 
-FILTERS: dict[str, Callable[[int], Filter]] = dict(
-    zip(CLOUD_FILTERS, (Periodic, Transition, ExpectedGain), strict=True)
-)
-WARM_UP_RUNS = 20
-PROGRESS_PERIOD_S = 1.0
 MODE = {True: "clownfish", False: "device"}
 """By whether the cloud is in this process."""
 
@@ -59,19 +30,22 @@ async def run_devices(config: DevicesConfig, console: Console) -> None:
     started = datetime.now().astimezone()
     folder = config.results or default_folder(MODE[config.cloud is None], started)
     require_empty(folder)
+    if config.cloud is not None:
+        _check_url(config.cloud)
     tune_process()
     async with contextlib.AsyncExitStack() as stack:
+        inputs = opened_inputs(config, stack)
         server, windows = None, WindowLog(config.server.planner)
         if config.cloud is None:
             with ProgressReport(console) as progress:
                 server = await stack.enter_async_context(
                     serving(replace(config.server, cameras_beside=True), windows, progress)
                 )
-        else:
-            _check_url(config.cloud)
-        fleet = _Fleet(config, stack)
+        from jellyfish.modes.edge_fleet import EdgeFleet
+
+        fleet = EdgeFleet(config, inputs, stack)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-        writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet, server, started)))
+        writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet.device_names, server, started)))
         with ProgressReport(console) as progress:
             summary = await fleet.go(http, server.url if server else str(config.cloud), writer, windows, progress)
     console.print(summary_table(summary, folder))
@@ -80,145 +54,14 @@ async def run_devices(config: DevicesConfig, console: Console) -> None:
     console.print("\n".join(fleet.notes()), highlight=False, markup=False)
 
 
-class EngineNetwork:
-    """A size of the slimmable detector on a thread of its own: one device's small network."""
-
-    device = "local"
-
-    def __init__(self, engine: DetectorEngine, variant: Variant, threshold: float) -> None:
-        self.name, self.threshold = variant.name, threshold
-        self._engine, self._variant = engine, variant
-        self._least = min(threshold, LOCAL_SCORE_THRESHOLD)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="local", initializer=partial(set_threads, 1))
-
-    def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
-        """Those too that are too unlikely to answer with: fusion makes something of them."""
-        return self._engine.detect(canvases, variant, self._least)
-
-    async def run(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """See `LocalNetwork.run`."""
-        loop = asyncio.get_running_loop()
-        (found,) = await loop.run_in_executor(self._worker, detect_images, self, self._variant, [image])
-        return found
-
-    async def warm(self) -> None:
-        """The first runs of a network take much longer than any after them."""
-        height, width = canvas_size(self._variant.resolution)
-        for _ in range(WARM_UP_RUNS):
-            await self.run(np.zeros((height, width, 3), np.uint8))
-
-    def close(self) -> None:
-        """End the thread."""
-        self._worker.shutdown(wait=True, cancel_futures=True)
-
-
-class _Fleet:
-    """The devices of one run, from their videos to their figures."""
-
-    def __init__(self, config: DevicesConfig, stack: contextlib.AsyncExitStack) -> None:
-        self._config = config
-        self._loop = asyncio.get_running_loop()
-        weights = load_weights(config.weights)
-        self._sources = {each.name: stack.enter_context(VideoSource(each.video)) for each in config.devices}
-        self._pool = ThreadPoolExecutor(max_workers=2 + 2 * len(config.devices), thread_name_prefix="device")
-        stack.callback(self._pool.shutdown, wait=True, cancel_futures=True)  # before the files that its threads read
-        self._networks = {each.name: _network(each, weights) for each in config.devices}
-        for network in self._networks.values():
-            stack.callback(network.close)
-        self._traces = {each.name: resolve_trace(each.trace, each.seed) for each in config.devices}
-        self._cloud_threshold = weights.score_threshold(weights.variants()[-1])
-        self._devices: dict[str, EdgeDevice] = {}
-        self._summary, self._tallies = RunSummary(), {each.name: FusionTally() for each in config.devices}
-
-    @property
-    def device_names(self) -> list[str]:
-        """Small networks, for the run's header."""
-        return [f"{name}: {network.name}" for name, network in self._networks.items()]
-
-    async def go(
-        self, http: aiohttp.ClientSession, url: str, writer: ResultWriter, windows: WindowLog, progress: ProgressReport
-    ) -> Summary:
-        """All devices from their start to their farewell, then the figures."""
-        for network in self._networks.values():
-            await network.warm()
-        start_s = seconds_now() + START_PAUSE_S
-        windows.start(writer.window, start_s)
-        phases = random.Random(self._config.seed)
-        async with running_beside(self._tell(start_s, progress)), asyncio.TaskGroup() as fleet:
-            for config in self._config.devices:
-                device = self._device(config, start_s, writer)
-                self._devices[config.name] = device
-                first_s = start_s + phases.random() / device.terms.fps
-                fleet.create_task(device.run(http, url, first_s, start_s + self._config.duration_s))
-        return self._figures(writer, windows)
-
-    def _device(self, config: DeviceConfig, start_s: float, writer: ResultWriter) -> EdgeDevice:
-        source, trace = self._sources[config.name], self._traces[config.name]
-        fps = config.fps or source.fps
-        network = self._networks[config.name]
-        terms = EdgeTerms(config.name, fps, config.slo_s, fps / config.period, HISTORY_STEPS / fps)
-        parts = EdgeParts(
-            source=source,
-            network=network,
-            fusion=DetectionFusion(network.threshold, self._cloud_threshold),
-            filter=FILTERS[config.filter](config.period),
-            uplink=Shaper(trace and trace.shifted(-start_s), config.delay_s),
-            downlink=Shaper(None, config.delay_s),
-            offload=partial(self._loop.run_in_executor, self._pool),
-        )
-
-        def emit(record: FrameRecord) -> None:
-            writer.frame(record, seconds_now())
-            self._summary.add(record)
-            self._tallies[config.name].add(record)
-
-        return EdgeDevice(terms, parts, start_s, emit)
-
-    async def _tell(self, start_s: float, progress: ProgressReport) -> None:
-        total = round(self._config.duration_s)
-        words = f"{len(self._config.devices)} device{'s' * (len(self._config.devices) > 1)}, {total} s"
-        while True:
-            elapsed_s = max(0.0, seconds_now() - start_s)
-            progress(words, min(total, int(elapsed_s)), total)
-            await asyncio.sleep(PROGRESS_PERIOD_S)
-
-    def _figures(self, writer: ResultWriter, windows: WindowLog) -> Summary:
-        captured = {name: device.account.frames for name, device in self._devices.items()}
-        figures = {
-            name: tally.figures(self._config.duration_s, self._devices[name].score.f1())
-            for name, tally in self._tallies.items()
-        }
-        planner = windows.tally.figures() if self._config.cloud is None else None
-        summary = self._summary.summary(self._config.duration_s, captured, planner=planner)
-        summary = msgspec.structs.replace(summary, fusion=figures)
-        writer.summary(summary)
-        for name, device in self._devices.items():
-            if device.cloud.agrees is False:
-                raise RunError(f"{name}: the server's account {device.cloud.stream.farewell} is not the device's")
-        return summary
-
-    def notes(self) -> list[str]:
-        """What else a person should know: whether the cloud was there, and agrees."""
-        lines = []
-        for name, device in self._devices.items():
-            if device.cloud.agrees is None:
-                said = device.cloud.stream.refusal
-                lines.append(f"{name}: no farewell from the cloud" + (f"; it last said: {said}" if said else "."))
-        return lines or ["Devices and cloud agree on every frame that was sent."]
-
-
-def _network(config: DeviceConfig, weights: Weights) -> EngineNetwork:
-    variant = parse_variant(config.variant, weights.variants())
-    engine = DetectorEngine(weights, torch.device("cpu"))
-    return EngineNetwork(engine, variant, weights.score_threshold(variant))
-
-
 def _check_url(url: str) -> None:
     """InputError for what is not the URL of a stream. Whether anybody answers there is not asked: a device goes on."""
     if not url.startswith(("ws://", "wss://")) or not url.endswith("/v1/stream"):
         raise InputError(f"{url} is not the URL of a cloud: give ws://HOST:PORT/v1/stream, as `jellyfish serve` says")
 
 
-def _run_info(config: DevicesConfig, fleet: _Fleet, server: RunningServer | None, started: datetime) -> RunInfo:
+def _run_info(
+    config: DevicesConfig, device_names: list[str], server: RunningServer | None, started: datetime
+) -> RunInfo:
     hardware = "; ".join(profile.hardware for profile in server.profiles) if server else str(config.cloud)
-    return run_info(MODE[config.cloud is None], started, config.seed, config, fleet.device_names, hardware)
+    return run_info(MODE[config.cloud is None], started, config.seed, config, device_names, hardware)

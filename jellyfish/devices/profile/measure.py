@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from jellyfish.core import Variant, fitted_size
 from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
@@ -123,6 +122,8 @@ def _variations(ratios: Floats, quick: bool) -> list[Variation]:
 
 def _line(batches: Sequence[int], medians: Floats, max_batch: int) -> Floats:
     """Latency of 1 to `max_batch` as fixed + each x batch, neither below 0, by least squares of the relative error."""
+    from scipy.optimize import nnls  # half a second to load, and needed by those alone who measure
+
     terms = np.stack([np.ones(len(batches)), np.array(batches, dtype=np.float64)], axis=1)
     (fixed, each), _ = nnls(terms / medians[:, None], np.ones(len(batches)))
     return np.asarray(fixed + each * np.arange(1, max_batch + 1))

@@ -31,14 +31,17 @@ def measure_mixing(
     variants: Sequence[Variant],
     max_batch: int,
     clock: Callable[[], float] = time.perf_counter,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[int, ...]:
     """The resolutions at which a mixed batch saves time: at two frames of two networks, and at as many as may run.
 
     Networks are those that are furthest apart in the order of `variants`. One round to warm up, then the median over
-    rounds of mixed / apart.
+    rounds of mixed / apart. `progress`: told (steps done, steps in all).
     """
     found = []
-    for resolution in sorted({variant.resolution for variant in variants}):
+    resolutions = sorted({variant.resolution for variant in variants})
+    for done, resolution in enumerate(resolutions):
+        progress(done, len(resolutions))
         own = [variant for variant in variants if variant.resolution == resolution]
         batches = {2, min(max_batch, len(own))}
         if len(own) > 1 and max_batch > 1:

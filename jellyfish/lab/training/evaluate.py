@@ -17,7 +17,7 @@ from jellyfish.lab.street import StreetScene
 from jellyfish.lab.training.augment import Image, LabelledFrame, through_jpeg
 from jellyfish.lab.training.data import Frames
 from jellyfish.media.resize import Letterboxed, fit, letterbox
-from jellyfish.models.slimmable.weights import Evaluation, VariantAccuracy, VariantEvaluation
+from jellyfish.models.slimmable.card import Evaluation, VariantAccuracy, VariantEvaluation
 
 IOU_THRESHOLD = 0.5
 THRESHOLDS: tuple[float, ...] = tuple(round(0.10 + 0.025 * i, 3) for i in range(25))

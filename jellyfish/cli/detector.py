@@ -18,7 +18,12 @@ def profile(
     weights: Weights = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
-    quick: Annotated[bool, typer.Option(help="About 15 seconds instead of a thorough measurement.")] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            help="What a first `serve` does: few batches, nothing of the host; slow or busy machines take longer."
+        ),
+    ] = False,
     zoo: Zoo = None,
     zoo_weights: ZooWeights = None,
 ) -> None:

@@ -13,13 +13,13 @@ from jellyfish.core import Variant
 from jellyfish.devices.executor import Engine, Image, TorchExecutor, detect_images, detect_mixed
 from jellyfish.devices.process import sharing_workers
 from jellyfish.devices.profile.measure import measure_profile
-from jellyfish.devices.profile.mixing import measure_mixing
+from jellyfish.devices.profile.mixing import QUICK_ROUNDS, ROUNDS, measure_mixing
 from jellyfish.devices.profile.store import check_folder, save_profile
 from jellyfish.devices.profile.table import LatencyProfile, Subject
 from jellyfish.devices.workers import Report, Workplace
 
-QUICK_PROFILE_S = 15.0
-"""Time for a profile that is made because none exists; a user waits for it."""
+QUICK_PROFILE_S = 9.0
+"""Time for all variants, in a profile that is made because none exists: a user waits for it."""
 
 
 class Measured(NamedTuple):
@@ -72,8 +72,11 @@ def _timed(
     if not executor.mixes:
         return profile
     detect, mixed = partial(executor.on_all, detect_images), partial(executor.on_all, detect_mixed)
+    rounds = ROUNDS if budget_s is None else QUICK_ROUNDS
     told = partial(report, f"measuring mixed batches on {subject.device}")
-    return msgspec.structs.replace(profile, mixes=measure_mixing(detect, mixed, variants, max_batch, progress=told))
+    return msgspec.structs.replace(
+        profile, mixes=measure_mixing(detect, mixed, variants, max_batch, progress=told, rounds=rounds)
+    )
 
 
 def _first_seconds(executor: TorchExecutor, variant: Variant, images: Sequence[Image]) -> float:

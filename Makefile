@@ -8,7 +8,7 @@ STAMP := $(VENV)/installed
 
 .PHONY: help demo test check bench-promise bench-peers abuse fuzz soak clean
 help:
-	@echo "make demo    4 emulated cameras against a server on this machine, 20 seconds, results in results/"
+	@echo "make demo    4 emulated cameras against a server on this machine, 20 seconds, then a page of figures and pictures"
 	@echo "make test    run the tests"
 	@echo "make check   ruff, mypy, import contracts, and the tests"
 	@echo "make bench-promise   the default beside other planners on the wall clock, up to 100 minutes of a quiet machine"
@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)
 	@echo "==> Demo: 4 cameras x 15 fps, 150 ms from capture to answer, WiFi-like uplinks, 20 seconds"
-	@$(BIN)/jellyfish bench --clients 4 --fps 15 --slo-ms 150 --trace wifi --duration 20
+	@$(BIN)/jellyfish bench --clients 4 --fps 15 --slo-ms 150 --trace wifi --duration 20 --report
 
 test: $(STAMP)
 	@echo "==> Tests"

@@ -1,6 +1,6 @@
 """Runs Jellyfish in place: `python cli.py serve`."""
 
-from jellyfish.cli import main
+from jellyfish.__main__ import main
 
 if __name__ == "__main__":
     main()

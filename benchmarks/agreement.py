@@ -54,6 +54,7 @@ from jellyfish.models.slimmable.weights import Weights, load_weights
 from jellyfish.modes.bench import PAUSE_PER_CAMERA_S, bench
 from jellyfish.modes.host_costs.codecs import capture_s
 from jellyfish.modes.run import START_PAUSE_S
+from jellyfish.program.stopping import Stop
 
 SETTLE_S = 2.0
 """Left out of the comparison: the first windows, in which estimates are still rough."""
@@ -185,7 +186,7 @@ class Pair:
         server = ServerConfig(port=0, variant=case.variant, profile=self._path)
         config = BenchConfig(cameras, self._seconds, results, self._seed, encode=Encoding.EACH, server=server)
         with (self._folder / "bench.log").open("w") as log:
-            uvloop.run(bench(config, Console(file=log)))
+            uvloop.run(bench(config, Console(file=log), Stop()))
 
     @contextlib.contextmanager
     def _bystander(self, results: Path) -> Iterator[None]:
@@ -291,7 +292,7 @@ def miss_rate(frames: Frames) -> float:
 
 def p95_ms(frames: Frames) -> float:
     """Of the answered frames."""
-    return statistics.quantiles((frame["e2e_ms"] for frame in frames if "e2e_ms" in frame), n=20)[18]
+    return statistics.quantiles((frame["e2e_ms"] for frame in frames if frame["e2e_ms"] is not None), n=20)[18]
 
 
 def causes(rounds: list[Frames]) -> list[str]:

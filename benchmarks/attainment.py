@@ -3,7 +3,7 @@
     python -m benchmarks.attainment [--frames 20000] [--simulated 100000] [--load 0.7] [--variant NAME] [--profile FILE]
 
 One variant for everyone, its frame rate chosen so that by the saved profile (`jellyfish profile --device cpu`) single
-frames keep the counted workers busy for that share of the time; 100 ms, `--target 99.99`, no emulated link. The real
+frames keep the counted workers busy for that share of the time; 100 ms, no emulated link. The real
 run is `jellyfish bench` in a process of its own; before and after it a loop that should never wait tells whether the
 machine was quiet. The simulated one is told the profile alone.
 """
@@ -33,7 +33,7 @@ from jellyfish.lab.simulation.scenario import Clients, Host, Scenario, Simulated
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.models.slimmable.weights import Weights, load_weights
 
-CAMERAS, SLO_MS, TARGET = 4, 100.0, 99.99
+CAMERAS, SLO_MS = 4, 100.0
 USUAL_FPS = 15.0
 
 
@@ -53,7 +53,7 @@ def real(folder: Path, variant: Variant, fps: float, seconds: float, profile: Pa
     """The frames of a run on this machine."""
     options = {
         "--clients": CAMERAS, "--fps": f"{fps:.4f}", "--slo-ms": SLO_MS, "--trace": "none", "--variant": variant.name,
-        "--target": TARGET, "--duration": f"{seconds:.1f}", "--results": folder, "--profile": profile,
+        "--duration": f"{seconds:.1f}", "--results": folder, "--profile": profile,
     }  # fmt: skip
     words = [str(word) for option in options.items() for word in option]
     command = [sys.executable, "cli.py", "bench", *words]
@@ -68,7 +68,7 @@ def simulated(folder: Path, variant: Variant, fps: float, seconds: float, profil
     (folder / "model.json").write_bytes(msgspec.json.encode(model))
     scenario = Scenario(
         "Attainment", seconds, (SimulatedDevice("cpu", str(folder / "model.json")),),
-        (Clients("camera", CAMERAS, fps, SLO_MS, "none"),), seed=1, variant=variant.name, target=TARGET,
+        (Clients("camera", CAMERAS, fps, SLO_MS, "none"),), seed=1, variant=variant.name,
         host=Host(cores=len(usable_cores()), cameras=True, costs="measured"),
     )  # fmt: skip
     run_scenario(scenario, folder / "simulated")

@@ -121,7 +121,7 @@ def draw_frames(folder: Path, video: Path, played: Played) -> None:
     count = len(played.answers)
     with VideoSource(video) as source:
         for number, frame in enumerate(range(count // 4, count, count // 4), 1):
-            image = source.frame_at(frame / source.fps)[1]
+            image = source.frame(frame)
             panes = [draw(image, detections) for detections in played.answers[frame]]
             Image.fromarray(np.concatenate(panes, axis=1)).save(folder / f"clownfish-{number}.jpg", quality=85)
 

@@ -223,9 +223,8 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
     """All cases and rounds on one server."""
     variant = next(variant for variant in load_weights().variants() if variant.resolution == RESOLUTION)
     video = sorted((ROOT / "videos").glob("*.mp4"))[0]
-    options = ["--variant", variant.name, "--threads", "1"]
-    if arguments.profile:
-        options += ["--profile", arguments.profile]
+    divided = ["--profile", arguments.profile] if arguments.profile else ["--threads", "1"]
+    options = ["--variant", variant.name, *divided]
     found: dict[str, Told] = {}
     with (
         Network(2 * arguments.clients, 1000 * arguments.queue_kb, arguments.congestion) as network,

@@ -158,7 +158,7 @@ def look(path: Path, local: Network, cloud: Network, most_steps: int) -> list[Sc
         chosen = chosen_tracks(source.labels, max(1, round(source.fps / STEPS_PER_S)), most_steps)
         wanted = [(frame, track, thing) for track, steps in chosen.items() for frame, thing in steps]
         for frame, track, thing in sorted(wanted, key=lambda one: one[0]):
-            seen = cut_out(source.frame_at(frame / source.fps)[1], thing)
+            seen = cut_out(source.frame(frame), thing)
             sent, size_bytes = through_link(seen)
             rows[track].append((local.scores(seen), cloud.scores(sent), size_bytes))
     tracks = []

@@ -63,6 +63,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class LogConfig:
+    """Where a server keeps its own log, and how much of it."""
+
+    folder: Path
+    most_bytes: int = 1_000_000_000
+    most_age_s: float = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
 class ServerConfig:
     """One server: where it listens, what it runs on and how it plans."""
 
@@ -96,6 +105,13 @@ class ServerConfig:
     """Of one core, for full solves of the planner."""
     cameras_beside: bool = False
     """Whether cameras are emulated in the same process, which take the processors that it would share with batches."""
+    log: LogConfig | None = None
+    """Its own log; None keeps none."""
+
+    @property
+    def planned_by(self) -> str:
+        """Who plans, as the result files call it."""
+        return self.planner if self.variant is None else "fixed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +171,8 @@ class DevicesConfig:
     """URL of a running server; None starts one in this process."""
     weights: Path | None = None
     """Of the small network; None takes those that ship."""
-    server: ServerConfig = field(default_factory=ServerConfig)
+    server: ServerConfig | None = field(default_factory=ServerConfig)
+    """The one in this process; None where the server is elsewhere."""
 
 
 class Encoding(enum.StrEnum):
@@ -183,4 +200,5 @@ class BenchConfig:
     """`shared`: cameras of a clip share its encoded frames; `each`: every camera decodes and encodes for itself."""
     memory_bytes: int = 256_000_000
     """What may be kept of all shared clips."""
-    server: ServerConfig = field(default_factory=ServerConfig)
+    server: ServerConfig | None = field(default_factory=ServerConfig)
+    """The one in this process; None where the server is elsewhere."""

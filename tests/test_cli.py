@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import subprocess
 import sys
@@ -17,8 +18,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from jellyfish import cli
+from jellyfish.cli.options import SHIPPED_VIDEOS
+from jellyfish.cli.parsing import video_files
 from jellyfish.cli.running import guard
 from jellyfish.errors import InputError, ProtocolError, RunError
+from jellyfish.media.labels import labels_path
 from jellyfish.media.video_writer import write_video
 from tests.server.peer import PROFILE
 
@@ -76,9 +80,9 @@ def refused(*arguments: str | Path) -> str:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--planner", "clever"], ["'clever'", "annealing", "exact"]),
+        (["--planner", "clever"], ["'clever'", "annealing", "exact", "client"]),
         (["--controller", "clever"], ["'clever'", "prudent", "mpc"]),
-        (["--controller", "mpc", "--variant", "w025e1-128"], ["--controller", "nothing left to choose"]),
+        (["--controller", "mpc", "--variant", "w025e1-128"], ["--variant has no effect with --controller"]),
         (["--variant", "w200-999"], ["'w200-999'", "w025e1-128", "w100e2-448"]),
         (["--video", "nowhere.mp4"], ["nowhere.mp4", "no video file"]),
         (["--video", str(TEXT)], [TEXT.name, "not a video"]),
@@ -92,15 +96,14 @@ def refused(*arguments: str | Path) -> str:
         (["--encode", "twice"], ["--encode", "shared", "each"]),
         (["--clip-memory-mb", "0"], ["--clip-memory-mb"]),
         (["--find-clients", "--target", "101"], ["--target"]),
-        (["--find-clients", "--clownfish"], ["--clownfish", "--find-clients"]),
         (["--slo-ms", "nan"], ["--slo-ms", "'nan'"]),
         (["--slo-ms", ""], ["--slo-ms"]),
         (["--device", "tpu"], ["'tpu'", "cpu", "cuda:N"]),
         (["--device", "cuda:99"], ["'cuda:99'"]),
         (["--device", "mps"], ["'mps'", "not supported"]),
         (["--device", "cpu,cpu"], ["--device", "once"]),
-        (["--weights", "nowhere.safetensors"], ["nowhere", "No such file"]),
-        (["--weights", str(TEXT)], ["test_cli.json", "No such file"]),
+        (["--weights", "nowhere.safetensors"], ["cannot read the weights nowhere.safetensors", "No such file"]),
+        (["--weights", str(TEXT)], ["test_cli.py is not a safetensors file"]),
         (["--profile", "nowhere.json"], ["nowhere.json", "No such file", "measure"]),
         (["--window-ms", "1"], ["--window-ms", "between 50 and 60000"]),
         (["--clients", "0"], ["--clients"]),
@@ -109,6 +112,7 @@ def refused(*arguments: str | Path) -> str:
         (["--device", "cuda,cuda:0"], ["--device", "once"]),
         (["--connect", "127.0.0.1"], ["127.0.0.1 is not the URL of a stream", "ws://HOST:PORT/v1/stream"]),
         (["--connect", "ws://127.0.0.1:8765"], ["not the URL of a stream"]),
+        (["--connect", "ws://127.0.0.1:70000/v1/stream"], ["its port is not a number from 1 to 65535"]),
         (["--no-such-option"], ["--no-such-option"]),
     ],
     ids=lambda value: " ".join(value[:2])[:40] if isinstance(value, list) else None,
@@ -146,8 +150,19 @@ def test_a_folder_that_holds_something_is_not_written_to(clip: Path, tmp_path: P
 def test_nobody_at_the_url_is_said_at_once(clip: Path, tmp_path: Path) -> None:
     url = nobodys_url()
     said = refused("bench", "--video", clip, "--results", tmp_path / "run", "--connect", url)
-    assert f"no Jellyfish server answers at {url}" in said
-    assert "serve" in said
+    assert f"no Jellyfish server answers at {url}: nobody listens there; run `jellyfish serve`" in said
+
+
+@pytest.mark.parametrize(("host", "words"), [("", "an empty address"), ("127.0.0.1:80", "the port goes to --port")])
+def test_a_host_that_is_no_address_is_refused_at_once(host: str, words: str) -> None:
+    assert words in refused("serve", "--host", host)
+
+
+def test_the_clips_that_ship_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = video_files([SHIPPED_VIDEOS])
+    assert [path.stem for path in found] == ["street-avenue", "street-junction", "street-town"]
+    assert all(labels_path(path).is_file() for path in found)
 
 
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
@@ -182,6 +197,7 @@ def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tup
         yield from commands(part, (*path, name))
 
 
+HARMLESS = {"window_ms", "limit", "variation", "autocorrelation", "outage_s", "outage_every_s"}
 COMMANDS = dict(commands(typer.main.get_command(cli.app)))
 
 
@@ -200,6 +216,39 @@ def test_every_command_explains_itself_and_each_option(words: tuple[str, ...]) -
             assert getattr(parameter, "help", None), f"{words}: {parameter.name} is not explained"
         if isinstance(parameter, click.Option):
             assert max(parameter.opts, key=len) in shown
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_number_that_is_taken_has_an_upper_bound(words: tuple[str, ...]) -> None:
+    """All but those that cannot do harm: what is checked by what takes it, or is only ever compared."""
+    for parameter in COMMANDS[words].params:
+        kind = parameter.type.name
+        if (kind.startswith(("integer", "float"))) and parameter.name not in HARMLESS:
+            assert getattr(parameter.type, "max", None) is not None, f"{words}: {parameter.name} has no bound"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "bench --threads 100000000000",
+        "bench --threads 1000",
+        "bench --clients 1000000",
+        "bench --duration inf",
+        "bench --delay-ms nan",
+        "serve --silence-timeout-s 1e300",
+        "reproduce --workers 1000",
+        "trace make lte FILE --duration 1e12",
+        "trace make lte FILE --duration nan",
+        "video make FILE --layout avenue --seed 1 --duration 1e12",
+        "plan FILE --time-budget-ms 1e300",
+    ],
+)
+def test_a_number_that_would_drown_the_machine_is_refused(words: str, tmp_path: Path) -> None:
+    *command, option, number = words.replace("FILE", str(tmp_path / "file")).split()
+    said = refused(*command, option, number)
+    assert option in said
+    assert "less than or equal to" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_bare_command_shows_what_there_is() -> None:
@@ -227,6 +276,29 @@ def test_an_error_becomes_a_line_and_a_code(error: Exception, code: int, capsys:
     assert capsys.readouterr().err == "error: a [bold] word\n"
 
 
+def test_a_full_disk_is_said_in_a_line_wherever_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    def fill() -> None:
+        with Path("/dev/full").open("w") as file:
+            file.write("x" * 100_000)
+
+    def leave_no_room() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "labels.json")
+
+    for action, said in ((fill, "a file"), (leave_no_room, "labels.json")):
+        with pytest.raises(typer.Exit) as left:
+            guard(action)
+        assert left.value.exit_code == 1
+        assert capsys.readouterr().err == f"error: {said} cannot be written: No space left on device\n"
+
+
+def test_an_error_of_the_system_that_nobody_has_foreseen_stays_visible() -> None:
+    def fail() -> None:
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        guard(fail)
+
+
 def test_all_errors_of_a_group_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         raise ExceptionGroup("", [RunError("one"), ExceptionGroup("", [InputError("another")])])
@@ -245,7 +317,7 @@ def test_an_error_of_ours_that_nobody_means_stays_visible() -> None:
 
 
 def test_the_program_itself_refuses_a_wrong_option_without_waiting_for_torch(clip: Path) -> None:
-    script = "import sys\nfrom jellyfish.cli import main\ntry: main()\nfinally: print('torch' in sys.modules)\n"
+    script = "import sys\nfrom jellyfish.__main__ import main\ntry: main()\nfinally: print('torch' in sys.modules)\n"
     arguments = ["bench", "--video", str(clip), "--fps", "x"]
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False, timeout=60

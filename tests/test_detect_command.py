@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 from numpy.typing import NDArray
+from PIL import Image
 from typer.testing import CliRunner
 
 from jellyfish import cli
@@ -20,6 +21,7 @@ from jellyfish.core import CLASSES
 from jellyfish.lab.street import StreetScene
 from jellyfish.media.picture import read_picture, write_picture
 from jellyfish.media.video_writer import write_video
+from tests.media.films import film
 
 FRAMES = 10
 WIDTH, HEIGHT = 426, 239
@@ -104,6 +106,37 @@ def test_every_frame_of_a_video_is_looked_at_and_drawn(clip: Path, tmp_path: Pat
         assert (video.frames, video.fps, video.width, video.height) == (FRAMES, 5, WIDTH, HEIGHT - 1)
 
 
+def test_a_drawn_video_shows_each_frame_at_its_time(tmp_path: Path) -> None:
+    stamps = [0, 1000, 2000, 2100, 2200]
+    film(tmp_path / "varies.mp4", len(stamps), stamps_ms=stamps)
+    done = detect(tmp_path / "varies.mp4", *FAST, "--output", tmp_path / "found.json", "--draw", tmp_path / "drawn.mp4")
+    assert done.exit_code == 0, done.output
+    with VideoSource(tmp_path / "drawn.mp4") as video:
+        assert video.frames == len(stamps)
+        times_s = [video.contents.timeline.time_of(index) for index in range(video.frames)]
+    assert times_s == pytest.approx([stamp / 1000 for stamp in stamps], abs=1e-3)
+
+
+def test_odd_sides_and_a_single_pixel_are_drawn(tmp_path: Path) -> None:
+    for width, height in ((1, 1), (65, 49)):
+        path = tmp_path / f"{width}.png"
+        pictures = [Image.new("RGB", (width, height), (shade, 90, 90)) for shade in (10, 200)]
+        pictures[0].save(path, save_all=True, append_images=pictures[1:])
+        done = detect(path, *FAST, "--output", tmp_path / "found.json", "--draw", tmp_path / "drawn.mp4")
+        assert done.exit_code == 0, done.output
+        with VideoSource(tmp_path / "drawn.mp4") as video:
+            assert (video.frames, video.width, video.height) == (2, width + 1, height + 1)
+
+
+def test_only_what_decodes_is_counted_and_what_is_missing_is_said(tmp_path: Path) -> None:
+    path = film(tmp_path / "half.mkv", 36, crf="4")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    done = detect(path, *FAST, "--output", tmp_path / "found.json")
+    assert done.exit_code == 0, done.output
+    assert re.search(r"^1\d frames: ", done.output, re.MULTILINE)
+    assert re.search(r"half.mkv is not whole: it is cut off, 1.\d of 3.6 s are there", done.output)
+
+
 def test_a_higher_score_leaves_fewer_and_none_is_an_empty_list(photograph: Path, tmp_path: Path) -> None:
     counts = []
     for score in ("0.2", "0.5", "1"):
@@ -114,12 +147,21 @@ def test_a_higher_score_leaves_fewer_and_none_is_an_empty_list(photograph: Path,
     assert "1 frame: nothing found" in done.output
 
 
+def test_a_full_disk_is_a_line_and_a_device_is_not_replaced_by_a_file(photograph: Path, tmp_path: Path) -> None:
+    full = tmp_path / "full.json"
+    full.symlink_to("/dev/full")
+    done = detect(photograph, *FAST, "--output", full)
+    said = f"error: {full}: cannot be written any more (No space left on device)\n"
+    assert (done.exit_code, done.output) == (1, said)
+    assert full.is_char_device()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--variant", "w200-999"], "unknown variant 'w200-999': choose one of w025e1-128"),
         (["--draw", "drawn.avi"], "drawn.avi: a drawn video is written as .mp4; name it so"),
-        (["--weights", "nowhere.safetensors"], "Cannot read the weights nowhere.json"),
+        (["--weights", "nowhere.safetensors"], "cannot read the weights nowhere.safetensors"),
         (["--device", "tpu"], "'tpu'"),
         (["--output", "."], "cannot write .: it is a folder"),
         (["--score", "2"], "--score"),

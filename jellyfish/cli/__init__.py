@@ -1,4 +1,5 @@
-"""The command line: parse, make a configuration, call one mode. Exit codes: 0 done, 2 bad input, 1 a failed run.
+"""The command line: parse, make a configuration, call one mode. Exit codes: 0 done, 2 bad input, 1 a failed run,
+130 ended by Ctrl-C, 143 by SIGTERM.
 
 A wrong option need not wait for torch: commands import their mode when they run.
 """
@@ -12,15 +13,15 @@ import typer
 
 from jellyfish import __version__
 from jellyfish.cli import cameras, detector, media, serving, studying
+from jellyfish.cli.checking import CheckedCommand
 
 app = typer.Typer(
     name="jellyfish",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # plain text: in 80 columns rich's tables cut words off
     pretty_exceptions_enable=False,
-    help="Inference for live video that answers **in time, end to end**, over networks that change every second.\n\n"
-    "Try `jellyfish bench --clients 4` first: it starts a server and four emulated cameras, and shows what came of "
-    "every frame.",
+    help="Inference for live video that answers in time, end to end, over networks that change every second.\n\n"
+    "Try `jellyfish bench` first: it starts a server and four emulated cameras, and shows what came of every frame.",
 )
 
 
@@ -37,19 +38,14 @@ def about(
     ] = False,
 ) -> None:
     """The commands say the rest."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
 for command in (
     *(serving.serve, cameras.bench, cameras.device),
     *(studying.simulate, studying.reproduce, studying.report, studying.plan),
-    *(detector.profile, detector.train, detector.evaluate, detector.detect),
+    *(detector.variants, detector.profile, detector.train, detector.evaluate, detector.detect),
 ):
-    app.command()(command)
+    app.command(cls=CheckedCommand)(command)
 app.add_typer(media.video_app, name="video")
 app.add_typer(media.trace_app, name="trace")
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    app()

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import MOST_CLIENTS, MOST_DELAY_MS, MOST_MEMORY_MB, MOST_RUN_S, MOST_SEED
 from jellyfish.cli.options import (
-    DEFAULT_VIDEO,
+    SHIPPED_VIDEOS,
     Actuation,
     Care,
     CloudFilter,
@@ -29,9 +30,11 @@ from jellyfish.cli.options import (
     ZooWeights,
 )
 from jellyfish.cli.parsing import (
-    check_duration,
+    check_used,
+    client_name,
     device_names,
     known_filter,
+    one_video,
     planning_window_s,
     positive_numbers,
     video_files,
@@ -59,23 +62,48 @@ LEAST_FPS = 0.05
 
 
 def bench(
-    clients: Annotated[int, typer.Option(min=1, help="How many cameras to emulate.")] = 4,
-    fps: Annotated[str, typer.Option(help="Frames per second; several cycle over clients: `15,25`.")] = "15",
-    slo_ms: Annotated[str, typer.Option(help="Deadline from capture to answer; several cycle: `75,100,150`.")] = "150",
+    clients: Annotated[int, typer.Option(min=1, max=MOST_CLIENTS, help="How many cameras to emulate.")] = 4,
+    fps: Annotated[
+        str, typer.Option(help="Frames per second; of several, e.g. `15,25`, the cameras take turns.")
+    ] = "15",
+    slo_ms: Annotated[
+        str,
+        typer.Option(
+            help="Milliseconds from capture to answer; of several, e.g. `75,100,150`, the cameras take turns."
+        ),
+    ] = "150",
     video: Annotated[
-        list[Path] | None, typer.Option(help="A video file or a folder of them; repeat to cycle over clients.")
+        list[Path] | None,
+        typer.Option(help="A video file or a folder of them; give it several times and the cameras take turns."),
     ] = None,
     trace: Annotated[
         str,
-        typer.Option(help="Uplink: `wifi`, `lte`, `outage`, `steps`, `10mbps`, `none`, or a file; several cycle."),
+        typer.Option(
+            help="Emulated uplink: `wifi`, `lte`, `outage`, `steps`, a rate such as `10mbps`, `none`, or a file "
+            "(docs/traces.md); of several, e.g. `wifi,lte`, the cameras take turns."
+        ),
     ] = "wifi",
-    delay_ms: Annotated[float, typer.Option(min=0, help="One-way delay of the link.")] = 5.0,
-    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 20.0,
-    seed: Annotated[int, typer.Option(min=0, help="Everything that is drawn at random comes from it.")] = 0,
+    delay_ms: Annotated[
+        float, typer.Option(min=0, max=MOST_DELAY_MS, help="Milliseconds that the emulated link takes one way.")
+    ] = 5.0,
+    duration: Annotated[float, typer.Option(min=1, max=MOST_RUN_S, help="Seconds of the run.")] = 20.0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Everything that is drawn at random comes from it.")
+    ] = 0,
     connect: Annotated[
-        str | None, typer.Option(help="Use a running server: ws://HOST:PORT/v1/stream; otherwise one is started.")
+        str | None,
+        typer.Option(
+            help="Cameras alone, for a server that runs already: ws://HOST:PORT/v1/stream. Without it one is started "
+            "here. Options about the server (--device, --planner, --variant, ...) are then to be given to that "
+            "one's `jellyfish serve`."
+        ),
     ] = None,
-    results: Annotated[Path | None, typer.Option(help="Results folder; `results/bench-DATE` by default.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the result files; by default results/bench-DATE.")
+    ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also draw the run as a page, in its results folder.")
+    ] = False,
     encode: Annotated[
         Encoding,
         typer.Option(
@@ -84,28 +112,45 @@ def bench(
         ),
     ] = Encoding.SHARED,
     clip_memory_mb: Annotated[
-        float, typer.Option(min=1, help="With `--encode shared`: what may be kept of all videos, in 10^6 bytes.")
+        float,
+        typer.Option(
+            min=1,
+            max=MOST_MEMORY_MB,
+            help="With --encode shared: megabytes that may be kept of all videos.",
+        ),
     ] = 256.0,
     find_clients: Annotated[
         bool,
         typer.Option(
-            help="Find the most cameras that meet `--target`, by doubling and halving from `--clients` on: a run of "
-            "`--duration` for each number, a table and a plot."
+            "--find-clients",
+            help="Find the most cameras that meet --target, by doubling and halving from --clients on: a run of "
+            "--duration for each number, a table and a plot.",
         ),
     ] = False,
-    most_clients: Annotated[int, typer.Option(min=1, help="With `--find-clients`: more are not tried.")] = 512,
+    most_clients: Annotated[
+        int, typer.Option(min=1, max=MOST_CLIENTS, help="With --find-clients: more are not tried.")
+    ] = 512,
     clownfish: Annotated[
         bool,
-        typer.Option(help="Each client answers its frames itself with a small network and asks the server about some."),
+        typer.Option(
+            "--clownfish",
+            help="Each camera answers its frames itself with a small network (--local-variant) and asks the server "
+            "about some of them (--filter, --period; docs/clownfish.md).",
+        ),
     ] = False,
-    save_detections: Annotated[bool, typer.Option(help="Also write detections.json (COCO results).")] = False,
+    save_detections: Annotated[
+        bool, typer.Option("--save-detections", help="Also write detections.json (COCO results).")
+    ] = False,
     device: OnDevice = "cpu",
     weights: Weights = None,
     profile: Profile = None,
     planner: Planner = DEFAULT_PLANNER,
     controller: Annotated[
         str | None,
-        typer.Option(help="No plans: cameras choose their own sizes, by `prudent`, `mpc`, ... (docs/controllers.md)."),
+        typer.Option(
+            help="Nobody plans, each camera chooses its own sizes by `prudent` (ours), `mpc`, `pid`, `score`, "
+            "`local`, `split`, `oracle` or `fixed` (docs/controllers.md)."
+        ),
     ] = None,
     window_ms: Window = 500,
     target: Target = DEFAULT_TARGET,
@@ -121,13 +166,19 @@ def bench(
     filter: CloudFilter = DEFAULT_FILTER,
     period: Period = DEFAULT_PERIOD,
 ) -> None:
-    """Emulate cameras against a server and measure what came of every captured frame."""
-    check_duration(duration)
-    if controller is not None and variant is not None:
-        raise typer.BadParameter("with --variant there is nothing left to choose", param_hint="--controller")
-    videos = video_files(video or [DEFAULT_VIDEO])
+    """Emulate cameras and a server; count what came of each frame.
+
+    Without options: four cameras that show the shipped videos, over a WiFi-like link, for 20 seconds.
+    """
+    videos = video_files(video or [SHIPPED_VIDEOS])
     rates, slos = positive_numbers("--fps", fps, 240, LEAST_FPS), positive_numbers("--slo-ms", slo_ms, 60_000)
     traces = trace.split(",")
+    check_used(
+        {"--fps": rates, "--slo-ms": slos, "--trace": traces, "--video": video or []},
+        most_clients if find_clients else clients,
+    )
+    if find_clients and clients > most_clients:
+        raise typer.BadParameter(f"{clients} is more than --most-clients {most_clients}", param_hint="--clients")
 
     def fleet(count: int) -> tuple[CameraConfig, ...]:
         cycles = zip(itertools.cycle(rates), itertools.cycle(slos), itertools.cycle(traces), itertools.cycle(videos))
@@ -143,10 +194,6 @@ def bench(
         zoo, zoo_weights, actuation, planning_share / 100,
     )  # fmt: skip
     if clownfish:
-        if controller is not None or save_detections or find_clients:
-            raise typer.BadParameter(
-                "not with --controller, --save-detections or --find-clients", param_hint="--clownfish"
-            )
         devices = tuple(
             DeviceConfig(
                 f"device-{number}", camera.video, camera.fps, camera.slo_s, camera.trace, camera.delay_s, camera.seed,
@@ -154,50 +201,78 @@ def bench(
             )
             for number, camera in enumerate(fleet(clients))
         )  # fmt: skip
-        _run_devices(DevicesConfig(devices, duration, results, seed, connect, weights, server))
+        _run_devices(DevicesConfig(devices, duration, results, seed, connect, weights, None if connect else server))
         return
     memory_bytes = round(clip_memory_mb * 1e6)
     run = BenchConfig(
-        fleet(clients), duration, results, seed, connect, save_detections, controller, encode, memory_bytes, server
-    )
+        fleet(clients), duration, results, seed, connect, save_detections, controller, encode, memory_bytes,
+        None if connect else server,
+    )  # fmt: skip
     if find_clients:
         from jellyfish.modes.find_clients import find_clients as find_mode
 
-        run_on_uvloop(find_mode(run, fleet, min(clients, most_clients), most_clients, target / 100, console()))
+        run_on_uvloop(lambda stop: find_mode(run, fleet, clients, most_clients, target / 100, console(), stop))
         return
     from jellyfish.modes.bench import bench as bench_mode
 
-    run_on_uvloop(bench_mode(run, console()))
+    run_on_uvloop(lambda stop: bench_mode(run, console(), stop, report))
 
 
 def device(
-    cloud: Annotated[str, typer.Option(help="The server to ask: ws://HOST:PORT/v1/stream. It may be slow or gone.")],
-    video: Annotated[list[Path] | None, typer.Option(help="A video file; by default the first that ships.")] = None,
-    fps: Annotated[float | None, typer.Option(min=0.1, max=240, help="Frames per second; the video's own.")] = None,
-    slo_ms: Annotated[float, typer.Option(min=1, max=60_000, help="Deadline of the device's own answers.")] = 100.0,
+    cloud: Annotated[str, typer.Option(help="The server to ask: ws://HOST:PORT/v1/stream. It may be slow or away.")],
+    video: Annotated[
+        list[Path] | None, typer.Option(help="A video file; by default the first of the clips that ship.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, max=240, help="Frames per second; by default the video's own.")
+    ] = None,
+    slo_ms: Annotated[
+        float, typer.Option(min=1, max=60_000, help="Milliseconds from capture to the device's own answer.")
+    ] = 100.0,
     variant: LocalVariant = DEFAULT_LOCAL,
     filter: CloudFilter = DEFAULT_FILTER,
     period: Period = DEFAULT_PERIOD,
-    trace: Annotated[str, typer.Option(help="Emulate an uplink, e.g. `lte`, `5mbps`, a file.")] = "none",
-    delay_ms: Annotated[float, typer.Option(min=0, help="One-way delay of the emulated link.")] = 0.0,
-    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 20.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the emulated link.")] = 0,
+    trace: Annotated[
+        str, typer.Option(help="Emulated uplink: `wifi`, `lte`, `5mbps`, `none`, or a file (docs/traces.md).")
+    ] = "none",
+    delay_ms: Annotated[
+        float, typer.Option(min=0, max=MOST_DELAY_MS, help="Milliseconds that the emulated link takes one way.")
+    ] = 0.0,
+    duration: Annotated[float, typer.Option(min=1, max=MOST_RUN_S, help="Seconds of the run.")] = 20.0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, max=MOST_SEED, help="Everything that is drawn at random for the emulated link comes from it."
+        ),
+    ] = 0,
     name: Annotated[str, typer.Option(help="What the server and the results call it.")] = "device-0",
-    results: Annotated[Path | None, typer.Option(help="Folder; `results/device-DATE` by default.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the result files; by default results/device-DATE.")
+    ] = None,
     weights: Weights = None,
 ) -> None:
-    """Answer every frame of a video on this machine at once, with a small network, and better it with what a server
-    far away says of some frames, whenever it says it (docs/clownfish.md).
+    """Answer every frame here at once; let a server better some.
+
+    A small network on this machine answers each frame of a video. A server far away, with a large one, is asked about
+    some frames, and what it says is used for later ones whenever it comes (docs/clownfish.md).
     """
-    check_duration(duration)
-    (source, *_) = video_files(video or [DEFAULT_VIDEO])
+    source = one_video(video)
     config = DeviceConfig(
-        name, source, fps, slo_ms / 1000, trace, delay_ms / 1000, seed, variant, known_filter(filter), period
+        client_name(name),
+        source,
+        fps,
+        slo_ms / 1000,
+        trace,
+        delay_ms / 1000,
+        seed,
+        variant,
+        known_filter(filter),
+        period,
     )
-    _run_devices(DevicesConfig((config,), duration, results, seed, cloud, weights))
+    _run_devices(DevicesConfig((config,), duration, results, seed, cloud, weights, None))
 
 
 def _run_devices(config: DevicesConfig) -> None:
     from jellyfish.modes.edge import run_devices
 
-    run_on_uvloop(run_devices(config, console()))
+    run_on_uvloop(lambda stop: run_devices(config, console(), stop))

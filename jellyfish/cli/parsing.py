@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-import math
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
 
+from jellyfish.cli.options import SHIPPED_VIDEOS
 from jellyfish.config import CLOUD_FILTERS
+from jellyfish.protocol.wire import LONGEST_NAME, NAME_PATTERN
 
 
 def device_names(text: str) -> tuple[str, ...]:
@@ -28,17 +31,23 @@ def ip_addresses(text: str, option: str) -> frozenset[str]:
         raise typer.BadParameter(f"{error}; give addresses such as 10.0.0.1,10.0.0.2", param_hint=option) from None
 
 
+def listening_host(text: str) -> str:
+    """An address to listen at, without the brackets that IPv6 has in URLs."""
+    host = text.strip()
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    if not host:
+        raise typer.BadParameter("an empty address would be all of them: give 0.0.0.0 for that", param_hint="--host")
+    if host.count(":") == 1 or "/" in host or "]" in host:
+        raise typer.BadParameter(f"{text!r}: give an address alone; the port goes to --port", param_hint="--host")
+    return host
+
+
 def planning_window_s(window_ms: float) -> float:
     """Milliseconds between two plans -> seconds."""
     if not 50 <= window_ms <= 60_000:
         raise typer.BadParameter(f"{window_ms:g} ms: between 50 and 60000", param_hint="--window-ms")
     return window_ms / 1000
-
-
-def check_duration(duration: float) -> None:
-    """Refuse `inf` and `nan`, which are numbers above any least one."""
-    if not math.isfinite(duration):
-        raise typer.BadParameter(f"{duration} is not a number of seconds", param_hint="--duration")
 
 
 def positive_numbers(option: str, text: str, most: float, least: float | None = None) -> list[float]:
@@ -81,4 +90,34 @@ def known_filter(name: str) -> str:
     """`name`, if a filter of frames for the server is called so."""
     if name not in CLOUD_FILTERS:
         raise typer.BadParameter(f"no filter {name!r}: choose {', '.join(CLOUD_FILTERS)}", param_hint="--filter")
+    return name
+
+
+def check_used(lists: Mapping[str, Sequence[object]], clients: int) -> None:
+    """Refuse values that no client would get, of options whose values cycle over the clients."""
+    for option, values in lists.items():
+        if len(values) > clients:
+            raise typer.BadParameter(
+                f"{len(values)} values for {clients} client{'s' * (clients > 1)}: nobody would have the last; give "
+                f"at most {clients}",
+                param_hint=option,
+            )
+
+
+def one_video(paths: list[Path] | None) -> Path:
+    """The video of a single device; the first that ships where none is named."""
+    if paths is None:
+        return video_files([SHIPPED_VIDEOS])[0]
+    videos = video_files(paths)
+    if len(videos) > 1:
+        raise typer.BadParameter(f"{len(videos)} videos for one device: name one file", param_hint="--video")
+    return videos[0]
+
+
+def client_name(name: str) -> str:
+    """`name`, if a server would let a client be called so."""
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise typer.BadParameter(f"{len(name)} characters: between 1 and {LONGEST_NAME}", param_hint="--name")
+    if re.search(NAME_PATTERN, name) is None:
+        raise typer.BadParameter(f"{name!r} has control characters: leave them out", param_hint="--name")
     return name

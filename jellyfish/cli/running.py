@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -13,10 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from jellyfish.errors import InputError, JellyfishError, each_error
+from jellyfish.program.ending import Ending
+from jellyfish.program.stopping import Stop, stoppable
 
 SWITCH_INTERVAL_S = 0.0005
 """The event loop gets the interpreter back from worker threads after at most this; Python's default is 5 ms."""
 PLAIN_WIDTH = 110
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""Full, or not to be written to at all."""
 
 
 def console() -> Console:
@@ -25,15 +30,22 @@ def console() -> Console:
     return console if console.is_terminal else Console(width=PLAIN_WIDTH)
 
 
-def run_on_uvloop(mode: Coroutine[Any, Any, None]) -> None:
-    """Run a mode on uvloop, guarded."""
+def run_on_uvloop(mode: Callable[[Stop], Coroutine[Any, Any, None]], ending: Ending | None = None) -> None:
+    """Run a mode on uvloop, guarded; its `Stop` hears of Ctrl-C and SIGTERM. `ending`: of the process, in a hurry."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
 
     def run() -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(mode)
+            runner.run(stoppable(mode, ending))
 
     guard(run)
+
+
+def _told(error: BaseException) -> str | None:
+    """An error in words; None for what nobody has foreseen. That a disk is full can show wherever files are written."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return f"{error.filename or 'a file'} cannot be written: {error.strerror}"
+    return str(error) if isinstance(error, JellyfishError) else None
 
 
 def guard(action: Callable[[], None]) -> None:
@@ -43,12 +55,11 @@ def guard(action: Callable[[], None]) -> None:
     """
     try:
         action()
-    except (JellyfishError, BaseExceptionGroup) as raised:
+    except (JellyfishError, OSError, BaseExceptionGroup) as raised:
         errors = each_error(raised) if isinstance(raised, BaseExceptionGroup) else [raised]
-        if not all(isinstance(error, JellyfishError) for error in errors):
+        messages = [_told(error) for error in errors]
+        if None in messages:
             raise
-        for message in dict.fromkeys(map(str, errors)):
+        for message in filter(None, dict.fromkeys(messages)):
             Console(stderr=True).print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
         raise typer.Exit(2 if isinstance(errors[0], InputError) else 1) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None

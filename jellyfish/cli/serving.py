@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from jellyfish.cli.bounds import MOST_IMAGE_SIDE, MOST_IN_FLIGHT, MOST_MESSAGE_KB, MOST_SERVED, MOST_WAIT_S
 from jellyfish.cli.options import (
     Actuation,
     Care,
@@ -22,14 +24,25 @@ from jellyfish.cli.options import (
     Zoo,
     ZooWeights,
 )
-from jellyfish.cli.parsing import device_names, ip_addresses, planning_window_s
+from jellyfish.cli.parsing import device_names, ip_addresses, listening_host, planning_window_s
 from jellyfish.cli.running import console, run_on_uvloop
-from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHARE, DEFAULT_TARGET, Limits, ServerConfig
+from jellyfish.config import (
+    DEFAULT_CARE,
+    DEFAULT_PLANNER,
+    DEFAULT_PLANNING_SHARE,
+    DEFAULT_TARGET,
+    Limits,
+    LogConfig,
+    ServerConfig,
+)
+from jellyfish.program.ending import Ending, Stopped
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8765,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for all, so that others reach it.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8765,
     device: OnDevice = "cpu",
     weights: Weights = None,
     profile: Profile = None,
@@ -44,25 +57,54 @@ def serve(
     zoo: Zoo = None,
     zoo_weights: ZooWeights = None,
     actuation: Actuation = True,
-    max_clients: Annotated[int, typer.Option(min=1, help="Further clients are refused.")] = 128,
-    max_message_kb: Annotated[int, typer.Option(min=1, help="Largest message of a client.")] = 4096,
-    max_image_side: Annotated[int, typer.Option(min=32, help="Largest width or height of a frame.")] = 4096,
-    max_in_flight: Annotated[int, typer.Option(min=1, help="Unanswered frames per client.")] = 4,
-    hello_timeout_s: Annotated[float, typer.Option(min=0.1, help="A client must say hello within this.")] = 5.0,
-    silence_timeout_s: Annotated[float, typer.Option(min=1, help="A client silent for so long is cut off.")] = 10.0,
+    max_clients: Annotated[
+        int, typer.Option(min=1, max=MOST_SERVED, help="Most cameras at a time; further ones are refused.")
+    ] = 128,
+    max_message_kb: Annotated[
+        int, typer.Option(min=1, max=MOST_MESSAGE_KB, help="Largest message of a camera, in kB.")
+    ] = 4096,
+    max_image_side: Annotated[
+        int, typer.Option(min=32, max=MOST_IMAGE_SIDE, help="Largest width or height of a frame, in pixels.")
+    ] = 4096,
+    max_in_flight: Annotated[
+        int, typer.Option(min=1, max=MOST_IN_FLIGHT, help="Most unanswered frames per camera.")
+    ] = 4,
+    hello_timeout_s: Annotated[
+        float, typer.Option(min=0.1, max=MOST_WAIT_S, help="Seconds within which a camera must say hello.")
+    ] = 5.0,
+    silence_timeout_s: Annotated[
+        float, typer.Option(min=1, max=MOST_WAIT_S, help="Seconds of silence after which a camera is cut off.")
+    ] = 10.0,
     per_address: Annotated[
-        int, typer.Option(min=0, help="Streams from one address; 0: any number. This machine's own are not counted.")
+        int,
+        typer.Option(
+            min=0,
+            max=MOST_SERVED,
+            help="Most cameras from one address; 0: any number. This machine's own are not counted.",
+        ),
     ] = 64,
     proxy: Annotated[
         str,
-        typer.Option(help="Addresses of proxies (10.0.0.1,10.0.0.2), whose X-Forwarded-For says whose stream it is."),
+        typer.Option(
+            help="Addresses of proxies before this server, e.g. 10.0.0.1,10.0.0.2: their X-Forwarded-For says whose "
+            "camera it is."
+        ),
     ] = "",
     quiet: Annotated[
         bool,
         typer.Option("--quiet", help="Say nothing of clients: no line for each that comes and goes, none a minute."),
     ] = False,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the server's own log (docs/results.md), which goes on in it.")
+    ] = None,
+    results_mb: Annotated[float, typer.Option(min=10, help="Most megabytes of it; the oldest are deleted.")] = 1000,
+    results_days: Annotated[float, typer.Option(min=0.01, help="How long it is kept.")] = 7,
 ) -> None:
-    """Serve cameras until stopped. Clients connect to ws://HOST:PORT/v1/stream (see docs/protocol.md)."""
+    """Serve cameras until stopped.
+
+    Cameras connect to ws://HOST:PORT/v1/stream (docs/client.md). Whether it is ready: http://HOST:PORT/readyz. How to
+    run it for good, who may connect, where it keeps what it measured: docs/operating.md.
+    """
     from jellyfish.modes.serve import serve as serve_mode
 
     limits = Limits(
@@ -76,7 +118,7 @@ def serve(
         proxies=ip_addresses(proxy, "--proxy"),
     )
     config = ServerConfig(
-        host,
+        listening_host(host),
         port,
         device_names(device),
         weights,
@@ -93,5 +135,10 @@ def serve(
         zoo_weights=zoo_weights,
         actuation=actuation,
         planning_share=planning_share / 100,
+        log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
     )
-    run_on_uvloop(serve_mode(config, console(), quiet))
+    try:
+        run_on_uvloop(lambda stop: serve_mode(config, console(), stop, quiet), Ending(code=lambda number: 0))
+    except Stopped as stopped:
+        raise Stopped(0, stopped.said) from None  # there is no other way for a server to end
+    raise Stopped(0, said=True)

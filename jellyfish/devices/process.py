@@ -9,10 +9,12 @@ import contextlib
 import ctypes
 import os
 import platform
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
@@ -101,6 +103,21 @@ def first_half_kept(cores: Sequence[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes that this thread starts in the context hear of no Ctrl-C, from their first moment on.
+
+    A terminal tells all processes of a program; who started them sees to their end. Python's own helper for shared
+    memory comes first: its start would have them hear again.
+    """
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def thread_times_s(told: Path = Path("/proc/thread-self/schedstat")) -> tuple[float, float]:

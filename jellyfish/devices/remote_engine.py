@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import signal
 import threading
 from collections.abc import Callable, Sequence
 from multiprocessing import forkserver
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from jellyfish.core import Detection, Variant
 from jellyfish.devices.executor import MixingEngine
+from jellyfish.devices.process import deaf_children
 from jellyfish.errors import RunError
 
 PRELOADED = ["jellyfish.devices.workers", "jellyfish.models.engines"]
@@ -39,7 +39,8 @@ Answer = TypeVar("Answer")
 def begin_loading() -> None:
     """Have what new processes need loaded, which takes seconds, while the caller does something else."""
     _processes()
-    forkserver.ensure_running()
+    with deaf_children():
+        forkserver.ensure_running()
 
 
 def asked(question: Callable[[], Answer]) -> Answer:
@@ -47,7 +48,8 @@ def asked(question: Callable[[], Answer]) -> Answer:
     context = _processes()
     pipe, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_reply, args=(theirs, question), daemon=True)
-    process.start()
+    with deaf_children():
+        process.start()
     theirs.close()
     try:
         answer: Answer = pipe.recv()
@@ -60,7 +62,6 @@ def asked(question: Callable[[], Answer]) -> Answer:
 
 
 def _reply(pipe: Connection, question: Callable[[], object]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe.send(question())
 
 
@@ -70,7 +71,7 @@ def _processes() -> ForkServerContext:
     return context
 
 
-class RemoteError(Exception):
+class RemoteError(RunError):
     """What an engine raised in its process, in words; or that this has ended."""
 
 
@@ -112,7 +113,8 @@ class RemoteEngine:
         context = _processes()
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self._open, self._begin), daemon=True)
-        self._process.start()
+        with deaf_children():
+            self._process.start()
         theirs.close()
 
     def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
@@ -166,7 +168,6 @@ class RemoteEngine:
 
 def _serve(pipe: Connection, open_engine: Open, begin: Callable[[], None]) -> None:
     """Answer batches until the other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
     begin()
     engine = open_engine()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):

@@ -15,6 +15,9 @@ from jellyfish.dispatch.lanes import Lane
 from jellyfish.dispatch.queue import Decision, Drop, LaneOf
 from jellyfish.dispatch.request import Request
 
+REMEMBERED, LASTING = 10, 0.4
+"""Overload lasts when so large a share of about so many batches before could not keep everyone in time."""
+
 
 class Batcher:
     """A bounded queue in order of deadline that forms the next batch when the device is free."""
@@ -24,6 +27,8 @@ class Batcher:
         self._queue: list[Request] = []
         self._begun = 0
         self._last_turn: dict[Variant, int] = {}
+        self._losing = 0.0
+        """Smoothed share of the batches that could not keep everyone in time."""
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -72,7 +77,9 @@ class Batcher:
         at_lanes = [Waiting(lanes[t], [(each.deadline_s - now) / slow_down for each in waiting[t]]) for t in turns]
         decision = Decision([], drop, [])
         busy_s = [seconds / slow_down for seconds in others_s]
-        first = choose(at_lanes, busy_s)
+        first = choose(at_lanes, busy_s, lasting=self._losing > LASTING)
+        if first is not None:
+            self._losing += (first.loses - self._losing) / REMEMBERED
         cycle_s = sum(lane.allotted_s for lane in lanes)
         alone = first is None or 0.0 in busy_s  # an idle worker takes the other lane's frames sooner
         second = None if first is None or alone else companion(at_lanes, first, mixes, most, cycle_s)

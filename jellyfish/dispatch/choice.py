@@ -10,7 +10,9 @@ the one before finds nothing:
 2. **Narrower, and nobody late.** One batch on a quicker variant lets all others run as planned: the one that costs
    least accuracy.
 3. **Narrower, and all the others as quick as can be.**
-4. **Overload.** Some frame must be lost: the batch that serves most frames per second of device time, by turns.
+4. **Overload.** Some frame must be lost: the batch that serves most frames per second of device time, by turns. While
+   overload is new, frames are given up for a larger batch only where it saves at least the time that they would have
+   taken: what comes of one batch that took long is over soon, and each frame that still makes it is one more in time.
 
 **Taking turns keeps the planned bound.** With one worker: let a lane's batches of up to b frames take l(b), and T be
 the sum of l(b) over all lanes; let at most b frames come to a lane in any time T (the planner sees to b > rate x T,
@@ -50,13 +52,15 @@ class Choice(NamedTuple):
     start: int
     size: int
     candidate: Candidate
+    loses: bool = False
+    """Whether some frame must be lost, whatever runs."""
 
 
-def choose(waiting: Sequence[Waiting], others_s: Sequence[float] = ()) -> Choice | None:
+def choose(waiting: Sequence[Waiting], others_s: Sequence[float] = (), lasting: bool = True) -> Choice | None:
     """The next batch; None when nobody waits.
 
     `waiting`: in order of turn, lanes without frames left out. `others_s`: when each other worker of the device will be
-    free, 0 for one that is idle.
+    free, 0 for one that is idle. `lasting`: whether overload, if there is any, has lasted for a while.
     """
     if not waiting:
         return None
@@ -67,7 +71,7 @@ def choose(waiting: Sequence[Waiting], others_s: Sequence[float] = ()) -> Choice
     if any(each.lane.quicker for each in waiting):
         quickest = _Outlook([_Line(each.slacks_s, each.lane.quickest) for each in waiting], others_s)
         choice = _narrowed(waiting, outlook) or _narrowed(waiting, quickest)
-    return choice or _most_efficient(waiting, outlook)
+    return choice or _most_efficient(waiting, outlook, lasting)
 
 
 def companion(
@@ -188,7 +192,7 @@ def _narrowed(waiting: Sequence[Waiting], outlook: _Outlook) -> Choice | None:
     return best
 
 
-def _most_efficient(waiting: Sequence[Waiting], outlook: _Outlook) -> Choice:
+def _most_efficient(waiting: Sequence[Waiting], outlook: _Outlook, lasting: bool) -> Choice:
     """The batch that serves most frames per second of device time, when some frame must be lost anyway.
 
     Plain earliest-deadline-first shrinks its batches to what the most urgent frame allows and so loses still more.
@@ -198,9 +202,10 @@ def _most_efficient(waiting: Sequence[Waiting], outlook: _Outlook) -> Choice:
     """
     lane, slacks_s = waiting[0]
     candidate = lane.quickest
-    best, best_rate = (0, 1), 0.0
+    best, best_rate, single_s = (0, 1), 0.0, candidate.latency_s[0]
     for size, latency in enumerate(candidate.latency_s[: outlook.most(0)], start=1):
         start = bisect_left(slacks_s, latency)
-        if start + size <= len(slacks_s) and size / latency > best_rate:
+        pays = lasting or latency + start * single_s <= size * single_s
+        if start + size <= len(slacks_s) and pays and size / latency > best_rate:
             best, best_rate = (start, size), size / latency
-    return Choice(0, *best, candidate)
+    return Choice(0, *best, candidate, loses=True)

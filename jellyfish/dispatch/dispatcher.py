@@ -28,7 +28,7 @@ from jellyfish.dispatch.lanes import lane_of, make_lanes
 from jellyfish.dispatch.queue import FrameQueue
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.dispatch.warmth import Warmth, all_warm
-from jellyfish.errors import InputError
+from jellyfish.errors import InputError, JellyfishError
 
 logger = logging.getLogger(__name__)
 QUEUE_CAPACITY = 64
@@ -375,8 +375,8 @@ class Dispatcher:
             self._health.cancelled(worker)
             self._drop((request, Reason.SHUTDOWN) for request in batch)
             raise
-        except Exception:
-            self._failed(worker, batch, ", ".join(variant.name for variant in groups))
+        except Exception as error:
+            self._failed(worker, batch, ", ".join(variant.name for variant in groups), error)
             return False
         finally:
             execute_s = seconds_now() - started
@@ -421,10 +421,15 @@ class Dispatcher:
     def _age_s(self, worker: int) -> float:
         return seconds_now() - self._health.running[worker].started_s
 
-    def _failed(self, worker: int, batch: list[Request], names: str) -> None:
-        """Say so when it begins, not each time: a device that stays broken is tested for weeks maybe."""
+    def _failed(self, worker: int, batch: list[Request], names: str, error: Exception) -> None:
+        """Say so when it begins, not each time: a device that stays broken is tested for weeks maybe.
+
+        What says in words why it failed needs no traceback.
+        """
         if not self._health.doubtful(worker):
-            logger.warning("%s failed on %d frames of %s", self._name(worker), len(batch), names, exc_info=True)
+            trace = None if isinstance(error, JellyfishError) else error
+            where = self._name(worker)
+            logger.warning("%s failed on %d frames of %s: %s", where, len(batch), names, error, exc_info=trace)
         self._health.ended(worker, seconds_now(), failed=True)
         self._drop((request, Reason.DEVICE_ERROR) for request in batch)
         self._out_has_changed()

@@ -45,7 +45,7 @@ def weighed(data: bytes) -> DecodingCost:
     header = read_header(data)
     whole = header._replace(scans=1)
     return DecodingCost(
-        _pixels(header, reduction(header.width, header.height)) / 1e6,
+        _pixels(header, reduction(*header.seen)) / 1e6,
         _pixels(whole, 1) / 1e6,
         header.width,
         header.height,

@@ -52,7 +52,7 @@ def draw(image: NDArray[np.uint8], detections: Sequence[Detection]) -> NDArray[n
 
 def _label(pen: ImageDraw.ImageDraw, detection: Detection, left: int, top: int, size: tuple[int, int]) -> None:
     """Class and score on a plate above the box's top left corner; inside the box where there is no room above."""
-    font = _font(max(_SMALLEST_FONT_PX, round(size[1] / _ROWS_PER_FONT_PX)))
+    font = lettering(max(_SMALLEST_FONT_PX, round(size[1] / _ROWS_PER_FONT_PX)))
     words = f"{CLASSES[detection.label]} {detection.score:.2f}"
     ascent, descent = font.getmetrics()
     plate_width = round(font.getlength(words)) + 2 * _MARGIN_PX
@@ -64,7 +64,7 @@ def _label(pen: ImageDraw.ImageDraw, detection: Detection, left: int, top: int, 
 
 
 @cache
-def _font(size_px: int) -> ImageFont.FreeTypeFont:
+def lettering(size_px: int) -> ImageFont.FreeTypeFont:
     """The font that Pillow brings."""
     font = ImageFont.load_default(size_px)
     assert isinstance(font, ImageFont.FreeTypeFont)

@@ -16,6 +16,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from jellyfish.core import fitted_size
 from jellyfish.errors import ImageError
 from jellyfish.media.jpeg_header import decodable, read_header
+from jellyfish.media.orientation import SIDEWAYS, UPRIGHT
+from jellyfish.media.upright import upright
 
 
 def encode_jpeg(image: NDArray[np.uint8], quality: int = 90) -> bytes:
@@ -27,7 +29,7 @@ def encode_jpeg(image: NDArray[np.uint8], quality: int = 90) -> bytes:
 
 
 def decode_jpeg(data: bytes, max_width: int, max_height: int, resolution: int | None = None) -> NDArray[np.uint8]:
-    """The RGB image [height, width, 3], read-only.
+    """The RGB image [height, width, 3], read-only, as a person sees it: what its EXIF note says of that is honoured.
 
     One that is much larger than the canvas of `resolution` is decoded at a half, a quarter or an eighth of its size,
     which takes less, and no smaller than it would be on that canvas. The size is read from the header and checked
@@ -36,19 +38,20 @@ def decode_jpeg(data: bytes, max_width: int, max_height: int, resolution: int | 
     can tell.
     """
     header = read_header(data)
-    width, height = header.width, header.height
+    width, height = header.seen
     if width > max_width or height > max_height:
         raise ImageError(
             "image_too_large", f"the image is {width} x {height} pixels; at most {max_width} x {max_height} are taken"
         )
     file = _open(decodable(data, header))
     if resolution is not None:
-        file.draft(None, fitted_size(width, height, resolution))
+        fitted = fitted_size(width, height, resolution)
+        file.draft(None, fitted[::-1] if header.orientation >= SIDEWAYS else fitted)
     try:
-        image = file if file.mode == "RGB" else file.convert("RGB")
-        return np.asarray(image, np.uint8)
+        image = np.asarray(file if file.mode == "RGB" else file.convert("RGB"), np.uint8)
     except (OSError, SyntaxError, ValueError) as error:
         raise ImageError("bad_image", f"the JPEG is truncated or broken: {error}") from error
+    return image if header.orientation == UPRIGHT else upright(image, header.orientation)
 
 
 def _open(data: bytes) -> JpegImageFile:

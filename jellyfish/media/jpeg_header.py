@@ -13,6 +13,7 @@ from operator import mul
 from typing import NamedTuple
 
 from jellyfish.errors import ImageError
+from jellyfish.media.orientation import EXIF, SIDEWAYS, UPRIGHT, exif_orientation
 
 MOST_SCANS = 20
 """Encoders make ten of a progressive photograph, and up to eighteen with a fourth colour."""
@@ -28,6 +29,7 @@ _FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC),
 _TABLES = frozenset((0xC4, 0xDB, 0xDD))
 """Huffman codes, quantisation, the restart interval."""
 _KEPT = _FRAMES | _TABLES
+_EXIF_NOTE = 0xE1
 _COLOURS = {0xE0: b"JFIF", 0xEE: b"Adobe"}
 """Notes that decide what the components mean."""
 
@@ -36,6 +38,7 @@ class JpegHeader(NamedTuple):
     """One picture as its markers describe it."""
 
     width: int
+    """As it is stored; likewise:"""
     height: int
     progressive: bool
     samples: int
@@ -46,6 +49,13 @@ class JpegHeader(NamedTuple):
     """Of what a decoder reads."""
     kept: tuple[tuple[int, int], ...]
     """Where in the file that is: (from, to)."""
+    orientation: int
+    """How it is to be turned (see `orientation`)."""
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """(width, height) as a person sees it."""
+        return (self.height, self.width) if self.orientation >= SIDEWAYS else (self.width, self.height)
 
 
 _Segment = tuple[int, int, int]
@@ -66,16 +76,19 @@ def read_header(data: bytes) -> JpegHeader:
     """Read the markers; no pixel is decoded. ImageError for what is no JPEG, is of a kind that is not taken, or would
     take a decoder too many rounds."""
     frame: _Frame | None = None
+    orientation = UPRIGHT
     kept = [(0, len(_START))]
     for marker, start, end in _segments(data):
         if marker == _START_OF_SCAN:
             if frame is None or end - start < _LEAST_SCAN_BYTES:
                 raise _bad("its pixels come before its size")
-            return _with_scans(data, frame, kept, start, end)
+            return _with_scans(data, frame, kept, start, end, orientation)
         if marker in _FRAMES:
             if frame is not None:
                 raise _bad("it has two sizes")
             frame = _frame(marker, data[start + 4 : end])
+        if marker == _EXIF_NOTE and orientation == UPRIGHT and data.startswith(EXIF, start + 4, end):
+            orientation = exif_orientation(data[start + 4 : end])
         if marker in _KEPT or (marker in _COLOURS and data.startswith(_COLOURS[marker], start + 4, end)):
             kept.append((start, end))
     raise _bad("it has no pixels")
@@ -133,7 +146,9 @@ def _frame(marker: int, body: bytes) -> _Frame:
     return _Frame(width, height, marker == _PROGRESSIVE, len(across), samples)
 
 
-def _with_scans(data: bytes, frame: _Frame, kept: list[tuple[int, int]], start: int, end: int) -> JpegHeader:
+def _with_scans(
+    data: bytes, frame: _Frame, kept: list[tuple[int, int]], start: int, end: int, orientation: int
+) -> JpegHeader:
     """Count the scans, of which the first one's header goes from `start` to `end`. Where it has everything, decoders
     take no other.
 
@@ -151,7 +166,8 @@ def _with_scans(data: bytes, frame: _Frame, kept: list[tuple[int, int]], start: 
                 raise _too_many_scans()
     kept.append((start, whole))
     size_bytes = sum(end - start for start, end in kept)
-    return JpegHeader(frame.width, frame.height, frame.progressive, frame.samples, scans, size_bytes, tuple(kept))
+    width, height, progressive, _, samples = frame
+    return JpegHeader(width, height, progressive, samples, scans, size_bytes, tuple(kept), orientation)
 
 
 def _too_many_scans() -> ImageError:

@@ -22,18 +22,34 @@ def write_video(
     The encoder runs on one thread, so the same images give the same bytes with the same encoder. The file gets its name
     when it is complete. Raises InputError for odd sides, which yuv420p cannot hold, or a path that cannot be written.
     """
+    rate = Fraction(fps).limit_denominator(1001)  # 29.97 frames per second are 30,000 in 1,001 seconds
+    write_stamped_video(path, enumerate(frames), 1 / rate, rate, width, height, crf)
+
+
+def write_stamped_video(
+    path: Path,
+    frames: Iterable[tuple[int, NDArray[np.uint8]]],
+    tick_s: Fraction,
+    rate: Fraction,
+    width: int,
+    height: int,
+    crf: int,
+) -> None:
+    """The same of frames and when they are shown: times rise, in units of `tick_s`; `rate` is the usual one."""
     if width % 2 or height % 2:
         raise InputError(f"a video of {width} x {height} pixels cannot be encoded: both sides must be even")
     partial = path.with_name(f"{path.stem}.partial.mp4")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(partial), "w", options={"fflags": "+bitexact", "movflags": "+faststart"}) as container:
-            options = {"crf": str(crf), "preset": "medium", "threads": "1", "g": str(round(2 * fps))}
-            rate = Fraction(fps).limit_denominator(1001)  # 29.97 frames per second are 30,000 in 1,001 seconds
+            options = {"crf": str(crf), "preset": "medium", "threads": "1", "g": str(max(1, round(2 * rate)))}
             stream = container.add_stream("libx264", rate=rate, options=options)
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            for image in frames:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            stream.codec_context.time_base = tick_s
+            for stamp, image in frames:
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                frame.pts, frame.time_base = stamp, tick_s
+                container.mux(stream.encode(frame))
             container.mux(stream.encode())
         partial.replace(path)
     except OSError as error:

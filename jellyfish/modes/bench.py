@@ -18,24 +18,26 @@ import aiohttp
 from rich.console import Console
 from rich.text import Text
 
-from jellyfish.camera.camera import GOODBYE_S
 from jellyfish.camera.controllers import controller_named
+from jellyfish.camera.reaching import require_ready
 from jellyfish.camera.steering import Steering
 from jellyfish.clock import seconds_now
 from jellyfish.config import BenchConfig
 from jellyfish.core import Detection
-from jellyfish.errors import InputError
+from jellyfish.errors import RunError
 from jellyfish.modes.fleet import Fleet
+from jellyfish.modes.pictures import Moments, write_pictures
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, MeasuredRun, run_info, running_beside
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
+from jellyfish.program.stopping import Stop
 from jellyfish.results.detections import DetectionFile
 from jellyfish.results.emulation import EmulationFigures, in_words
 from jellyfish.results.live import NOTHING_KNOWN, LiveDisplay, LiveServer, LiveTally
 from jellyfish.results.records import FrameRecord, RunInfo
-from jellyfish.results.summary import Summary, emulation_figures
-from jellyfish.results.table import summary_table
+from jellyfish.results.summary import Summary, emulation_figures, incomplete_in_words
+from jellyfish.results.table import summary_table, what_is_left
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 from jellyfish.server.loop_lag import LoopLagProbe
 
@@ -44,18 +46,30 @@ PAUSE_PER_CAMERA_S = 0.02
 """So much longer, for each camera, the first frame waits: all connect at once, and clips are made ready."""
 
 
-async def bench(config: BenchConfig, console: Console) -> None:
-    """Run the fleet, write the result files, print the table. RunError when the frames do not add up."""
+async def bench(config: BenchConfig, console: Console, stop: Stop, report: bool = False) -> None:
+    """Run the fleet, write the result files, print the table. RunError when the frames do not add up.
+
+    Raises Stopped when it was told to stop; files and table are of the frames until then. `report`: draw the run as a
+    page, too.
+    """
     started = datetime.now().astimezone()
     folder = config.results or default_folder("bench", started)
-    summary, notes = await measured(config, folder, console)
+    summary, notes = await measured(config, folder, console, stop)
     console.print(summary_table(summary, folder))
     console.print("\n".join(notes), highlight=False, markup=False)
     if summary.emulation is not None and summary.emulation.bottleneck:
         console.print(Text(in_words(summary.emulation, len(config.cameras)), style="bold yellow"), soft_wrap=True)
+    stop.leave(what_is_left(summary, folder))
+    if report:
+        from jellyfish.modes.report import write_report  # with all that draws figures
+
+        page = write_report([folder], folder / "report", console)
+        console.print(Text.assemble("The report is ", (str(page), "bold")), soft_wrap=True)
+    else:
+        console.print(f"As a page of figures: jellyfish report {folder}", soft_wrap=True, markup=False, highlight=False)
 
 
-async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple[Summary, list[str]]:
+async def measured(config: BenchConfig, folder: Path, console: Console, stop: Stop) -> tuple[Summary, list[str]]:
     """One run from its start to its figures, shown as it goes; what else a person should know of it."""
     started = datetime.now().astimezone()
     require_empty(folder)  # before minutes of measuring
@@ -65,20 +79,25 @@ async def measured(config: BenchConfig, folder: Path, console: Console) -> tuple
         pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2, thread_name_prefix="camera")
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)  # before the files that its threads read
         fleet = Fleet(config, steering, partial(asyncio.get_running_loop().run_in_executor, pool), files)
-        windows = WindowLog("fixed" if config.server.variant else config.server.planner)
+        windows = WindowLog("" if config.server is None else config.server.planned_by)
         server = None
-        if config.connect is None:
+        if config.server is not None:
             with ProgressReport(console) as progress:
                 server = await stack.enter_async_context(
-                    serving(replace(config.server, cameras_beside=True), windows, progress)
+                    serving(replace(config.server, cameras_beside=True), windows, stop.watched(progress))
                 )
         url = server.url if server else str(config.connect)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-        await _check_reachable(http, url)
+        await require_ready(http, url)
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
         detections = _detection_file(fleet.sizes, writer, stack) if config.save_detections else None
-        watch = _Watch(config.duration_s, detections, server)
-        return await _measure(config, fleet, writer, windows, server, partial(_same, http), url, watch, console)
+        moments = Moments(config.cameras, config.duration_s)
+        watch = _Watch(config.duration_s, detections, moments, server)
+        summary, notes = await _measure(
+            config, fleet, writer, windows, server, partial(_same, http), url, watch, console, stop
+        )
+        pictures = await asyncio.to_thread(write_pictures, folder, moments, fleet.starts_s, fleet.another)
+        return summary, [*notes, *filter(None, (pictures,))]
 
 
 def _same(http: aiohttp.ClientSession, name: str) -> aiohttp.ClientSession:
@@ -95,6 +114,7 @@ async def _measure(
     url: str,
     watch: _Watch,
     console: Console,
+    stop: Stop,
 ) -> tuple[Summary, list[str]]:
     """The run itself, shown as it goes."""
     lag = LoopLagProbe()
@@ -104,7 +124,8 @@ async def _measure(
     gc.freeze()  # what is there by now stays: the collector need not look through labels and modules again and again
     try:
         async with running_beside(lag.run(), watch.show(run, console), *fleet.working()):
-            await run.go(http, url)
+            with stop.in_order(run.stop):
+                await run.go(http, url)
     finally:
         gc.unfreeze()  # a search for the most clients makes many runs in this process
     dispatchers = None if server is None else server.service.dispatchers.values()
@@ -113,18 +134,24 @@ async def _measure(
     def emulation(summary: Summary) -> EmulationFigures:
         return emulation_figures(summary.clients, slos_ms, config.encode, fleet.figures())
 
-    summary = run.finish(dispatchers, lag.percentiles(), emulation)
+    summary = run.finish(dispatchers, lag.percentiles(), emulation, fleet.losses())
+    if (said := run.failure()) is not None:
+        raise RunError(f"{said}; what was captured is in {writer.folder}")
     late = summary.loop_lag_ms
     notes = [] if late is None else [f"Event loop: timers late by {late.p50:.1f} ms (p50), {late.p99:.1f} ms (p99)."]
-    return summary, notes + run.notes() + ([] if server is None else server.notes())
+    notes += incomplete_in_words(summary.incomplete_videos)
+    notes += run.notes() + ([] if server is None else server.notes())
+    return summary, notes + fleet.label_notes()
 
 
 class _Watch:
-    """Follows the frames of a run for the live display and, if asked for, the file of detections."""
+    """Follows the frames of a run for the live display, its pictures and, if asked for, the file of detections."""
 
-    def __init__(self, duration_s: float, detections: DetectionFile | None, server: RunningServer | None) -> None:
+    def __init__(
+        self, duration_s: float, detections: DetectionFile | None, moments: Moments, server: RunningServer | None
+    ) -> None:
         """`server`: where it runs in this process."""
-        self._duration_s, self._detections = duration_s, detections
+        self._duration_s, self._detections, self._moments = duration_s, detections, moments
         self._service = None if server is None else server.service
         self._live: LiveTally | None = None
 
@@ -132,6 +159,7 @@ class _Watch:
         """A frame has ended."""
         if self._live is not None:
             self._live.add(record, now)
+        self._moments.add(record, detections)
         if self._detections is not None:
             self._detections.add(record, detections)
 
@@ -142,12 +170,17 @@ class _Watch:
             await asyncio.sleep(run.start_s - seconds_now())
             while True:
                 await asyncio.sleep(LIVE_PERIOD_S)
+                if run.hopeless:
+                    run.stop()
+                    return
                 if not display.due(seconds_now() - run.start_s):
                     continue
                 plans = {name: camera.plan for name, camera in run.cameras.items()}
                 mapped = {name: plan for name, plan in plans.items() if plan is not None and plan.mapped}
                 assigned = {name: (plan.variant, plan.resolution) for name, plan in mapped.items()}
-                display.show(self._live.numbers(seconds_now(), assigned, self._server_now()))
+                now = seconds_now()
+                away = {name: camera.away_s(now) for name, camera in run.cameras.items()}
+                display.show(self._live.numbers(now, assigned, self._server_now(), away))
 
     def _server_now(self) -> LiveServer:
         """How busy its host is, where that is what binds; its target, and how careful it is for that in the mean."""
@@ -164,23 +197,6 @@ def _detection_file(
 ) -> DetectionFile:
     """The file of detections, open until the run has ended."""
     return stack.enter_context(contextlib.closing(DetectionFile(writer.folder / "detections.json", dict(sizes))))
-
-
-async def _check_reachable(http: aiohttp.ClientSession, url: str) -> None:
-    """InputError when there is nobody at `url`, instead of a run in which every frame is skipped."""
-    try:
-        async with asyncio.timeout(GOODBYE_S), http.get(_readiness_url(url)) as answer:
-            if answer.status != 200:
-                raise InputError(f"the server at {url} is not ready (status {answer.status})")
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        raise InputError(f"no Jellyfish server answers at {url}: {error or 'timeout'}; run `serve`") from error
-
-
-def _readiness_url(url: str) -> str:
-    """The health check beside a stream; InputError for what is not the URL of one."""
-    if not url.startswith(("ws://", "wss://")) or not url.endswith("/v1/stream"):
-        raise InputError(f"{url} is not the URL of a stream: give ws://HOST:PORT/v1/stream")
-    return "http" + url.removeprefix("ws").removesuffix("/v1/stream") + "/readyz"
 
 
 def _run_info(config: BenchConfig, server: RunningServer | None, started: datetime) -> RunInfo:

@@ -7,6 +7,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from jellyfish.camera.sources.file import VideoSource
 from jellyfish.core import CLASSES, Detection, Variant, canvas_size
 from jellyfish.devices.naming import check_device, parse_variant
 from jellyfish.errors import InputError
+from jellyfish.media.contents import Contents
 from jellyfish.media.draw import draw as drawn
+from jellyfish.media.files import legible
+from jellyfish.media.footage import Footage, open_footage, seen
 from jellyfish.media.picture import is_picture, read_picture, write_picture
-from jellyfish.media.resize import letterbox
-from jellyfish.media.video_writer import write_video
+from jellyfish.media.resize import fit, letterbox
+from jellyfish.media.video_writer import write_stamped_video
 from jellyfish.models.slimmable.card import CardedVariants, read_weights
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.results.detections import CocoResults
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 _BATCH = 8
 _CRF = 23
 """Quality of a drawn video: thin lines and small letters stay sharp."""
+
+_TICK_S = Fraction(1, 90_000)
+"""Of a drawn video whose frames are at odd times."""
 
 Image = NDArray[np.uint8]
 """RGB [height, width, 3]."""
@@ -58,19 +64,21 @@ def detect(
     check_device(device)
     variant = parse_variant(variant_name, CardedVariants(read_weights(weights_path)[0]).variants())
     with contextlib.ExitStack() as stack:
-        look: Callable[[Finder, CocoResults], None]
+        look: Callable[[Finder, CocoResults], str]
         if picture:
             look = partial(_picture, read_picture(file), draw)
         else:
+            footage = stack.enter_context(contextlib.closing(open_footage(file)))
             progress = stack.enter_context(ProgressReport(console))
-            advance = partial(progress, f"looking at {file}")
-            look = partial(_video, stack.enter_context(VideoSource(file)), draw, advance)
+            look = partial(_video, footage, draw, partial(progress, f"looking at {legible(file)}"))
         finder = Finder(_engine(weights_path, device), variant, score)
         with _results(output) as results:
-            look(finder, results)
+            losses = look(finder, results)
     console.print(finder.summary(), soft_wrap=True, markup=False, highlight=False)
+    if losses:
+        console.print(f"{legible(file)} is not whole: {losses}", soft_wrap=True, markup=False, highlight=False)
     for path in filter(None, (output, draw)):
-        console.print(f"written: {path}", soft_wrap=True, markup=False)
+        console.print(f"written: {legible(path)}", soft_wrap=True, markup=False)
 
 
 def _engine(weights_path: Path | None, device: str) -> DetectorEngine:
@@ -112,42 +120,60 @@ class Finder:
         return f"{frames}: {counts or 'nothing found'}; {self._variant.name} took {each_ms:.1f} ms per frame"
 
 
-def _picture(image: Image, draw: Path | None, finder: Finder, results: CocoResults) -> None:
+def _picture(image: Image, draw: Path | None, finder: Finder, results: CocoResults) -> str:
+    """Look at the picture, in which nothing is missing."""
     (found,) = finder.find([image])
     results.add(1, _size(image), found)
     if draw is not None:
         write_picture(draw, drawn(image, found))
+    return ""
 
 
 def _video(
-    source: VideoSource,
-    draw: Path | None,
-    advance: Callable[[int, int], None],
-    finder: Finder,
-    results: CocoResults,
-) -> None:
-    images = (source.frame_at(number / source.fps)[1] for number in range(source.frames))
-    looked_at = _looked_at(images, finder, results, lambda done: advance(done, source.frames))
+    footage: Footage, draw: Path | None, advance: Callable[[int, int], None], finder: Finder, results: CocoResults
+) -> str:
+    """Look at every frame that decodes; what is missing, in words."""
+    contents = footage.contents
+    frames = ((number, seen(frame, contents)) for number, frame in footage.read_from(0))
+    looked_at = _looked_at(frames, finder, results, lambda done: advance(done, contents.timeline.frames))
     if draw is None:
         for _ in looked_at:
             pass
     else:
-        width, height = source.width // 2 * 2, source.height // 2 * 2  # the encoder takes even sides only
-        frames = (np.ascontiguousarray(drawn(*one)[:height, :width]) for one in looked_at)
-        write_video(draw, frames, source.fps, width, height, _CRF)
+        _draw(draw, contents, ((number, drawn(image, found)) for number, image, found in looked_at))
+    return contents.losses
+
+
+def _draw(path: Path, contents: Contents, frames: Iterable[tuple[int, Image]]) -> None:
+    """Write them as a video in which each is shown at its time."""
+    shown = contents.timeline
+    rate = Fraction(shown.fps).limit_denominator(1001)
+    tick_s = 1 / rate if shown.times_s is None else _TICK_S
+    width, height = contents.width + contents.width % 2, contents.height + contents.height % 2
+    stamped = (
+        (round(shown.time_of(number) / tick_s), _even(fit(image, contents.width, contents.height)))
+        for number, image in frames
+    )
+    write_stamped_video(path, stamped, tick_s, rate, width, height, _CRF)
+
+
+def _even(image: Image) -> Image:
+    """With a border repeated where a side is odd: the encoder takes even ones only."""
+    height, width = image.shape[:2]
+    if not (width % 2 or height % 2):
+        return image
+    return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def _looked_at(
-    images: Iterable[Image], finder: Finder, results: CocoResults, advance: Callable[[int], None]
-) -> Iterator[tuple[Image, list[Detection]]]:
-    """Each image and what is in it, which is added to the results; a batch at a time."""
-    images, image_id = iter(images), 0
-    while batch := list(itertools.islice(images, _BATCH)):
-        for image, found in zip(batch, finder.find(batch), strict=True):
-            image_id += 1
-            results.add(image_id, _size(image), found)
-            yield image, found
-        advance(image_id)
+    frames: Iterator[tuple[int, Image]], finder: Finder, results: CocoResults, advance: Callable[[int], None]
+) -> Iterator[tuple[int, Image, list[Detection]]]:
+    """Each frame's number, its image and what is in it, which is added to the results; a batch at a time."""
+    while batch := list(itertools.islice(frames, _BATCH)):
+        for (number, image), found in zip(batch, finder.find([image for _, image in batch]), strict=True):
+            results.add(number + 1, _size(image), found)
+            yield number, image, found
+        advance(batch[-1][0] + 1)
 
 
 def _size(image: Image) -> tuple[int, int]:
@@ -168,13 +194,16 @@ def _check_targets(file: Path, output: Path, draw: Path | None, picture: bool) -
 
 @contextlib.contextmanager
 def _results(path: Path) -> Iterator[CocoResults]:
-    """The results file to be, which gets its name when it is complete. InputError if it cannot be written."""
+    """The results file to be, which gets its name when it is complete. InputError if it cannot be written.
+
+    What is there and is no file (a pipe, `/dev/stdout`) is written to as it is, and not replaced.
+    """
+    if path.exists() and not path.is_file():
+        with contextlib.closing(_opened(path, path)) as results:
+            yield results
+        return
     partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        results = CocoResults(partial.open("wb"))
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
+    results = _opened(partial, path)
     try:
         try:
             yield results
@@ -183,3 +212,12 @@ def _results(path: Path) -> Iterator[CocoResults]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _opened(place: Path, path: Path) -> CocoResults:
+    """Results written to `place`, for the file that a person calls `path`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return CocoResults(place.open("wb"), path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error

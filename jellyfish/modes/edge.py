@@ -9,37 +9,43 @@ from datetime import datetime
 import aiohttp
 from rich.console import Console
 
+from jellyfish.camera.reaching import check_stream_url
 from jellyfish.config import DevicesConfig
 from jellyfish.devices.process import tune_process
-from jellyfish.errors import InputError
+from jellyfish.errors import RunError
 from jellyfish.modes.device_inputs import opened_inputs
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import run_info
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
+from jellyfish.program.stopping import Stop
 from jellyfish.results.records import RunInfo
-from jellyfish.results.table import fusion_table, summary_table
+from jellyfish.results.summary import incomplete_in_words
+from jellyfish.results.table import fusion_table, summary_table, what_is_left
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 
 MODE = {True: "clownfish", False: "device"}
 """By whether the cloud is in this process."""
 
 
-async def run_devices(config: DevicesConfig, console: Console) -> None:
-    """Run the devices, write the result files, print the tables. RunError when the frames do not add up."""
+async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> None:
+    """Run the devices, write the result files, print the tables. RunError when the frames do not add up.
+
+    Raises Stopped when it was told to stop; files and tables are of the frames until then.
+    """
     started = datetime.now().astimezone()
     folder = config.results or default_folder(MODE[config.cloud is None], started)
     require_empty(folder)
-    if config.cloud is not None:
-        _check_url(config.cloud)
+    if config.server is None:
+        check_stream_url(str(config.cloud))
     tune_process()
     async with contextlib.AsyncExitStack() as stack:
         inputs = opened_inputs(config, stack)
-        server, windows = None, WindowLog(config.server.planner)
-        if config.cloud is None:
+        server, windows = None, WindowLog("" if config.server is None else config.server.planned_by)
+        if config.server is not None:
             with ProgressReport(console) as progress:
                 server = await stack.enter_async_context(
-                    serving(replace(config.server, cameras_beside=True), windows, progress)
+                    serving(replace(config.server, cameras_beside=True), windows, stop.watched(progress))
                 )
         from jellyfish.modes.edge_fleet import EdgeFleet
 
@@ -47,17 +53,15 @@ async def run_devices(config: DevicesConfig, console: Console) -> None:
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet.device_names, server, started)))
         with ProgressReport(console) as progress:
-            summary = await fleet.go(http, server.url if server else str(config.cloud), writer, windows, progress)
+            summary = await fleet.go(http, server.url if server else str(config.cloud), writer, windows, progress, stop)
     console.print(summary_table(summary, folder))
     console.print()
     console.print(fusion_table(summary.fusion or {}))
-    console.print("\n".join(fleet.notes()), highlight=False, markup=False)
-
-
-def _check_url(url: str) -> None:
-    """InputError for what is not the URL of a stream. Whether anybody answers there is not asked: a device goes on."""
-    if not url.startswith(("ws://", "wss://")) or not url.endswith("/v1/stream"):
-        raise InputError(f"{url} is not the URL of a cloud: give ws://HOST:PORT/v1/stream, as `jellyfish serve` says")
+    notes = incomplete_in_words(summary.incomplete_videos) + fleet.notes()
+    console.print("\n".join(notes), highlight=False, markup=False)
+    stop.leave(what_is_left(summary, folder))
+    if (said := fleet.refused()) is not None:
+        raise RunError(f"{said}; it answered alone")
 
 
 def _run_info(

@@ -15,8 +15,9 @@ from rich.table import Table
 from jellyfish.config import BenchConfig, CameraConfig
 from jellyfish.errors import RunError
 from jellyfish.modes.bench import measured
+from jellyfish.program.stopping import Stop
 from jellyfish.results.summary import Summary
-from jellyfish.results.table import NOTHING, percent
+from jellyfish.results.table import NOTHING, percent, what_is_left
 from jellyfish.results.writer import default_folder, require_empty
 
 LABEL_OCTAVES = 0.25
@@ -26,7 +27,7 @@ FleetOf = Callable[[int], tuple[CameraConfig, ...]]
 """How many -> these cameras."""
 
 
-Run = Callable[[BenchConfig, Path, Console], Awaitable[tuple[Summary, list[str]]]]
+Run = Callable[[BenchConfig, Path, Console, Stop], Awaitable[tuple[Summary, list[str]]]]
 """Makes one run, written to a folder."""
 
 
@@ -80,16 +81,27 @@ class ClientSearch:
 
 
 async def find_clients(
-    config: BenchConfig, fleet: FleetOf, first: int, most: int, target: float, console: Console, run: Run = measured
+    config: BenchConfig,
+    fleet: FleetOf,
+    first: int,
+    most: int,
+    target: float,
+    console: Console,
+    stop: Stop,
+    run: Run = measured,
 ) -> None:
-    """Search, write `clients.json` and `clients.png` beside the runs, print the table. Raises what `run` raises."""
+    """Search, write `clients.json` and `clients.png` beside the runs, print the table. Raises what `run` raises.
+
+    Raises Stopped when it was told to stop: the runs until then are there, but nothing was found.
+    """
     root = config.results or default_folder("clients", datetime.now().astimezone())
     require_empty(root)
     search, trials = ClientSearch(first, most), list[Trial]()
     while (count := search.next) is not None:
         console.print(f"[bold]{count} camera{'s' * (count > 1)}[/] ...")
         folder = root / f"clients-{count}"
-        summary, _ = await run(replace(config, cameras=fleet(count), results=folder), folder, console)
+        summary, _ = await run(replace(config, cameras=fleet(count), results=folder), folder, console, stop)
+        stop.leave(f"{what_is_left(summary, folder)}; the search has not ended")
         trials.append(_trial(count, summary, target, folder))
         search.tried(count, trials[-1].meets_target)
     found = FoundClients(target=target, clients=search.good, at_least=search.bad is None, trials=trials)

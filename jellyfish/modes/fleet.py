@@ -30,8 +30,12 @@ class Fleet:
         self._memory = ClipMemory(config.memory_bytes)
         self._clips: dict[Path, SharedClip] = {}
         self._viewers = Counter[Path]()
+        self._opened: dict[Path, VideoSource] = {}
+        """The first source of each video, which has looked through it for the others."""
         self.sizes: dict[str, tuple[int, int]] = {}
         """(width, height) of each camera's video, by the camera's name."""
+        self.starts_s: dict[str, float] = {}
+        """The time of its video at which each camera starts."""
         self.setups = [self._setup(camera, steering) for camera in config.cameras]
 
     def _setup(self, camera: CameraConfig, steering: Steering | None) -> Setup:
@@ -44,6 +48,7 @@ class Fleet:
             clip = SharedClip(len(self._clips), lambda: self._open(camera.video), self._memory, self._offload)
             self._clips[camera.video] = clip
         frames = clip.viewer(camera.fps)
+        self.starts_s[camera.name] = frames.offset_s
         self.sizes[camera.name] = clip.readers[0].source.width, clip.readers[0].source.height
         return frames
 
@@ -52,14 +57,29 @@ class Fleet:
         self.sizes[camera.name] = source.width, source.height
         offset_s = start_s(self._viewers[camera.video], camera.fps, source.duration_s)
         self._viewers[camera.video] += 1
+        self.starts_s[camera.name] = offset_s
         return OwnFrames(source, self._offload, offset_s=offset_s)
 
     def _open(self, video: Path) -> VideoSource:
-        return self._stack.enter_context(VideoSource(video))
+        source = self._stack.enter_context(self.another(video))
+        self._opened.setdefault(video, source)
+        return source
+
+    def another(self, video: Path) -> VideoSource:
+        """A source of a video that cameras show, to be closed by the caller."""
+        return VideoSource(video, self._opened.get(video))
 
     def working(self) -> Sequence[Coroutine[Any, Any, None]]:
         """What has to run beside the cameras."""
         return [clip.run() for clip in self._clips.values()]
+
+    def losses(self) -> dict[str, str]:
+        """What is missing of each video that is not whole, as far as it was played."""
+        return {name: words for source in self._opened.values() for name, words in source.losses.items()}
+
+    def label_notes(self) -> list[str]:
+        """What was left out of the videos' labels."""
+        return [note for source in self._opened.values() for note in source.label_notes]
 
     def figures(self) -> ClipFigures | None:
         """What sharing has done so far; None where each camera has an encoder of its own."""

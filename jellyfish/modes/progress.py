@@ -26,7 +26,13 @@ class ProgressReport:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._console.is_terminal:
+            self._progress.stop()
+
+    def say(self, words: str) -> None:
+        """A line of its own, where there is no bar with a note that says it already."""
+        if not self._console.is_terminal:
+            self._console.print(words, markup=False)
 
     def __call__(self, words: str, done: int, total: int, note: str = "") -> None:
         """Show that `done` of `total` steps of what `words` say are done; `note` may change from step to step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -12,16 +12,18 @@ from rich.text import Text
 
 from jellyfish.errors import InputError, RunError
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.report.compare import grouped, in_words, shown
+from jellyfish.report.compare import grouped, in_words, not_comparable, shown, told_f1
 from jellyfish.report.comparing import comparing
 from jellyfish.report.detail import detail
 from jellyfish.report.estimates import METRICS, RunGroup, differences, estimates
 from jellyfish.report.page import Detail, page
 from jellyfish.report.reading import Run, bytes_to_read, read_run
 from jellyfish.report.style import MOST_GROUPS, Picture
-from jellyfish.results.writer import default_folder, require_empty
+from jellyfish.results.writer import PICTURES, default_folder, require_empty
 
 PAGE = "report.html"
+JPEG_START = b"\xff\xd8\xff"
+MOST_STRIP_BYTES = 8_000_000
 
 
 def report(runs: Sequence[Path], folder: Path | None, console: Console) -> None:
@@ -30,18 +32,30 @@ def report(runs: Sequence[Path], folder: Path | None, console: Console) -> None:
     Raises InputError for what is no run or cannot be shown, RunError when the folder cannot be written.
     """
     folder = folder or default_folder("report", datetime.now().astimezone())
-    require_empty(folder)
-    with ProgressReport(console) as progress:
-        groups = grouped(_read(runs, progress))
-        if len(groups) > MOST_GROUPS:
-            raise InputError(f"{len(groups)} different runs: a report shows at most {MOST_GROUPS} side by side")
-        pictures, details = _draw(groups, progress)
-    _write(folder, page(groups, pictures, details), pictures, details)
-    _say(groups, console)
+    groups = _written(runs, folder, console)
+    say(groups, console)
     console.print(Text.assemble("The report is ", (str(folder / PAGE), "bold")), soft_wrap=True)
 
 
-def _read(paths: Sequence[Path], progress: ProgressReport) -> list[Run]:
+def write_report(runs: Sequence[Path], folder: Path, console: Console) -> Path:
+    """The same for a caller that has told the most important itself; the page."""
+    _written(runs, folder, console)
+    return folder / PAGE
+
+
+def _written(runs: Sequence[Path], folder: Path, console: Console) -> list[RunGroup]:
+    require_empty(folder)
+    names = _names(runs)
+    with ProgressReport(console) as progress:
+        groups = grouped(_read(runs, names, progress))
+        if len(groups) > MOST_GROUPS:
+            raise InputError(f"{len(groups)} different runs: a report shows at most {MOST_GROUPS} side by side")
+        pictures, details = _draw(groups, dict(zip(names, runs, strict=True)), progress)
+    _write(folder, page(groups, pictures, details), pictures, details)
+    return groups
+
+
+def _read(paths: Sequence[Path], names: Sequence[str], progress: ProgressReport) -> list[Run]:
     total = sum(map(bytes_to_read, paths))
     done = 0
 
@@ -50,7 +64,7 @@ def _read(paths: Sequence[Path], progress: ProgressReport) -> list[Run]:
         done += more
         progress("Reading result files", min(done, total), total)
 
-    return [read_run(path, name, advance) for path, name in zip(paths, _names(paths), strict=True)]
+    return [read_run(path, name, advance) for path, name in zip(paths, names, strict=True)]
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -65,7 +79,9 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [str(path) for path in whole]
 
 
-def _draw(groups: Sequence[RunGroup], progress: ProgressReport) -> tuple[list[Picture], list[Detail]]:
+def _draw(
+    groups: Sequence[RunGroup], folders: Mapping[str, Path], progress: ProgressReport
+) -> tuple[list[Picture], list[Detail]]:
     steps = len(groups) + 1
     progress("Drawing", 0, steps)
     pictures = comparing(groups)
@@ -73,9 +89,19 @@ def _draw(groups: Sequence[RunGroup], progress: ProgressReport) -> tuple[list[Pi
     for number, group in enumerate(groups):
         progress("Drawing", number + 1, steps)
         run = group.median_run
-        details.append(Detail(group, run, tuple(detail(run))))
+        details.append(Detail(group, run, tuple(detail(run)), strip_in(folders[run.name])))
     progress("Drawing", steps, steps)
     return pictures, details
+
+
+def strip_in(folder: Path) -> bytes | None:
+    """The picture that the run left; None where there is none, or something else."""
+    path = folder / PICTURES
+    try:
+        data = path.read_bytes() if path.stat().st_size <= MOST_STRIP_BYTES else b""
+    except OSError:
+        return None
+    return data if data.startswith(JPEG_START) else None
 
 
 def _write(folder: Path, html: str, pictures: Sequence[Picture], details: Sequence[Detail]) -> None:
@@ -92,7 +118,7 @@ def _write(folder: Path, html: str, pictures: Sequence[Picture], details: Sequen
         raise RunError(f"{folder}: the report cannot be written ({error})") from error
 
 
-def _say(groups: Sequence[RunGroup], console: Console) -> None:
+def say(groups: Sequence[RunGroup], console: Console) -> None:
     """The headline, the differences, and what must be known of the files."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("")
@@ -101,10 +127,12 @@ def _say(groups: Sequence[RunGroup], console: Console) -> None:
     found = [estimates(group) for group in groups]
     for key, metric in METRICS.items():
         name = f"{metric.name} ({metric.unit})" if metric.unit else metric.name
-        table.add_row(name, *(shown(metric, one[key].value) for one in found))
+        values = zip(groups, found, strict=True)
+        table.add_row(name, *(shown(metric, one[key].value) + told_f1(group, key) for group, one in values))
     console.print(table)
     for group in groups[1:]:
-        console.print(in_words(groups[0].label, group.label, differences(groups[0], group)), markup=False)
+        words = in_words(groups[0].label, group.label, differences(groups[0], group))
+        console.print(f"{words} {not_comparable(groups[0], group)}".rstrip(), markup=False)
     for run in (run for group in groups for run in group.runs):
         for note in run.notes:
             console.print(Text.assemble((f"{run.name}: ", "bold yellow"), note), soft_wrap=True)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import random
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,26 +23,32 @@ from jellyfish.camera.frames import CameraFrames
 from jellyfish.camera.ledger import Ledger
 from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering
-from jellyfish.clock import seconds_now
+from jellyfish.camera.stream_log import StreamLog
+from jellyfish.clock import seconds_now, unix_seconds_now
 from jellyfish.config import CameraConfig
 from jellyfish.core import Detection
 from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.effects import effective
 from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
+from jellyfish.media.files import legible
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.protocol import wire
 from jellyfish.results.emulation import EmulationFigures
 from jellyfish.results.environment import machine, versions
 from jellyfish.results.histogram import Percentiles
 from jellyfish.results.planning import DeviceFigures
-from jellyfish.results.records import FrameRecord, RunInfo
+from jellyfish.results.records import FrameRecord, OutageRecord, RunInfo, Timeline
+from jellyfish.results.streams import AgreementFigures, OutageTally, agreement, agreement_in_words, outages_in_words
 from jellyfish.results.summary import RunSummary, Summary
 from jellyfish.results.writer import ResultWriter
 
 START_PAUSE_S = 1.0
 """Between connecting and the first captured frame: time for hello, clock exchange and the first plan."""
 
+STOPPING_S = 0.8
+"""How long a run that is stopped waits for what is open."""
 AT_ONCE, AT_MOST_S = 128, 0.25
 """Records that are taken in together, and the longest that one waits for that while others come."""
 
@@ -68,11 +74,11 @@ class Setup:
 def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list[str], profile: str) -> RunInfo:
     """The header of a run by this process, now; `config`: a dataclass or Struct."""
     return RunInfo(
-        command=sys.argv,
+        command=[legible(argument) for argument in sys.argv],
         mode=mode,
         started=started.isoformat(timespec="seconds"),
         seed=seed,
-        config=msgspec.to_builtins(config, enc_hook=_plain),
+        config=effective(msgspec.to_builtins(config, enc_hook=_plain)),
         versions=versions(),
         machine=machine(),
         devices=devices,
@@ -82,8 +88,24 @@ def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list
 
 def _plain(value: object) -> str:
     if isinstance(value, Path):
-        return str(value)
+        return legible(value)
     raise NotImplementedError(type(value))
+
+
+def timeline_from(start_s: float) -> Timeline:
+    """The time of a run that starts at `start_s` of the event loop's clock."""
+    unix_s = unix_seconds_now()
+    return Timeline(start_s, None if unix_s is None else unix_s + start_s - seconds_now())
+
+
+def logged_stream(client: str, timeline: Timeline, writer: ResultWriter, outages: OutageTally) -> StreamLog:
+    """What writes down a client's plans and outages."""
+
+    def out(record: OutageRecord) -> None:
+        outages.add(record)
+        writer.outage(record, seconds_now())
+
+    return StreamLog(client, timeline, lambda record: writer.plan(record, seconds_now()), out)
 
 
 @contextlib.asynccontextmanager
@@ -102,6 +124,21 @@ async def running_beside(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterato
     failed += [error for error in ended if isinstance(error, Exception)]
     if failed:
         raise failed[0] if len(failed) == 1 else ExceptionGroup("several parts of a run failed", failed)
+
+
+def end_early(running: Mapping[asyncio.Task[None], Callable[[], bool]]) -> None:
+    """End clients' tasks before their time. Each is told to stop, and says whether it had begun: those that had may go
+    on for `STOPPING_S`, to hear of what is open and to say goodbye.
+    """
+    for task, stop in running.items():
+        if not stop():
+            task.cancel()
+
+    def give_up() -> None:
+        for task in running:
+            task.cancel()
+
+    asyncio.get_running_loop().call_later(STOPPING_S, give_up)
 
 
 class MeasuredRun:
@@ -123,17 +160,22 @@ class MeasuredRun:
         self._pause_s = pause_s
         self.start_s = seconds_now() + pause_s
         self.duration_s = duration_s
+        self._stopped = False
         self._writer, self._windows, self._on_frame = writer, windows, on_frame
         self._expected_f1 = expected_f1
         self._phases = random.Random(seed)
-        self._summary = RunSummary()
+        self._last_s = self.start_s
+        """When the newest frame ended: until then devices may be busy with the run."""
+        self._summary, self._outages = RunSummary(), OutageTally()
+        self._timeline = timeline_from(self.start_s)
         self._fresh: list[tuple[FrameRecord, Sequence[Detection], float]] = []
         self._ledgers: dict[str, Ledger] = {}
         self.cameras: dict[str, Camera] = {}
         self._configs: dict[str, CameraConfig] = {}
+        self._drives: dict[asyncio.Task[None], Callable[[], bool]] = {}
         for setup in setups:
             self._add(setup)
-        windows.start(writer.window, self.start_s)
+        windows.start(writer.window, self._timeline)
 
     def _add(self, setup: Setup) -> None:
         config = setup.config
@@ -142,8 +184,9 @@ class MeasuredRun:
         sizer = setup.sizer(config.fps, config.slo_s)
         arrivals = setup.steering is None and sizer.hears_arrivals
         hello = wire.Hello(config.name, config.fps, config.slo_s * 1000, arrivals)
-        ledger = Ledger(config.name, config.slo_s, config.max_in_flight, self.start_s, self._ended, arrivals)
-        camera = Camera(hello, setup.frames, ledger, uplink, downlink, setup.clock, setup.steering, sizer)
+        ledger = Ledger(config.name, config.slo_s, config.max_in_flight, self._timeline, self._ended, arrivals)
+        log = logged_stream(config.name, self._timeline, self._writer, self._outages)
+        camera = Camera(hello, setup.frames, ledger, uplink, downlink, setup.clock, setup.steering, sizer, log)
         self._ledgers[config.name], self.cameras[config.name] = ledger, camera
         self._configs[config.name] = config
 
@@ -164,6 +207,7 @@ class MeasuredRun:
         if self._expected_f1 is not None and record.variant is not None and record.resolution is not None:
             f1 = self._expected_f1(record.variant, record.resolution)
             record = msgspec.structs.replace(record, expected_f1=f1)
+        self._last_s = max(self._last_s, now)
         self._writer.frame(record, now)
         self._summary.add(record)
         self._on_frame(record, detections, now)
@@ -171,8 +215,14 @@ class MeasuredRun:
     async def go(self, http: Callable[[str], aiohttp.ClientSession], url: str) -> None:
         """All cameras from start to farewell; `http` gives each, by its name, the session to connect with."""
         async with asyncio.TaskGroup() as fleet:
-            for name in self.cameras:
-                fleet.create_task(self._drive(name, http(name), url))
+            for name, camera in self.cameras.items():
+                self._drives[fleet.create_task(self._drive(name, http(name), url))] = camera.stop
+
+    def stop(self) -> None:
+        """Let the run end now, as at its end: `go` returns soon."""
+        self._stopped = True
+        self.duration_s = min(self.duration_s, max(0.0, seconds_now() - self.start_s))
+        end_early(self._drives)
 
     async def _drive(self, name: str, http: aiohttp.ClientSession, url: str) -> None:
         """One camera from joining to leaving."""
@@ -188,6 +238,7 @@ class MeasuredRun:
         dispatchers: Iterable[Dispatcher] | None,
         loop_lag_ms: Percentiles | None = None,
         emulation: Callable[[Summary], EmulationFigures] | None = None,
+        incomplete_videos: Mapping[str, str] | None = None,
     ) -> Summary:
         """Sum up, check that nothing is missing, write the summary. `dispatchers`: the server's, if it is at hand.
 
@@ -202,31 +253,57 @@ class MeasuredRun:
             {name: ledger.frames for name, ledger in self._ledgers.items()},
             streaming=streaming,
             planner=None if dispatchers is None else self._windows.tally.figures(),
-            devices=None if dispatchers is None else _device_figures(dispatchers, self.duration_s),
+            devices=None if dispatchers is None else _device_figures(dispatchers, self._busy_span_s),
             loop_lag_ms=loop_lag_ms,
             host=None if dispatchers is None else self._windows.host.figures(),
+            agreement=self._agreement(),
+            outages=self._outages.figures(),
         )
+        summary = msgspec.structs.replace(summary, stopped=self._stopped)
         if emulation is not None:
             summary = msgspec.structs.replace(summary, emulation=emulation(summary))
+        summary = msgspec.structs.replace(summary, incomplete_videos=dict(incomplete_videos or {}))
         self._writer.summary(summary)
         for name, camera in self.cameras.items():
             if camera.farewell is not None and not self._ledgers[name].agrees(camera.farewell):
                 raise RunError(f"{name}: the server's account {camera.farewell} is not the client's")
         return summary
 
+    def _agreement(self) -> AgreementFigures:
+        return agreement([self._ledgers[name].account(camera.farewell) for name, camera in self.cameras.items()])
+
+    @property
+    def _busy_span_s(self) -> float:
+        """The time that devices may have been busy in: they still are after the last frame was captured."""
+        return max(self.duration_s, self._last_s - self.start_s)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the server has refused every camera for good: nothing more can come."""
+        return all(camera.given_up for camera in self.cameras.values())
+
+    def failure(self) -> str | None:
+        """Why the run says nothing of the server: it refused cameras for good, or never took any in."""
+        refused = [name for name, camera in self.cameras.items() if camera.given_up]
+        if refused:
+            more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+            return f"{refused[0]}{more}: {self.cameras[refused[0]].refusal}"
+        if self._stopped or any(camera.let_in for camera in self.cameras.values()):
+            return None
+        said = sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
+        return f"the server took no camera in: {'; '.join(said) or 'no connection was held'}"
+
     def notes(self) -> list[str]:
-        """What else a person should know of the run: whether the server agrees, and whom it refused."""
-        silent = [name for name, camera in self.cameras.items() if camera.farewell is None]
-        lines = ["Client and server agree on every frame."]
-        if silent:
-            lines = [f"No farewell from the server for {', '.join(silent)}: its account could not be compared."]
+        """What else a person should know: how far the server agrees, when there was none, and whom it refused."""
+        lines = [agreement_in_words(self._agreement()), *outages_in_words(self._outages.figures())]
         return lines + sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
 
 
-def _device_figures(dispatchers: Iterable[Dispatcher], duration_s: float) -> dict[str, DeviceFigures]:
+def _device_figures(dispatchers: Iterable[Dispatcher], span_s: float) -> dict[str, DeviceFigures]:
     figures = {}
     for dispatcher in dispatchers:
         statistics = dispatcher.statistics()
-        busy = round(statistics.busy_s / duration_s / statistics.workers, 4)
+        share = statistics.busy_s / span_s / statistics.workers if span_s else 0.0
+        busy = round(min(1.0, share), 4)  # a first frame came before the span
         figures[statistics.device] = DeviceFigures(busy, statistics.batches, round(statistics.mean_batch, 3))
     return figures

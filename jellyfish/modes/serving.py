@@ -38,6 +38,7 @@ from jellyfish.modes.assembly import OnWindow, ServerParts, assembled, policy
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.warming import warmed
+from jellyfish.server.address import why_not_listening
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
 from jellyfish.server.service import Service
@@ -175,13 +176,17 @@ def bound(host: str, port: int) -> Iterator[list[socket.socket]]:
                 if family == socket.AF_INET6:
                     found[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 found[-1].bind(address)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise _cannot_listen(host, port, error) from error
         yield found
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> InputError:
-    return InputError(f"cannot listen on {host}:{port}: {error.strerror}; try another --port")
+def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> InputError:
+    return InputError(f"cannot listen on {_in_url(host)}:{port}: {why_not_listening(error)}")
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 @contextlib.asynccontextmanager
@@ -201,8 +206,7 @@ async def _listening_on(service: Service, sockets: Sequence[socket.socket], host
             await stack.enter_async_context(listening(service, sockets=sockets))
         except OSError as error:
             raise _cannot_listen(host, port, error) from error
-        name = f"[{host}]" if ":" in host else host
-        yield f"ws://{name}:{port}/v1/stream"
+        yield f"ws://{_in_url(host)}:{port}/v1/stream"
 
 
 async def _probe(service: Service) -> None:

@@ -42,6 +42,7 @@ class SolverProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "jellyfish.control.solver", *self._arguments,
             stdin=PIPE, stdout=PIPE, env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths},
+            preexec_fn=os.setpgrp,  # a terminal's Ctrl-C is not for it, not even while it is loaded
         )  # fmt: skip
 
     async def solve(self, problem: Problem, running: Plan | None, budget_s: float) -> Solved:

@@ -33,6 +33,10 @@ MAX_CONTROL_BYTES = 64 * 1024
 """Most bytes in the body of any other message: its JSON is parsed on the event loop, where it holds up every client."""
 NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+\Z"
 """Names of clients have no control characters: they get into logs and terminals."""
+LONGEST_NAME = 64
+"""In characters."""
+LEAST_FPS, LONGEST_SLO_MS = 0.001, 60_000
+"""What clients may say of themselves."""
 _STEPS_MS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 SLACK_EDGES_MS = (*(-step for step in reversed(_STEPS_MS)), 0, *_STEPS_MS)
 """What divides the buckets of slack in a report. An edge belongs to the bucket above it: from 0 on is in time."""
@@ -67,9 +71,9 @@ _MOST_REASONS = 32
 class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     """Client, first: who it is and what it asks for."""
 
-    client: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=NAME_PATTERN)]
-    fps: Annotated[float, msgspec.Meta(ge=0.001, le=240)]
-    slo_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)]
+    client: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME, pattern=NAME_PATTERN)]
+    fps: Annotated[float, msgspec.Meta(ge=LEAST_FPS, le=240)]
+    slo_ms: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_SLO_MS)]
     arrivals: bool = False
     """Whether it wants to be told when a frame has arrived, before the frame is answered."""
     target: Annotated[float, msgspec.Meta(ge=50, le=99.99)] | None = None

@@ -9,15 +9,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from jellyfish.report.estimates import METRICS, Estimate, Metric, RunGroup
+from jellyfish.report.estimates import F1_METRICS, METRICS, Estimate, Metric, RunGroup
 from jellyfish.report.reading import Run
 
 CONFIDENCE = "95 % interval"
 APART = ("seed", "results")
 """Keys of a configuration that may differ between runs of one group."""
-SHOWN_CHANGES = 8
 LONGEST_VALUE = 100
 NOTHING = "\N{EN DASH}"
+F1_IS = {
+    "measured": "measured on labelled frames",
+    "tables": "that of the variants in tables, as measured elsewhere",
+    "unknown": "not known",
+}
 LEAST_REASON_CHANGE = 5e-4
 """Share of the captured frames by which a reason's misses must have changed to be named."""
 
@@ -36,16 +40,22 @@ def grouped(runs: Sequence[Run]) -> list[RunGroup]:
     return [RunGroup(_label([run.name for run in members]), tuple(members)) for _, members in groups]
 
 
-def changes(base: RunGroup, other: RunGroup) -> list[str]:
-    """What differs in how the runs were made, as `key: one → other`. Things of a list are told together."""
+def changes(base: RunGroup, other: RunGroup) -> list[tuple[str, str, str]]:
+    """What differs in how the runs were made: (key, one, other). Things of a list are told together."""
     one, two = ({**_values(_made(group.runs[0])), "seed": _seeds(group)} for group in (base, other))
-    told = [
-        f"{path}: {before} → {after}"
-        for path in sorted(one.keys() | two.keys())
-        if (before := one.get(path, NOTHING)) != (after := two.get(path, NOTHING))
-    ]
-    more = len(told) - SHOWN_CHANGES
-    return told if more <= 0 else [*told[:SHOWN_CHANGES], f"and {more} more"]
+    told = [(path, one.get(path, NOTHING), two.get(path, NOTHING)) for path in sorted(one.keys() | two.keys())]
+    return [(path, before, after) for path, before, after in told if before != after]
+
+
+def not_comparable(base: RunGroup, other: RunGroup) -> str:
+    """Why there is no difference in F1 to tell, where both sides have one; else empty."""
+    kinds = {base.accuracy, other.accuracy}
+    if kinds != {"measured", "tables"}:
+        return ""
+    return (
+        f"F1 is not compared: that of {base.label} is {F1_IS[base.accuracy]}, that of {other.label} is "
+        f"{F1_IS[other.accuracy]}."
+    )
 
 
 def in_words(base: str, other: str, found: dict[str, Estimate]) -> str:
@@ -90,6 +100,11 @@ def missed_shares(runs: Sequence[Run]) -> dict[str, float]:
         for (_, _, reason), frames in run.frames.misses.items():
             missed[reason] += frames
     return {reason: frames / captured for reason, frames in missed.most_common()}
+
+
+def told_f1(group: RunGroup, key: str) -> str:
+    """What is to be added to an F1 that nobody measured in this run; empty for all else."""
+    return " (tables)" if key in F1_METRICS and group.accuracy == "tables" else ""
 
 
 def in_text(metric: Metric) -> str:

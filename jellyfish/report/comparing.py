@@ -9,10 +9,20 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from jellyfish.report.bins import Floats
-from jellyfish.report.compare import missed_shares, plain
+from jellyfish.report.compare import missed_shares, plain, told_f1
 from jellyfish.report.estimates import RunGroup
 from jellyfish.report.series import TimeSeries, joined
-from jellyfish.report.style import GREY, Canvas, Picture, label, line_of, time_axis
+from jellyfish.report.style import (
+    GREY,
+    LEAST_F1_SPAN,
+    Canvas,
+    Picture,
+    label,
+    line_of,
+    say_instead,
+    time_axis,
+    widen,
+)  # fmt: skip
 from jellyfish.report.tally import duration_edges_ms, sums_of
 
 SHOWN_REASONS = 8
@@ -75,7 +85,9 @@ def _misses(groups: Sequence[RunGroup]) -> Picture:
     shares = [missed_shares(group.runs) for group in groups]
     total = {reason: sum(share.get(reason, 0.0) for share in shares) for share in shares for reason in share}
     reasons = sorted(total, key=lambda reason: -total[reason])[:SHOWN_REASONS]
-    canvas = Canvas("Why frames missed", height_in=max(2.2, 1.2 + 0.26 * len(groups) * max(1, len(reasons))))
+    canvas = Canvas(
+        "Why frames missed", height_in=max(2.2, 1.2 + 0.26 * len(groups) * len(reasons)) if reasons else 1.4
+    )
     axes = canvas.axes[0]
     height = 0.8 / len(groups)
     for number, (group, share) in enumerate(zip(groups, shares, strict=True)):
@@ -90,8 +102,7 @@ def _misses(groups: Sequence[RunGroup]) -> Picture:
     axes.set_xlabel("frames not answered on time (% of captured)")
     axes.xaxis.set_major_locator(MaxNLocator(5))
     if not reasons:
-        axes.text(0.5, 0.5, "no frame missed", transform=axes.transAxes, ha="center")
-        axes.set_xlim(0, 1)
+        say_instead(axes, "none missed")
     canvas.legend()
     return canvas.picture("misses", "Frames without an answer on time, by reason, as a share of all captured frames.")
 
@@ -112,12 +123,16 @@ def _attainment(groups: Sequence[RunGroup]) -> Picture:
 
 def _f1(groups: Sequence[RunGroup]) -> Picture:
     canvas = Canvas("F1 over time")
-    _over_time(canvas.axes[0], groups, lambda series: series.f1_of_all())
+    _over_time(canvas.axes[0], groups, lambda series: series.f1_of_all(), told="f1_on_time")
     canvas.axes[0].set_ylabel("F1 of on-time frames")
+    widen(canvas.axes[0], LEAST_F1_SPAN)
     canvas.legend()
-    words = "F1 at IoU 0.5 of the frames answered on time, over all clients."
-    if any(group.accuracy == "tables" for group in groups):
-        words = "Mean over the frames answered on time of their variants' F1 as measured elsewhere (no network ran)."
+    measured = "F1 at IoU 0.5 of the frames answered on time, over all clients."
+    tables = "The mean over the frames answered on time of their variants' F1 as measured elsewhere (no network ran)."
+    kinds = {group.accuracy for group in groups}
+    words = tables if kinds == {"tables"} else measured
+    if kinds >= {"tables", "measured"}:
+        words = f"{measured} Marked (tables): {tables[0].lower()}{tables[1:]} The two cannot be compared."
     return canvas.picture("f1", words)
 
 
@@ -131,25 +146,14 @@ def _planner_time(groups: Sequence[RunGroup]) -> Picture:
         axes.text(0.5, 0.5, "0 ms: planning takes no virtual time", transform=axes.transAxes, ha="center", color=GREY)
     canvas.legend()
     words = "How long the planner took, mean over the windows of each step of time, those without a solve included."
-    solves = {group.label: group.median_run.windows.solve() for group in groups}
-    told = [
-        f"{name}: p50 {one.p50:.3g}, p99 {one.p99:.3g}, longest {one.max:.3g} ms."
-        for name, one in solves.items()
-        if one is not None and one.max > 0
-    ]
-    changes = [
-        f"{group.label}: {planner['changes_per_minute']:.3g} changes of variant per client and minute."
-        for group in groups
-        if isinstance(planner := group.median_run.summary.get("planner"), dict)
-        and isinstance(planner.get("changes_per_minute"), float)
-    ]
-    return canvas.picture("planner-time", " ".join([words, *told, *changes]))
+    return canvas.picture("planner-time", words)
 
 
 def _objective(groups: Sequence[RunGroup]) -> Picture:
     canvas = Canvas("What the planner planned", rows=2, height_in=4.2, ratios=(3, 2))
     _over_time(canvas.axes[0], groups, lambda series: series.window("accuracy"))
     canvas.axes[0].set_ylabel("planned accuracy (F1)")
+    widen(canvas.axes[0], LEAST_F1_SPAN)
     canvas.axes[0].set_xlabel("")
     _over_time(canvas.axes[1], groups, lambda series: 100 * series.window("mapped") / series.window("mappable"))
     canvas.axes[1].set_ylabel("served (%)")
@@ -163,9 +167,14 @@ def _objective(groups: Sequence[RunGroup]) -> Picture:
 
 
 def _over_time(
-    axes: Axes, groups: Sequence[RunGroup], values_of: Callable[[TimeSeries], Floats], *, highest: bool = False
+    axes: Axes,
+    groups: Sequence[RunGroup],
+    values_of: Callable[[TimeSeries], Floats],
+    *,
+    highest: bool = False,
+    told: str = "",
 ) -> float:
-    """A line for each run, one colour for each group; the lowest (or highest) value."""
+    """A line for each run, one colour for each group; the lowest (or highest) value. `told`: the metric drawn."""
     seconds = time_axis(axes, groups)
     seen = []
     for number, group in enumerate(groups):
@@ -174,7 +183,7 @@ def _over_time(
             series = TimeSeries(run)
             with np.errstate(invalid="ignore", divide="ignore"):
                 values = values_of(series)
-            style["label"] = label(group.label) if position == 0 else None
+            style["label"] = label(group.label) + told_f1(group, told) if position == 0 else None
             axes.plot(*joined(series.middles_s / seconds, values), marker="." if len(values) < 3 else "", **style)
             seen.append(values[~np.isnan(values)])
     all_seen = np.concatenate(seen)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
 from jellyfish.report.bins import Floats
 from jellyfish.report.estimates import RunGroup
+from jellyfish.report.maps import attainment_map, f1_map
 from jellyfish.report.reading import Run
 from jellyfish.report.series import TimeSeries, joined
 from jellyfish.report.style import (
@@ -22,6 +22,7 @@ from jellyfish.report.style import (
     Canvas,
     Picture,
     label,
+    shades,
     time_axis,
 )  # fmt: skip
 from jellyfish.report.tally import PARTS, duration_edges_ms, sums_of
@@ -29,10 +30,8 @@ from jellyfish.report.tally import PARTS, duration_edges_ms, sums_of
 PART_NAMES = dict(zip(PARTS, ("client", "network there", "queue", "execute", "way back"), strict=True))
 PART_COLOURS = dict(zip(PARTS, (GREEN, BLUE, ORANGE, VERMILLION, SKY), strict=True))
 SPEEDS = ((0.0, 0.5, "fastest half"), (0.5, 0.9, "50 to 90 %"), (0.9, 0.99, "90 to 99 %"), (0.99, 1.0, "slowest 1 %"))
-MOST_CLIENTS_NAMED = 20
 MOST_CLIENTS_ALONE = 3
 SHOWN_VARIANTS = 8
-COLOURS = mpl.colormaps["cividis"]
 
 
 def detail(run: Run) -> list[Picture]:
@@ -45,20 +44,25 @@ def detail(run: Run) -> list[Picture]:
     if not np.isnan(series.worst_ms()).all():
         drawn.append(_promises(series))
     order = by_attainment(run)
-    drawn.append(_attainment(series, order))
+    drawn.append(attainment_map(series, order))
     if series.accuracy != "unknown":
-        drawn.append(_f1(series, order))
+        drawn.append(f1_map(series, order))
     if len(order) > 1:
-        chosen = _chosen(order)
+        chosen = chosen_clients(run, order)
         drawn += [_client(series, row, said) for row, said in chosen.items()]
     return drawn
 
 
 def by_attainment(run: Run) -> list[int]:
     """Rows of the clients, the one that missed most first."""
+    attained = _attained(run)
+    return sorted(range(len(attained)), key=lambda row: (attained[row], run.frames.clients.listed[row]))
+
+
+def _attained(run: Run) -> list[float]:
+    """Share of the captured frames that were answered on time, by the clients' rows."""
     captured, on_time = (run.frames.over_time[name].values.sum(axis=1) for name in ("captured", "on_time"))
-    rows = range(run.frames.clients.rows)
-    return sorted(rows, key=lambda row: (on_time[row] / max(captured[row], 1), run.frames.clients.listed[row]))
+    return [float(on_time[row] / max(captured[row], 1)) for row in range(run.frames.clients.rows)]
 
 
 def _parts(run: Run) -> Picture:
@@ -157,7 +161,13 @@ def _promises(series: TimeSeries) -> Picture:
         "on-time frames; the longest time from capture to answer that plans reckoned with (grey: median over the "
         "clients, 10th to 90th percentile), the 99th percentile that came (blue) and the deadline (dotted); below, how "
     )
-    return canvas.picture("promises", words + "careful plans were, as learnt from that.")
+    words += "careful plans were, as learnt from that."
+    if series.accuracy == "measured":
+        words += (
+            " Promised is the variants' F1 out of tables, what came is measured on these frames: of the two only ups "
+            "and downs can be compared, not the height."
+        )
+    return canvas.picture("promises", words)
 
 
 def _band(axes: Axes, times: Floats, values: Floats, colour: str) -> None:
@@ -180,10 +190,11 @@ def _variant_shares(axes: Axes, series: TimeSeries, edges: Floats) -> None:
         layers = {"other variants": counts.sum(axis=0) - sum(layers.values()), **layers}
     total = np.maximum(counts.sum(axis=0), 1)
     bottom = np.zeros(counts.shape[1])
-    for number, (name, layer) in enumerate(layers.items()):
+    colours = {"other variants": NO_FRAMES, **shades([names[row] for row in kept])}
+    for name, layer in layers.items():
         top = bottom + 100 * layer / total
-        colour = NO_FRAMES if name == "other variants" else COLOURS(number / max(1, len(layers) - 1))
-        axes.stairs(top, edges, baseline=bottom, fill=True, color=colour, label=label(name))
+        axes.stairs(top, edges, baseline=bottom, fill=True, facecolor=colours[name], edgecolor="white", linewidth=0.4,
+                    label=label(name))  # fmt: skip
         bottom = top
     axes.set_ylim(0, 100)
     axes.set_ylabel("on-time\nframes (%)")
@@ -195,50 +206,14 @@ def variant_order(name: str) -> tuple[int, str]:
     return (int(resolution), network) if resolution.isdecimal() else (0, name)
 
 
-def _attainment(series: TimeSeries, order: list[int]) -> Picture:
-    words = "Each line is a client, the one that missed most at the top; grey: it captured no frame."
-    return _map(
-        series, 100 * series.attainment(), order, "On-time frames per client", "on time (% of captured)", words, 90
-    )
-
-
-def _f1(series: TimeSeries, order: list[int]) -> Picture:
-    words = (
-        "Each line is a client, in the order of the figure before; grey: no frame answered on time, or none labelled."
-    )
-    return _map(series, series.f1(), order, "F1 per client", "F1 of on-time frames", words, None)
-
-
-def _map(
-    series: TimeSeries, values: Floats, order: list[int], title: str, scale: str, words: str, least: float | None
-) -> Picture:
-    """Colours for clients (down) over time (across). `least`: the scale goes at least from there to 100."""
-    canvas = Canvas(title, height_in=1.6 + min(3.6, max(1.2, 0.2 * len(order))))
-    axes = canvas.axes[0]
-    seconds = time_axis(axes, [RunGroup("", (series.run,))])
-    shown = np.ma.masked_invalid(values[order])
-    low, high = (float(shown.min()), float(shown.max())) if shown.count() else (0.0, 1.0)
-    if least is not None:
-        low, high = min(low, least), 100.0
-    image = axes.pcolormesh(series.edges_s / seconds, np.arange(len(order) + 1) - 0.5, shown, cmap=COLOURS,
-                            vmin=low, vmax=max(high, low + 1e-6), rasterized=True)  # fmt: skip
-    axes.set_facecolor(NO_FRAMES)
-    axes.grid(visible=False)
-    axes.invert_yaxis()
-    if len(order) <= MOST_CLIENTS_NAMED:
-        axes.set_yticks(range(len(order)), [label(series.run.frames.clients.listed[row]) for row in order])
-    else:
-        axes.set_yticks([])
-        axes.set_ylabel(f"{len(order)} clients")
-    canvas.colour_bar(image, scale)
-    name = "client-f1" if least is None else "client-attainment"
-    return canvas.picture(name, words)
-
-
-def _chosen(order: list[int]) -> dict[int, str]:
-    """All of a few clients; of many the worst, the median and the best."""
+def chosen_clients(run: Run, order: list[int]) -> dict[int, str]:
+    """All of a few clients; of many the worst, the median and the best, or one where they fared alike."""
     if len(order) <= MOST_CLIENTS_ALONE:
         return dict.fromkeys(order, "")
+    attained = _attained(run)
+    if attained[order[0]] == attained[order[-1]]:
+        alike = "no client missed a frame" if attained[order[0]] == 1 else "all missed as many"
+        return {order[0]: f"one of all; {alike}"}
     return {
         order[0]: "missed most frames",
         order[len(order) // 2]: "the median client by misses",

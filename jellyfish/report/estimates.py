@@ -42,6 +42,7 @@ class Metric:
     digits: int = 1
 
 
+F1_METRICS = ("f1_on_time", "f1_captured")
 METRICS = {
     "miss_rate": Metric("Miss rate", "%", True, 100.0, 2),
     "goodput": Metric("Goodput", "frames/s", False),
@@ -139,7 +140,17 @@ def estimates(group: RunGroup) -> dict[str, Estimate]:
 
 
 def differences(base: RunGroup, other: RunGroup) -> dict[str, Estimate]:
-    """`other` minus `base`. Runs of the same seeds and clients are compared seed by seed, or block by block."""
+    """`other` minus `base`. Runs of the same seeds and clients are compared seed by seed, or block by block.
+
+    NaN for what is not the same thing on both sides: F1 as measured, and F1 out of tables.
+    """
+    found = _differences(base, other)
+    if base.accuracy != other.accuracy:
+        found |= dict.fromkeys(F1_METRICS, Estimate(math.nan, None))
+    return found
+
+
+def _differences(base: RunGroup, other: RunGroup) -> dict[str, Estimate]:
     paired = alike(base, other)
     if base.by_seed and other.by_seed:
         return _seed_differences(_by_run(base), _by_run(other), paired)

@@ -7,6 +7,7 @@ No pyplot: figures are made and dropped, without global state.
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,11 @@ WIDE_IN = 9.6
 HEIGHT_IN = 3.2
 PNG_DPI = 200
 NO_FRAMES = "#E4E4E4"
+LEAST_F1_SPAN = 0.25
+"""Of axes that F1 is drawn on: a hundredth is a small difference, and looks like one."""
+_ONE_FAMILY = ("viridis", 0.0, 0.97)
+_FAMILIES = (("Blues", 0.95, 0.35), ("Oranges", 0.95, 0.35), ("Greens", 0.95, 0.35), ("Purples", 0.95, 0.35))
+"""(scale, its end for the smallest size, for the largest)."""
 LONGEST_LABEL = 28
 
 _STYLE: Any = {
@@ -125,6 +131,42 @@ def label(name: str) -> str:
 def line_of(number: int) -> dict[str, Any]:
     """Colour and dashes of the group with this number."""
     return {"color": RUN_COLOURS[number], "linestyle": RUN_DASHES[number]}
+
+
+def shades(variants: Sequence[str]) -> dict[str, Any]:
+    """A colour for each variant. Sizes of one family are shades of one scale, from dark to light in the order given; a
+    family is what has the same name but for its numbers."""
+    families: dict[str, list[str]] = {}
+    for name in variants:
+        families.setdefault(re.sub(r"\d+", "", name), []).append(name)
+    scales = (_ONE_FAMILY,) if len(families) == 1 else _FAMILIES
+    found: dict[str, Any] = {}
+    for number, names in enumerate(families.values()):
+        scale, first, last = scales[number % len(scales)]
+        for position, name in enumerate(names):
+            found[name] = mpl.colormaps[scale](first + (last - first) * position / max(1, len(names) - 1))
+    return found
+
+
+def say_instead(axes: Axes, words: str) -> None:
+    """Words in the place of a figure in which there would be nothing to see."""
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=13, color=GREEN)
+
+
+def widen(axes: Axes, least_span: float, most: float = 1.0) -> None:
+    """Have the y axis span at least so much, within 0 to `most`: what hardly changes must not look as if it did."""
+    low, high = widened(*axes.get_ylim(), least_span, most)
+    axes.set_ylim(low, high)
+
+
+def widened(low: float, high: float, least_span: float, most: float = 1.0) -> tuple[float, float]:
+    """(low, high) at least `least_span` apart, about the same middle, within 0 to `most` where they were."""
+    missing = least_span - (high - low)
+    if missing <= 0:
+        return low, high
+    bottom = min(max(low - missing / 2, 0.0), max(most, high) - least_span)
+    return bottom, bottom + least_span
 
 
 def time_axis(axes: Axes, groups: Sequence[RunGroup]) -> float:

@@ -9,14 +9,16 @@ from typing import BinaryIO
 import msgspec
 
 from jellyfish.core import Detection
+from jellyfish.errors import RunError
 from jellyfish.results.records import FrameRecord
 
 
 class CocoResults:
-    """A JSON array of COCO results in an open file, which it closes."""
+    """A JSON array of COCO results in an open file, which it closes. RunError when that takes no more."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        """`path`: what a person calls the file."""
+        self._file, self._path = file, path
         self._separator = b"[\n"
 
     def add(self, image_id: int, size: tuple[int, int], detections: Sequence[Detection], **more: str) -> None:
@@ -31,13 +33,25 @@ class CocoResults:
                 "bbox": [round(side, 2) for side in box],
                 "score": round(detection.score, 4),
             }
-            self._file.write(self._separator + msgspec.json.encode(line))
+            self._write(self._separator + msgspec.json.encode(line))
             self._separator = b",\n"
 
     def close(self) -> None:
         """End the array."""
-        self._file.write(b"[]\n" if self._separator == b"[\n" else b"\n]\n")
-        self._file.close()
+        self._write(b"[]\n" if self._separator == b"[\n" else b"\n]\n")
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._full(error) from error
+
+    def _write(self, text: bytes) -> None:
+        try:
+            self._file.write(text)
+        except OSError as error:
+            raise self._full(error) from error
+
+    def _full(self, error: OSError) -> RunError:
+        return RunError(f"{self._path}: cannot be written any more ({error.strerror})")
 
 
 class DetectionFile:
@@ -46,7 +60,7 @@ class DetectionFile:
     def __init__(self, path: Path, sizes: Mapping[str, tuple[int, int]]) -> None:
         """`sizes`: (width, height) of each client's video, in pixels."""
         self._sizes = sizes
-        self._results = CocoResults(path.open("xb"))
+        self._results = CocoResults(path.open("xb"), path)
 
     def add(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
         """Write the detections of one frame."""

@@ -33,6 +33,9 @@ Send = Callable[[wire.Message], Awaitable[None]]
 
 PROBE_INTERVAL_S = 0.25
 """How often a client without a place in the plan may send a frame, so that its link stays known."""
+HELD_UP_S = 0.5
+"""Frames of so much time may come at once: this machine may have been late to read them, or a plan to reach the
+client."""
 SPARED_BY_CARE = {LATE, NOT_SENT, *(reason.value for reason in FOR_WANT_OF_TIME)}
 """Misses that a client's care is learnt from."""
 
@@ -101,7 +104,7 @@ class Session:
         self._dispatcher = dispatcher
         self._variant: Variant | None = None
         self._asked = asked or {}
-        self._rate = Bucket(hello.fps, limits.in_flight)
+        self._rate = Bucket(hello.fps, limits.in_flight + HELD_UP_S * hello.fps)
         self._tells_arrivals = hello.arrivals
         self._plan = wire.PlanMessage(probe_resolution, "", mapped=False, probe_interval_ms=self._begin_ms)
 

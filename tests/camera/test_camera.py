@@ -178,9 +178,13 @@ async def test_a_server_that_falls_silent_is_taken_for_gone_and_connected_to_ane
         task = asyncio.create_task(setup.run(1.0, 20.0))
         await asyncio.sleep(3.0)
         setup.connector.stop_reading()
+        await asyncio.sleep(5.0)
+        assert 4.5 <= (setup.camera.away_s(asyncio.get_running_loop().time()) or 0) <= 5.5
         await task
     assert setup.complete(380)
     assert 1 <= setup.outcomes[Outcome.LOST, Reason.NO_ANSWER] <= 3
+    (outage,) = setup.outages
+    assert 2.5 <= outage.began_s <= 3.1 and 13.0 <= outage.began_s + outage.lasted_s <= 14.0
     assert {r.outcome for r in setup.records if 4 < r.captured_s < 12} == {Outcome.SKIPPED}
     assert {r.outcome for r in setup.records if r.captured_s > 15} == {Outcome.ON_TIME}
 
@@ -363,3 +367,19 @@ async def test_what_a_camera_takes_for_encoding_is_told_of_each_frame() -> None:
         await setup.run(1.0, 3.0)
     assert setup.complete(20)
     assert [record.camera_ms for record in setup.records] == pytest.approx([10.0] * 20)
+
+
+@virtual
+async def test_a_camera_that_is_stopped_waits_for_what_is_open_and_says_goodbye() -> None:
+    async with running() as service:
+        service.on_change = lambda cause: service.apply(everyone_on(SMALL, "camera"))
+        setup = Setup(fps=20)
+        assert not setup.camera.stop()
+        task = asyncio.create_task(setup.run(1.0, 100.0))
+        await asyncio.sleep(3.01)
+        assert setup.camera.stop()
+        await task
+        assert asyncio.get_running_loop().time() < 3.2
+    assert setup.complete(41)
+    assert setup.outcomes == {ON_TIME: 41}
+    assert agrees(setup)

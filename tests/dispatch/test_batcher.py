@@ -120,6 +120,18 @@ def test_a_batch_that_gains_nothing_is_not_paid_for_with_frames() -> None:
     assert [each.deadline_s for each in decision.run] == [1.0]
 
 
+def test_a_small_gain_is_paid_for_with_frames_only_in_overload_that_lasts() -> None:
+    batcher, given_up = Batcher(), []
+    for round_s in range(0, 80, 10):
+        for deadline_s in (1.2, 1.95, 1.95):
+            batcher.push(request(round_s + deadline_s), float(round_s))
+        decision = batcher.take(float(round_s), [lane([1.0, 1.9])], lambda request: 0)
+        given_up.append([reason for _, reason in decision.drop])
+        batcher.clear()
+    assert given_up[0] == []  # what one batch that took long has left behind
+    assert given_up[-1] == [Reason.OVERLOAD]
+
+
 def test_a_full_queue_gives_up_its_most_urgent_frame() -> None:
     batcher = filled([5.0, 9.0], capacity=2)
     assert [(each.deadline_s, why) for each, why in batcher.push(request(7.0), 0.0)] == [(5.0, Reason.QUEUE_FULL)]

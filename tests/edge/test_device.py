@@ -147,3 +147,28 @@ async def test_an_answer_that_comes_too_late_to_be_of_use_is_given_up() -> None:
     assert robot.fates["used"] == 0
     assert robot.fates["lost"] + robot.fates["dropped"] > 3
     assert robot.outcomes == {Outcome.ON_TIME: 240}
+
+
+@virtual
+async def test_a_device_that_is_stopped_has_an_outcome_for_every_frame() -> None:
+    async with cloud():
+        robot = Robot(fps=20)
+        assert not robot.device.stop()
+        task = asyncio.create_task(robot.run(1.0, 100.0))
+        await asyncio.sleep(3.01)
+        assert robot.device.stop()
+        await task
+    assert robot.complete(41)
+    assert robot.device.cloud.agrees
+
+
+@virtual
+async def test_a_device_that_is_cancelled_in_the_middle_has_an_outcome_for_every_frame() -> None:
+    async with cloud():
+        robot = Robot(fps=20, filter=Periodic(1))
+        task = asyncio.create_task(robot.run(1.0, 100.0))
+        await asyncio.sleep(3.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert robot.complete(41)

@@ -97,7 +97,7 @@ def test_a_photograph_taken_sideways_is_turned_the_right_way_up(tmp_path: Path) 
 def test_a_video_is_no_picture_and_what_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
     write_video(tmp_path / "clip.mp4", iter([GREY, GREY]), 5, 320, 180)
     assert not is_picture(tmp_path / "clip.mp4")
-    with pytest.raises(InputError, match=r"cannot read .*none\.png: No such file"):
+    with pytest.raises(InputError, match=r"there is no file .*none\.png"):
         is_picture(tmp_path / "none.png")
     write_picture(tmp_path / "whole.png", GREY)
     (tmp_path / "half.png").write_bytes((tmp_path / "whole.png").read_bytes()[:200])

@@ -16,6 +16,7 @@ from rich.console import Console
 from jellyfish.config import BenchConfig, CameraConfig
 from jellyfish.core import Outcome
 from jellyfish.modes.find_clients import ClientSearch, find_clients
+from jellyfish.program.stopping import Stop
 from jellyfish.results.emulation import EmulationFigures
 from jellyfish.results.summary import RunSummary, Summary
 from tests.results.examples import frame_record
@@ -40,7 +41,7 @@ def fleet(count: int) -> tuple[CameraConfig, ...]:
 def searched(tmp_path: Path, able: int, busy: bool = False, most: int = 64) -> tuple[str, dict[str, object]]:
     """What is printed, and `clients.json`, where a server is able to serve so many."""
 
-    async def run(config: BenchConfig, folder: Path, console: Console) -> tuple[Summary, list[str]]:
+    async def run(config: BenchConfig, folder: Path, console: Console, stop: Stop) -> tuple[Summary, list[str]]:
         count = len(config.cameras)
         assert folder == config.results
         served = RunSummary()
@@ -53,7 +54,7 @@ def searched(tmp_path: Path, able: int, busy: bool = False, most: int = 64) -> t
     (tmp_path / "found").mkdir()
     console = Console(width=100, record=True, file=io.StringIO())
     config = BenchConfig((), 10.0, tmp_path / "found", 0)
-    asyncio.run(find_clients(config, fleet, 4, most, 0.99, console, run))
+    asyncio.run(find_clients(config, fleet, 4, most, 0.99, console, Stop(), run))
     return console.export_text(), json.loads((tmp_path / "found" / "clients.json").read_text())
 
 

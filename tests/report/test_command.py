@@ -60,8 +60,12 @@ def test_two_runs_make_a_page_that_needs_nothing_else(tmp_path: Path) -> None:
     assert len(pictures) == len(page.images)
     assert {"latency", "latency-tail", "misses", "attainment", "f1", "planner-time", "objective"} <= pictures
     assert {"run-1-parts", "run-2-composition", "run-1-client-attainment", "run-2-all-clients"} <= pictures
-    for words in ("Miss rate", "95 % interval", "planner: best → annealing", "which is worse", "Latency p99"):
+    for words in ("Miss rate", "95 % interval", "plannerbestannealing", "worse", "Latency p99", "two minus one"):
         assert words in page.text
+    order = [
+        text.index(words) for words in ("Deadline", "Planner", "Figures of merit", "two against one", "Side by side")
+    ]
+    assert order == sorted(order)
 
 
 def test_names_out_of_the_files_are_text_in_page_figures_and_terminal(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jellyfish.report.compare import changes, grouped, in_words, missed_shares, reasons_in_words, shown
+from jellyfish.report.compare import (
+    changes,
+    grouped,
+    in_words,
+    missed_shares,
+    not_comparable,
+    reasons_in_words,
+    shown,
+    told_f1,
+)
 from jellyfish.report.detail import by_attainment
 from jellyfish.report.estimates import METRICS, Estimate, RunGroup, differences, estimates, figures
 from jellyfish.report.reading import Run, read_run
 from jellyfish.report.series import TimeSeries, joined
+from jellyfish.report.style import shades, widened
 from jellyfish.results.records import FrameRecord
 from tests.report.runs import frame, frames, write_run
 
@@ -118,7 +129,40 @@ def test_what_was_configured_differently_is_named(tmp_path: Path) -> None:
     one = run_of(tmp_path, name="one", planner="best", clients=clients)
     two = run_of(tmp_path, name="two", planner="annealing", clients=clients[:1], seed=5)
     told = changes(RunGroup("one", (one,)), RunGroup("two", (two,)))
-    assert told == ["clients.name: a, b → a", "planner: best → annealing", "seed: 0 → 5"]
+    assert told == [("clients.name", "a, b", "a"), ("planner", "best", "annealing"), ("seed", "0", "5")]
+
+
+def test_measured_f1_and_f1_out_of_tables_are_not_compared(tmp_path: Path) -> None:
+    simulated = [frame(number=number, tp=None, fp=None, fn=None, expected_f1=0.9) for number in range(300)]
+    one = RunGroup("real", (run_of(tmp_path, frames(30, ["camera-0"]), name="real"),))
+    two = RunGroup("simulated", (run_of(tmp_path, simulated, name="simulated"),))
+    for base, other in ((one, two), (two, one)):
+        found = differences(base, other)
+        assert math.isnan(found["f1_on_time"].value) and math.isnan(found["f1_captured"].value)
+        assert not math.isnan(found["miss_rate"].value)
+        assert f"of {base.label} is" in not_comparable(base, other)
+        assert "F1" not in in_words(base.label, other.label, found)
+    assert not_comparable(one, one) == ""
+    assert [told_f1(group, "f1_on_time") for group in (one, two)] == ["", " (tables)"]
+    assert told_f1(two, "p50") == ""
+
+
+def test_small_differences_do_not_fill_a_plot() -> None:
+    assert widened(0.48, 0.495, 0.25) == pytest.approx((0.3625, 0.6125))
+    assert widened(0.99, 1.0, 0.25) == pytest.approx((0.75, 1.0))
+    assert widened(0.0, 0.01, 0.25) == pytest.approx((0.0, 0.25))
+    assert widened(0.1, 0.9, 0.25) == (0.1, 0.9)
+
+
+def test_sizes_of_a_family_are_colours_in_order_that_can_be_told_apart() -> None:
+    family = [f"w{width:03}e{depth}-{side}" for side in (128, 448) for width in (25, 100) for depth in (1, 2)]
+    colours = list(shades(family).values())
+    lightness = [0.299 * red + 0.587 * green + 0.114 * blue for red, green, blue, _ in colours]
+    assert all(two - one > 0.05 for one, two in itertools.pairwise(lightness))
+    zoo = shades(["ssdlite-320", "fcos-320", "fcos-640"])
+    assert len(set(zoo.values())) == 3
+    apart = [np.linalg.norm(np.subtract(one, two)) for one, two in itertools.combinations(zoo.values(), 2)]
+    assert min(apart) > 0.3
 
 
 def test_numbers_are_shown_in_their_unit_and_nothing_as_a_dash() -> None:

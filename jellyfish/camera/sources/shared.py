@@ -20,7 +20,7 @@ from typing import Generic, NamedTuple, TypeVar
 import av
 
 from jellyfish.camera.frames import Offload, scaled_jpeg
-from jellyfish.camera.sources.file import VideoSource, rgb
+from jellyfish.camera.sources.file import VideoSource
 from jellyfish.clock import seconds_now
 from jellyfish.core import LabelledObject
 from jellyfish.waiting import Signal
@@ -242,7 +242,7 @@ class Reader:
         made = []
         for key, held in work:
             frame = held or self.source.decoded(key.number)
-            made.append((key, frame, scaled_jpeg(rgb(frame), key.resolution)))
+            made.append((key, frame, scaled_jpeg(self.source.image(frame), key.resolution)))
         self.encoded += len(made)
         return made
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import active_children, get_context
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,9 @@ import msgspec
 from rich.console import Console
 
 from jellyfish import __version__
+from jellyfish.devices.process import deaf_children
 from jellyfish.errors import InputError, RunError
+from jellyfish.lab.processes import process_pool
 from jellyfish.lab.reproduction.causes import Miss, Quickest, misses
 from jellyfish.lab.reproduction.matrix import MADE_TRACES, Cell, Matrix, recorded_traces
 from jellyfish.lab.reproduction.outcome import CellResult, summed_up
@@ -103,20 +103,12 @@ def _all_results(
     found = {cell: _kept(folder, cell, matrix.scenario(cell)) for cell in cells}
     missing = [cell for cell in cells if found[cell] is None]
     progress(words, len(cells) - len(missing), len(cells))
-    # A fresh interpreter per worker: a copy of this one would share its threads' locks.
-    # A person's Ctrl-C goes to all of them; this one alone deals with it.
-    count, context = min(workers, max(1, len(missing))), get_context("spawn")
-    with ProcessPoolExecutor(count, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
-        running = {pool.submit(_run, cell, matrix.scenario(cell), folder): cell for cell in missing}
-        try:
-            for done, future in enumerate(as_completed(running), len(cells) - len(missing) + 1):
-                found[running[future]] = future.result()
-                progress(words, done, len(cells))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in active_children():  # they would first finish what they have begun
-                worker.terminate()
-            raise
+    with process_pool(min(workers, max(1, len(missing)))) as pool:
+        with deaf_children():
+            running = {pool.submit(_run, cell, matrix.scenario(cell), folder): cell for cell in missing}
+        for done, future in enumerate(as_completed(running), len(cells) - len(missing) + 1):
+            found[running[future]] = future.result()
+            progress(words, done, len(cells))
     return [result for result in found.values() if result is not None]
 
 

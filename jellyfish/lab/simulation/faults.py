@@ -10,6 +10,7 @@ from jellyfish.control.problem import Plan, Planner, Problem
 from jellyfish.core import Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.devices.profile.variation import Ratios
+from jellyfish.errors import RunError
 from jellyfish.lab.simulation.scenario import (
     AnyFault,
     ClockDrift,
@@ -30,6 +31,10 @@ NINETY_NINTH = 2.3263
 """Standard deviations from the median to the 99th percentile of a normal distribution."""
 Clock = Callable[[], float]
 """Seconds of the run."""
+
+
+class SimulatedError(RunError):
+    """What a device raises because a scenario says so."""
 
 
 def with_outages(
@@ -80,7 +85,7 @@ def device_disturbance(
         entry, now = profile.of(variant), clock()
         factor = vary(entry, batch)
         if any(_fails(fault, now) for fault in errors):
-            raise RuntimeError("simulated device error")
+            raise SimulatedError("simulated device error")
         for fault in slow:
             factor *= fault.factor if fault.at_s <= now < fault.end_s else 1.0
         held_s = max((fault.end_s - now for fault in hangs if fault.at_s <= now < fault.end_s), default=0.0)

@@ -8,6 +8,7 @@ import math
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from jellyfish.devices.executor import Executor
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import QUEUE_CAPACITY
+from jellyfish.effects import SERVER_RULES, void
 from jellyfish.errors import InputError, RunError
 from jellyfish.lab.simulation.chaos import chaos
 from jellyfish.lab.simulation.faults import UnreliablePlanner, camera_clock, device_disturbance
@@ -54,10 +56,11 @@ from jellyfish.modes.assembly import PlanningPolicy, ServerParts, adapting, asse
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, ExpectedF1, MeasuredRun, Setup, run_info
 from jellyfish.modes.window_log import WindowLog
+from jellyfish.program.stopping import Stop, stoppable
 from jellyfish.protocol import wire
 from jellyfish.results.records import FrameRecord, RunInfo
 from jellyfish.results.summary import Summary
-from jellyfish.results.table import summary_table
+from jellyfish.results.table import summary_table, what_is_left
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 from jellyfish.server.service import Service
 
@@ -73,13 +76,21 @@ def simulate(path: Path, folder: Path | None, seed: int | None, care: float | No
     """Run the scenario in the file, with another seed or care if given, and show what came of it."""
     scenario = load_scenario(path)
     instead = {key: value for key, value in (("seed", seed), ("care", care)) if value is not None}
+    if care is not None and (because := void(SERVER_RULES, msgspec.structs.asdict(scenario)).get("care")):
+        raise InputError(f"{path}: --care has no effect {because}")
     scenario = msgspec.structs.replace(scenario, **instead)
     folder = folder or default_folder("simulate", datetime.now().astimezone())
     require_empty(folder)
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(stoppable(lambda stop: _shown(scenario, folder, console, stop)))
+
+
+async def _shown(scenario: Scenario, folder: Path, console: Console, stop: Stop) -> None:
     with ProgressReport(console) as progress:
-        summary, notes = run_scenario(scenario, folder, lambda done, total: progress(scenario.title, done, total))
+        summary, notes = await simulated(scenario, folder, partial(progress, scenario.title), stop)
     console.print(summary_table(summary, folder))
     console.print("\n".join(notes), highlight=False, markup=False)
+    stop.leave(what_is_left(summary, folder))
 
 
 def simulate_chaos(seed: int, folder: Path | None, console: Console) -> None:
@@ -124,11 +135,15 @@ def _remains(service: Service) -> Remains:
     )
 
 
+def _nothing_to_check(service: Service) -> None:
+    """Of what is left."""
+
+
 def run_scenario(
     scenario: Scenario,
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    on_service: OnService = lambda service: None,
+    on_service: OnService = _nothing_to_check,
     planner: Planner | None = None,
 ) -> tuple[Summary, list[str]]:
     """Simulate `scenario` and write its result files into `folder`; the summary, and what else is worth a word.
@@ -138,15 +153,27 @@ def run_scenario(
     RunError when the frames do not add up.
     """
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        loop = runner.get_loop()
-        assert isinstance(loop, VirtualLoop)
-        return runner.run(_Simulation(scenario, planner, loop).run(folder, progress, on_service))
+        return runner.run(simulated(scenario, folder, progress, Stop(), on_service, planner))
+
+
+async def simulated(
+    scenario: Scenario,
+    folder: Path,
+    progress: Callable[[int, int], None],
+    stop: Stop,
+    on_service: OnService = _nothing_to_check,
+    planner: Planner | None = None,
+) -> tuple[Summary, list[str]]:
+    """What `run_scenario` does, on a `VirtualLoop`; `stop` ends it before its time."""
+    return await _Simulation(scenario, planner).run(folder, progress, on_service, stop)
 
 
 class _Simulation:
-    """One run, on the clock of `loop`."""
+    """One run, on the clock of the loop that runs."""
 
-    def __init__(self, scenario: Scenario, planner: Planner | None, loop: VirtualLoop) -> None:
+    def __init__(self, scenario: Scenario, planner: Planner | None) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
         self._scenario = scenario
         self._make = None if scenario.controller is None else controller_named(scenario.controller)
         self._models = {device.name: load_model(device.model) for device in scenario.devices}
@@ -176,7 +203,7 @@ class _Simulation:
         return fixed or variants
 
     async def run(
-        self, folder: Path, progress: Callable[[int, int], None], on_service: OnService
+        self, folder: Path, progress: Callable[[int, int], None], on_service: OnService, stop: Stop
     ) -> tuple[Summary, list[str]]:
         scenario, loop = self._scenario, asyncio.get_running_loop()
         windows = WindowLog(scenario.planner if scenario.controller is None else CLIENTS_CHOOSE)
@@ -191,7 +218,8 @@ class _Simulation:
             )
             async with asyncio.TaskGroup() as beside:
                 tasks = [beside.create_task(task) for task in self._beside(progress)]
-                await run.go(self._http(stack), URL)
+                with stop.in_order(run.stop):
+                    await run.go(self._http(stack), URL)
                 for task in tasks:
                     task.cancel()
             await asyncio.sleep(GRACE_S)

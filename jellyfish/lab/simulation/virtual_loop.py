@@ -2,15 +2,17 @@
 
 Whatever runs on it runs as fast as the processor allows and the same way every time. Only what simulations need is
 there: timers, tasks, and stream connections between parties on the same loop, woken by what is written to them, so that
-thousands of idle ones cost nothing. Threads, real sockets, signals and subprocesses have no place in it.
+thousands of idle ones cost nothing. Threads, real sockets and subprocesses have no place in it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from types import FrameType
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 HIGH_WATER_BYTES, LOW_WATER_BYTES = 128 * 1024, 32 * 1024
@@ -73,6 +75,22 @@ class VirtualLoop(asyncio.BaseEventLoop):
         done: asyncio.Future[_Result] = self.create_future()
         done.set_result(func(*args))
         return done
+
+    def add_signal_handler(
+        self, sig: int, callback: Callable[[Unpack[_Arguments]], object], *args: *_Arguments
+    ) -> None:
+        """A signal alone comes from the real world: a person may have seen enough of a simulation."""
+
+        def tell(number: int, frame: FrameType | None) -> None:
+            self.call_soon_threadsafe(callback, *args)
+
+        signal.set_wakeup_fd(-1)  # nobody else need hear of it
+        signal.signal(sig, tell)
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """See `add_signal_handler`."""
+        signal.signal(sig, signal.SIG_DFL)
+        return True
 
     def _process_events(self, event_list: object) -> None:
         """Nothing comes from outside."""

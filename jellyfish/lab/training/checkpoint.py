@@ -11,15 +11,19 @@ from typing import Any
 
 import torch
 
-from jellyfish.errors import InputError
+from jellyfish.errors import InputError, RunError
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Replace the checkpoint at `path` by `state`, in one move."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace the checkpoint at `path` by `state`, in one move. RunError if it cannot be written."""
     partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, partial)
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's own, of a full disk
+        partial.unlink(missing_ok=True)
+        raise RunError(f"the checkpoint {path} cannot be written: {str(error).splitlines()[0]}") from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from jellyfish.evaluation.average_precision import AveragePrecision, Found, Grou
 from jellyfish.evaluation.matching import Judged, joined, judge
 from jellyfish.lab.street import StreetScene
 from jellyfish.lab.training.augment import Image, LabelledFrame, through_jpeg
+from jellyfish.lab.training.coco import spread_numbers
 from jellyfish.lab.training.data import Frames
 from jellyfish.media.resize import Letterboxed, fit, letterbox
 from jellyfish.models.slimmable.card import Evaluation, VariantAccuracy, VariantEvaluation
@@ -71,7 +72,7 @@ def scene_frames(seeds: range, frames_per_scene: int, spacing: int = 30) -> Iter
 def spread(frames: Frames, most: int | None = None) -> Iterator[LabelledFrame]:
     """All frames, or `most` of them spread evenly over all, decoded one at a time."""
     count = len(frames) if most is None else min(most, len(frames))
-    return (frames[number * len(frames) // count] for number in range(count))
+    return (frames[number] for number in spread_numbers(len(frames), count))
 
 
 def examine(

@@ -14,7 +14,7 @@ from rich.table import Table
 from jellyfish.core import Variant
 from jellyfish.devices.naming import check_device, parse_variant
 from jellyfish.errors import InputError
-from jellyfish.lab.training.coco import CocoFrames
+from jellyfish.lab.training.coco import CocoFrames, spread_numbers
 from jellyfish.models.slimmable.card import CardedVariants, Evaluation, read_weights
 from jellyfish.modes.progress import ProgressReport
 
@@ -41,6 +41,9 @@ def evaluate(
     if output is not None and output.is_dir():
         raise InputError(f"cannot write {output}: it is a folder")
     count = min(limit or len(frames), len(frames))
+    frames.check(spread_numbers(len(frames), count))
+    for note in frames.notes:
+        console.print(note, soft_wrap=True, markup=False, highlight=False)
     words = f"measuring {len(variants)} variants on {count} images"
     with ProgressReport(console) as progress:
         told = partial(progress, words)

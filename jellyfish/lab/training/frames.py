@@ -7,9 +7,7 @@ older look are not mistaken for today's.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -18,6 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import LabelledObject
+from jellyfish.devices.process import deaf_children
+from jellyfish.errors import RunError
+from jellyfish.lab.processes import process_pool
 from jellyfish.lab.street import StreetScene
 from jellyfish.lab.street.clips import GENERATOR_VERSION
 
@@ -65,8 +66,9 @@ def render(
     if not (folder / "frames.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         records: list[CachedFrame] = []
-        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-            jobs = [pool.submit(_render_scene, folder, seed, frames_per_scene) for seed in seeds]
+        with process_pool(processes) as pool:
+            with deaf_children():
+                jobs = [pool.submit(_render_scene, folder, seed, frames_per_scene) for seed in seeds]
             for done, job in enumerate(jobs, start=1):
                 records.extend(job.result())
                 advance(done)
@@ -82,6 +84,8 @@ def _render_scene(folder: Path, seed: int, frames: int) -> list[CachedFrame]:
     for number in range(frames):
         image, objects = scene.frame(number * _SPACING_FRAMES)
         file = f"{seed}-{number}.jpg"
-        cv2.imwrite(str(folder / file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+        jpeg = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+        if not cv2.imwrite(str(folder / file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), jpeg):
+            raise RunError(f"the frame {folder / file} cannot be written; is the disk full?")
         records.append(CachedFrame(file, tuple(objects)))
     return records

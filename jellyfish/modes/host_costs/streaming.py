@@ -100,9 +100,11 @@ def loops_s(profile: LatencyProfile, picture: Image) -> tuple[float, float]:
     server.start()
     ready.wait()
     url, loop, stop = shown[0]
-    frames, camera_s = uvloop.run(_stream(url, scaled_jpeg(picture, profile.variants[-1].resolution)))
-    loop.call_soon_threadsafe(stop.set)
-    server.join()
+    try:
+        frames, camera_s = uvloop.run(_stream(url, scaled_jpeg(picture, profile.variants[-1].resolution)))
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        server.join()
     return served_s[0] / frames, camera_s / frames
 
 

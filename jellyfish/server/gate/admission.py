@@ -6,17 +6,19 @@ somebody who opens connections and says nothing keeps nobody out.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter, OrderedDict, deque
 from collections.abc import Hashable
 
 from jellyfish.config import Limits
 from jellyfish.protocol.bucket import Bucket
+from jellyfish.server.gate.addresses import counts_to, loopback
 
 LEAST_REQUESTS = 0.3
 """Share of other requests that is answered in any case: they cost little, and health checks are among them."""
 BURST_S = 2.0
 """Requests of so much time may come at once."""
+AT_ONCE = 4
+"""So many of a kind are let on in one turn of the event loop: frames come between them."""
 
 
 class Admission:
@@ -25,7 +27,7 @@ class Admission:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._newcomers: OrderedDict[Hashable, str] = OrderedDict()
-        """Those that are no stream (yet), with their addresses; the oldest first."""
+        """Those that are no stream (yet), with whose share they count to; the oldest first."""
         self._streams: dict[Hashable, str] = {}
         self._streams_of: Counter[str] = Counter()
         self._newcomers_of: Counter[str] = Counter()
@@ -53,13 +55,13 @@ class Admission:
 
         Whoever has most of them open gives up the oldest of its own.
         """
-        self._newcomers[key] = address
-        self._newcomers_of[address] += 1
-        most_of_one = self._newcomers_of[address] > self._share(address)
+        self._newcomers[key] = owner = counts_to(address)
+        self._newcomers_of[owner] += 1
+        most_of_one = self._newcomers_of[owner] > self._share(address)
         if not most_of_one and len(self._newcomers) <= self._limits.newcomers:
             return None
-        loser = address if most_of_one else self._newcomers_of.most_common(1)[0][0]
-        return next(each for each, owner in self._newcomers.items() if owner == loser)
+        loser = owner if most_of_one else self._newcomers_of.most_common(1)[0][0]
+        return next(each for each, its in self._newcomers.items() if its == loser)
 
     def asked(self, key: Hashable, for_stream: bool) -> None:
         """Its request is here."""
@@ -76,10 +78,12 @@ class Admission:
         going = []
         for for_stream, bucket in ((True, self._joins), (False, self._requests)):
             waiting = self._asking[for_stream]
-            while waiting and (waiting[0] not in self._newcomers or bucket.allows(1.0, now)):
+            turns = AT_ONCE
+            while waiting and (waiting[0] not in self._newcomers or (turns and bucket.allows(1.0, now))):
                 key = waiting.popleft()
                 if key in self._newcomers:
                     going.append(key)
+                    turns -= 1
         return going
 
     def wait_s(self, now: float) -> float:
@@ -91,27 +95,28 @@ class Admission:
         """A connection is to carry a stream, for a client at `address`; why not, in words, or None."""
         if len(self._streams) >= self._limits.connections:
             return f"the server has its {self._limits.connections} streams; try again later"
-        if self._streams_of[address] >= self._share(address):
+        owner = counts_to(address)
+        if self._streams_of[owner] >= self._share(address):
             return (
-                f"{address} has its {self._share(address):g} streams; for more behind one address start the server "
+                f"{owner} has its {self._share(address):g} streams; for more behind one address start the server "
                 "with a larger --per-address"
             )
         self._forget(key)
-        self._streams[key] = address
-        self._streams_of[address] += 1
+        self._streams[key] = owner
+        self._streams_of[owner] += 1
         return None
 
     def closed(self, key: Hashable) -> None:
         """A connection is gone."""
         self._forget(key)
-        address = self._streams.pop(key, None)
-        if address is not None:
-            _less(self._streams_of, address)
+        owner = self._streams.pop(key, None)
+        if owner is not None:
+            _less(self._streams_of, owner)
 
     def _forget(self, key: Hashable) -> None:
-        address = self._newcomers.pop(key, None)
-        if address is not None:
-            _less(self._newcomers_of, address)
+        owner = self._newcomers.pop(key, None)
+        if owner is not None:
+            _less(self._newcomers_of, owner)
 
     def _share(self, address: str) -> float:
         """Most connections of one address, of either kind."""
@@ -121,15 +126,7 @@ class Admission:
         return most
 
 
-def _less(counts: Counter[str], address: str) -> None:
-    counts[address] -= 1
-    if not counts[address]:
-        del counts[address]
-
-
-def loopback(address: str) -> bool:
-    """Whether it is this machine's own; also what is no address at all, such as that of a local socket."""
-    try:
-        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
-    except ValueError:
-        return True
+def _less(counts: Counter[str], owner: str) -> None:
+    counts[owner] -= 1
+    if not counts[owner]:
+        del counts[owner]

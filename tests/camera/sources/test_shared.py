@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from jellyfish.camera.frames import scaled_jpeg
-from jellyfish.camera.sources.file import VideoSource, rgb
+from jellyfish.camera.sources.file import VideoSource
 from jellyfish.camera.sources.shared import PLACES, ClipMemory, Memory, SharedClip, start_s
 from jellyfish.errors import InputError
 from jellyfish.media.video_writer import write_video
@@ -235,7 +235,7 @@ def test_a_frame_may_be_converted_by_several_threads_at_once(video: Path) -> Non
     with VideoSource(video) as source:
         frame, wanted = source.decoded(5), source.frame(5)
     with ThreadPoolExecutor(4) as pool:
-        assert all(np.array_equal(image, wanted) for image in pool.map(rgb, [frame] * 400))
+        assert all(np.array_equal(image, wanted) for image in pool.map(source.image, [frame] * 400))
 
 
 def test_a_file_without_times_is_counted_from_its_start(tmp_path: Path, video: Path) -> None:

@@ -1,7 +1,7 @@
 """Connections are counted from the first moment, and nobody keeps others out by saying nothing."""
 
 from jellyfish.config import Limits
-from jellyfish.server.gate.admission import Admission, loopback
+from jellyfish.server.gate.admission import AT_ONCE, Admission
 
 FAR = "203.0.113.7"
 
@@ -29,6 +29,16 @@ def test_an_address_has_its_share_of_newcomers_and_of_streams() -> None:
     assert admission.begins(3, FAR) is None
 
 
+def test_addresses_of_one_network_share() -> None:
+    admission = Admission(Limits(per_address=2))
+    for number in range(2):
+        assert admission.begins(number, f"2001:db8::{number + 1}") is None
+    assert "2001:db8::/64 has its 2 streams" in str(admission.begins(2, "2001:db8::3"))
+    assert admission.begins(2, "2001:db8:0:1::3") is None
+    admission.closed(0)
+    assert admission.begins(3, "2001:db8::3") is None
+
+
 def test_loopback_and_named_proxies_are_not_counted_by_address() -> None:
     for limits, address in (
         (Limits(per_address=1), "127.0.0.5"),
@@ -47,8 +57,10 @@ def test_requests_are_let_on_at_their_rate_and_in_their_order() -> None:
         admission.asked(number, for_stream=True)
     admission.opened("health", FAR)
     admission.asked("health", for_stream=False)
-    first = admission.let_on(0.0)
-    assert first == [*range(20), "health"]
+    assert admission.let_on(0.0) == [*range(AT_ONCE), "health"]
+    assert admission.wait_s(0.0) == 0.0
+    first = [admission.let_on(0.0) for _ in range(5)]
+    assert [key for keys in first for key in keys] == list(range(AT_ONCE, 20))
     assert admission.wait_s(0.0) == 0.1
     admission.closed(20)
     assert admission.let_on(0.1) == [21]
@@ -67,11 +79,3 @@ def test_streams_are_bounded_and_give_their_places_back() -> None:
     for key in (*range(limits.connections), "late"):
         admission.closed(key)
     assert (admission.streams, admission.newcomers) == (0, 0)
-
-
-def test_what_is_loopback() -> None:
-    assert loopback("127.0.0.9")
-    assert loopback("::1")
-    assert loopback("")
-    assert not loopback(FAR)
-    assert not loopback("fe80::1%eth0")

@@ -1,0 +1,47 @@
+"""Commands that refuse what would have no effect, before anything is done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperOption
+
+from jellyfish.effects import RULES, void
+
+
+class CheckedCommand(TyperCommand):
+    """A command of which every option has an effect, or is refused."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse; refuse an option that is given twice where only the last one would count."""
+        words = list(args)
+        rest = super().parse_args(ctx, args)
+        _, _, found = self.make_parser(ctx).parse_args(words)
+        times = Counter(option.name for option in found if isinstance(option, TyperOption) and not option.multiple)
+        for option in found:
+            if times[option.name] > 1:
+                raise typer.BadParameter(f"{_shown(option)} is given {times[option.name]} times: give it once")
+        return rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command unless one of the options given has no effect beside the others."""
+        because = void(RULES.get(_words(ctx), ()), ctx.params)
+        for option in self.params:
+            source = ctx.get_parameter_source(option.name)
+            if option.name in because and source is not None and source.name == "COMMANDLINE":
+                shown = _shown(option, ctx.params[option.name])
+                raise typer.BadParameter(f"{shown} has no effect {because[option.name]}")
+        return super().invoke(ctx)
+
+
+def _words(ctx: Any) -> str:
+    """The command as it is typed after the program's name: `trace show`."""
+    return ctx.info_name if ctx.parent.parent is None else f"{_words(ctx.parent)} {ctx.info_name}"
+
+
+def _shown(option: Any, value: object = None) -> str:
+    """`--planning-share`; `--no-actuation` where that is what was given."""
+    names = option.secondary_opts if value is False and option.secondary_opts else option.opts
+    return str(max(names, key=len))

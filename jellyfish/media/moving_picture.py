@@ -1,0 +1,88 @@
+"""Pictures that move: animated PNG, WebP, GIF and AVIF, and the pages of a TIFF, read like a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from jellyfish.errors import InputError
+from jellyfish.media.contents import Contents
+from jellyfish.media.picture import as_a_person_sees_it, identified, pages, unreadable
+from jellyfish.media.timeline import timeline
+
+_TICK_S = Fraction(1, 1000)
+_UNTIMED_TICKS = 100
+"""A picture is shown so long that does not say how long, as browsers do."""
+_BROKEN = (EOFError, OSError, SyntaxError, ValueError)
+"""What Pillow raises."""
+
+
+class PictureReader:
+    """An open file of one picture or more. Raises InputError if none of them can be decoded."""
+
+    seeks = True
+
+    def __init__(self, path: Path, contents: Contents | None = None) -> None:
+        """`contents`: what another reader of the same file has found."""
+        self._path, self._image = path, _opened(path)
+        self._pages = pages(self._image)
+        try:
+            self.contents = contents or self._look_through()
+        except BaseException:
+            self.close()
+            raise
+
+    def read_from(self, wanted: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """The pictures from number `wanted` on; those that cannot be decoded are left out."""
+        first = wanted
+        while first and first in self.contents.missing:
+            first -= 1
+        for number in range(first, self.contents.timeline.frames):
+            if number in self.contents.missing:
+                continue
+            yield number, av.VideoFrame.from_ndarray(self._decode(number), format="rgb24")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._image.close()
+
+    def _decode(self, number: int) -> NDArray[np.uint8]:
+        if self._pages[number] < self._image.tell():  # going back confuses Pillow
+            self._image.close()
+            self._image = _opened(self._path)
+        self._image.seek(self._pages[number])
+        return as_a_person_sees_it(self._image)
+
+    def _look_through(self) -> Contents:
+        """Decode all: some say how long they are shown only then."""
+        ticks: list[int] = []
+        error: Exception | None = None
+        begin, duration, size = 0, _UNTIMED_TICKS, (0, 0)
+        for number in range(len(self._pages)):
+            try:
+                height, width, _ = self._decode(number).shape
+            except _BROKEN as broken:
+                error = broken
+                break
+            size = size if ticks else (width, height)
+            ticks.append(begin)
+            duration = round(self._image.info.get("duration") or 0) or _UNTIMED_TICKS
+            begin += duration
+        if not ticks:
+            raise unreadable(self._path, error or ValueError("there is no picture in it"))
+        found, there = len(ticks), len(self._pages)
+        cut_off = "" if found == there else f"it is cut off or damaged, {found} of {there} pictures are there"
+        return Contents(timeline(ticks, _TICK_S, duration, ()), *size, cut_off=cut_off)
+
+
+def _opened(path: Path) -> Image.Image:
+    image = identified(path)
+    if image is None:
+        raise InputError(f"cannot read {path}: it is no picture")
+    return image

@@ -38,7 +38,7 @@ from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import DEFAULT_TARGET, BenchConfig, CameraConfig, Encoding, ServerConfig
 from jellyfish.core import RESOLUTIONS
-from jellyfish.devices.opening import subject_of, torch_device
+from jellyfish.devices.opening import subject_of
 from jellyfish.devices.process import first_half_kept, usable_cores
 from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.pareto import pareto_front
@@ -127,7 +127,7 @@ def main() -> None:
 
 def thorough_profile(path: Path | None, weights: Weights) -> tuple[LatencyProfile, Path]:
     """The CPU's saved profile, with the costs of its host."""
-    path = path or profile_path(subject_of(Workplace(torch_device("cpu"), weights, None, usable_cores()), "cpu", None))
+    path = path or profile_path(subject_of(Workplace("cpu", weights, None, usable_cores()), None))
     profile = load_profile(path)
     if profile.host is None:
         raise InputError(f"{path} does not say what the host costs; run `jellyfish profile --device cpu` first")

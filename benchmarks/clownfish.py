@@ -24,13 +24,13 @@ from benchmarks.clownfish_replay import Link, Played, Seen, look, play
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import DEFAULT_LOCAL, DEFAULT_PERIOD
 from jellyfish.core import Variant
-from jellyfish.devices.opening import parse_variant
+from jellyfish.devices.naming import parse_variant
 from jellyfish.devices.workers import set_threads
 from jellyfish.link.synthetic import constant, resolve_trace
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.draw import draw
 from jellyfish.models.slimmable.weights import Weights, load_weights
-from jellyfish.modes.edge import FILTERS
+from jellyfish.modes.edge_fleet import FILTERS
 from jellyfish.modes.progress import ProgressReport
 
 CLIPS = sorted(Path("videos").glob("*.mp4"))

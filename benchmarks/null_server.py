@@ -41,7 +41,7 @@ class NoDevice:
     ) -> list[list[Detection]]:
         return [[] for _ in images]
 
-    async def warm(self, variants: object, max_batch: int, progress: object = None) -> None:
+    async def warm(self, shapes: object, progress: object = None) -> None:
         return
 
     def give_up(self, worker: int) -> None:

@@ -32,7 +32,7 @@ from rich.table import Table
 
 from jellyfish.config import ServerConfig
 from jellyfish.devices.executor import TorchExecutor
-from jellyfish.devices.opening import parse_variant
+from jellyfish.devices.naming import parse_variant
 from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.weights import Weights, load_weights

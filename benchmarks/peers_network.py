@@ -14,10 +14,10 @@ import torch
 from benchmarks.peers_load import BATCH, JPEG, READY, VARIANT
 from jellyfish.core import Detection
 from jellyfish.devices.executor import Image, detect_images
-from jellyfish.devices.opening import parse_variant
+from jellyfish.devices.naming import parse_variant
 from jellyfish.devices.process import tune_process
 from jellyfish.media.jpeg import decode_jpeg
-from jellyfish.models.families import make_engine
+from jellyfish.models.engines import make_engine
 from jellyfish.models.slimmable.weights import load_weights
 
 LARGEST_IMAGE = 4096
@@ -31,7 +31,7 @@ class Network:
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
         weights = load_weights()
-        self._engine = make_engine(weights, torch.device("cpu"))
+        self._engine = make_engine(weights, None, torch.device("cpu"))
         self._variant = parse_variant(variant, weights.variants())
         self._max_batch = max_batch
 

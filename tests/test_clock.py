@@ -64,7 +64,7 @@ class ExactDevice:
     async def run_mixed(self, variants: Any, images: Any, worker: int = 0) -> list[list[Detection]]:
         raise NotImplementedError
 
-    async def warm(self, variants: Any, max_batch: int, progress: Any = None) -> None:
+    async def warm(self, shapes: Any, progress: Any = None) -> None:
         return
 
     def give_up(self, worker: int) -> None:

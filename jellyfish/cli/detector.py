@@ -29,7 +29,7 @@ def profile(
     weights: Weights = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A short measurement instead of a thorough one.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A short measurement, as a first `serve` makes.")] = False,
     zoo: Zoo = None,
     zoo_weights: ZooWeights = None,
 ) -> None:
@@ -38,14 +38,10 @@ def profile(
     For every variant and batch on the device, and for what the server does beside them. `serve` and `bench` find what
     it saves (docs/operating.md says where).
     """
-    from jellyfish.models.families import open_detectors
     from jellyfish.modes.profile import profile as profile_mode
 
-    def measure() -> None:
-        detectors = open_detectors(weights, zoo, zoo_weights)
-        profile_mode(device_names(device), detectors, weights, max_batch, threads, quick, console())
-
-    guard(measure)
+    names = device_names(device)
+    guard(lambda: profile_mode(names, weights, zoo, zoo_weights, max_batch, threads, quick, console()))
 
 
 def train(

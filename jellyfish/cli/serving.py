@@ -90,6 +90,10 @@ def serve(
             "camera it is."
         ),
     ] = "",
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", help="Say nothing of clients: no line for each that comes and goes, none a minute."),
+    ] = False,
     results: Annotated[
         Path | None,
         typer.Option(
@@ -139,7 +143,7 @@ def serve(
         log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
     )
     try:
-        run_on_uvloop(lambda stop: serve_mode(config, console(), stop), Ending(code=lambda number: 0))
+        run_on_uvloop(lambda stop: serve_mode(config, console(), stop, quiet), Ending(code=lambda number: 0))
     except Stopped as stopped:
         raise Stopped(0, stopped.said) from None  # there is no other way for a server to end
     raise Stopped(0, said=True)

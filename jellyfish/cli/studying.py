@@ -97,9 +97,16 @@ def report(
 
     From their result files alone; several runs side by side (docs/report.md).
     """
-    from jellyfish.modes.report import report as report_mode
+    from jellyfish.report.reading import bytes_to_read
 
-    guard(lambda: report_mode(runs, output, console()))
+    def run() -> None:
+        for folder in runs:
+            bytes_to_read(folder)
+        from jellyfish.modes.report import report as report_mode  # drawing takes a second to load
+
+        report_mode(runs, output, console())
+
+    guard(run)
 
 
 def plan(

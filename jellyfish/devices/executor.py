@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from jellyfish.core import Detection, Variant, canvas_size
 from jellyfish.devices.worker_thread import WorkerThread
 from jellyfish.media.resize import Letterboxed, letterbox
+from jellyfish.models.torchvision.cache import Loads
 
 Image = NDArray[np.uint8]
 """RGB [height, width, 3]."""
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
+Shape = tuple[Variant, int]
+"""A variant and a batch size."""
 Ready = Callable[[Variant], Variant]
 """What can run now in place of a variant."""
 Result = TypeVar("Result")
@@ -51,6 +54,20 @@ class ClosableEngine(Protocol):
         ...
 
 
+@runtime_checkable
+class LoadingEngine(Engine, Protocol):
+    """An engine that loads networks while others run."""
+
+    @property
+    def loads(self) -> Loads:
+        """What that has cost so far."""
+        ...
+
+    def ready(self, variant: Variant, /) -> Variant:
+        """See `Executor.ready`."""
+        ...
+
+
 class Executor(Protocol):
     """A device, real or simulated. The seam at which tests and simulations put theirs."""
 
@@ -71,8 +88,8 @@ class Executor(Protocol):
         """As `run`, each image at its own variant, all of one resolution."""
         ...
 
-    async def warm(self, variants: Sequence[Variant], max_batch: int, progress: Progress | None = None) -> None:
-        """Run every variant at every batch size once, so that no client's frame pays for the first time."""
+    async def warm(self, shapes: Sequence[Shape], progress: Progress | None = None) -> None:
+        """Run each batch once on every worker, so that no client's frame pays for the first time."""
         ...
 
     def give_up(self, worker: int, /) -> None:
@@ -161,15 +178,21 @@ class TorchExecutor:
         running = [worker.submit(function, engine, *arguments) for worker, engine in pairs]
         return [each.result() for each in running]
 
-    async def warm(self, variants: Sequence[Variant], max_batch: int, progress: Progress | None = None) -> None:
+    async def warm(self, shapes: Sequence[Shape], progress: Progress | None = None) -> None:
         """See `Executor.warm`. Every worker has to: each keeps what it has prepared for itself."""
-        steps = [(variant, batch) for variant in variants for batch in range(1, max_batch + 1)]
-        for done, (variant, batch) in enumerate(steps, start=1):
+        for done, (variant, batch) in enumerate(shapes, start=1):
             image = np.zeros((*canvas_size(variant.resolution), 3), dtype=np.uint8)
             workers = range(len(self.engines))
             await asyncio.gather(*(self._on(worker, detect_images, variant, [image] * batch) for worker in workers))
             if progress is not None:
-                progress(done, len(steps))
+                progress(done, len(shapes))
+
+    def keep(self, workers: int) -> None:
+        """Close all workers but the first ones."""
+        for number in range(workers, len(self.engines)):
+            self._workers[number].close()
+            self.give_up(number)
+        self.engines, self._workers = self.engines[:workers], self._workers[:workers]
 
     def give_up(self, worker: int) -> None:
         """See `Executor.give_up`. An engine in a thread cannot be ended."""

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import msgspec
-import torch
-
 from jellyfish.config import ServerConfig
 from jellyfish.core import Variant
 from jellyfish.devices.division import Division
-from jellyfish.devices.executor import Engine, Image, TorchExecutor, detect_images, detect_mixed
-from jellyfish.devices.process import sharing_workers
+from jellyfish.devices.executor import LoadingEngine, TorchExecutor
+from jellyfish.devices.measuring import QUICK_PROFILE_S, measured_profile
 from jellyfish.devices.profile.hardware import processor_name
-from jellyfish.devices.profile.measure import measure_profile
-from jellyfish.devices.profile.mixing import measure_mixing
-from jellyfish.devices.profile.store import find_profile, load_profile, save_profile
+from jellyfish.devices.profile.store import find_profile, load_profile
 from jellyfish.devices.profile.table import LatencyProfile, Subject
-from jellyfish.devices.workers import Workplace
+from jellyfish.devices.remote_engine import asked
+from jellyfish.devices.workers import Report, Workplace
 from jellyfish.errors import InputError
-from jellyfish.models.families import Detectors, identity
-from jellyfish.models.precision import inference_dtype
-from jellyfish.models.torchvision.engine import ZooEngine
+from jellyfish.models.families import Detectors
 
-QUICK_PROFILE_S = 15.0
-"""Time for a profile that is made because none exists; a user waits for it."""
-Report = Callable[[str, int, int], None]
-"""Told what is being done, and how far it is: (words, steps done, steps in all)."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,69 +31,76 @@ class OpenDevice:
     name: str
     profile: LatencyProfile
     executor: TorchExecutor
+    measured: bool = False
+    """Whether its workers have just been measured, and so have run each variant as a batch of one."""
 
 
-def torch_device(name: str) -> torch.device:
-    """The device called `cpu`, `cuda` or `cuda:N`; InputError when this machine has none such."""
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"unknown device {name!r}: use cpu or cuda:N") from error
-    if device.type == "cuda":
-        if not torch.cuda.is_available():
-            raise InputError(f"device {name!r}: this machine has no usable CUDA GPU; use --device cpu")
-        if (device.index or 0) >= torch.cuda.device_count():
-            raise InputError(f"device {name!r}: there are {torch.cuda.device_count()} GPUs, numbered from 0")
-    elif device.type != "cpu":
-        raise InputError(f"device {name!r} is not supported: use cpu or cuda:N")
-    return device
-
-
-def subject_of(workplace: Workplace, name: str, threads: int | None) -> Subject:
+def subject_of(workplace: Workplace, threads: int | None) -> Subject:
     """What a profile of this device is kept under. `threads`: those of a batch on `cpu`, where the user said so."""
-    device, weights = workplace.device, identity(workplace.detectors)
-    software = f"torch {torch.__version__}, {str(inference_dtype(device)).removeprefix('torch.')}"
-    if device.type != "cuda":
-        return Subject(name, processor_name(len(workplace.cores), threads), weights, software)
-    driver = getattr(torch._C, "_cuda_getDriverVersion", lambda: "unknown")()
-    return Subject(name, torch.cuda.get_device_name(device), weights, f"{software}, CUDA driver {driver}")
+    name, weights = workplace.device, workplace.detectors.identity
+    if name == "cpu":
+        return Subject(name, processor_name(len(workplace.cores), threads), weights, asked(partial(_software, name)))
+    from jellyfish.devices.torch_devices import gpu_name, software
+
+    return Subject(name, gpu_name(name), weights, software(name))
 
 
-def parse_variant(name: str, known: Sequence[Variant]) -> Variant:
-    """The variant called `name`; InputError that lists them."""
-    for variant in known:
-        if variant.name == name:
-            return variant
-    raise InputError(f"unknown variant {name!r}: choose one of {', '.join(variant.name for variant in known)}")
+def _software(name: str) -> str:
+    from jellyfish.devices.torch_devices import software
+
+    return software(name)
+
+
+def check_profile(config: ServerConfig, detectors: Detectors) -> None:
+    """InputError for a profile file that is not of the one device and the weights that it is given for."""
+    if config.profile is None:
+        return
+    if len(config.devices) > 1:
+        raise InputError("a profile file is for one device: give one --device, or no --profile")
+    profile, (device,) = load_profile(config.profile), config.devices
+    if profile.device != device:
+        raise InputError(f"{config.profile} is the profile of {profile.device}, not of {device}")
+    _require(detectors.variants(), profile)
+    if profile.weights != detectors.identity:
+        raise InputError(
+            f"{config.profile} was measured with other weights than those that are to be served; measure these: "
+            "`jellyfish profile`"
+        )
 
 
 def open_devices(config: ServerConfig, detectors: Detectors, cores: Sequence[int], report: Report) -> list[OpenDevice]:
     """Every configured device, profiled, and with its workers. `cores`: the processors that a `cpu` device may use."""
-    if config.profile is not None and len(config.devices) > 1:
-        raise InputError("a profile file is for one device: give one --device, or no --profile")
-    devices = []
-    for name in config.devices:
-        device = torch_device(name)
-        workplace = Workplace(device, detectors, config.weights, cores)
-        subject = subject_of(workplace, name, config.threads)
-        profile = _given(config.profile, name) or find_profile(subject, max_batch=config.max_batch)
-        if profile is None:
-            profile = measured_profile(workplace, subject, config.max_batch, config.threads, QUICK_PROFILE_S, report)
-        if config.cameras_beside:
-            profile = profile.beside_cameras()
-        _require(detectors.variants(), profile)
-        executor = workplace.executor(Division(profile.workers, profile.threads))
-        devices.append(OpenDevice(name, profile, executor))
-    return devices
+    return [_open(Workplace(name, detectors, config.weights, cores), config, report) for name in config.devices]
 
 
-def _given(path: Path | None, device: str) -> LatencyProfile | None:
-    """The profile in the file that the user names. InputError if it is not one of `device`."""
+def _open(workplace: Workplace, config: ServerConfig, report: Report) -> OpenDevice:
+    report(f"loading the network for {workplace.device}", 0, 1)
+    subject, executor = subject_of(workplace, config.threads), None
+    profile = chosen_profile(config.profile, subject, config.max_batch)
+    if profile is None:
+        profile, executor = measured_profile(
+            workplace, subject, config.max_batch, config.threads, QUICK_PROFILE_S, report
+        )
+    if config.cameras_beside:
+        profile = profile.beside_cameras()
+    _require(workplace.detectors.variants(), profile)
+    if executor is None:
+        return OpenDevice(workplace.device, profile, workplace.executor(Division(profile.workers, profile.threads)))
+    executor.keep(profile.workers)
+    return OpenDevice(workplace.device, profile, executor, measured=True)
+
+
+def chosen_profile(path: Path | None, subject: Subject, max_batch: int) -> LatencyProfile | None:
+    """The profile in the file that the user names, after `check_profile`; else the saved one, or None.
+
+    A file of other hardware or software may be meant, and is said.
+    """
     if path is None:
-        return None
+        return find_profile(subject, max_batch=max_batch)
     profile = load_profile(path)
-    if profile.device != device:
-        raise InputError(f"{path} is the profile of {profile.device}, not of {device}")
+    theirs, ours = (", ".join(filter(None, (one.hardware, one.software))) for one in (profile, subject))
+    if theirs != ours:
+        logger.warning("%s was measured on %s; this is %s: what it says may be wrong here", path, theirs, ours)
     return profile
 
 
@@ -113,46 +110,6 @@ def _require(variants: Sequence[Variant], profile: LatencyProfile) -> None:
         raise InputError(
             f"the profile of {profile.device} lacks the variant {min(missing).name}; run `jellyfish profile`"
         )
-
-
-def measured_profile(
-    workplace: Workplace,
-    subject: Subject,
-    max_batch: int,
-    threads: int | None,
-    budget_s: float | None,
-    report: Report,
-) -> LatencyProfile:
-    """Divide a device into workers, measure them all at work, and save the profile where the next start finds it."""
-    variants, mixes = workplace.detectors.variants(), tuple[int, ...]()
-    division, words = workplace.divided(threads, partial(report, f"dividing {subject.device}"))
-    with contextlib.closing(workplace.executor(division)) as executor:
-        detect, timed = partial(executor.on_all, detect_images), partial(_first_seconds, executor)
-        told = partial(report, f"measuring {subject.device}" + ("" if budget_s is None else " (a quick profile)"))
-        profile = measure_profile(timed, subject, variants, max_batch, budget_s, told)
-        if executor.mixes:
-            mixes = measure_mixing(detect, partial(executor.on_all, detect_mixed), variants, max_batch)
-    profile = msgspec.structs.replace(
-        profile,
-        mixes=mixes,
-        workers=division.workers,
-        threads=division.threads,
-        sharing=sharing_workers(len(workplace.cores), division.workers, division.threads),
-        division=words,
-    )
-    save_profile(profile)
-    return profile
-
-
-def _first_seconds(executor: TorchExecutor, variant: Variant, images: Sequence[Image]) -> float:
-    """What the first worker takes for a batch while all are busy. The slowest of them would say more than one takes."""
-    return executor.on_all(_seconds, variant, images)[0]
-
-
-def _seconds(engine: Engine, variant: Variant, images: Sequence[Image]) -> float:
-    began_s = time.perf_counter()
-    detect_images(engine, variant, images)
-    return time.perf_counter() - began_s
 
 
 def in_words(devices: Sequence[OpenDevice]) -> str:
@@ -169,5 +126,5 @@ def loading_notes(devices: Sequence[OpenDevice]) -> list[str]:
         f"{name}: {engine.loads.loads} networks loaded, {1000 * engine.loads.mean_load_s:.0f} ms each; the planned one "
         f"was there for {engine.loads.hits} batches, another stood in for {engine.loads.misses}."
         for name, engine in zoos
-        if isinstance(engine, ZooEngine)
+        if isinstance(engine, LoadingEngine)
     ]

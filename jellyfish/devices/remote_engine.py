@@ -11,8 +11,10 @@ import contextlib
 import multiprocessing
 import threading
 from collections.abc import Callable, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
-from typing import Any
+from multiprocessing.context import ForkServerContext
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -23,12 +25,50 @@ from jellyfish.devices.executor import MixingEngine
 from jellyfish.devices.process import deaf_children
 from jellyfish.errors import RunError
 
-PRELOADED = ["jellyfish.devices.workers"]
+PRELOADED = ["jellyfish.devices.workers", "jellyfish.models.engines"]
 """What new processes find loaded already: with torch among it a start takes a moment, not seconds."""
 END_S = 0.5
 """How long a process that has been killed is waited for: where the kernel holds it, it is left behind."""
 Open = Callable[[], MixingEngine]
 """Makes the engine, in the process where it is to run. Travels there: a function of a module, or a `partial` of one."""
+
+
+Answer = TypeVar("Answer")
+
+
+def begin_loading() -> None:
+    """Have what new processes need loaded, which takes seconds, while the caller does something else."""
+    _processes()
+    with deaf_children():
+        forkserver.ensure_running()
+
+
+def asked(question: Callable[[], Answer]) -> Answer:
+    """What `question`, a function of a module or a `partial` of one, answers in a process where torch is loaded."""
+    context = _processes()
+    pipe, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_reply, args=(theirs, question), daemon=True)
+    with deaf_children():
+        process.start()
+    theirs.close()
+    try:
+        answer: Answer = pipe.recv()
+    except EOFError:
+        raise RunError("a process that was to run networks has ended; is torch installed?") from None
+    finally:
+        pipe.close()
+        process.join(END_S)
+    return answer
+
+
+def _reply(pipe: Connection, question: Callable[[], object]) -> None:
+    pipe.send(question())
+
+
+def _processes() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
 
 
 class RemoteError(RunError):
@@ -70,8 +110,7 @@ class RemoteEngine:
 
     def start(self) -> None:
         """Start the process; it is ready a moment later, and the first call waits for that."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOADED)
+        context = _processes()
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self._open, self._begin), daemon=True)
         with deaf_children():

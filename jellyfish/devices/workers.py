@@ -1,4 +1,7 @@
-"""The workers of a device: what runs on each, where, and how many there are."""
+"""The workers of a device: what runs on each, where, and how many there are.
+
+The server's own process needs no torch for those of a processor, which have processes of their own.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 
 from jellyfish.core import Variant, canvas_size
 from jellyfish.devices.division import Division, choose_division, divisions
-from jellyfish.devices.executor import Engine, Image, TorchExecutor, detect_images
+from jellyfish.devices.executor import Engine, Image, LoadingEngine, TorchExecutor, detect_images
 from jellyfish.devices.process import give_way, stands_apart, tune_process, worker_cores
 from jellyfish.devices.remote_engine import RemoteEngine
-from jellyfish.models.families import Detectors, make_engine
-from jellyfish.models.slimmable.engine import DetectorEngine
-from jellyfish.models.slimmable.weights import load_weights
-from jellyfish.models.torchvision.engine import ZooEngine
-from jellyfish.models.torchvision.networks import Zoo
+from jellyfish.models.families import Detectors, slimmable
 
+if TYPE_CHECKING:
+    from jellyfish.models.slimmable.engine import DetectorEngine
+
+Report = Callable[[str, int, int], None]
+"""Told what is being done, and how far it is: (words, steps done, steps in all)."""
 DIVIDING_S, WARM_UP_RUNS = 1.0, 5
 """Time that each way to divide a processor is tried for, and runs before it."""
 
@@ -33,7 +37,7 @@ DIVIDING_S, WARM_UP_RUNS = 1.0, 5
 class Workplace:
     """A device and what its workers are made of."""
 
-    device: torch.device
+    device: str
     detectors: Detectors
     weights: Path | None
     """The file that slimmable detectors are from; None: the one that ships."""
@@ -43,8 +47,8 @@ class Workplace:
     def executor(self, division: Division) -> TorchExecutor:
         """The workers. Those of a processor have processes of their own, and give way to what all frames wait for where
         that is beside them; static detectors, which are loaded while others run, stay here."""
-        on_processor = self.device.type == "cpu"
-        if on_processor and not isinstance(self.detectors, Zoo):
+        on_processor = self.device == "cpu"
+        if on_processor and slimmable(self.detectors):
             opened = partial(_open_engine, self.weights)
             places = worker_cores(self.cores, division.workers, division.threads)
             remote = [
@@ -53,20 +57,23 @@ class Workplace:
                 )
                 for each in places
             ]
-            return TorchExecutor(remote, str(self.device), partial(set_threads, 1))
-        engine = make_engine(self.detectors, self.device)
-        ready = engine.ready if isinstance(engine, ZooEngine) else None
+            return TorchExecutor(remote, self.device, scale_on_one_thread)
+        from jellyfish.devices.torch_devices import torch_device
+        from jellyfish.models.engines import make_engine
+
+        engine = make_engine(self.detectors, self.weights, torch_device(self.device))
+        ready = engine.ready if isinstance(engine, LoadingEngine) else None
         begin = partial(_begin_worker, division.threads, on_processor)
-        return TorchExecutor([engine], str(self.device), begin, ready)
+        return TorchExecutor([engine], self.device, begin, ready)
 
     def divided(self, threads: int | None, progress: Callable[[int, int], None]) -> tuple[Division, str]:
         """How many workers there are to be, and why. One where it is no processor or its engine bears only one.
 
         `threads`: of each batch, where the user has decided that. `progress`: told (steps done, steps in all).
         """
-        if self.device.type != "cpu":
+        if self.device != "cpu":
             return Division(1, 1), ""
-        if isinstance(self.detectors, Zoo):
+        if not slimmable(self.detectors):
             return Division(1, threads or len(self.cores)), ""
         ways = divisions(len(self.cores), threads)
 
@@ -79,6 +86,11 @@ class Workplace:
 
 
 def _open_engine(weights: Path | None) -> DetectorEngine:
+    import torch
+
+    from jellyfish.models.slimmable.engine import DetectorEngine
+    from jellyfish.models.slimmable.weights import load_weights
+
     return DetectorEngine(load_weights(weights), torch.device("cpu"))
 
 
@@ -98,7 +110,14 @@ def _begin_worker(threads: int, gives_way: bool) -> None:
 
 def set_threads(threads: int) -> None:
     """Have the calling thread run networks on so many processor threads. Frames are scaled on one."""
+    import torch
+
     torch.set_num_threads(threads)
+    scale_on_one_thread()
+
+
+def scale_on_one_thread() -> None:
+    """Have the calling thread scale frames by itself."""
     cv2.setNumThreads(1)
 
 

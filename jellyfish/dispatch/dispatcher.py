@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -19,7 +19,7 @@ from jellyfish.clock import call_at, seconds_now
 from jellyfish.control.care import batch_s
 from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan, Share
 from jellyfish.core import Detection, Reason, Variant
-from jellyfish.devices.executor import Executor
+from jellyfish.devices.executor import Executor, Shape
 from jellyfish.devices.health import HANGING, DeviceState, Health
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.slowdown import Pace
@@ -27,6 +27,7 @@ from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.lanes import lane_of, make_lanes
 from jellyfish.dispatch.queue import FrameQueue
 from jellyfish.dispatch.request import Answered, Dropped, Request
+from jellyfish.dispatch.warmth import Warmth, all_warm
 from jellyfish.errors import InputError, JellyfishError
 
 logger = logging.getLogger(__name__)
@@ -83,9 +84,11 @@ class Dispatcher:
         batch: int,
         queue: FrameQueue | None = None,
         accuracy: Mapping[Variant, float] | None = None,
+        warmth: Warmth | None = None,
     ) -> None:
-        """`queue`: who decides what runs next; None takes a `Batcher`."""
+        """`queue`: who decides what runs next; None takes a `Batcher`. `warmth`: None where all has run."""
         self._executor, self._profile = executor, profile
+        self._warmth = warmth or all_warm(profile)
         self._queue = Batcher(QUEUE_CAPACITY) if queue is None else queue
         self._max_batch = batch
         self._accuracy = accuracy or {}
@@ -161,14 +164,18 @@ class Dispatcher:
             return ((OUT_OF_SERVICE_S,) * self._max_batch,) * len(variants)
         usual = max(self._pace.lasting, overdue if overdue > OVERDUE else 0.0)
         careful = self._pace.careful_lasting(care)
-        entries = (self._profile.of(variant) for variant in variants)
-        return tuple(
-            tuple(
-                max(usual * batch_s(care, p50_s, p99_s), careful * p50_s)
-                for p50_s, p99_s in zip(entry.p50_s[: self._max_batch], entry.p99_s[: self._max_batch], strict=True)
-            )
-            for entry in entries
-        )
+
+        def row(variant: Variant) -> Iterator[float]:
+            entry, may = self._profile.of(variant), self._may(variant)
+            for p50_s, p99_s in zip(entry.p50_s[:may], entry.p99_s[:may], strict=True):
+                yield max(usual * batch_s(care, p50_s, p99_s), careful * p50_s)
+            yield from (OUT_OF_SERVICE_S,) * (self._max_batch - may)
+
+        return tuple(tuple(row(variant)) for variant in variants)
+
+    def _may(self, variant: Variant) -> int:
+        """The largest batch of it that has run before."""
+        return min(self._warmth.depth(variant), self._max_batch)
 
     def singles_s(self, variants: Sequence[Variant]) -> tuple[float, ...]:
         """For planning: how long a batch of one of each variant usually keeps a worker."""
@@ -186,8 +193,12 @@ class Dispatcher:
                     f"{self._profile.device}: {variant.name} in batches of {batch} is not in its profile; "
                     f"measure one with this variant and batches up to {batch}"
                 )
-        self._plan = plan
-        self._lanes = make_lanes(plan, clients, self._profile, self._accuracy, self._max_batch)
+        self._plan, self._on_variant = plan, clients
+        self._make_lanes()
+
+    def _make_lanes(self) -> None:
+        depth = self._warmth.depth
+        self._lanes = make_lanes(self._plan, self._on_variant, self._profile, self._accuracy, self._max_batch, depth)
 
     def submit(self, request: Request) -> None:
         """Queue `request`; it and any frame that has to leave for it are answered through their `done`."""
@@ -213,13 +224,46 @@ class Dispatcher:
                 await asyncio.sleep(self._health.pause_s(worker))
                 await self._test(worker)
             elif not self._pace.uses(worker):
-                await asyncio.sleep(LEAVE_S)
+                if not await self._prepare(worker):
+                    await asyncio.sleep(LEAVE_S)
                 await self._test(worker)
-            elif len(self._queue) or await self._work_within(TEST_PERIOD_S if self._suspect else None):
+            elif len(self._queue) or await self._work_within(self._patience_s(worker)):
                 while len(self._queue) and self._pace.uses(worker) and not self._health.doubtful(worker):
                     await self._serve_batch(worker)
+            elif not self._suspect:
+                await self._prepare(worker)
             elif self._testing <= self._health.out:
                 await self._test(worker)
+
+    def _patience_s(self, worker: int) -> float | None:
+        """How long to wait for frames before something else is done."""
+        if self._suspect:
+            return TEST_PERIOD_S
+        if self._warmth.idle(worker):
+            return None
+        return TEST_PERIOD_S if self._cold_shape(worker) is None else 0.0
+
+    def _cold_shape(self, worker: int) -> Shape | None:
+        """What `worker` may run for the first time now."""
+        return self._warmth.next(worker, lambda shape: self._profiled_s(*shape), any(self._on_variant.values()))
+
+    def _profiled_s(self, variant: Variant, batch: int) -> float:
+        return self._profile.of(variant).p50_s[batch - 1]
+
+    async def _prepare(self, worker: int) -> bool:
+        """Run empty frames as a batch that has not run yet, if there is time for that."""
+        shape = self._cold_shape(worker)
+        if shape is None:
+            return False
+        variant, batch = shape
+        began_s = seconds_now()
+        empty = [self._empty(began_s) for _ in range(batch)]
+        if await self._execute(worker, empty, [variant] * batch, began_s, first=True):
+            if self._warmth.ran(worker, shape, seconds_now() - began_s, self._profiled_s(variant, batch)):
+                self._make_lanes()
+        else:
+            self._warmth.failed(worker)
+        return True
 
     async def _work_within(self, patience_s: float | None) -> bool:
         """Wait for a request; False when none has come."""
@@ -241,13 +285,17 @@ class Dispatcher:
         if self._draining:
             return
         now = seconds_now()
-        done: asyncio.Future[Answered | Dropped] = asyncio.get_running_loop().create_future()
-        done.cancel()  # nobody waits for it, and none of its outcomes counts
         self._testing.add(worker)
         try:
-            await self._execute(worker, [Request("", 0, now, now, BLANK, done)], [self._plan.variant], now)
+            await self._execute(worker, [self._empty(now)], [self._plan.variant], now)
         finally:
             self._testing.discard(worker)
+
+    def _empty(self, now: float) -> Request:
+        """A frame for which nobody waits, and of whose outcomes none counts."""
+        done: asyncio.Future[Answered | Dropped] = asyncio.get_running_loop().create_future()
+        done.cancel()
+        return Request("", 0, now, now, BLANK, done)
 
     async def drain(self) -> None:
         """Give up everything queued and all that is still submitted; returns when what runs is answered."""
@@ -279,7 +327,8 @@ class Dispatcher:
         now = seconds_now()
         cautious = self._pace.of(worker).cautious_factor
         others_s = self._others_s(now)
-        decision = self._queue.take(now, self._lanes, self._lane_of, cautious, self._mixes, self._max_batch, others_s)
+        mixes = self._mixes if self._warmth.complete else frozenset[int]()
+        decision = self._queue.take(now, self._lanes, self._lane_of, cautious, mixes, self._max_batch, others_s)
         self._drop(decision.drop)
         if not decision.run:
             if decision.resume_s is not None:
@@ -301,8 +350,12 @@ class Dispatcher:
     def _lane_of(self, request: Request) -> int:
         return lane_of(self._lanes, request.variant, self._profile)
 
-    async def _execute(self, worker: int, batch: list[Request], variants: list[Variant], started: float) -> bool:
+    async def _execute(
+        self, worker: int, batch: list[Request], variants: list[Variant], started: float, first: bool = False
+    ) -> bool:
         """Run `batch` and answer it; False when the device failed, which costs its batch, never the loop.
+
+        `first`: it runs for the first time, which tells nothing of how long it takes later.
 
         `variants`: what each is to be run with. Where a network has yet to be loaded, another runs, and the answers say
         so.
@@ -332,7 +385,8 @@ class Dispatcher:
             if not self._batch_of:
                 self._idle.set()
         self._worked(worker)
-        self._pace.observe(worker, execute_s, profiled_s)
+        if not first:
+            self._pace.observe(worker, execute_s, profiled_s)
         self._answer(answers, started, execute_s, on_top=worker >= self._profile.workers - self._profile.sharing)
         return True
 
@@ -404,6 +458,7 @@ class Dispatcher:
         for request, variant, found in answers:
             if not request.done.done():
                 queue_s = started - request.queued_s
+                self._warmth.spare(started + execute_s, request.deadline_s - started - execute_s)
                 request.done.set_result(Answered(found, variant, device, batch, queue_s, execute_s, on_top))
 
     def _drop(self, dropped: Iterable[tuple[Request, Reason]]) -> None:
@@ -412,3 +467,4 @@ class Dispatcher:
             if not request.done.done():
                 request.done.set_result(Dropped(reason))
                 self._dropped[reason] += 1
+                self._warmth.spare(seconds_now(), 0.0)

@@ -7,13 +7,16 @@ what stands in for it has no larger one, for an image that is enlarged does not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from jellyfish.control.problem import DevicePlan, Share
+from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan, Share
 from jellyfish.core import Variant
 from jellyfish.devices.profile.table import LatencyProfile
+
+Depth = Callable[[Variant], int]
 
 
 class Candidate(NamedTuple):
@@ -55,8 +58,11 @@ def make_lanes(
     profile: LatencyProfile,
     accuracy: Mapping[Variant, float],
     max_batch: int,
+    depth: Depth = lambda variant: sys.maxsize,
 ) -> tuple[Lane, ...]:
     """The lanes of `plan`. `clients`: how many are on each variant; `accuracy`: of the variants that may stand in.
+
+    `depth`: the largest batch of a variant that may run yet; larger ones count as endless.
 
     A worst case of one cycle and one batch holds where the frames that wait fit into one batch. One frame of each
     client can: taken together they are sooner done than one after the other.
@@ -64,7 +70,7 @@ def make_lanes(
     lanes = []
     for share in plan.shares:
         most = min(max(share.batch, clients.get(share.variant, 0)), max(max_batch, share.batch))
-        lanes.append(_lane(share, most, profile, accuracy))
+        lanes.append(_lane(share, most, profile, accuracy, depth))
     return tuple(lanes)
 
 
@@ -82,17 +88,20 @@ def lane_of(lanes: Sequence[Lane], variant: Variant | None, profile: LatencyProf
     return max(allowed, key=times.__getitem__) if allowed else min(range(len(times)), key=times.__getitem__)
 
 
-def _lane(share: Share, most: int, profile: LatencyProfile, accuracy: Mapping[Variant, float]) -> Lane:
+def _lane(share: Share, most: int, profile: LatencyProfile, accuracy: Mapping[Variant, float], depth: Depth) -> Lane:
     def candidate(variant: Variant) -> Candidate:
-        entry = profile.of(variant)
-        p50_s, p99_s = (tuple(accumulate(row[:most], max)) for row in (entry.p50_s, entry.p99_s))
+        entry, may = profile.of(variant), min(most, depth(variant))
+        endless = (OUT_OF_SERVICE_S,) * (most - may)
+        p50_s, p99_s = ((*accumulate(row[:may], max), *endless) for row in (entry.p50_s, entry.p99_s))
         return Candidate(variant, accuracy.get(variant, 0.0), p50_s, p99_s)
 
-    planned = candidate(share.variant)
+    planned, batch = candidate(share.variant), max(1, min(share.batch, depth(share.variant)))
     if share.variant not in accuracy:
-        return Lane(planned, share.batch)
+        return Lane(planned, batch)
     others = [
-        candidate(each) for each in accuracy if each.resolution <= share.variant.resolution and each != share.variant
+        candidate(each)
+        for each in accuracy
+        if each.resolution <= share.variant.resolution and each != share.variant and depth(each)
     ]
     others.sort(key=lambda each: -each.accuracy)
     quicker: list[Candidate] = []
@@ -101,8 +110,10 @@ def _lane(share: Share, most: int, profile: LatencyProfile, accuracy: Mapping[Va
         if other.accuracy <= planned.accuracy and _is_quicker(other, slower):
             quicker.append(other)
     better = tuple(other for other in others if other.accuracy > planned.accuracy)
-    return Lane(planned, share.batch, tuple(quicker), better)
+    return Lane(planned, batch, tuple(quicker), better)
 
 
 def _is_quicker(one: Candidate, other: Candidate) -> bool:
-    return all(mine < its for mine, its in zip(one.latency_s, other.latency_s, strict=True))
+    """At every batch size; where one of them may not run, at those that both may."""
+    pairs = zip(one.latency_s, other.latency_s, strict=True)
+    return all(mine < its for mine, its in pairs if max(mine, its) < OUT_OF_SERVICE_S)

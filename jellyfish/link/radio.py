@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.signal import lfilter
 
 from jellyfish.errors import InputError
 from jellyfish.link.statistics import autocorrelation, variation
@@ -88,6 +87,8 @@ def _solved(words: str, wanted: float, reached: Callable[[float], float], most: 
 
     Looked for step by step: where fading is slower than the trace is long, its statistics fall again.
     """
+    from scipy.optimize import brentq  # half a second to load, for traces with wanted statistics alone
+
     steps = np.linspace(0.0, most, SEARCH_STEPS + 1)
     values = [reached(float(step)) for step in steps]
     if not values[0] <= wanted <= max(values):
@@ -104,8 +105,7 @@ def _fading(radio: Radio, seconds: int, random: np.random.Generator) -> NDArray[
     """[seconds] AR(1) noise of the radio's deviation, stationary from the first sample on."""
     noise = random.normal(0.0, radio.log_deviation, seconds)
     noise[1:] *= math.sqrt(1.0 - radio.correlation**2)
-    fading: NDArray[np.float64] = lfilter([1.0], [1.0, -radio.correlation], noise)
-    return fading
+    return np.array(list(accumulate(noise.tolist(), lambda before, fresh: radio.correlation * before + fresh)))
 
 
 def _dips(radio: Radio, seconds: int, random: np.random.Generator) -> NDArray[np.float64]:

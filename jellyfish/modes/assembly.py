@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, DEFAULT_PLANNING_SHARE, Limits
@@ -27,6 +27,7 @@ from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.queue import FrameQueue
+from jellyfish.dispatch.warmth import Warmth
 from jellyfish.errors import InputError
 from jellyfish.media.decoding_cost import weighed
 from jellyfish.server.decoding import Weigh
@@ -107,6 +108,8 @@ class ServerParts:
     """What a frame takes to decode."""
     decode_large: Decode | None = None
     """What decodes a picture that takes long; None where that is like any other."""
+    warmth: Mapping[str, Warmth] = field(default_factory=dict)
+    """What has run on a device so far; on those that are not named, all has."""
 
 
 @contextlib.asynccontextmanager
@@ -119,7 +122,9 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
     smallest = parts.variants[0]
     stand_ins = {variant: parts.accuracy.accuracy(variant) for variant in parts.variants if parts.actuation}
     dispatchers = [
-        Dispatcher(executor, profile, smallest, parts.max_batch, parts.queue(), stand_ins)
+        Dispatcher(
+            executor, profile, smallest, parts.max_batch, parts.queue(), stand_ins, parts.warmth.get(profile.device)
+        )
         for executor, profile in parts.devices
     ]
     accuracy = [parts.accuracy.accuracy(variant) for variant in parts.variants]

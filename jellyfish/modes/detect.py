@@ -8,26 +8,30 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
 from jellyfish.core import CLASSES, Detection, Variant, canvas_size
-from jellyfish.devices.opening import parse_variant, torch_device
+from jellyfish.devices.naming import check_device, parse_variant
 from jellyfish.errors import InputError
 from jellyfish.media.contents import Contents
 from jellyfish.media.draw import draw as drawn
 from jellyfish.media.files import legible
-from jellyfish.media.footage import open_footage, seen
+from jellyfish.media.footage import Footage, open_footage, seen
 from jellyfish.media.picture import is_picture, read_picture, write_picture
 from jellyfish.media.resize import fit, letterbox
 from jellyfish.media.video_writer import write_stamped_video
-from jellyfish.models.slimmable.engine import DetectorEngine
-from jellyfish.models.slimmable.weights import load_weights
+from jellyfish.models.slimmable.card import CardedVariants, read_weights
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.results.detections import CocoResults
+
+if TYPE_CHECKING:
+    from jellyfish.models.slimmable.engine import DetectorEngine
 
 _BATCH = 8
 _CRF = 23
@@ -55,24 +59,35 @@ def detect(
     Raises InputError for a file that is neither video nor image, an unknown variant, weights or a device that cannot be
     used, or a target that cannot be written. No results file is left then.
     """
-    picture, losses = is_picture(file), ""
+    picture = is_picture(file)
     _check_targets(file, output, draw, picture)
-    weights = load_weights(weights_path)
-    finder = Finder(
-        DetectorEngine(weights, torch_device(device)), parse_variant(variant_name, weights.variants()), score
-    )
-    with _results(output) as results:
+    check_device(device)
+    variant = parse_variant(variant_name, CardedVariants(read_weights(weights_path)[0]).variants())
+    with contextlib.ExitStack() as stack:
+        look: Callable[[Finder, CocoResults], str]
         if picture:
-            _picture(file, draw, finder, results)
+            look = partial(_picture, read_picture(file), draw)
         else:
-            with ProgressReport(console) as progress:
-                words = f"looking at {legible(file)}"
-                losses = _video(file, draw, finder, results, lambda done, total: progress(words, done, total))
+            footage = stack.enter_context(contextlib.closing(open_footage(file)))
+            progress = stack.enter_context(ProgressReport(console))
+            look = partial(_video, footage, draw, partial(progress, f"looking at {legible(file)}"))
+        finder = Finder(_engine(weights_path, device), variant, score)
+        with _results(output) as results:
+            losses = look(finder, results)
     console.print(finder.summary(), soft_wrap=True, markup=False, highlight=False)
     if losses:
         console.print(f"{legible(file)} is not whole: {losses}", soft_wrap=True, markup=False, highlight=False)
     for path in filter(None, (output, draw)):
         console.print(f"written: {legible(path)}", soft_wrap=True, markup=False)
+
+
+def _engine(weights_path: Path | None, device: str) -> DetectorEngine:
+    """The network, once it is known that there is something to look at: torch takes seconds to load."""
+    from jellyfish.devices.torch_devices import torch_device
+    from jellyfish.models.slimmable.engine import DetectorEngine
+    from jellyfish.models.slimmable.weights import load_weights
+
+    return DetectorEngine(load_weights(weights_path), torch_device(device))
 
 
 class Finder:
@@ -105,28 +120,28 @@ class Finder:
         return f"{frames}: {counts or 'nothing found'}; {self._variant.name} took {each_ms:.1f} ms per frame"
 
 
-def _picture(file: Path, draw: Path | None, finder: Finder, results: CocoResults) -> None:
-    image = read_picture(file)
+def _picture(image: Image, draw: Path | None, finder: Finder, results: CocoResults) -> str:
+    """Look at the picture, in which nothing is missing."""
     (found,) = finder.find([image])
     results.add(1, _size(image), found)
     if draw is not None:
         write_picture(draw, drawn(image, found))
+    return ""
 
 
 def _video(
-    file: Path, draw: Path | None, finder: Finder, results: CocoResults, advance: Callable[[int, int], None]
+    footage: Footage, draw: Path | None, advance: Callable[[int, int], None], finder: Finder, results: CocoResults
 ) -> str:
     """Look at every frame that decodes; what is missing, in words."""
-    with contextlib.closing(open_footage(file)) as footage:
-        contents = footage.contents
-        frames = ((number, seen(frame, contents)) for number, frame in footage.read_from(0))
-        looked_at = _looked_at(frames, finder, results, lambda done: advance(done, contents.timeline.frames))
-        if draw is None:
-            for _ in looked_at:
-                pass
-        else:
-            _draw(draw, contents, ((number, drawn(image, found)) for number, image, found in looked_at))
-        return contents.losses
+    contents = footage.contents
+    frames = ((number, seen(frame, contents)) for number, frame in footage.read_from(0))
+    looked_at = _looked_at(frames, finder, results, lambda done: advance(done, contents.timeline.frames))
+    if draw is None:
+        for _ in looked_at:
+            pass
+    else:
+        _draw(draw, contents, ((number, drawn(image, found)) for number, image, found in looked_at))
+    return contents.losses
 
 
 def _draw(path: Path, contents: Contents, frames: Iterable[tuple[int, Image]]) -> None:

@@ -8,42 +8,71 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.devices.opening import QUICK_PROFILE_S, measured_profile, subject_of, torch_device
+from jellyfish.devices.measuring import QUICK_PROFILE_S, measured_profile
+from jellyfish.devices.naming import check_device
+from jellyfish.devices.opening import subject_of
 from jellyfish.devices.process import tune_process, usable_cores
 from jellyfish.devices.profile.host import HostCosts
-from jellyfish.devices.profile.store import profile_path, save_profile
+from jellyfish.devices.profile.store import check_folder, profile_path, save_profile
 from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.devices.remote_engine import begin_loading
 from jellyfish.devices.workers import Workplace
-from jellyfish.models.families import Detectors
+from jellyfish.models.families import Detectors, open_detectors, slimmable
 from jellyfish.modes.host_costs.measure import measure_host
 from jellyfish.modes.progress import ProgressReport
 
 
 def profile(
     devices: tuple[str, ...],
-    detectors: Detectors,
     weights: Path | None,
+    zoo: str | None,
+    zoo_weights: Path | None,
     max_batch: int,
     threads: int | None,
     quick: bool,
     console: Console,
 ) -> None:
-    """Measure each device, save what was found and show it. `weights`: the file that `detectors` are from."""
+    """Measure each device, save what was found and show it; InputError for what cannot be measured.
+
+    `quick`: as a server does that has no profile: fewer batches, and nothing of the host.
+    """
+    for name in devices:
+        check_device(name)
+    detectors = open_detectors(weights, zoo, zoo_weights)
+    check_folder()
     tune_process()
     cores = usable_cores()
-    budget_s = QUICK_PROFILE_S if quick else None
+    if "cpu" in devices and slimmable(detectors):
+        begin_loading()
     for name in devices:
-        workplace = Workplace(torch_device(name), detectors, weights, cores)
-        subject = subject_of(workplace, name, threads)
+        workplace = Workplace(name, detectors, weights, cores)
         with ProgressReport(console) as progress:
-            measured = measured_profile(workplace, subject, max_batch, threads, budget_s, progress)
-            host = measure_host(measured, progress)
-            save_profile(msgspec.structs.replace(measured, host=host))
-        console.print(_table(measured, detectors))
-        console.print(_in_words(host), highlight=False)
-        if measured.division:
-            console.print(f"{name}: {measured.division}", soft_wrap=True)
-        console.print(f"saved: {profile_path(subject)}", soft_wrap=True)
+            measured = _measured(workplace, max_batch, threads, quick, progress)
+        _show(measured, detectors, console)
+
+
+def _measured(
+    workplace: Workplace, max_batch: int, threads: int | None, quick: bool, progress: ProgressReport
+) -> LatencyProfile:
+    """The device's profile, saved."""
+    subject = subject_of(workplace, threads)
+    budget_s = QUICK_PROFILE_S if quick else None
+    measured, executor = measured_profile(workplace, subject, max_batch, threads, budget_s, progress)
+    executor.close()
+    if quick:
+        return measured
+    measured = msgspec.structs.replace(measured, host=measure_host(measured, progress))
+    save_profile(measured)
+    return measured
+
+
+def _show(measured: LatencyProfile, detectors: Detectors, console: Console) -> None:
+    console.print(_table(measured, detectors))
+    if measured.host is not None:
+        console.print(_in_words(measured.host), highlight=False)
+    if measured.division:
+        console.print(f"{measured.device}: {measured.division}", soft_wrap=True)
+    console.print(f"saved: {profile_path(measured.subject)}", soft_wrap=True)
 
 
 def _table(measured: LatencyProfile, detectors: Detectors) -> Table:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,14 +18,15 @@ from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import run_info, timeline_from
 from jellyfish.modes.server_log import ServerLog
 from jellyfish.modes.serving import RunningServer, serving
+from jellyfish.modes.telling import LineWriter, tell
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
 from jellyfish.results.parted_files import PartedFiles
 from jellyfish.server.service import Service
 
 
-async def serve(config: ServerConfig, console: Console, stop: Stop) -> None:
-    """Serve until told to stop, then drain. Returns when everything is closed."""
+async def serve(config: ServerConfig, console: Console, stop: Stop, quiet: bool = False) -> None:
+    """Serve until told to stop, then drain. Returns when everything is closed. `quiet`: say nothing of clients."""
     stopped = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         log = _LoggedWindows(config)  # refuses a wrong folder before measuring
@@ -32,10 +35,23 @@ async def serve(config: ServerConfig, console: Console, stop: Stop) -> None:
             server = await stack.enter_async_context(serving(config, log, stop.watched(progress)))
         log.begin(config, server)
         console.print(f"[bold]ready[/]: {escape(server.url)} on {escape(server.devices)} (Ctrl-C stops)")
+        if not quiet:
+            await stack.enter_async_context(_telling(server.service, console))
         with stop.in_order(stopped.set):
             await stopped.wait()
         console.print("draining ...")
     console.print("stopped")
+
+
+@contextlib.asynccontextmanager
+async def _telling(service: Service, console: Console) -> AsyncIterator[None]:
+    """Lines about clients for the time of the context."""
+    writer = LineWriter(partial(console.print, markup=False, highlight=False, soft_wrap=True))
+    async with asyncio.TaskGroup() as tasks:
+        telling = tasks.create_task(tell(service, writer))
+        yield
+        telling.cancel()
+    writer.close()
 
 
 class _LoggedWindows:

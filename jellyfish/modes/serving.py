@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import gc
 import os
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,18 +21,23 @@ from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
 from jellyfish.control.solving import Solve
 from jellyfish.core import Variant
-from jellyfish.devices.opening import OpenDevice, Report, in_words, loading_notes, open_devices, parse_variant
+from jellyfish.devices.naming import check_device, parse_variant
+from jellyfish.devices.opening import OpenDevice, check_profile, in_words, loading_notes, open_devices
 from jellyfish.devices.process import first_half_kept, thread_times_s, tune_process, usable_cores
 from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.devices.remote_engine import begin_loading
 from jellyfish.devices.worker_thread import WorkerThread
+from jellyfish.devices.workers import Report
 from jellyfish.dispatch.request import Answered, Request
+from jellyfish.dispatch.warmth import Warmth
 from jellyfish.errors import InputError, RunError
 from jellyfish.media.jpeg import encode_jpeg
-from jellyfish.models.families import Detectors, open_detectors
+from jellyfish.models.families import Detectors, open_detectors, slimmable
 from jellyfish.modes.assembly import OnWindow, ServerParts, assembled, policy
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.solver_process import solver_process
+from jellyfish.modes.warming import warmed
 from jellyfish.server.address import why_not_listening
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
@@ -55,14 +61,18 @@ class RunningServer:
 
 @contextlib.asynccontextmanager
 async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> AsyncIterator[RunningServer]:
-    """A ready server for the time of the context; it drains on the way out."""
+    """A ready server for the time of the context; it drains on the way out.
+
+    The port is bound and all that was given is looked at before anything slow begins.
+    """
     tune_process()
-    detectors = open_detectors(config.weights, config.zoo, config.zoo_weights)
-    fixed = None if config.variant is None else parse_variant(config.variant, detectors.variants())
-    policy(config.planner, fixed, config.max_batch, config.window_s, seed=0)  # refuses a wrong name before measuring
     async with contextlib.AsyncExitStack() as stack:
-        cores = usable_cores()
-        if "cpu" in config.devices:
+        sockets = stack.enter_context(bound(config.host, config.port))
+        detectors, fixed = _checked(config)
+        cores, on_processor = usable_cores(), "cpu" in config.devices
+        if on_processor and slimmable(detectors):
+            begin_loading()
+        if on_processor:
             stack.enter_context(first_half_kept(cores))
         solve = await _solver(config, stack)
         opened = partial(open_devices, config, detectors, cores, report)
@@ -71,16 +81,27 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         devices = await asyncio.wrap_future(opening.submit(opened))
         stack.callback(_close, devices)
         variants = _offered(detectors, devices) if fixed is None else (fixed,)
-        await _warm(devices, config, variants, report)
-        parts = _parts(config, detectors, variants, devices, solve, stack)
+        warmth = await warmed(devices, detectors, config, variants, report)
+        parts = _parts(config, detectors, variants, devices, warmth, solve, stack)
         service = await stack.enter_async_context(assembled(parts, on_window))
-        url = await stack.enter_async_context(listening_at(service, config.host, config.port))
+        url = await stack.enter_async_context(_listening_on(service, sockets, config.host))
         await _probe(service)
         gc.collect()
         gc.freeze()
         service.ready = True
         profiles = tuple(device.profile for device in devices)
         yield RunningServer(url, service, profiles, in_words(devices), partial(loading_notes, devices))
+
+
+def _checked(config: ServerConfig) -> tuple[Detectors, Variant | None]:
+    """The detectors, and the only variant that is served if there is one; InputError for whatever cannot be used."""
+    for name in config.devices:
+        check_device(name)
+    detectors = open_detectors(config.weights, config.zoo, config.zoo_weights)
+    fixed = None if config.variant is None else parse_variant(config.variant, detectors.variants())
+    policy(config.planner, fixed, config.max_batch, config.window_s, seed=0)
+    check_profile(config, detectors)
+    return detectors, fixed
 
 
 async def _solver(config: ServerConfig, stack: contextlib.AsyncExitStack) -> Solve | None:
@@ -96,18 +117,12 @@ def _offered(detectors: Detectors, devices: list[OpenDevice]) -> tuple[Variant, 
     return tuple(variant for variant in detectors.variants() if variant in fronts)
 
 
-async def _warm(devices: list[OpenDevice], config: ServerConfig, variants: tuple[Variant, ...], report: Report) -> None:
-    """Run every (variant, batch) that can run on each device once."""
-    for device in devices:
-        max_batch = min(config.max_batch, device.profile.max_batch)
-        await device.executor.warm(variants, max_batch, partial(report, f"warming up {device.name}"))
-
-
 def _parts(
     config: ServerConfig,
     detectors: Detectors,
     variants: tuple[Variant, ...],
     devices: list[OpenDevice],
+    warmth: Mapping[str, Warmth],
     solve: Solve | None,
     stack: contextlib.AsyncExitStack,
 ) -> ServerParts:
@@ -136,6 +151,7 @@ def _parts(
         limits=config.limits,
         actuation=config.actuation and config.zoo is None,  # a network that is not loaded cannot stand in
         host=HostParts(decoders.threads, lambda: ProcessorTime(*thread_times_s(), decoders.spent_s)),
+        warmth=warmth,
     )
 
 
@@ -144,16 +160,53 @@ def _close(devices: list[OpenDevice]) -> None:
         device.executor.close()
 
 
+@contextlib.contextmanager
+def bound(host: str, port: int) -> Iterator[list[socket.socket]]:
+    """Sockets that have the addresses of `host`, for the time of the context; nobody is heard yet.
+
+    InputError if one cannot be had.
+    """
+    with contextlib.ExitStack() as stack:
+        found = []
+        try:
+            kind = socket.SOCK_STREAM
+            for family, *_, address in socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE):
+                found.append(stack.enter_context(socket.socket(family, kind)))
+                found[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    found[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                found[-1].bind(address)
+        except (OSError, UnicodeError) as error:
+            raise _cannot_listen(host, port, error) from error
+        yield found
+
+
+def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> InputError:
+    return InputError(f"cannot listen on {_in_url(host)}:{port}: {why_not_listening(error)}")
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 @contextlib.asynccontextmanager
 async def listening_at(service: Service, host: str, port: int) -> AsyncIterator[str]:
-    """Accept streams for the time of the context, then drain; the stream's URL. InputError if that cannot be."""
-    name = f"[{host}]" if ":" in host else host
+    """Accept streams for the time of the context, then drain; the stream's URL. InputError if the port is taken."""
+    with bound(host, port) as sockets:
+        async with _listening_on(service, sockets, host) as url:
+            yield url
+
+
+@contextlib.asynccontextmanager
+async def _listening_on(service: Service, sockets: Sequence[socket.socket], host: str) -> AsyncIterator[str]:
+    """As `listening_at`, on sockets that are bound."""
+    port = sockets[0].getsockname()[1]
     async with contextlib.AsyncExitStack() as stack:
         try:
-            server = await stack.enter_async_context(listening(service, host, port))
-        except (OSError, UnicodeError) as error:
-            raise InputError(f"cannot listen on {name}:{port}: {why_not_listening(error)}") from error
-        yield f"ws://{name}:{server.sockets[0].getsockname()[1]}/v1/stream"
+            await stack.enter_async_context(listening(service, sockets=sockets))
+        except OSError as error:
+            raise _cannot_listen(host, port, error) from error
+        yield f"ws://{_in_url(host)}:{port}/v1/stream"
 
 
 async def _probe(service: Service) -> None:

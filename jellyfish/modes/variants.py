@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jellyfish.core import CLASSES, Variant, canvas_size
+from jellyfish.models.slimmable.card import SHIPPED, CardedVariants, Evaluation, card_path, read_weights
 from jellyfish.models.slimmable.sizes import SIZES
-from jellyfish.models.slimmable.weights import SHIPPED, Evaluation, Weights, card_path, load_weights
 
 STAGES = {1: "2 of 3", 2: "3 of 3"}
 """How many of the network's stages run before it ends, by exit."""
@@ -17,13 +17,13 @@ STAGES = {1: "2 of 3", 2: "3 of 3"}
 
 def variants(path: Path | None, console: Console) -> None:
     """Print every variant of the weights at `path`, or of the shipped ones. InputError if they cannot be used."""
-    weights = load_weights(path)
+    weights = CardedVariants(read_weights(path)[0])
     console.print(_table(weights))
     for line in _source(weights, path or SHIPPED):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(weights: Weights) -> Table:
+def _table(weights: CardedVariants) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("variant", no_wrap=True)
     table.add_column("frame", justify="right")
@@ -45,7 +45,7 @@ def _sizes(variant: Variant) -> tuple[str, ...]:
     return f"{variant.resolution} px", f"{width} x {height}", f"{size.width:.0%}", STAGES[size.exit]
 
 
-def _accuracy(weights: Weights, variant: Variant) -> tuple[str, ...]:
+def _accuracy(weights: CardedVariants, variant: Variant) -> tuple[str, ...]:
     """F1, which is what planners go by, then AP50 in each set of images."""
     return (
         f"{weights.accuracy(variant):.3f}",
@@ -57,7 +57,7 @@ def _average_precision(evaluation: Evaluation, variant: Variant) -> str:
     return next((f"{entry.ap50:.3f}" for entry in evaluation.variants if entry.variant == variant), "-")
 
 
-def _source(weights: Weights, path: Path) -> list[str]:
+def _source(weights: CardedVariants, path: Path) -> list[str]:
     """Where the figures come from, a line each, and what else there is to know."""
     sets = weights.card.evaluations
     return [

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
+from functools import partial
 from typing import Any, cast
 
 from aiohttp import web
@@ -36,9 +37,9 @@ def create_app(service: Service) -> web.Application:
 
 @contextlib.asynccontextmanager
 async def listening(
-    service: Service, host: str | None = None, port: int = 0, sock: socket.socket | None = None
+    service: Service, host: str | None = None, port: int = 0, sockets: Sequence[socket.socket] = ()
 ) -> AsyncIterator[asyncio.Server]:
-    """Serve `service` at an address, or on a socket that has one, for the time of the context, then drain.
+    """Serve `service` at an address, or on sockets that have some, for the time of the context, then drain.
 
     OSError if the address cannot be had.
     Nothing here takes a body: what comes behind a request is not waited for, and never unpacked.
@@ -59,13 +60,15 @@ async def listening(
     keeper = Doorkeeper(limits, lambda: service.host.room)
     gates = gated(runner.server, keeper)
     try:
-        where: dict[str, Any] = {"host": host, "port": port} if sock is None else {"sock": sock}
-        server = await asyncio.get_running_loop().create_server(gates, **where, backlog=BACKLOG)
+        places: list[dict[str, Any]] = [{"sock": each} for each in sockets] or [{"host": host, "port": port}]
+        listen = partial(asyncio.get_running_loop().create_server, gates, backlog=BACKLOG)
+        servers = [await listen(**place) for place in places]
         try:
-            yield server
+            yield servers[0]
         finally:
             await service.drain()
-            server.close()
+            for server in servers:
+                server.close()
             keeper.close()
     finally:
         await runner.cleanup()

@@ -33,10 +33,14 @@ class Attained:
     """Whether the server had to guess, for want of a report that can be true."""
 
     @property
+    def ended(self) -> int:
+        """Frames that have an outcome."""
+        return self.on_time + sum(self.missed_by_reason.values())
+
+    @property
     def share(self) -> float | None:
         """On-time frames among those that have an outcome; None while none has."""
-        ended = self.on_time + sum(self.missed_by_reason.values())
-        return self.on_time / ended if ended else None
+        return self.on_time / self.ended if self.ended else None
 
 
 class Attainment:

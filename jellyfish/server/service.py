@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from statistics import median
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import DEFAULT_CARE, Limits
@@ -30,6 +30,7 @@ from jellyfish.media.decoding_cost import weighed
 from jellyfish.protocol import wire
 from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.decoding import Decoding, Weigh
+from jellyfish.server.events import MinutePassed, ServerEvent
 from jellyfish.server.host_meter import Decode, HostMeter, HostParts
 from jellyfish.server.session import Send, Session
 
@@ -50,6 +51,19 @@ class AccuracySource(Protocol):
     def accuracy(self, variant: Variant) -> float:
         """Expected F1 (0..1) of `variant`."""
         ...
+
+
+class Fared(NamedTuple):
+    """Frames of clients."""
+
+    ended: int
+    """Those that have an outcome, as far as the server can tell."""
+    on_time: int
+
+    def plus(self, session: Session) -> Fared:
+        """And those of one client more."""
+        attained = session.attained
+        return Fared(self.ended + attained.ended, self.on_time + attained.on_time)
 
 
 class Service:
@@ -94,6 +108,9 @@ class Service:
         """What putting the newest plan into force took."""
         self.on_change: Callable[[str], None] = lambda cause: None
         """Called with `join` or `leave` when the set of clients changes, with `device` when a worker is out or back."""
+        self.on_event: Callable[[ServerEvent], None] = lambda event: None
+        """Told what happens to clients, for people."""
+        self._gone = self._told = Fared(0, 0)
         self.ladder = tuple(sorted({variant.resolution for variant in variants}))
         """The resolutions that clients may send at, ascending."""
         self._variants = variants
@@ -174,7 +191,20 @@ class Service:
         """Forget a client whose stream has ended."""
         if self.sessions.get(session.client) is session:
             del self.sessions[session.client]
+            self._gone = self._gone.plus(session)
             self.announce("leave")
+
+    def last_minute(self) -> MinutePassed | None:
+        """How clients fared since it was asked before; None where none was there and nothing ended."""
+        fared = self._gone
+        for session in self.sessions.values():
+            fared = fared.plus(session)
+        before, self._told = self._told, fared
+        ended, on_time = (max(0, now - then) for now, then in zip(fared, before, strict=True))
+        if not self.sessions and not ended:
+            return None
+        sizes = Counter(session.plan.variant for session in self.sessions.values() if session.plan.mapped)
+        return MinutePassed(len(self.sessions), ended, min(on_time, ended), dict(sizes))
 
     def observe(self, now: float) -> Problem:
         """The clients, the devices and the host as they are now, for the planner."""

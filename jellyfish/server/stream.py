@@ -11,7 +11,6 @@ import asyncio
 import base64
 import binascii
 import contextlib
-import logging
 
 from aiohttp import WSMessage, WSMsgType, hdrs, web
 
@@ -31,6 +30,7 @@ from jellyfish.protocol.server_stream import (
     ServerStream,
     State,
 )
+from jellyfish.server.events import ClientJoined, ClientLeft, ClientRefused
 from jellyfish.server.gate.gate import Gate, Outlet
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
@@ -41,8 +41,6 @@ WRITE_TIMEOUT_S = 5.0
 """A client that does not read for so long is cut off, so that its answers cannot pile up here."""
 KEY_BYTES = 16
 
-_log = logging.getLogger(__name__)
-
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """Serve one client from its hello to its end."""
@@ -52,20 +50,22 @@ async def stream(request: web.Request) -> web.StreamResponse:
     socket = web.WebSocketResponse(max_msg_size=2 * service.limits.message_bytes, compress=False, timeout=1.0)
     if not _asks_for_stream(request, socket):
         return _refused(400, "this is a WebSocket: see docs/protocol.md")
-    if gate is not None and (why := gate.begins(_address(request, gate, service))) is not None:
+    address = _address(request, gate, service)
+    if gate is not None and (why := gate.begins(address)) is not None:
+        service.on_event(ClientRefused("", address, "full", why))
         return _refused(503, why)
     try:
         await socket.prepare(request)
-    except ConnectionError as error:
-        _log.info("client gone: %s", error)
+    except ConnectionError:
         return web.Response()  # reaches nobody; aiohttp wants one
-    connection = _Connection(request, socket, service, gate)
+    connection = _Connection(request, socket, service, gate, address)
     try:
         await connection.serve()
+        connection.ended("bye", "it said goodbye")
     except* ProtocolError as errors:
         await connection.refuse(each_error(errors))
-    except* (ConnectionError, TimeoutError) as errors:
-        _log.info("client gone: %s", "; ".join(repr(error) for error in each_error(errors)))
+    except* (ConnectionError, TimeoutError):
+        connection.ended("gone", "its connection ended")
     await _close(request, socket)
     return socket
 
@@ -87,8 +87,10 @@ def _asks_for_stream(request: web.Request, socket: web.WebSocketResponse) -> boo
     return key_is_right and bool(socket.can_prepare(request))
 
 
-def _address(request: web.Request, gate: Gate, service: Service) -> str:
+def _address(request: web.Request, gate: Gate | None, service: Service) -> str:
     """Whose connection it is: a proxy that is known for one says for whom it connects, behind all that it was told."""
+    if gate is None:
+        return request.remote or ""
     forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [""])[-1]
     if gate.address in service.limits.proxies and forwarded:
         return forwarded.rpartition(",")[2].strip()
@@ -114,9 +116,11 @@ class _Connection:
     """The reading and writing side of one session."""
 
     def __init__(
-        self, request: web.Request, socket: web.WebSocketResponse, service: Service, gate: Gate | None
+        self, request: web.Request, socket: web.WebSocketResponse, service: Service, gate: Gate | None, address: str
     ) -> None:
         self._request, self._socket, self._service, self._gate = request, socket, service, gate
+        self._address, self._client = address, ""
+        self._welcomed = self._told = False
         self._loop = asyncio.get_running_loop()
         self._conversation = ServerStream(service.limits, seconds_now(), service.next_phase())
         self._session: Session | None = None
@@ -164,12 +168,15 @@ class _Connection:
             case ReportCame(report) if session is not None:
                 session.reported(report, now)
             case HelloSaid(hello):
+                self._client = hello.client
                 self._session = self._service.join(hello, self.send)
                 if self._gate is not None:
                     self._gate.agree(hello.fps)
             case MeasuringDone() if session is not None:
                 self._conversation.open(self._welcome(session), now)
                 self._service.welcomed(session, now)
+                self._welcomed = True
+                self._service.on_event(ClientJoined(session.client, self._address, session.fps, 1000 * session.slo_s))
                 for ends in (self._send_plans(session), self._end_when_drained(), self._end_when_dismissed(session)):
                     self._helpers.append(helpers.create_task(ends))
             case ByeSaid():
@@ -224,10 +231,22 @@ class _Connection:
             _abort(self._request)
             raise
 
+    def ended(self, code: str, why: str) -> None:
+        """Tell people that the stream is over; nothing of a client that went before it was let in."""
+        session, told, self._told = self._session, self._told, True
+        if told:
+            return
+        if session is not None and self._welcomed:
+            fared, seconds = session.attained, seconds_now() - session.joined_s
+            self._service.on_event(
+                ClientLeft(session.client, self._address, code, why, seconds, fared.ended, fared.on_time)
+            )
+        elif code != "gone":
+            self._service.on_event(ClientRefused(self._client, self._address, code, why))
+
     async def refuse(self, errors: list[ProtocolError]) -> None:
         """Tell the client what it did wrong first, as far as it still listens."""
-        for error in errors:
-            _log.info("client refused: %s: %s", error.code, error)
+        self.ended(errors[0].code, str(errors[0]))
         with contextlib.suppress(ConnectionError, TimeoutError):
             await self.send(wire.ErrorMessage(errors[0].code, str(errors[0])))
 

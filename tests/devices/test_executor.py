@@ -92,7 +92,7 @@ async def test_a_failing_engine_raises_to_the_caller_and_the_thread_lives_on() -
     executor.close()
 
 
-async def test_warming_runs_every_variant_at_every_batch_size_and_tells_progress() -> None:
+async def test_warming_runs_every_shape_and_tells_progress() -> None:
     class Blank(BrightBox):
         def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
             self.batches.append((variant, canvases.shape))
@@ -100,7 +100,8 @@ async def test_warming_runs_every_variant_at_every_batch_size_and_tells_progress
 
     engine, steps = Blank(), []
     executor = TorchExecutor([engine], "cpu")
-    await executor.warm([SMALL, Variant(192, "w050")], 2, lambda done, total: steps.append((done, total)))
+    shapes = [(variant, batch) for variant in (SMALL, Variant(192, "w050")) for batch in (1, 2)]
+    await executor.warm(shapes, lambda done, total: steps.append((done, total)))
     executor.close()
     assert [(variant.resolution, shape[0]) for variant, shape in engine.batches] == [
         (128, 1),
@@ -128,12 +129,27 @@ async def test_workers_run_batches_at_the_same_time_and_each_begins_and_warms_by
     engine = Meets()
     executor = TorchExecutor([engine, engine], "cpu", lambda: begun.append(threading.current_thread().name))
     image = image_with_box(72, 128)
-    await executor.warm([SMALL], 1)
+    await executor.warm([(SMALL, 1)])
     assert len(engine.threads) == 2
     for _ in range(3):
         assert await asyncio.gather(executor.run(SMALL, [image], 0), executor.run(SMALL, [image], 1)) == [[[]], [[]]]
     executor.close()
     assert set(begun) == engine.threads and len(begun) == 2
+
+
+async def test_workers_that_are_not_kept_are_closed_and_the_first_ones_go_on() -> None:
+    class Closable(BrightBox):
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    engines = [Closable(), Closable()]
+    executor = TorchExecutor(engines, "cpu")
+    executor.keep(1)
+    assert [engine.closed for engine in engines] == [False, True]
+    assert len(await executor.run(SMALL, [image_with_box(72, 128)])) == 1
+    executor.close()
 
 
 HANGS = """

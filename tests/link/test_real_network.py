@@ -47,7 +47,7 @@ async def server(network: Network) -> AsyncIterator[None]:
     )
     async with assembled(parts, lambda record, service: None) as service:
         service.ready = True
-        async with listening(service, sock=network.server_socket(PORT)):
+        async with listening(service, sockets=[network.server_socket(PORT)]):
             yield
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from jellyfish.config import DeviceConfig
 from jellyfish.errors import InputError
-from jellyfish.modes.edge import edge_terms
+from jellyfish.modes.edge_fleet import edge_terms
 from jellyfish.modes.run import MeasuredRun
 
 DEVICE = DeviceConfig("device-0", Path("a.mp4"), 25.0, 0.1, "none", 0.0, 0)

@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csc_array
 
 from jellyfish.control.planners.linear import highspy
 from jellyfish.control.planners.task import Bools, Floats
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
 OPTIONS = {
     "output_flag": False,
@@ -108,6 +109,8 @@ def _model(highs: Any, programme: IntegerProgramme) -> Any:
 
 
 def _by_scipy(programme: IntegerProgramme, effort: Effort) -> IntegerAnswer:
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
     options: Any = {"time_limit": effort.time_limit_s, "mip_rel_gap": 0.0, "presolve": False}
     if effort.nodes is not None:
         options["node_limit"] = effort.nodes

@@ -10,8 +10,6 @@ import importlib
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import csc_array
 
 from jellyfish.control.planners.task import Floats, Ints
 
@@ -115,6 +113,9 @@ class SciPyProgramme:
 
     def solve(self) -> Solution | None:
         """See `LinearProgramme`."""
+        from scipy.optimize import linprog
+        from scipy.sparse import csc_array
+
         starts = np.cumsum([0, *(len(rows) for rows in self._rows)])
         parts = np.concatenate(self._entries), np.concatenate(self._rows), starts
         matrix: Any = csc_array(parts, shape=(len(self._limits), len(self._gains)))

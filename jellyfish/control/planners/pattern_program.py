@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.sparse import csc_array
 
 from jellyfish.control.planners.integer import Effort, IntegerProgramme, solve_integer
 from jellyfish.control.planners.layout import DeviceGroup
 from jellyfish.control.planners.patterns import Patterns
 from jellyfish.control.planners.task import Floats, Task
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
 MAX_PATTERNS = 2_500
 """With more, HiGHS proves nothing in the time there is."""
@@ -81,6 +83,8 @@ class PatternProgram:
 
     def _constraints(self, keeps: Sequence[tuple[int, int]]) -> tuple[csc_array, Floats, Floats]:
         """Rows: places of a class in a configuration; its devices; clients of a type; devices of a kind; keeps."""
+        from scipy.sparse import csc_array  # half a second to load, which a server's start need not take
+
         task, classes = self._task, len(self._of.rates)
         configurations, types = len(self._of.configurations), len(self._of.types.count)
         counting = configurations * classes

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from jellyfish.core import Variant, fitted_size
 from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
@@ -49,8 +48,8 @@ def measure_profile(
 
     Thorough without a budget: every batch size, 30 rounds after 3 to warm up, fewer where that would take longer than
     `THOROUGH_S`. With `budget_s`, batches of 1, 4 and maybe the largest, as many rounds as the time allows (2 at the
-    least, after 1 to warm up, so a slow device may take longer), and a straight line through the medians: with few
-    samples it is nearer to the truth than they are. p99 is p50 times the 99th percentile of sample / median. Images are
+    least, so a slow device may take longer), and a straight line through the medians: with few samples it is nearer to
+    the truth than they are. p99 is p50 times the 99th percentile of sample / median. Images are
     noise in 16:9 at the variant's resolution.
     """
     quick = budget_s is not None
@@ -76,9 +75,11 @@ def _quick_batches(max_batch: int) -> list[int]:
 def _timed_rounds(
     timed: Timed, shapes: Sequence[Shape], budget_s: float | None, progress: Progress, clock: Callable[[], float]
 ) -> list[list[float]]:
-    """Seconds of every shape, round by round, without the rounds that warm up."""
+    """Seconds of every shape, round by round, without the rounds that warm up. In a quick profile there are none: each
+    shape runs twice in a round, so that its first time is none that counts.
+    """
     images = {variant: _images(variant, max(batch for _, batch in shapes)) for variant, _ in shapes}
-    warm = WARM_ROUNDS if budget_s is None else 1
+    warm = WARM_ROUNDS if budget_s is None else 0
     most_s = THOROUGH_S if budget_s is None else budget_s
     begin = clock()
     rounds: list[list[float]] = []
@@ -93,7 +94,9 @@ def _timed_rounds(
             if budget_s is None:
                 progress((len(rounds) - 1) * len(shapes) + len(rounds[-1]), (warm + THOROUGH_ROUNDS) * len(shapes))
             else:
-                progress(min(round(1000 * (clock() - begin) / budget_s), 1000), 1000)
+                spent = (clock() - begin) / budget_s
+                least = ((len(rounds) - 1) * len(shapes) + len(rounds[-1])) / (LEAST_ROUNDS * len(shapes))
+                progress(round(1000 * min(spent, least, 1.0)), 1000)
     return rounds[warm:]
 
 
@@ -123,6 +126,8 @@ def _variations(ratios: Floats, quick: bool) -> list[Variation]:
 
 def _line(batches: Sequence[int], medians: Floats, max_batch: int) -> Floats:
     """Latency of 1 to `max_batch` as fixed + each x batch, neither below 0, by least squares of the relative error."""
+    from scipy.optimize import nnls  # half a second to load, and needed by those alone who measure
+
     terms = np.stack([np.ones(len(batches)), np.array(batches, dtype=np.float64)], axis=1)
     (fixed, each), _ = nnls(terms / medians[:, None], np.ones(len(batches)))
     return np.asarray(fixed + each * np.arange(1, max_batch + 1))

@@ -20,7 +20,7 @@ Detect = Callable[[Variant, Sequence[NDArray[np.uint8]]], object]
 DetectMixed = Callable[[Sequence[Variant], Sequence[NDArray[np.uint8]]], object]
 """Runs a batch of RGB images, each with its own variant, and returns when the detections are there."""
 
-ROUNDS = 7
+ROUNDS, QUICK_ROUNDS = 7, 3
 GAIN = 0.05
 """Least share of the time that mixing must save, so that noise does not decide."""
 
@@ -31,18 +31,22 @@ def measure_mixing(
     variants: Sequence[Variant],
     max_batch: int,
     clock: Callable[[], float] = time.perf_counter,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    rounds: int = ROUNDS,
 ) -> tuple[int, ...]:
     """The resolutions at which a mixed batch saves time: at two frames of two networks, and at as many as may run.
 
     Networks are those that are furthest apart in the order of `variants`. One round to warm up, then the median over
-    rounds of mixed / apart.
+    rounds of mixed / apart. `progress`: told (steps done, steps in all).
     """
     found = []
-    for resolution in sorted({variant.resolution for variant in variants}):
+    resolutions = sorted({variant.resolution for variant in variants})
+    for done, resolution in enumerate(resolutions):
+        progress(done, len(resolutions))
         own = [variant for variant in variants if variant.resolution == resolution]
         batches = {2, min(max_batch, len(own))}
         if len(own) > 1 and max_batch > 1:
-            ratios = [_ratio(detect, detect_mixed, _spread(own, size), clock) for size in batches]
+            ratios = [_ratio(detect, detect_mixed, _spread(own, size), clock, rounds) for size in batches]
             if max(ratios) <= 1 - GAIN:
                 found.append(resolution)
     return tuple(found)
@@ -53,11 +57,13 @@ def _spread(variants: Sequence[Variant], size: int) -> list[Variant]:
     return [variants[round(place)] for place in np.linspace(0, len(variants) - 1, size)]
 
 
-def _ratio(detect: Detect, detect_mixed: DetectMixed, batch: list[Variant], clock: Callable[[], float]) -> float:
+def _ratio(
+    detect: Detect, detect_mixed: DetectMixed, batch: list[Variant], clock: Callable[[], float], rounds: int
+) -> float:
     width, height = fitted_size(1920, 1080, batch[0].resolution)
     images = list(np.random.default_rng(0).integers(0, 256, (len(batch), height, width, 3), dtype=np.uint8))
     ratios = []
-    for _ in range(1 + ROUNDS):
+    for _ in range(1 + rounds):
         start = clock()
         detect_mixed(batch, images)
         between = clock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -30,17 +31,30 @@ def profile_path(subject: Subject, folder: Path | None = None) -> Path:
 
 def save_profile(profile: LatencyProfile, folder: Path | None = None) -> Path:
     """Write `profile` where `find_profile` finds it, in one step; returns the path. InputError if it cannot."""
-    path = profile_path(Subject(profile.device, profile.hardware, profile.weights, profile.software), folder)
+    path = profile_path(profile.subject, folder)
     partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(profile)) + b"\n")
         partial.replace(path)
     except OSError as error:
-        raise InputError(
-            f"the profile {path} cannot be saved ({error.strerror}); set XDG_CACHE_HOME to another folder"
-        ) from error
+        raise _cannot_save(path, error) from error
     return path
+
+
+def check_folder(folder: Path | None = None) -> None:
+    """InputError, before anything is measured, if no profile can be saved."""
+    path = folder or default_folder()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise _cannot_save(path, error) from error
+
+
+def _cannot_save(path: Path, error: OSError) -> InputError:
+    return InputError(f"the profile {path} cannot be saved ({error.strerror}); set XDG_CACHE_HOME to another folder")
 
 
 def load_profile(path: Path) -> LatencyProfile:
@@ -69,5 +83,4 @@ def find_profile(subject: Subject, folder: Path | None = None, max_batch: int = 
     except InputError as error:
         logger.warning("ignored: %s", error)
         return None
-    same = Subject(profile.device, profile.hardware, profile.weights, profile.software) == subject
-    return profile if same and profile.max_batch >= max_batch else None
+    return profile if profile.subject == subject and profile.max_batch >= max_batch else None

@@ -68,6 +68,11 @@ class LatencyProfile(msgspec.Struct, frozen=True):
         if not all(0 < seconds < float("inf") for seconds in values):
             raise InputError("profile: every latency must be a positive number of seconds")
 
+    @property
+    def subject(self) -> Subject:
+        """What it is of."""
+        return Subject(self.device, self.hardware, self.weights, self.software)
+
     def beside_cameras(self) -> LatencyProfile:
         """Where cameras are emulated on the same processors: they take those that workers would share."""
         return msgspec.structs.replace(self, workers=self.workers - self.sharing, sharing=0)

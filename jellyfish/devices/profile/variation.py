@@ -15,7 +15,6 @@ from statistics import NormalDist
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 LEVELS = (
     0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.993, 0.996, 0.998, 0.999,
@@ -59,6 +58,8 @@ def persistence_of(ratios: Sequence[float]) -> float:
     """Rank correlation between each sample and the next, none below 0."""
     if len(ratios) < 3 or min(ratios) == max(ratios):
         return 0.0
+    from scipy.stats import rankdata  # a second to load, and needed by those alone who measure
+
     ranks = rankdata(ratios)
     before, after = ranks[:-1], ranks[1:]
     if before.std() == 0.0 or after.std() == 0.0:

@@ -17,7 +17,6 @@ from jellyfish.devices.process import deaf_children
 from jellyfish.errors import InputError, RunError
 from jellyfish.lab.processes import process_pool
 from jellyfish.lab.reproduction.causes import Miss, Quickest, misses
-from jellyfish.lab.reproduction.figures import figures
 from jellyfish.lab.reproduction.matrix import MADE_TRACES, Cell, Matrix, recorded_traces
 from jellyfish.lab.reproduction.outcome import CellResult, summed_up
 from jellyfish.lab.reproduction.policies import NAMES, OURS
@@ -75,6 +74,8 @@ def reproduce(matrix: Matrix, folder: Path, workers: int | None, console: Consol
     with ProgressReport(console) as progress:
         results = _all_results(matrix, cells, _prepared(folder), workers or os.cpu_count() or 1, progress)
         progress("Drawing", 0, 1)
+        from jellyfish.lab.reproduction.figures import figures  # matplotlib takes a second to load
+
         _write(folder, matrix, results, figures(results))
         progress("Drawing", 1, 1)
     console.print(policy_table(results))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import Detection, Variant
+from jellyfish.devices.executor import Progress, Shape
 from jellyfish.devices.profile.table import LatencyProfile
 
 Disturbance = Callable[[Variant, int], float]
@@ -59,9 +60,7 @@ class TimedExecutor:
         factor = 1.0 if self._disturbance is None else self._disturbance(variant, batch)
         return factor * self._profile.of(variant).p50_s[batch - 1]
 
-    async def warm(
-        self, variants: Sequence[Variant], max_batch: int, progress: Callable[[int, int], None] | None = None
-    ) -> None:
+    async def warm(self, shapes: Sequence[Shape], progress: Progress | None = None) -> None:
         """Nothing to warm."""
 
     def give_up(self, worker: int) -> None:

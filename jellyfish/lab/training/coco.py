@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +68,8 @@ class CocoFrames:
         if missing is not None:
             name = self._images[missing].file_name
             raise InputError(f"{self._file} names {name}; {self._folder} must hold the images it names")
+
+
+def spread_numbers(total: int, count: int) -> Iterator[int]:
+    """The numbers of `count` frames, spread evenly over `total`."""
+    return (number * total // count for number in range(count))

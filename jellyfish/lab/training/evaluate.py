@@ -15,9 +15,10 @@ from jellyfish.evaluation.average_precision import AveragePrecision, Found, Grou
 from jellyfish.evaluation.matching import Judged, joined, judge
 from jellyfish.lab.street import StreetScene
 from jellyfish.lab.training.augment import Image, LabelledFrame, through_jpeg
+from jellyfish.lab.training.coco import spread_numbers
 from jellyfish.lab.training.data import Frames
 from jellyfish.media.resize import Letterboxed, fit, letterbox
-from jellyfish.models.slimmable.weights import Evaluation, VariantAccuracy, VariantEvaluation
+from jellyfish.models.slimmable.card import Evaluation, VariantAccuracy, VariantEvaluation
 
 IOU_THRESHOLD = 0.5
 THRESHOLDS: tuple[float, ...] = tuple(round(0.10 + 0.025 * i, 3) for i in range(25))
@@ -72,11 +73,6 @@ def spread(frames: Frames, most: int | None = None) -> Iterator[LabelledFrame]:
     """All frames, or `most` of them spread evenly over all, decoded one at a time."""
     count = len(frames) if most is None else min(most, len(frames))
     return (frames[number] for number in spread_numbers(len(frames), count))
-
-
-def spread_numbers(total: int, count: int) -> Iterator[int]:
-    """The numbers of `count` frames, spread evenly over `total`."""
-    return (number * total // count for number in range(count))
 
 
 def examine(

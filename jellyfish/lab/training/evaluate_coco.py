@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -11,12 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from jellyfish.core import Variant
-from jellyfish.devices.opening import parse_variant, torch_device
+from jellyfish.devices.naming import check_device, parse_variant
 from jellyfish.errors import InputError
-from jellyfish.lab.training.coco import CocoFrames
-from jellyfish.lab.training.evaluate import FrameSet, evaluation, examine, spread, spread_numbers
-from jellyfish.models.slimmable.engine import DetectorEngine
-from jellyfish.models.slimmable.weights import Evaluation, Weights, load_weights
+from jellyfish.lab.training.coco import CocoFrames, spread_numbers
+from jellyfish.models.slimmable.card import CardedVariants, Evaluation, read_weights
 from jellyfish.modes.progress import ProgressReport
 
 
@@ -35,23 +34,46 @@ def evaluate(
     Raises InputError for weights, labels, images, variants or a device that cannot be used, or an output that cannot be
     written.
     """
-    weights = load_weights(weights_path)
-    variants = _variants(weights, names)
-    engine = DetectorEngine(weights, torch_device(device))
+    check_device(device)
+    known = CardedVariants(read_weights(weights_path)[0])
+    variants = _variants(known, names)
     frames = CocoFrames(coco, images)
+    if output is not None and output.is_dir():
+        raise InputError(f"cannot write {output}: it is a folder")
     count = min(limit or len(frames), len(frames))
     frames.check(spread_numbers(len(frames), count))
     for note in frames.notes:
         console.print(note, soft_wrap=True, markup=False, highlight=False)
     words = f"measuring {len(variants)} variants on {count} images"
     with ProgressReport(console) as progress:
-        subject = FrameSet(coco.name, spread(frames, count))
-        examined = examine(engine, subject, variants, lambda done: progress(words, done, count))
-    measured = evaluation(examined, {variant: weights.score_threshold(variant) for variant in variants})
+        told = partial(progress, words)
+        measured = _measured(coco.name, frames, count, variants, known, weights_path, device, told)
     console.print(evaluation_table(measured))
     if output is not None:
         _write(output, measured)
         console.print(f"written: {output}", soft_wrap=True, markup=False)
+
+
+def _measured(
+    name: str,
+    frames: CocoFrames,
+    count: int,
+    variants: Sequence[Variant],
+    known: CardedVariants,
+    weights_path: Path | None,
+    device: str,
+    told: Callable[[int, int], None],
+) -> Evaluation:
+    """The figures, once it is known that all is there to measure: torch takes seconds to load."""
+    from jellyfish.devices.torch_devices import torch_device
+    from jellyfish.lab.training.evaluate import FrameSet, evaluation, examine, spread
+    from jellyfish.models.slimmable.engine import DetectorEngine
+    from jellyfish.models.slimmable.weights import load_weights
+
+    engine = DetectorEngine(load_weights(weights_path), torch_device(device))
+    subject = FrameSet(name, spread(frames, count))
+    examined = examine(engine, subject, variants, lambda done: told(done, count))
+    return evaluation(examined, {variant: known.score_threshold(variant) for variant in variants})
 
 
 def evaluation_table(measured: Evaluation) -> Table:
@@ -66,7 +88,7 @@ def evaluation_table(measured: Evaluation) -> Table:
     return table
 
 
-def _variants(weights: Weights, names: Sequence[str] | None) -> tuple[Variant, ...]:
+def _variants(weights: CardedVariants, names: Sequence[str] | None) -> tuple[Variant, ...]:
     """Those called `names`, or all; images are prepared once per resolution, so they come in that order."""
     known = weights.variants()
     return tuple(sorted({parse_variant(name, known) for name in names})) if names else known

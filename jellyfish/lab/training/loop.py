@@ -5,26 +5,23 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import msgspec
 import torch
 
 from jellyfish.lab.training.checkpoint import load_checkpoint, save_checkpoint
-from jellyfish.lab.training.coco import CocoFrames
 from jellyfish.lab.training.config import LogLine, Progress, Report, TrainingConfig
 from jellyfish.lab.training.data import Frames, Source, StepBatches, batches
 from jellyfish.lab.training.evaluate import FrameSet, spread
+from jellyfish.lab.training.files import checkpoint_path, photographs
 from jellyfish.lab.training.frames import render
 from jellyfish.lab.training.initial import load_backbone
 from jellyfish.lab.training.learner import Learner
 from jellyfish.lab.training.shipping import engine_of, measure_card, progress_ap50
-from jellyfish.models.slimmable.weights import Training, Weights, save_weights
-
-logger = logging.getLogger(__name__)
+from jellyfish.models.slimmable.card import Training
+from jellyfish.models.slimmable.weights import Weights, save_weights
 
 TRAINING_SEEDS_START = 10_000
 VALIDATION_SEEDS = range(1_000, 1_080)
@@ -58,7 +55,7 @@ def start(config: TrainingConfig) -> Learner:
     initialise = None if backbone is None else lambda detector: load_backbone(detector, backbone)
     learner = Learner(config.seed, torch.device(config.device), initialise)
     if config.resume:
-        learner.restore(load_checkpoint(_checkpoint(config)))
+        learner.restore(load_checkpoint(checkpoint_path(config)))
     return learner
 
 
@@ -80,7 +77,7 @@ def learn(
         learner.hours = (time.monotonic() - started) / 3600
         report(Progress("learn", learner.steps_done, config.steps, loss, ap50))
         if learner.steps_done % config.checkpoint_steps == 0 or learner.steps_done == config.steps:
-            save_checkpoint(_checkpoint(config), learner.state())
+            save_checkpoint(checkpoint_path(config), learner.state())
             ap50 = check(learner)
             _log(
                 config, LogLine(learner.steps_done, round(sum(losses) / len(losses), 4), round(learner.hours, 3), ap50)
@@ -108,7 +105,7 @@ def _sources(config: TrainingConfig, report: Report) -> list[Source]:
     """Where the run's frames come from."""
     sources = []
     if config.coco is not None:
-        sources.append(Source(_photographs(config, config.coco), config.coco_share))
+        sources.append(Source(photographs(config, config.coco), config.coco_share))
     left = 1 - sum(source.share for source in sources)
     if left > 0:
         seeds = range(TRAINING_SEEDS_START, TRAINING_SEEDS_START + config.scenes)
@@ -120,17 +117,9 @@ def _held_out(config: TrainingConfig, report: Report) -> dict[str, Frames]:
     """What is measured on, by name."""
     held_out: dict[str, Frames] = {}
     if config.validation is not None:
-        held_out[f"photographs ({config.validation.name})"] = _photographs(config, config.validation)
+        held_out[f"photographs ({config.validation.name})"] = photographs(config, config.validation)
     held_out["generated scenes"] = _scenes(config, VALIDATION_SEEDS, _VALIDATION_FRAMES_PER_SCENE, report)
     return held_out
-
-
-def _photographs(config: TrainingConfig, file: Path) -> CocoFrames:
-    frames = CocoFrames(file, config.images or file.parent)
-    frames.check(range(len(frames)))  # each is met at random: better now than after hours
-    for note in frames.notes:
-        logger.warning("%s", note)
-    return frames
 
 
 def _scenes(config: TrainingConfig, seeds: range, frames_per_scene: int, report: Report) -> Frames:
@@ -161,7 +150,3 @@ def _progress_ap50(config: TrainingConfig, learner: Learner, held_out: dict[str,
 def _log(config: TrainingConfig, line: LogLine) -> None:
     with (config.folder / "log.jsonl").open("ab") as log:
         log.write(msgspec.json.encode(line) + b"\n")
-
-
-def _checkpoint(config: TrainingConfig) -> Path:
-    return config.folder / "checkpoint.pt"

@@ -10,9 +10,10 @@ from torch import Tensor
 from jellyfish.core import CLASSES
 from jellyfish.lab.training.data import Frames
 from jellyfish.lab.training.evaluate import FrameSet, evaluation, examine, serving, spread
+from jellyfish.models.slimmable.card import ARCHITECTURE, SCHEMA, Card, Training
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.sizes import VARIANTS
-from jellyfish.models.slimmable.weights import ARCHITECTURE, SCHEMA, Card, Training, Weights, as_stored
+from jellyfish.models.slimmable.weights import Weights, as_stored
 
 _UNKNOWN = Training("", 0, 0, 0.0, "", ())
 

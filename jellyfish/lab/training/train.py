@@ -6,18 +6,25 @@ from rich.console import Console
 from rich.table import Table
 
 from jellyfish.core import RESOLUTIONS, Variant
-from jellyfish.devices.opening import torch_device
+from jellyfish.devices.naming import check_device
 from jellyfish.lab.training.config import Progress, TrainingConfig
-from jellyfish.lab.training.loop import train as run_training
+from jellyfish.lab.training.files import check_files
+from jellyfish.models.slimmable.card import CardedVariants, card_path
 from jellyfish.models.slimmable.sizes import SIZES
-from jellyfish.models.slimmable.weights import Weights, card_path
 from jellyfish.modes.progress import ProgressReport
 
 _WORDS = {"render": "rendering scenes", "learn": "learning", "evaluate": "measuring every variant"}
 
 
 def train(config: TrainingConfig, console: Console) -> None:
-    """Train, write weights and card, and show what each variant is worth."""
+    """Train, write weights and card, and show what each variant is worth. InputError, at once, for files that are not
+    there or cannot be used.
+    """
+    check_device(config.device)
+    check_files(config)
+    from jellyfish.devices.torch_devices import torch_device  # torch takes seconds to load
+    from jellyfish.lab.training.loop import train as run_training
+
     torch_device(config.device)
     with ProgressReport(console) as progress:
 
@@ -35,7 +42,7 @@ def _held_out(step: Progress) -> str:
     return "" if step.ap50 is None else f", AP50 {step.ap50:.3f}"
 
 
-def accuracy_table(weights: Weights) -> Table:
+def accuracy_table(weights: CardedVariants) -> Table:
     """F1 by size and resolution, as planners read it."""
     sets = " and ".join(f"{one.images:,} {one.name}" for one in weights.card.evaluations)
     table = Table(title=f"F1, mean over {sets}")

@@ -5,10 +5,11 @@ Works in pixels of the canvas, for whole batches at once. Knows nothing of the n
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
-import torchvision
 from torch import Tensor
 
 from jellyfish.core import CLASSES
@@ -21,6 +22,17 @@ _CANDIDATES = 200
 """Most boxes per image that enter non-maximum suppression: twice what may leave it."""
 
 _SUPPRESSION_IOU = 0.5
+
+
+def _load_suppression() -> None:
+    """Have torchvision's kernels at hand. The package itself, of which nothing else is used, takes a second to load."""
+    package = importlib.util.find_spec("torchvision")
+    assert package is not None and package.origin is not None
+    for library in Path(package.origin).parent.glob("_C*"):
+        torch.ops.load_library(library)  # type: ignore[no-untyped-call]
+
+
+_load_suppression()
 _MAXIMUM_LOG_SIZE = 5.0
 
 
@@ -88,7 +100,7 @@ def _suppress(sides: Tensor, score: Tensor, group: Tensor) -> Tensor:
         return torch.zeros(0, dtype=torch.long, device=score.device)
     sides, score = sides.double(), score.double()
     apart = group * (sides.max() - sides.min() + 1)
-    kept: Tensor = torchvision.ops.nms(sides + apart[:, None], score, _SUPPRESSION_IOU)
+    kept: Tensor = torch.ops.torchvision.nms(sides + apart[:, None], score, _SUPPRESSION_IOU)
     return kept
 
 

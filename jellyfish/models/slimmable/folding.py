@@ -30,26 +30,29 @@ def fold_tail(detector: SlimmableDetector, size: NetworkSize) -> Tail:
 
 
 def _folded_copy(module: Module, size: NetworkSize) -> Module:
-    folded = copy.deepcopy(module)
     with torch.no_grad():
-        _fold_children(folded, size)
-    return folded.eval().requires_grad_(False)
+        return _with_folded_layers(module, size).eval().requires_grad_(False)
 
 
-def _fold_children(module: nn.Module, size: NetworkSize) -> None:
-    """Replace every layer under `module` by its folded form."""
-    for name, child in module.named_children():
-        if isinstance(child, SlimmableConv):
-            scale, bias = _scale_and_shift(child.norm_at(size))
-            weight = child.weight_at(size) * scale
-            setattr(module, name, _folded(weight, bias, child.stride, child.depthwise, child.activated))
-        elif isinstance(child, FixedConv):
-            scale, bias = _scale_and_shift(child.norm)
-            setattr(module, name, _folded(child.weight * scale, bias, child.stride, child.depthwise, child.activated))
-        elif isinstance(child, PredictionConv):
-            setattr(module, name, FoldedConv(child.weight_at(size).detach().clone(), child.bias.detach().clone()))
-        else:
-            _fold_children(child, size)
+def _with_folded_layers(module: Module, size: NetworkSize) -> Module:
+    """A copy of `module` whose layers are folded. No layer is copied only to be replaced, which took most of the time
+    of making an engine; only layers have tensors.
+    """
+    copied = copy.copy(module)
+    copied._modules = {name: _folded_child(child, size) for name, child in module.named_children()}
+    return copied
+
+
+def _folded_child(child: nn.Module, size: NetworkSize) -> nn.Module:
+    if isinstance(child, SlimmableConv):
+        scale, bias = _scale_and_shift(child.norm_at(size))
+        return _folded(child.weight_at(size) * scale, bias, child.stride, child.depthwise, child.activated)
+    if isinstance(child, FixedConv):
+        scale, bias = _scale_and_shift(child.norm)
+        return _folded(child.weight * scale, bias, child.stride, child.depthwise, child.activated)
+    if isinstance(child, PredictionConv):
+        return FoldedConv(child.weight_at(size).detach().clone(), child.bias.detach().clone())
+    return _with_folded_layers(child, size)
 
 
 def _scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

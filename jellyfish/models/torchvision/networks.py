@@ -23,9 +23,8 @@ from torchvision.models import detection
 from jellyfish.core import RESOLUTIONS, Variant
 from jellyfish.errors import InputError
 from jellyfish.models.torchvision.canvas import CanvasTransform
+from jellyfish.models.torchvision.names import SOURCE, names_of
 
-SOURCE = "torchvision"
-"""What the catalogue is called; `torchvision:ssdlite,fcos` is a part of it."""
 SCORE_THRESHOLD = 0.5
 """Least score of a detection where no card says better."""
 MAXIMUM_DETECTIONS = 100
@@ -190,7 +189,8 @@ def open_zoo(name: str, folder: Path | None) -> Zoo:
     `.json` if it was measured; None takes torchvision's own folder and downloads what is not there yet. Raises
     InputError: a name is unknown, a file is missing, a card is wrong or only some have one.
     """
-    networks = _named(name)
+    wanted = names_of(name)
+    networks = [network for network in NETWORKS if network.name in wanted]
     for network in networks:
         if folder is None:
             _download(network)
@@ -224,17 +224,6 @@ def build_network(network: Network, score_threshold: float) -> nn.Module:
         scaling = cast(Any, module.transform)
         module.transform = CanvasTransform(scaling.image_mean, scaling.image_std)
     return module
-
-
-def _named(name: str) -> list[Network]:
-    source, _, part = name.partition(":")
-    known = {network.name: network for network in NETWORKS}
-    wanted = [each.strip() for each in part.split(",")] if part else list(known)
-    unknown = [each for each in wanted if each not in known]
-    if source != SOURCE or unknown:
-        what = f"zoo {name!r}" if source != SOURCE else f"network {unknown[0]!r}"
-        raise InputError(f"unknown {what}: use {SOURCE}, or {SOURCE}: and some of {', '.join(known)}")
-    return [network for network in NETWORKS if network.name in wanted]
 
 
 def _download_folder() -> Path:

@@ -74,7 +74,16 @@ def test_a_quick_profile_keeps_to_its_budget_but_for_the_least_rounds() -> None:
     assert 190.0 <= device.now <= 240.0
     slow = Device(linear)
     measure_profile(slow.timed, SUBJECT, VARIANTS, 8, budget_s=1.0, clock=slow.clock)
-    assert set(slow.runs.values()) == {6}
+    assert set(slow.runs.values()) == {4}
+
+
+def test_a_quick_profile_does_not_say_that_it_is_done_before_it_is() -> None:
+    device, told = Device(linear), []
+    measure_profile(
+        device.timed, SUBJECT, VARIANTS, 4, 1.0, lambda done, total: told.append(done / total), device.clock
+    )
+    assert told == sorted(told)
+    assert [share < 1.0 for share in told] == [True] * (len(told) - 1) + [False]
 
 
 def test_a_disturbed_moment_falls_on_few_rounds_of_many_shapes_and_leaves_the_medians_alone() -> None:

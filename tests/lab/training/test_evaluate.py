@@ -15,7 +15,7 @@ from jellyfish.lab.training.evaluate import (
     serving,
     spread,
 )
-from jellyfish.models.slimmable.weights import VariantEvaluation
+from jellyfish.models.slimmable.card import VariantEvaluation
 
 VARIANT = Variant(256, "w050e1")
 CAR = LabelledObject(0, 2, 0.1, 0.1 / 0.9, 0.3, 0.5 / 0.9)

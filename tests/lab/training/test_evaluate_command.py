@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from jellyfish import cli
 from jellyfish.core import CLASSES
 from jellyfish.lab.street import StreetScene
-from jellyfish.models.slimmable.weights import Evaluation, load_weights
+from jellyfish.models.slimmable.card import Evaluation
+from jellyfish.models.slimmable.weights import load_weights
 
 IMAGES = 3
 SEED = 40

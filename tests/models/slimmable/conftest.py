@@ -6,9 +6,7 @@ import pytest
 import torch
 
 from jellyfish.core import CLASSES, RESOLUTIONS
-from jellyfish.models.slimmable.detector import SlimmableDetector
-from jellyfish.models.slimmable.sizes import SIZES
-from jellyfish.models.slimmable.weights import (
+from jellyfish.models.slimmable.card import (
     ARCHITECTURE,
     SCHEMA,
     Card,
@@ -16,9 +14,10 @@ from jellyfish.models.slimmable.weights import (
     Training,
     VariantAccuracy,
     VariantEvaluation,
-    Weights,
-    save_weights,
 )
+from jellyfish.models.slimmable.detector import SlimmableDetector
+from jellyfish.models.slimmable.sizes import SIZES
+from jellyfish.models.slimmable.weights import Weights, save_weights
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 
 from jellyfish.core import CLASSES, Variant
 from jellyfish.errors import InputError
+from jellyfish.models.slimmable.card import SHIPPED, card_path
 from jellyfish.models.slimmable.sizes import VARIANTS
-from jellyfish.models.slimmable.weights import SHIPPED, card_path, load_weights, save_weights
+from jellyfish.models.slimmable.weights import load_weights, save_weights
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from jellyfish.core import RESOLUTIONS, Variant
 from jellyfish.errors import InputError
+from jellyfish.models.torchvision.names import NAMES
 from jellyfish.models.torchvision.networks import NETWORKS, Network, Zoo, ZooCard, build_network, open_zoo
 from tests.models.torchvision.conftest import BY_NAME
 
@@ -22,6 +23,7 @@ SOME = "torchvision:fasterrcnn_mobile,ssdlite"
 def test_the_catalogue_is_in_order_of_size_and_its_resolutions_are_those_of_frames() -> None:
     operations = [network.published.meta["_ops"] for network in NETWORKS]
     assert operations == sorted(operations)
+    assert tuple(network.name for network in NETWORKS) == NAMES
     assert all(set(network.resolutions) <= set(RESOLUTIONS) for network in NETWORKS)
 
 

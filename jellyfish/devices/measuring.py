@@ -1,0 +1,90 @@
+"""Measuring a device: divided into workers, all of them timed at work, and what was found saved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from jellyfish.core import Variant
+from jellyfish.devices.executor import Engine, Image, TorchExecutor, detect_images, detect_mixed
+from jellyfish.devices.process import sharing_workers
+from jellyfish.devices.profile.measure import measure_profile
+from jellyfish.devices.profile.mixing import QUICK_ROUNDS, ROUNDS, measure_mixing
+from jellyfish.devices.profile.store import check_folder, save_profile
+from jellyfish.devices.profile.table import LatencyProfile, Subject
+from jellyfish.devices.workers import Report, Workplace
+
+QUICK_PROFILE_S = 9.0
+"""Time for all variants, in a profile that is made because none exists: a user waits for it."""
+
+
+class Measured(NamedTuple):
+    """What was found, and the workers that it was found with."""
+
+    profile: LatencyProfile
+    executor: TorchExecutor
+
+
+def measured_profile(
+    workplace: Workplace,
+    subject: Subject,
+    max_batch: int,
+    threads: int | None,
+    budget_s: float | None,
+    report: Report,
+) -> Measured:
+    """Divide a device into workers, measure them all at work, and save the profile where the next start finds it."""
+    check_folder()
+    division, words = workplace.divided(threads, partial(report, f"dividing {subject.device}"))
+    executor = workplace.executor(division)
+    try:
+        profile = _timed(executor, workplace.detectors.variants(), subject, max_batch, budget_s, report)
+    except BaseException:
+        executor.close()
+        raise
+    profile = msgspec.structs.replace(
+        profile,
+        workers=division.workers,
+        threads=division.threads,
+        sharing=sharing_workers(len(workplace.cores), division.workers, division.threads),
+        division=words,
+    )
+    save_profile(profile)
+    return Measured(profile, executor)
+
+
+def _timed(
+    executor: TorchExecutor,
+    variants: Sequence[Variant],
+    subject: Subject,
+    max_batch: int,
+    budget_s: float | None,
+    report: Report,
+) -> LatencyProfile:
+    """Batches of one variant, and then of several."""
+    note = "" if budget_s is None else " (a quick profile)"
+    timed, told = partial(_first_seconds, executor), partial(report, f"measuring {subject.device}{note}")
+    profile = measure_profile(timed, subject, variants, max_batch, budget_s, told)
+    if not executor.mixes:
+        return profile
+    detect, mixed = partial(executor.on_all, detect_images), partial(executor.on_all, detect_mixed)
+    rounds = ROUNDS if budget_s is None else QUICK_ROUNDS
+    told = partial(report, f"measuring mixed batches on {subject.device}")
+    return msgspec.structs.replace(
+        profile, mixes=measure_mixing(detect, mixed, variants, max_batch, progress=told, rounds=rounds)
+    )
+
+
+def _first_seconds(executor: TorchExecutor, variant: Variant, images: Sequence[Image]) -> float:
+    """What the first worker takes for a batch while all are busy. The slowest of them would say more than one takes."""
+    return executor.on_all(_seconds, variant, images)[0]
+
+
+def _seconds(engine: Engine, variant: Variant, images: Sequence[Image]) -> float:
+    began_s = time.perf_counter()
+    detect_images(engine, variant, images)
+    return time.perf_counter() - began_s

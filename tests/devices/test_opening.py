@@ -1,0 +1,75 @@
+"""Which profile a device is opened with: never silently one of something else."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jellyfish.config import ServerConfig
+from jellyfish.core import Variant
+from jellyfish.devices.opening import check_profile, chosen_profile
+from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
+from jellyfish.errors import InputError
+
+VARIANT = Variant(128, "w025e1")
+PROFILE = LatencyProfile("cpu", "a processor", "abc", (VariantLatency(VARIANT, (0.01,), (0.02,)),), software="torch 2")
+
+
+class Served:
+    identity = "abc"
+
+    def variants(self) -> tuple[Variant, ...]:
+        return (VARIANT,)
+
+    def accuracy(self, variant: Variant) -> float:
+        return 0.5
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "profile.json"
+    path.write_bytes(msgspec.json.encode(PROFILE))
+    return path
+
+
+def test_a_profile_of_the_weights_that_are_served_is_taken(path: Path) -> None:
+    check_profile(ServerConfig(profile=path), Served())
+
+
+def test_a_profile_of_other_weights_is_refused(path: Path) -> None:
+    served = Served()
+    served.identity = "def"
+    with pytest.raises(InputError, match="other weights"):
+        check_profile(ServerConfig(profile=path), served)
+
+
+def test_a_profile_for_two_devices_and_one_without_a_variant_are_refused(path: Path) -> None:
+    with pytest.raises(InputError, match="for one device"):
+        check_profile(ServerConfig(profile=path, devices=("cpu", "cuda:0")), Served())
+    path.write_bytes(
+        msgspec.json.encode(
+            msgspec.structs.replace(PROFILE, latencies=(VariantLatency(Variant(192, "w025e1"), (0.01,), (0.02,)),))
+        )
+    )
+    with pytest.raises(InputError, match="lacks the variant w025e1-128"):
+        check_profile(ServerConfig(profile=path), Served())
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        (PROFILE.subject, []),
+        (Subject("cpu", "another processor", "abc", "torch 2"), ["measured on a processor, torch 2; this is another"]),
+        (Subject("cpu", "a processor", "abc", "torch 3"), ["this is a processor, torch 3"]),
+    ],
+)
+def test_a_profile_of_other_hardware_or_software_is_used_and_that_is_said(
+    path: Path, subject: Subject, said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert chosen_profile(path, subject, max_batch=1) == PROFILE
+    assert len(caplog.messages) == len(said)
+    assert all(words in message for words, message in zip(said, caplog.messages, strict=True))

@@ -1,0 +1,86 @@
+"""What runs before a server is ready: everything, but on a processor the first shapes alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
+from jellyfish.core import RESOLUTIONS, Variant
+from jellyfish.devices.executor import Shape
+from jellyfish.devices.opening import OpenDevice
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
+from jellyfish.dispatch.warmth import shapes_in_order
+from jellyfish.models.slimmable.card import CardedVariants, read_weights
+from jellyfish.modes.warming import LEAST_SHAPES, WARM_UP_S, warmed
+
+VARIANTS = tuple(Variant(resolution, "w025e1") for resolution in RESOLUTIONS)
+TIMES = (0.01, 0.02)
+SLIMMABLE = CardedVariants(read_weights()[0])
+
+
+class Static:
+    """Detectors that are no sizes of one network."""
+
+    identity = "abc"
+
+    def variants(self) -> tuple[Variant, ...]:
+        return VARIANTS
+
+    def accuracy(self, variant: Variant) -> float:
+        return 0.5
+
+
+class Slow:
+    """An executor whose every batch takes a second of a clock of its own."""
+
+    def __init__(self, batch_s: float) -> None:
+        self.now, self._batch_s = 0.0, batch_s
+        self.ran: list[Shape] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    async def warm(self, shapes: list[Shape], progress: Any = None) -> None:
+        self.ran += shapes
+        self.now += self._batch_s * len(shapes)
+
+
+def device(executor: Slow, name: str = "cpu", measured: bool = False) -> OpenDevice:
+    entries = tuple(VariantLatency(variant, TIMES, TIMES) for variant in VARIANTS)
+    return OpenDevice(name, LatencyProfile(name, "", "", entries), executor, measured)  # type: ignore[arg-type]
+
+
+def nothing(words: str, done: int, total: int) -> None:
+    """Progress that nobody sees."""
+
+
+@pytest.mark.parametrize(("batch_s", "expected"), [(WARM_UP_S / 4, 4), (10.0, LEAST_SHAPES), (0.0, 12)])
+async def test_a_processor_runs_what_there_is_time_for(batch_s: float, expected: int) -> None:
+    executor = Slow(batch_s)
+    found = await warmed([device(executor)], SLIMMABLE, ServerConfig(), VARIANTS, nothing, executor.clock)
+    order = shapes_in_order(VARIANTS, 2)
+    assert executor.ran == order[:expected]
+    assert [variant for variant in VARIANTS if found["cpu"].depth(variant)] == sorted({v for v, _ in executor.ran})
+
+
+async def test_where_clients_choose_each_variant_has_run() -> None:
+    executor = Slow(10.0)
+    config = ServerConfig(planner=CLIENTS_CHOOSE)
+    found = await warmed([device(executor)], SLIMMABLE, config, VARIANTS, nothing, executor.clock)
+    assert all(found["cpu"].depth(variant) == 1 for variant in VARIANTS)
+
+
+async def test_what_has_just_been_measured_is_not_run_again() -> None:
+    executor = Slow(1.0)
+    found = await warmed([device(executor, measured=True)], SLIMMABLE, ServerConfig(), VARIANTS, nothing)
+    assert executor.ran == []
+    assert all(found["cpu"].depth(variant) == 1 for variant in VARIANTS)
+
+
+async def test_on_a_gpu_and_of_static_detectors_all_is_run_before_anybody_waits() -> None:
+    gpu, processor = Slow(10.0), Slow(10.0)
+    assert await warmed([device(gpu, "cuda:0")], SLIMMABLE, ServerConfig(), VARIANTS, nothing, gpu.clock) == {}
+    assert await warmed([device(processor)], Static(), ServerConfig(), VARIANTS, nothing, processor.clock) == {}
+    assert set(gpu.ran) == set(processor.ran) == set(shapes_in_order(VARIANTS, 2))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import click
 import msgspec
@@ -221,10 +223,13 @@ def test_every_command_explains_itself_and_each_option(words: tuple[str, ...]) -
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_number_that_is_taken_has_an_upper_bound(words: tuple[str, ...]) -> None:
     """All but those that cannot do harm: what is checked by what takes it, or is only ever compared."""
-    for parameter in COMMANDS[words].params:
-        kind = parameter.type.name
-        if (kind.startswith(("integer", "float"))) and parameter.name not in HARMLESS:
-            assert getattr(parameter.type, "max", None) is not None, f"{words}: {parameter.name} has no bound"
+    command = COMMANDS[words].callback
+    assert command is not None
+    for name, hint in get_type_hints(inspect.unwrap(command), include_extras=True).items():
+        kind, option = (*get_args(hint), None, None)[:2]
+        if {int, float} & {kind, *get_args(kind)} and name not in HARMLESS:
+            assert option is not None
+            assert option.max is not None, f"{words}: {name} has no bound"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,10 @@ MOST_WAIT_S = 86_400
 """A day: who has been silent for so long does not come back."""
 MOST_MEMORY_MB = 1_000_000
 """A terabyte, which machines have."""
+MOST_DISK_MB = 1_000_000_000
+"""A petabyte, which few disks have."""
+MOST_DAYS = 36_500
+"""A century."""
 MOST_SEED = 2**53
 """Seeds are written to JSON, where larger numbers are not exact for everyone."""
 MOST_VIRTUAL_S = 86_400

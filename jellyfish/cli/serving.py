@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from jellyfish.cli.bounds import MOST_IMAGE_SIDE, MOST_IN_FLIGHT, MOST_MESSAGE_KB, MOST_SERVED, MOST_WAIT_S
+from jellyfish.cli.bounds import (
+    MOST_DAYS,
+    MOST_DISK_MB,
+    MOST_IMAGE_SIDE,
+    MOST_IN_FLIGHT,
+    MOST_MESSAGE_KB,
+    MOST_SERVED,
+    MOST_WAIT_S,
+)
 from jellyfish.cli.options import (
     Actuation,
     Care,
@@ -101,9 +109,11 @@ def serve(
         ),
     ] = None,
     results_mb: Annotated[
-        float, typer.Option(min=10, help="Most megabytes of that log; the oldest are deleted.")
+        float, typer.Option(min=10, max=MOST_DISK_MB, help="Most megabytes of that log; the oldest are deleted.")
     ] = 1000,
-    results_days: Annotated[float, typer.Option(min=0.01, help="Days for which that log is kept.")] = 7,
+    results_days: Annotated[
+        float, typer.Option(min=0.01, max=MOST_DAYS, help="Days for which that log is kept.")
+    ] = 7,
 ) -> None:
     """Serve cameras until stopped.
 

@@ -17,9 +17,9 @@ from jellyfish.modes.run import MeasuredRun
 DEVICE = DeviceConfig("device-0", Path("a.mp4"), 25.0, 0.1, "none", 0.0, 0)
 
 
-def failure(*cameras: dict[str, Any]) -> str | None:
+def failure(*cameras: dict[str, Any], stopped: bool = False) -> str | None:
     made = {f"camera-{number}": SimpleNamespace(**each) for number, each in enumerate(cameras)}
-    return MeasuredRun.failure(cast(Any, SimpleNamespace(cameras=made)))
+    return MeasuredRun.failure(cast(Any, SimpleNamespace(cameras=made, _stopped=stopped)))
 
 
 SERVED = {"let_in": True, "given_up": False, "refusal": None}
@@ -31,6 +31,7 @@ def test_a_run_of_which_the_server_wanted_nothing_has_failed() -> None:
     assert failure(SERVED, SERVED) is None
     assert failure(SERVED, REFUSED) == "camera-1: not you"
     assert failure(REFUSED, REFUSED, REFUSED) == "camera-0 and 2 more: not you"
+    assert failure(WAITING, stopped=True) is None
     assert failure(SERVED, WAITING) is None  # it may have come in any moment
     assert failure(WAITING, WAITING) == "the server took no camera in: full"
     assert failure(WAITING | {"refusal": None}) == "the server took no camera in: no connection was held"

@@ -20,6 +20,13 @@ from jellyfish.program.stopping import BrokenOffError, Stop, stoppable
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop, VirtualLoop]
 
 
+class Unhurried(Ending):
+    """Does not end the process of the tests."""
+
+    def soon(self, number: int) -> None:
+        """Leave it at that."""
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_breaks_off_what_cannot_end_in_order(
@@ -37,7 +44,7 @@ def test_a_signal_breaks_off_what_cannot_end_in_order(
 
     before = signal.getsignal(number)
     with asyncio.Runner(loop_factory=loop) as runner, pytest.raises(Stopped) as stopped:
-        runner.run(stoppable(mode, Ending(lambda code: None)))
+        runner.run(stoppable(mode, Unhurried()))
     assert (stopped.value.code, stopped.value.said, ended) == (code, True, [True])
     assert capsys.readouterr().err == "stopped\n"
     assert signal.getsignal(number) is before
@@ -86,7 +93,7 @@ def test_the_second_signal_ends_at_once(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_work_on_another_thread_ends_when_it_next_tells_of_progress() -> None:
     told: list[tuple[str, int, int]] = []
-    stop = Stop(ending=Ending(lambda code: None))
+    stop = Stop(ending=Unhurried())
     report = stop.watched(lambda *step: told.append(step))
     report("measuring", 1, 3)
     stop.request(signal.SIGINT)

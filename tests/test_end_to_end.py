@@ -295,8 +295,8 @@ async def test_a_server_of_its_own_serves_is_measured_and_stops_in_order(tmp_pat
     assert {line.client for line in planned} >= {"camera-0", "camera-1"}
     assert lines[-2:] == ["draining ...", "stopped"]
     for client in ("camera-0", "camera-1", "witness"):
-        assert sum(f"{client} joined from 127.0.0.1: " in line for line in lines) == 1
-    assert all(sum(f"{client} left after " in line for line in lines) == 1 for client in ("camera-0", "camera-1"))
+        assert any(f"{client} joined from 127.0.0.1: " in line for line in lines)
+    assert all(any(f"{client} left after " in line for line in lines) for client in ("camera-0", "camera-1"))
     assert "Traceback" not in errors
 
 

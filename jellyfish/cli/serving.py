@@ -33,7 +33,7 @@ from jellyfish.cli.options import (
     ZooWeights,
 )
 from jellyfish.cli.parsing import device_names, ip_addresses, listening_host, planning_window_s
-from jellyfish.cli.running import console, run_on_uvloop
+from jellyfish.cli.running import console, guard, run_on_uvloop
 from jellyfish.config import (
     DEFAULT_CARE,
     DEFAULT_PLANNER,
@@ -120,7 +120,7 @@ def serve(
     Cameras connect to ws://HOST:PORT/v1/stream (docs/client.md). Whether it is ready: http://HOST:PORT/readyz. How to
     run it for good, who may connect, where it keeps what it measured: docs/operating.md.
     """
-    from jellyfish.modes.serve import serve as serve_mode
+    from jellyfish.modes.checks import look_at
 
     limits = Limits(
         clients=max_clients,
@@ -152,6 +152,9 @@ def serve(
         planning_share=planning_share / 100,
         log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
     )
+    guard(lambda: look_at(config))
+    from jellyfish.modes.serve import serve as serve_mode
+
     try:
         run_on_uvloop(lambda stop: serve_mode(config, console(), stop, quiet), Ending(code=lambda number: 0))
     except Stopped as stopped:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from jellyfish.config import ServerConfig
-from jellyfish.core import Variant
 from jellyfish.devices.division import Division
 from jellyfish.devices.executor import LoadingEngine, TorchExecutor
 from jellyfish.devices.measuring import QUICK_PROFILE_S, measured_profile
+from jellyfish.devices.processes import asked
+from jellyfish.devices.profile.given import chosen_profile, require_variants
 from jellyfish.devices.profile.hardware import processor_name
-from jellyfish.devices.profile.store import find_profile, load_profile
 from jellyfish.devices.profile.table import LatencyProfile, Subject
-from jellyfish.devices.remote_engine import asked
 from jellyfish.devices.workers import Report, Workplace
-from jellyfish.errors import InputError
 from jellyfish.models.families import Detectors
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +45,6 @@ def _software(name: str) -> str:
     return software(name)
 
 
-def check_profile(config: ServerConfig, detectors: Detectors) -> None:
-    """InputError for a profile file that is not of the one device and the weights that it is given for."""
-    if config.profile is None:
-        return
-    if len(config.devices) > 1:
-        raise InputError("a profile file is for one device: give one --device, or no --profile")
-    profile, (device,) = load_profile(config.profile), config.devices
-    if profile.device != device:
-        raise InputError(f"{config.profile} is the profile of {profile.device}, not of {device}")
-    _require(detectors.variants(), profile)
-    if profile.weights != detectors.identity:
-        raise InputError(
-            f"{config.profile} was measured with other weights than those that are to be served; measure these: "
-            "`jellyfish profile`"
-        )
-
-
 def open_devices(config: ServerConfig, detectors: Detectors, cores: Sequence[int], report: Report) -> list[OpenDevice]:
     """Every configured device, profiled, and with its workers. `cores`: the processors that a `cpu` device may use."""
     return [_open(Workplace(name, detectors, config.weights, cores), config, report) for name in config.devices]
@@ -83,33 +60,11 @@ def _open(workplace: Workplace, config: ServerConfig, report: Report) -> OpenDev
         )
     if config.cameras_beside:
         profile = profile.beside_cameras()
-    _require(workplace.detectors.variants(), profile)
+    require_variants(workplace.detectors.variants(), profile)
     if executor is None:
         return OpenDevice(workplace.device, profile, workplace.executor(Division(profile.workers, profile.threads)))
     executor.keep(profile.workers)
     return OpenDevice(workplace.device, profile, executor, measured=True)
-
-
-def chosen_profile(path: Path | None, subject: Subject, max_batch: int) -> LatencyProfile | None:
-    """The profile in the file that the user names, after `check_profile`; else the saved one, or None.
-
-    A file of other hardware or software may be meant, and is said.
-    """
-    if path is None:
-        return find_profile(subject, max_batch=max_batch)
-    profile = load_profile(path)
-    theirs, ours = (", ".join(filter(None, (one.hardware, one.software))) for one in (profile, subject))
-    if theirs != ours:
-        logger.warning("%s was measured on %s; this is %s: what it says may be wrong here", path, theirs, ours)
-    return profile
-
-
-def _require(variants: Sequence[Variant], profile: LatencyProfile) -> None:
-    missing = set(variants) - set(profile.variants)
-    if missing:
-        raise InputError(
-            f"the profile of {profile.device} lacks the variant {min(missing).name}; run `jellyfish profile`"
-        )
 
 
 def in_words(devices: Sequence[OpenDevice]) -> str:

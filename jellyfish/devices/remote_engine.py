@@ -8,13 +8,10 @@ a batch does. The process dies with the one that started it.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import threading
 from collections.abc import Callable, Sequence
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,52 +20,11 @@ from numpy.typing import NDArray
 from jellyfish.core import Detection, Variant
 from jellyfish.devices.executor import MixingEngine
 from jellyfish.devices.process import deaf_children
+from jellyfish.devices.processes import END_S, processes
 from jellyfish.errors import RunError
 
-PRELOADED = ["jellyfish.devices.workers", "jellyfish.models.engines"]
-"""What new processes find loaded already: with torch among it a start takes a moment, not seconds."""
-END_S = 0.5
-"""How long a process that has been killed is waited for: where the kernel holds it, it is left behind."""
 Open = Callable[[], MixingEngine]
 """Makes the engine, in the process where it is to run. Travels there: a function of a module, or a `partial` of one."""
-
-
-Answer = TypeVar("Answer")
-
-
-def begin_loading() -> None:
-    """Have what new processes need loaded, which takes seconds, while the caller does something else."""
-    _processes()
-    with deaf_children():
-        forkserver.ensure_running()
-
-
-def asked(question: Callable[[], Answer]) -> Answer:
-    """What `question`, a function of a module or a `partial` of one, answers in a process where torch is loaded."""
-    context = _processes()
-    pipe, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_reply, args=(theirs, question), daemon=True)
-    with deaf_children():
-        process.start()
-    theirs.close()
-    try:
-        answer: Answer = pipe.recv()
-    except EOFError:
-        raise RunError("a process that was to run networks has ended; is torch installed?") from None
-    finally:
-        pipe.close()
-        process.join(END_S)
-    return answer
-
-
-def _reply(pipe: Connection, question: Callable[[], object]) -> None:
-    pipe.send(question())
-
-
-def _processes() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    return context
 
 
 class RemoteError(RunError):
@@ -110,7 +66,7 @@ class RemoteEngine:
 
     def start(self) -> None:
         """Start the process; it is ready a moment later, and the first call waits for that."""
-        context = _processes()
+        context = processes()
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self._open, self._begin), daemon=True)
         with deaf_children():

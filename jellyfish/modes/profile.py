@@ -12,10 +12,10 @@ from jellyfish.devices.measuring import QUICK_PROFILE_S, measured_profile
 from jellyfish.devices.naming import check_device
 from jellyfish.devices.opening import subject_of
 from jellyfish.devices.process import tune_process, usable_cores
+from jellyfish.devices.processes import begin_loading
 from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.store import check_folder, profile_path, save_profile
 from jellyfish.devices.profile.table import LatencyProfile
-from jellyfish.devices.remote_engine import begin_loading
 from jellyfish.devices.workers import Workplace
 from jellyfish.models.families import Detectors, open_detectors, slimmable
 from jellyfish.modes.host_costs.measure import measure_host

@@ -10,7 +10,7 @@ import contextlib
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,24 +21,22 @@ from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
 from jellyfish.control.solving import Solve
 from jellyfish.core import Variant
-from jellyfish.devices.naming import check_device, parse_variant
-from jellyfish.devices.opening import OpenDevice, check_profile, in_words, loading_notes, open_devices
+from jellyfish.devices.opening import OpenDevice, in_words, loading_notes, open_devices
 from jellyfish.devices.process import first_half_kept, thread_times_s, tune_process, usable_cores
 from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.profile.table import LatencyProfile
-from jellyfish.devices.remote_engine import begin_loading
 from jellyfish.devices.worker_thread import WorkerThread
 from jellyfish.devices.workers import Report
 from jellyfish.dispatch.request import Answered, Request
 from jellyfish.dispatch.warmth import Warmth
-from jellyfish.errors import InputError, RunError
+from jellyfish.errors import RunError
 from jellyfish.media.jpeg import encode_jpeg
-from jellyfish.models.families import Detectors, open_detectors, slimmable
+from jellyfish.models.families import Detectors
 from jellyfish.modes.assembly import OnWindow, ServerParts, assembled, policy
+from jellyfish.modes.checks import bound, cannot_listen, checked, in_url
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.warming import warmed
-from jellyfish.server.address import why_not_listening
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
 from jellyfish.server.service import Service
@@ -68,10 +66,8 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
     tune_process()
     async with contextlib.AsyncExitStack() as stack:
         sockets = stack.enter_context(bound(config.host, config.port))
-        detectors, fixed = _checked(config)
+        detectors, fixed = checked(config)
         cores, on_processor = usable_cores(), "cpu" in config.devices
-        if on_processor and slimmable(detectors):
-            begin_loading()
         if on_processor:
             stack.enter_context(first_half_kept(cores))
         solve = await _solver(config, stack)
@@ -91,17 +87,6 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         service.ready = True
         profiles = tuple(device.profile for device in devices)
         yield RunningServer(url, service, profiles, in_words(devices), partial(loading_notes, devices))
-
-
-def _checked(config: ServerConfig) -> tuple[Detectors, Variant | None]:
-    """The detectors, and the only variant that is served if there is one; InputError for whatever cannot be used."""
-    for name in config.devices:
-        check_device(name)
-    detectors = open_detectors(config.weights, config.zoo, config.zoo_weights)
-    fixed = None if config.variant is None else parse_variant(config.variant, detectors.variants())
-    policy(config.planner, fixed, config.max_batch, config.window_s, seed=0)
-    check_profile(config, detectors)
-    return detectors, fixed
 
 
 async def _solver(config: ServerConfig, stack: contextlib.AsyncExitStack) -> Solve | None:
@@ -160,35 +145,6 @@ def _close(devices: list[OpenDevice]) -> None:
         device.executor.close()
 
 
-@contextlib.contextmanager
-def bound(host: str, port: int) -> Iterator[list[socket.socket]]:
-    """Sockets that have the addresses of `host`, for the time of the context; nobody is heard yet.
-
-    InputError if one cannot be had.
-    """
-    with contextlib.ExitStack() as stack:
-        found = []
-        try:
-            kind = socket.SOCK_STREAM
-            for family, *_, address in socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE):
-                found.append(stack.enter_context(socket.socket(family, kind)))
-                found[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    found[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                found[-1].bind(address)
-        except (OSError, UnicodeError) as error:
-            raise _cannot_listen(host, port, error) from error
-        yield found
-
-
-def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> InputError:
-    return InputError(f"cannot listen on {_in_url(host)}:{port}: {why_not_listening(error)}")
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
 @contextlib.asynccontextmanager
 async def listening_at(service: Service, host: str, port: int) -> AsyncIterator[str]:
     """Accept streams for the time of the context, then drain; the stream's URL. InputError if the port is taken."""
@@ -205,8 +161,8 @@ async def _listening_on(service: Service, sockets: Sequence[socket.socket], host
         try:
             await stack.enter_async_context(listening(service, sockets=sockets))
         except OSError as error:
-            raise _cannot_listen(host, port, error) from error
-        yield f"ws://{_in_url(host)}:{port}/v1/stream"
+            raise cannot_listen(host, port, error) from error
+        yield f"ws://{in_url(host)}:{port}/v1/stream"
 
 
 async def _probe(service: Service) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from jellyfish.config import ServerConfig
 from jellyfish.core import Variant
-from jellyfish.devices.opening import check_profile, chosen_profile
+from jellyfish.devices.profile.given import check_profile, chosen_profile
 from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
 from jellyfish.errors import InputError
 

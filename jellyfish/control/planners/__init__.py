@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from jellyfish.config import CLIENTS_CHOOSE
 from jellyfish.control.planners.annealing import AnnealingPlanner
 from jellyfish.control.planners.best import BestPlanner
 from jellyfish.control.planners.exact import ExactPlanner
@@ -14,6 +15,12 @@ from jellyfish.control.problem import Planner
 from jellyfish.errors import InputError
 
 PLANNERS = ("annealing", "best", "exact", "shared")
+
+
+def check_planner(name: str) -> None:
+    """InputError, listing all names, for what neither a planner is called nor the choice of clients."""
+    if name not in (*PLANNERS, CLIENTS_CHOOSE):
+        raise InputError(f"unknown planner {name!r}: choose one of {', '.join((*PLANNERS, CLIENTS_CHOOSE))}")
 
 
 def make_planner(

@@ -1,0 +1,73 @@
+"""What a server is given, looked at before anything slow is loaded: this file itself loads little."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+from jellyfish.config import ServerConfig
+from jellyfish.control.planners import check_planner
+from jellyfish.core import Variant
+from jellyfish.devices.naming import check_device, parse_variant
+from jellyfish.devices.process import tune_process
+from jellyfish.devices.processes import begin_loading
+from jellyfish.devices.profile.given import check_profile
+from jellyfish.errors import InputError
+from jellyfish.models.families import Detectors, open_detectors, slimmable
+from jellyfish.server.address import why_not_listening
+
+
+def look_at(config: ServerConfig) -> None:
+    """InputError for what cannot be served, or not at the address; torch begins to load, in a process of its own."""
+    tune_process()
+    with bound(config.host, config.port):
+        checked(config)
+
+
+def checked(config: ServerConfig) -> tuple[Detectors, Variant | None]:
+    """The detectors, and the only variant that is served if there is one; InputError for whatever cannot be used.
+
+    As nothing is wrong, what workers need begins to load.
+    """
+    for name in config.devices:
+        check_device(name)
+    detectors = open_detectors(config.weights, config.zoo, config.zoo_weights)
+    fixed = None if config.variant is None else parse_variant(config.variant, detectors.variants())
+    if fixed is None:
+        check_planner(config.planner)
+    check_profile(config, detectors)
+    if "cpu" in config.devices and slimmable(detectors):
+        begin_loading()
+    return detectors, fixed
+
+
+@contextlib.contextmanager
+def bound(host: str, port: int) -> Iterator[list[socket.socket]]:
+    """Sockets that have the addresses of `host`, for the time of the context; nobody is heard yet.
+
+    InputError if one cannot be had.
+    """
+    with contextlib.ExitStack() as stack:
+        found = []
+        try:
+            kind = socket.SOCK_STREAM
+            for family, *_, address in socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE):
+                found.append(stack.enter_context(socket.socket(family, kind)))
+                found[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    found[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                found[-1].bind(address)
+        except (OSError, UnicodeError) as error:
+            raise cannot_listen(host, port, error) from error
+        yield found
+
+
+def cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> InputError:
+    """The error in words."""
+    return InputError(f"cannot listen on {in_url(host)}:{port}: {why_not_listening(error)}")
+
+
+def in_url(host: str) -> str:
+    """As it is written in a URL."""
+    return f"[{host}]" if ":" in host else host

@@ -304,6 +304,11 @@ def test_an_error_of_the_system_that_nobody_has_foreseen_stays_visible() -> None
         guard(fail)
 
 
+@pytest.mark.parametrize("command", [["report"], ["simulate"], ["plan"], ["detect"], ["bench", "--video"]])
+def test_a_name_that_no_file_can_have_is_refused(command: list[str]) -> None:
+    assert "File name too long" in refused(*command, "x" * 300)
+
+
 def test_all_errors_of_a_group_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         raise ExceptionGroup("", [RunError("one"), ExceptionGroup("", [InputError("another")])])

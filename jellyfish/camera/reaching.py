@@ -109,6 +109,10 @@ def _trouble_of_host(url: str) -> str | None:
         return ": its port is not a number from 1 to 65535"
     if not parts.hostname:
         return ": it names no host"
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError:
+        return ": its host is no name that a host can have"
     return "" if parts.path != STREAM_PATH or any(letter.isspace() for letter in url) else None
 
 

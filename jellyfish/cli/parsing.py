@@ -77,7 +77,10 @@ def video_files(paths: list[Path]) -> list[Path]:
     """Video files, folders replaced by the videos in them."""
     videos: list[Path] = []
     for path in paths:
-        videos += sorted(path.glob("*.mp4")) if path.is_dir() else [path]
+        try:
+            videos += sorted(path.glob("*.mp4")) if path.is_dir() else [path]
+        except OSError as error:
+            raise typer.BadParameter(f"{path} cannot be used: {error.strerror}", param_hint="--video") from None
     if not videos:
         raise typer.BadParameter(
             f"no .mp4 in {', '.join(map(str, paths))}: give --video FILE, or make some with `jellyfish video make`",

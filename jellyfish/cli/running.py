@@ -22,6 +22,8 @@ SWITCH_INTERVAL_S = 0.0005
 PLAIN_WIDTH = 110
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """Full, or not to be written to at all."""
+NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES)
+"""Of names that no file can have, or that may not even be looked for."""
 
 
 def console() -> Console:
@@ -45,7 +47,14 @@ def _told(error: BaseException) -> str | None:
     """An error in words; None for what nobody has foreseen. That a disk is full can show wherever files are written."""
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return f"{error.filename or 'a file'} cannot be written: {error.strerror}"
+    if isinstance(error, OSError) and error.errno in NO_NAME and error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}"
     return str(error) if isinstance(error, JellyfishError) else None
+
+
+def _is_input(error: BaseException) -> bool:
+    """Whether it is what was asked for that cannot be done."""
+    return isinstance(error, InputError) or (isinstance(error, OSError) and error.errno in NO_NAME)
 
 
 def guard(action: Callable[[], None]) -> None:
@@ -62,4 +71,4 @@ def guard(action: Callable[[], None]) -> None:
             raise
         for message in filter(None, dict.fromkeys(messages)):
             Console(stderr=True).print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2 if isinstance(errors[0], InputError) else 1) from None
+        raise typer.Exit(2 if _is_input(errors[0]) else 1) from None

@@ -78,7 +78,7 @@ def save_trace(trace: BandwidthTrace, path: Path) -> None:
             for time_s, rate in zip(trace.times_s, trace.bits_per_s, strict=True):
                 writer.writerow((f"{time_s:g}", f"{rate / MEGABIT:.4f}"))
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error})") from error
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _text(path: Path) -> str:

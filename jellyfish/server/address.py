@@ -10,6 +10,7 @@ _OF_SYSTEM = {
     errno.EADDRINUSE: "the port is taken; try another --port",
     errno.EADDRNOTAVAIL: f"this machine has no such address; {_GIVE}",
     errno.EAFNOSUPPORT: f"this machine has no addresses of that kind; {_GIVE}",
+    errno.EINVAL: f"the system takes no such address (link-local ones name their link: fe80::1%eth0); {_GIVE}",
     errno.EACCES: "the system keeps such ports for itself; try another --port, from 1024 on",
 }
 

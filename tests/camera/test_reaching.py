@@ -48,6 +48,8 @@ def test_the_url_of_a_stream_is_taken(url: str) -> None:
         ("ws://192.0.2.7:0/v1/stream", "its port is not a number"),
         ("ws:///v1/stream", "names no host"),
         ("ws://:8765/v1/stream", "names no host"),
+        ("ws://a..b:8765/v1/stream", "no name that a host can have"),
+        (f"ws://{'x' * 300}:8765/v1/stream", "no name that a host can have"),
         ("ws://::1:8765/v1/stream", "an IPv6 address goes into brackets"),
         ("ws://2001:db8::7/v1/stream", "an IPv6 address goes into brackets"),
         ("ws://[::1:8765/v1/stream", "IPv6"),

@@ -138,7 +138,10 @@ class VideoSource:
 
     def _load_labels(self) -> VideoLabels | None:
         path = labels_path(self.path)
-        if not path.exists():
+        try:
+            if not path.exists():
+                return None
+        except OSError:  # the video's name leaves no room for the longer one of labels
             return None
         return read_video_labels(path, legible(self.path.name), self.frames, (self.width, self.height))
 

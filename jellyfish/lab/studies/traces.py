@@ -76,7 +76,7 @@ def draw(trace: BandwidthTrace, path: Path) -> None:
     try:
         figure.savefig(path, dpi=120)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error})") from error
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _print_statistics(title: str, told: TraceStatistics, console: Console) -> None:

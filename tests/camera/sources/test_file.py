@@ -41,6 +41,11 @@ def test_whoever_closes_a_source_waits_for_the_one_that_reads_it(clip: Path) -> 
     source.close()  # twice does no harm
 
 
+def test_a_name_so_long_that_labels_could_not_have_it_is_no_fault(clip: Path) -> None:
+    with VideoSource(clip.rename(clip.with_name("x" * 250 + ".mp4"))) as source:
+        assert source.labels is None
+
+
 def test_labels_beside_a_video_are_of_its_size_and_what_is_left_out_of_them_is_told(clip: Path) -> None:
     labels = labels_path(clip)
     annotation = {"image_id": 0, "category_id": 9, "bbox": [1, 1, 5, 5]}

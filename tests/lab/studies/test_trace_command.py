@@ -84,7 +84,7 @@ def test_a_made_file_is_the_trace_of_its_seed_and_says_what_it_is_like(tmp_path:
         (["make", "steps", "steps.csv"], "no kind of link 'steps'"),
         (["make", "lte", "absent/lte.csv"], "cannot be written"),
         (["make", "lte", "lte.csv", "--variation", "9"], "cannot be had"),
-        (["make", "lte", "lte.csv", "--duration", "inf"], "too short or endless"),
+        (["make", "lte", "lte.csv", "--duration", "inf"], "86400"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(

@@ -292,7 +292,7 @@ def miss_rate(frames: Frames) -> float:
 
 def p95_ms(frames: Frames) -> float:
     """Of the answered frames."""
-    return statistics.quantiles((frame["e2e_ms"] for frame in frames if "e2e_ms" in frame), n=20)[18]
+    return statistics.quantiles((frame["e2e_ms"] for frame in frames if frame["e2e_ms"] is not None), n=20)[18]
 
 
 def causes(rounds: list[Frames]) -> list[str]:

@@ -49,7 +49,7 @@ from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.weights import Weights
 from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled
 from jellyfish.results.fusion import FusionFigures, FusionTally
-from jellyfish.results.records import FrameRecord
+from jellyfish.results.records import FrameRecord, Timeline
 
 CLOUD_NETWORK = "w100e2"
 RESOLUTIONS = (256, 320, 384, 448)
@@ -247,7 +247,7 @@ class _Play:
             Shaper(None, self._link.delay_s), _inline, partial(self._encode, source),
         )  # fmt: skip
         terms = EdgeTerms("robot", fps, 1 / fps, self._cloud_fps, HISTORY_STEPS / fps)
-        return EdgeDevice(terms, parts, START_S, emit)
+        return EdgeDevice(terms, parts, Timeline(START_S), emit)
 
     def _encode(self, source: _Known, image: NDArray[np.uint8], resolution: int) -> bytes:
         number = source.number(image)

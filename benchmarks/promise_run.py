@@ -141,13 +141,14 @@ def figures(folder: Path, clients: int, seconds: float, others: float) -> RunFig
     """What the files of a run say."""
     summary = json.loads((folder / "summary.json").read_text())
     frames, windows = lines(folder / "frames.jsonl"), lines(folder / "windows.jsonl")
+    planned = lines(folder / "window_clients.jsonl")
     accuracies = [window["accuracy"] for window in windows if window["t_s"] >= 0]
     return RunFigures(
         frames=tuple((frame["captured_s"], frame["outcome"] == "on_time") for frame in frames),
         f1=summary["accuracy"]["f1_offered"],
         p99_ms=summary["e2e_ms"]["p99"] if summary["e2e_ms"] else float("nan"),
         planning=planning_share(summary, windows, seconds),
-        changes=60 * size_changes(frames, windows) / seconds / clients,
+        changes=60 * size_changes(frames, windows, planned) / seconds / clients,
         promised=sum(accuracies) / len(accuracies) if any(accuracies) else None,
         attained=sum(table_f1(frame) for frame in frames) / max(1, len(frames)),
         others=others,
@@ -164,16 +165,16 @@ def planning_share(summary: Line, windows: Sequence[Line], seconds: float) -> fl
     return sum(window["solve_ms"] for window in windows) / 1000 / seconds if said is None else said
 
 
-def size_changes(frames: Sequence[Line], windows: Sequence[Line]) -> int:
+def size_changes(frames: Sequence[Line], windows: Sequence[Line], planned: Sequence[Line]) -> int:
     """How often a client's planned variant changed; where cameras choose, the resolution of its frames."""
     sizes = defaultdict(list)
-    for window in windows:
-        for client, planned in window["plan"]["clients"].items():
-            sizes[client].append(planned["variant"])
+    for place in planned:
+        if place["mapped"]:
+            sizes[place["client"]].append(place["variant"])
     if not windows or all(window["planner"] == "client" for window in windows):
         sizes.clear()
         for frame in sorted(frames, key=lambda frame: frame["captured_s"]):
-            if "resolution" in frame:
+            if frame["resolution"] is not None:
                 sizes[frame["client"]].append(frame["resolution"])
     return sum(before != after for client in sizes.values() for before, after in pairwise(client))
 

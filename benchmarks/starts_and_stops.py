@@ -51,6 +51,7 @@ from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled
 from jellyfish.modes.fleet import Fleet
 from jellyfish.modes.run import MeasuredRun, run_info, running_beside
 from jellyfish.modes.window_log import WindowLog
+from jellyfish.results.records import Timeline
 from jellyfish.results.writer import ResultWriter
 from jellyfish.server.app import create_app
 
@@ -157,7 +158,7 @@ def edge_device(name: str, source: VideoSource, offload: Offload, start_s: float
     parts = EdgeParts(
         source, QuickNetwork(), DetectionFusion(0.5, 0.5), Periodic(2), Shaper(None, 0.0), Shaper(None, 0.0), offload
     )
-    return EdgeDevice(EdgeTerms(name, FPS, SLO_S, FPS / 2, 1.0), parts, start_s, lambda record: None)
+    return EdgeDevice(EdgeTerms(name, FPS, SLO_S, FPS / 2, 1.0), parts, Timeline(start_s), lambda record: None)
 
 
 def pool_of(stack: contextlib.AsyncExitStack, wait: bool) -> Offload:

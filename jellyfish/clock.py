@@ -22,6 +22,11 @@ def seconds_now() -> float:
     return now()
 
 
+def unix_seconds_now() -> float | None:
+    """The machine's clock, in seconds since 1970; None on a loop whose own clock is not the world's."""
+    return None if hasattr(asyncio.get_running_loop(), "now") else time.time()
+
+
 def call_at(
     loop: asyncio.AbstractEventLoop, time_s: float, callback: Callable[..., object], *arguments: Any
 ) -> asyncio.TimerHandle:

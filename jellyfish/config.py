@@ -63,6 +63,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class LogConfig:
+    """Where a server keeps its own log, and how much of it."""
+
+    folder: Path
+    most_bytes: int = 1_000_000_000
+    most_age_s: float = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
 class ServerConfig:
     """One server: where it listens, what it runs on and how it plans."""
 
@@ -96,6 +105,8 @@ class ServerConfig:
     """Of one core, for full solves of the planner."""
     cameras_beside: bool = False
     """Whether cameras are emulated in the same process, which take the processors that it would share with batches."""
+    log: LogConfig | None = None
+    """Its own log; None keeps none."""
 
     @property
     def planned_by(self) -> str:

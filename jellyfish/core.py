@@ -90,47 +90,27 @@ class Outcome(enum.StrEnum):
 
 
 class Reason(enum.StrEnum):
-    """Why a frame was not answered on time."""
+    """Why a frame was not answered on time. What each means, and whose fault it is: `jellyfish.results.reasons`."""
 
     EXPIRED = "expired"
-    """Dropped by the server: its deadline could no longer be met when it arrived or was taken up."""
     OVERLOAD = "overload"
-    """Dropped by the server: keeping it would have cost more frames than it is worth."""
     QUEUE_FULL = "queue_full"
-    """Dropped by the server: the device's queue was full and this frame was the most urgent to give up."""
     TOO_MANY_IN_FLIGHT = "too_many_in_flight"
-    """Dropped by the server: the client had sent more unanswered frames than it may."""
     TOO_FAST = "too_fast"
-    """Dropped by the server: more frames per second than the client's own rate, or than its plan lets it probe."""
     BAD_IMAGE = "bad_image"
-    """Dropped by the server: the JPEG could not be decoded."""
     IMAGE_TOO_LARGE = "image_too_large"
-    """Dropped by the server: the JPEG's dimensions are over the limit."""
     DEVICE_ERROR = "device_error"
-    """Dropped by the server: the device failed while running the batch."""
     SHUTDOWN = "shutdown"
-    """Dropped by the server: it is draining."""
     REPLACED = "replaced"
-    """Skipped by the client: a newer frame took its place before it could be sent."""
     STALE = "stale"
-    """Skipped by the client: too old to be answered in time when its turn to be sent came."""
     PAUSED = "paused"
-    """Skipped by the client: the plan has no room for it beyond an occasional probe."""
     THINNED = "thinned"
-    """Skipped by the client at capture: the plan asks for fewer frames per second than the camera takes."""
     DISCONNECTED = "disconnected"
-    """Skipped (not yet sent) or lost (already sent) by the client: the connection was down."""
     NO_ANSWER = "no_answer"
-    """Lost: sent, and not answered within a second after the deadline, nor before the run's end."""
     NETWORK = "network"
-    """Late: most of the time went to the client and the network. Lost: not known to have arrived."""
     SERVER = "server"
-    """Late: most of the time went to the server. Lost: it had arrived, but no answer came."""
     CAMERA_BUSY = "camera_busy"
-    """The camera itself took too long, from capture to sending: it would have been on time without that, or the frame
-    was never sent because the camera was busy with the one before. Of emulated cameras: the machine is too slow."""
     SLOW = "slow"
-    """Late: the device that answers its frames itself took too long."""
 
 
 FOR_WANT_OF_TIME = frozenset(

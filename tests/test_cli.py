@@ -80,7 +80,7 @@ def refused(*arguments: str | Path) -> str:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--planner", "clever"], ["'clever'", "annealing", "exact"]),
+        (["--planner", "clever"], ["'clever'", "annealing", "exact", "client"]),
         (["--controller", "clever"], ["'clever'", "prudent", "mpc"]),
         (["--controller", "mpc", "--variant", "w025e1-128"], ["--variant has no effect with --controller"]),
         (["--variant", "w200-999"], ["'w200-999'", "w025e1-128", "w100e2-448"]),
@@ -102,8 +102,8 @@ def refused(*arguments: str | Path) -> str:
         (["--device", "cuda:99"], ["'cuda:99'"]),
         (["--device", "mps"], ["'mps'", "not supported"]),
         (["--device", "cpu,cpu"], ["--device", "once"]),
-        (["--weights", "nowhere.safetensors"], ["nowhere", "No such file"]),
-        (["--weights", str(TEXT)], ["test_cli.json", "No such file"]),
+        (["--weights", "nowhere.safetensors"], ["cannot read the weights nowhere.safetensors", "No such file"]),
+        (["--weights", str(TEXT)], ["test_cli.py is not a safetensors file"]),
         (["--profile", "nowhere.json"], ["nowhere.json", "No such file", "measure"]),
         (["--window-ms", "1"], ["--window-ms", "between 50 and 60000"]),
         (["--clients", "0"], ["--clients"]),
@@ -112,6 +112,7 @@ def refused(*arguments: str | Path) -> str:
         (["--device", "cuda,cuda:0"], ["--device", "once"]),
         (["--connect", "127.0.0.1"], ["127.0.0.1 is not the URL of a stream", "ws://HOST:PORT/v1/stream"]),
         (["--connect", "ws://127.0.0.1:8765"], ["not the URL of a stream"]),
+        (["--connect", "ws://127.0.0.1:70000/v1/stream"], ["its port is not a number from 1 to 65535"]),
         (["--no-such-option"], ["--no-such-option"]),
     ],
     ids=lambda value: " ".join(value[:2])[:40] if isinstance(value, list) else None,
@@ -149,8 +150,12 @@ def test_a_folder_that_holds_something_is_not_written_to(clip: Path, tmp_path: P
 def test_nobody_at_the_url_is_said_at_once(clip: Path, tmp_path: Path) -> None:
     url = nobodys_url()
     said = refused("bench", "--video", clip, "--results", tmp_path / "run", "--connect", url)
-    assert f"no Jellyfish server answers at {url}" in said
-    assert "serve" in said
+    assert f"no Jellyfish server answers at {url}: nobody listens there; run `jellyfish serve`" in said
+
+
+@pytest.mark.parametrize(("host", "words"), [("", "an empty address"), ("127.0.0.1:80", "the port goes to --port")])
+def test_a_host_that_is_no_address_is_refused_at_once(host: str, words: str) -> None:
+    assert words in refused("serve", "--host", host)
 
 
 def test_the_clips_that_ship_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,7 +161,7 @@ def test_a_full_disk_is_a_line_and_a_device_is_not_replaced_by_a_file(photograph
     [
         (["--variant", "w200-999"], "unknown variant 'w200-999': choose one of w025e1-128"),
         (["--draw", "drawn.avi"], "drawn.avi: a drawn video is written as .mp4; name it so"),
-        (["--weights", "nowhere.safetensors"], "Cannot read the weights nowhere.json"),
+        (["--weights", "nowhere.safetensors"], "cannot read the weights nowhere.safetensors"),
         (["--device", "tpu"], "'tpu'"),
         (["--output", "."], "cannot write .: it is a folder"),
         (["--score", "2"], "--score"),

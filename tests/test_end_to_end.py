@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -32,12 +32,14 @@ from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.models.slimmable.sizes import SIZES, VARIANTS
 from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.protocol import wire
-from jellyfish.results.records import FrameRecord, RunInfo, WindowLine
+from jellyfish.results.records import FrameRecord, PlanRecord, RunInfo
+from jellyfish.results.window_lines import ClientLine, WindowLine
 from tests.server.peer import JPEG, Peer
 
 ROOT = Path(__file__).parent.parent
 VIDEO = ROOT / "videos" / "street-town.mp4"
-FILES = {"run.json", "frames.jsonl", "windows.jsonl", "summary.json", "pictures.jpg"}
+FILES = {"run.json", "frames.jsonl", "plans.jsonl", "summary.json", "pictures.jpg"}
+WINDOWS = {"windows.jsonl", "window_clients.jsonl", "window_devices.jsonl"}
 FAST = ("--variant", "w025e1-128", "--max-batch", "2")
 
 
@@ -73,12 +75,14 @@ def bench(*options: str | Path) -> Result:
 
 
 def frames_of(folder: Path) -> list[FrameRecord]:
-    return [msgspec.json.decode(line, type=FrameRecord) for line in (folder / "frames.jsonl").read_bytes().splitlines()]
+    return lines_of(folder / "frames.jsonl", FrameRecord)
 
 
-def windows_of(folder: Path) -> list[WindowLine]:
-    lines = (folder / "windows.jsonl").read_bytes().splitlines()
-    return [msgspec.json.decode(line, type=WindowLine) for line in lines]
+Line = TypeVar("Line")
+
+
+def lines_of(path: Path, kind: type[Line]) -> list[Line]:
+    return [msgspec.json.decode(line, type=kind) for line in path.read_bytes().splitlines()]
 
 
 def check_sums(folder: Path, clients: set[str]) -> dict[str, Any]:
@@ -118,19 +122,20 @@ def test_an_adaptive_run_leaves_files_that_add_up(tmp_path: Path, profile: Path)
         "--profile", profile, "--save-detections", "--report", "--results", folder,
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    assert "Client and server agree on every frame." in done.output
-    assert {path.name for path in folder.iterdir()} == FILES | {"detections.json", "report"}
+    assert "Client and server agree on every frame that was sent" in done.output
+    assert {path.name for path in folder.iterdir()} == FILES | WINDOWS | {"detections.json", "report"}
     clients = {"camera-0", "camera-1"}
     summary = check_sums(folder, clients)
     check_detections(folder)
     assert 38 <= summary["offered"] <= 40
     info = msgspec.json.decode((folder / "run.json").read_bytes(), type=RunInfo)
     assert (info.mode, info.profile, info.devices) == ("bench", "handmade", ["cpu"])
-    windows = windows_of(folder)
+    windows = lines_of(folder / "windows.jsonl", WindowLine)
     assert len(windows) >= 3
     assert {window.planner for window in windows} == {"shared"}
-    assert all(window.snapshot.keys() <= clients for window in windows)
-    assert all(window.plan.clients.keys() <= window.snapshot.keys() for window in windows)
+    told = lines_of(folder / "window_clients.jsonl", ClientLine)
+    assert Counter(line.window for line in told) == {window.window: window.clients for window in windows}
+    assert {line.client for line in told} == clients
     assert any(window.mapped for window in windows)
     assert all(frame.tp is not None for frame in frames_of(folder))
     assert (folder / "report" / "report.html").read_text("utf-8").count("data:image/jpeg") == 1
@@ -164,7 +169,7 @@ def test_a_fixed_variant_serves_every_answer(tmp_path: Path, profile: Path) -> N
     check_sums(folder, {"camera-0"})
     variants = {frame.variant for frame in frames_of(folder) if frame.variant is not None}
     assert variants == {"w025e1-128"}
-    assert {window.planner for window in windows_of(folder)} == {"fixed"}
+    assert {window.planner for window in lines_of(folder / "windows.jsonl", WindowLine)} == {"fixed"}
 
 
 def test_a_camera_that_steers_is_served_what_it_asks_for(tmp_path: Path, profile: Path) -> None:
@@ -176,7 +181,7 @@ def test_a_camera_that_steers_is_served_what_it_asks_for(tmp_path: Path, profile
     answered = [frame for frame in frames_of(folder) if frame.variant is not None]
     assert len({frame.resolution for frame in answered}) > 1
     assert all(str(frame.variant).endswith(f"-{frame.resolution}") for frame in answered)
-    assert {window.planner for window in windows_of(folder)} == {"client"}
+    assert {window.planner for window in lines_of(folder / "windows.jsonl", WindowLine)} == {"client"}
 
 
 def test_devices_answer_themselves_and_their_cloud_is_in_the_same_run(tmp_path: Path, profile: Path) -> None:
@@ -195,7 +200,8 @@ def test_a_device_without_its_cloud_answers_alone(tmp_path: Path) -> None:
     arguments = ["device", "--cloud", "ws://127.0.0.1:9/v1/stream", "--video", VIDEO, "--fps", "8", "--slo-ms", "5000"]
     done = CliRunner().invoke(cli.app, [str(each) for each in (*arguments, "--duration", "1", "--results", folder)])
     assert done.exit_code == 0, done.output
-    assert "no farewell from the cloud" in done.output
+    assert "No frame was sent" in done.output and "No server: 1 client" in done.output
+    assert "nobody listens there" in done.output
     assert {record.outcome for record in frames_of(folder)} == {Outcome.ON_TIME}
     assert all(record.bytes is None for record in frames_of(folder))
 
@@ -203,7 +209,7 @@ def test_a_device_without_its_cloud_answers_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("--cloud", "http://127.0.0.1:9", "is not the URL of a cloud"),
+        ("--cloud", "http://127.0.0.1:9", "begins with http:// instead of ws://"),
         ("--variant", "w999-1", "unknown variant"),
         ("--filter", "clever", "no filter"),
         ("--trace", "quick", "no trace"),
@@ -228,7 +234,7 @@ def test_a_port_in_use_is_said_in_a_line(profile: Path) -> None:
         taken.close()
         loop.run_until_complete(taken.wait_closed())
     assert done.exit_code == 2, done.output
-    assert f"cannot listen on 127.0.0.1:{port}" in done.output
+    assert f"cannot listen on 127.0.0.1:{port}: the port is taken; try another --port" in done.output
 
 
 @contextlib.asynccontextmanager
@@ -262,7 +268,8 @@ async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str, s
 
 
 async def test_a_server_of_its_own_serves_is_measured_and_stops_in_order(tmp_path: Path, profile: Path) -> None:
-    async with server(tmp_path, *FAST, "--profile", profile) as process:
+    log = tmp_path / "log"
+    async with server(tmp_path, *FAST, "--profile", profile, "--results", log) as process:
         url = (await line_with(process, "ready")).split()[1]
         folder = tmp_path / "run"
         done = await asyncio.to_thread(
@@ -270,6 +277,8 @@ async def test_a_server_of_its_own_serves_is_measured_and_stops_in_order(tmp_pat
         )
         assert done.exit_code == 0, done.output
         check_sums(folder, {"camera-0", "camera-1"})
+        assert FILES <= {path.name for path in folder.iterdir()} <= FILES | {"outages.jsonl"}  # a slow start is one
+        assert {plan.client for plan in lines_of(folder / "plans.jsonl", PlanRecord)} == {"camera-0", "camera-1"}
         assert "server" not in msgspec.json.decode((folder / "run.json").read_bytes())["config"]
         steering = ("--controller", "mpc", "--clients", "1", "--duration", "60", "--connect", url)  # ends at once
         refused = await asyncio.to_thread(bench, *steering, "--results", tmp_path / "refused")
@@ -281,6 +290,8 @@ async def test_a_server_of_its_own_serves_is_measured_and_stops_in_order(tmp_pat
             await _see_the_server_go(http, url, process)
         code, said, errors = await ended(process)
     assert code == 0
+    planned = lines_of(log / "window_clients-000001.jsonl", ClientLine)
+    assert {line.client for line in planned} >= {"camera-0", "camera-1"}
     assert said.split() == ["draining", "...", "stopped"]
     assert "Traceback" not in errors
 

@@ -20,6 +20,7 @@ from jellyfish.camera.ledger import Captured, Ledger
 from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering, feedback
 from jellyfish.camera.stream import Stream
+from jellyfish.camera.stream_log import StreamLog
 from jellyfish.camera.thinning import Thinner
 from jellyfish.clock import call_at, seconds_now
 from jellyfish.core import Reason
@@ -44,6 +45,7 @@ class Camera:
         clock: Callable[[float], float] = lambda now: now,
         steering: Steering | None = None,
         sizer: FrameSizer | None = None,
+        log: StreamLog | None = None,
     ) -> None:
         """`clock` turns the event loop's time into the camera's own, which is what it tells the server.
 
@@ -51,7 +53,7 @@ class Camera:
         """
         self.hello = hello
         self._frames, self._ledger, self._clock = frames, ledger, clock
-        self._stream = Stream(self, hello, uplink, downlink, clock)
+        self._stream = Stream(self, hello, uplink, downlink, clock, log)
         self._sizer = sizer or Sizer(hello.fps, hello.slo_ms / 1000)
         self._thinner = Thinner()
         self._steering, self._uplink = steering, uplink
@@ -83,6 +85,10 @@ class Camera:
         """What the server last said when it ended the stream; None when it never did."""
         return self._stream.refusal
 
+    def away_s(self, now: float) -> float | None:
+        """For how long there has been no server; None while there is one."""
+        return self._stream.away_s(now)
+
     @property
     def let_in(self) -> bool:
         """Whether the server has ever taken this camera in."""
@@ -96,6 +102,7 @@ class Camera:
     async def run(self, http: aiohttp.ClientSession, url: str, start_s: float, end_s: float) -> None:
         """Capture from `start_s` to `end_s` (loop time), then wait for what is open and say goodbye."""
         connected = False
+        self._stream.log.wanted(start_s)
         try:
             async with asyncio.TaskGroup() as tasks:  # so that a failure of either ends both at once
                 beside = [tasks.create_task(self._stream.run(http, url)), tasks.create_task(self._failing())]
@@ -110,6 +117,7 @@ class Camera:
             if self._deadline is not None:
                 self._deadline.cancel()
             self._ledger.finish(connected)
+            self._stream.log.finish(min(end_s, seconds_now()))
 
     def stop(self) -> bool:
         """Capture nothing more: the end has come. Whether it had begun to run; else it need not any more."""
@@ -203,6 +211,7 @@ class Camera:
         """See whether this plan lets a frame go that the one before did not."""
         self._sizer.paced(min(self.hello.fps, plan.fps or self.hello.fps))
         if self._controller is None:
+            self._ledger.planned(plan)
             self._frames.expect(plan.resolution)
         self._sendable.set()
 

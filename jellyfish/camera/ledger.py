@@ -21,9 +21,10 @@ from jellyfish.camera.reporting import ReportTally
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.evaluation.matching import match
 from jellyfish.evaluation.streaming import StreamingScore
-from jellyfish.protocol.wire import Farewell, Report, Result
+from jellyfish.protocol.wire import Farewell, PlanMessage, Report, Result
 from jellyfish.results.emulation import BUSY_SHARE
-from jellyfish.results.records import FrameRecord, milliseconds
+from jellyfish.results.records import FrameRecord, Timeline, milliseconds
+from jellyfish.results.streams import StreamAccount
 
 LATE_S = 1.0
 """An answer that comes by then after its frame's deadline is late; a frame that has none by then is lost."""
@@ -55,6 +56,8 @@ class Sent:
     own_s: float = 0.0
     """What the camera itself took, from capture to here."""
     deadline_s: float = math.inf
+    plan: PlanMessage | None = None
+    """The one that it was sent by."""
     arrived: bool = False
     """It is known to be with the server."""
     overdue: bool = False
@@ -73,16 +76,22 @@ class Ledger:
         client: str,
         slo_s: float,
         max_in_flight: int,
-        origin_s: float,
+        timeline: Timeline,
         emit: Callable[[FrameRecord, Sequence[Detection]], None],
         hears_arrivals: bool = False,
     ) -> None:
         """`hears_arrivals`: whether the server was asked to tell when a frame has arrived."""
         self._hears_arrivals = hears_arrivals
-        self._client, self._slo_s, self._origin_s = client, slo_s, origin_s
+        self._client, self._slo_s, self._timeline = client, slo_s, timeline
         self._max_in_flight, self._in_flight_limit, self._emit = max_in_flight, max_in_flight, emit
         self.frames = 0
         """Frames captured so far."""
+        self._sent = 0
+        """Frames sent so far, over all streams."""
+        self._plan: PlanMessage | None = None
+        """The one in force, where frames are sent by plans."""
+        self._taken_by: PlanMessage | None = None
+        """The one in force when the frame was taken up, by which its size is chosen."""
         self._given = Counter[str]()
         """What the server said of this stream's frames: answered, each reason for a drop."""
         self._reported = ReportTally()
@@ -134,6 +143,10 @@ class Ledger:
         self._reported = ReportTally()
         self._in_flight_limit = min(self._max_in_flight, max_in_flight)
 
+    def planned(self, plan: PlanMessage) -> None:
+        """Frames are sent by this plan from now on."""
+        self._plan = plan
+
     def captured(self, frame: Captured) -> None:
         """A new frame: it takes the place of one that still waits."""
         self._count(frame)
@@ -157,7 +170,7 @@ class Ledger:
         """The frame to send next; None when there is none or enough are on their way."""
         if self._waiting is None or self._taken is not None or self._full:
             return None
-        self._taken, self._waiting = self._waiting, None
+        self._taken, self._waiting, self._taken_by = self._waiting, None, self._plan
         return self._taken
 
     def skip(self, reason: Reason) -> None:
@@ -177,7 +190,9 @@ class Ledger:
             raise RuntimeError("no frame was taken up")
         own_s = self._own_s(self._taken, now)
         deadline_s = self._taken.captured_s + self._slo_s
-        self._in_flight[self._taken.frame] = Sent(self._taken, now, resolution, size_bytes, own_s, deadline_s)
+        sent = Sent(self._taken, now, resolution, size_bytes, own_s, deadline_s, self._taken_by)
+        self._in_flight[self._taken.frame] = sent
+        self._sent += 1
         self._taken = None
 
     def arrived(self, now: float, frame: int) -> Sent | None:
@@ -239,6 +254,7 @@ class Ledger:
         self._skip_waiting(Reason.DISCONNECTED)
         self._given.clear()
         self._lose_all(Reason.DISCONNECTED)
+        self._plan = None
 
     def finish(self, connected: bool) -> None:
         """The run is over: end whatever has no outcome yet."""
@@ -256,6 +272,10 @@ class Ledger:
         """
         answered = {"answered": farewell.answered} if farewell.answered else {}
         return dict(self._given) == answered | farewell.dropped and farewell.received == self._given.total()
+
+    def account(self, farewell: Farewell | None) -> StreamAccount:
+        """How much of what was sent the server's account tells of, which came with the last stream's end, if at all."""
+        return StreamAccount(self._client, self._sent, 0 if farewell is None else farewell.received)
 
     @property
     def report(self) -> Report:
@@ -338,10 +358,15 @@ class Ledger:
         if frame.objects is not None:
             counts = match(answer.detections if answer is not None else (), frame.objects)
             known |= {"tp": counts.tp, "fp": counts.fp, "fn": counts.fn}
+        plan = self._plan if sent is None else sent.plan
         record = FrameRecord(
             client=self._client,
             frame=frame.frame,
-            captured_s=round(frame.captured_s - self._origin_s, 6),
+            captured_s=self._timeline.run_s(frame.captured_s),
+            captured_unix_s=self._timeline.unix_s(frame.captured_s),
+            deadline_s=self._timeline.run_s(frame.captured_s + self._slo_s),
+            planned_variant=None if plan is None else plan.variant or None,
+            planned_resolution=None if plan is None else plan.resolution,
             outcome=outcome,
             slo_ms=self._slo_s * 1000,
             reason=reason,

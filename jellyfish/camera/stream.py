@@ -14,7 +14,9 @@ from typing import Protocol
 
 import aiohttp
 
+from jellyfish.camera.reaching import why_unreachable
 from jellyfish.camera.retries import RetryPace, is_hopeless, is_hopeless_status
+from jellyfish.camera.stream_log import StreamLog
 from jellyfish.clock import call_at, seconds_now
 from jellyfish.errors import ProtocolError, each_error
 from jellyfish.link.link import Downlink, Link
@@ -27,6 +29,8 @@ CONNECT_S = 10.0
 """Longest wait for a connection and its upgrade."""
 CLOSE_S = 1.0
 """Longest wait for the server's part in closing a connection."""
+SILENT_S = 2.0
+"""A server that has said nothing for longer, whose pings come twice a second, is not there, whatever the connection."""
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
@@ -75,9 +79,19 @@ class Stream:
     """One client's way to a server. `run` once; afterwards `farewell` holds the server's account, if it gave one."""
 
     def __init__(
-        self, owner: Owner, hello: wire.Hello, uplink: Shaper, downlink: Shaper, clock: Callable[[float], float]
+        self,
+        owner: Owner,
+        hello: wire.Hello,
+        uplink: Shaper,
+        downlink: Shaper,
+        clock: Callable[[float], float],
+        log: StreamLog | None = None,
     ) -> None:
-        """`clock` turns the event loop's time into the client's own, which is what it tells the server."""
+        """`clock` turns the event loop's time into the client's own, which is what it tells the server.
+
+        `log` is told of plans and outages; it is the owner's to say from when to when frames are wanted.
+        """
+        self.log = log or StreamLog(hello.client)
         self.plan: wire.PlanMessage | None = None
         """The newest; None while the server has not taken the client in."""
         self.farewell: wire.Farewell | None = None
@@ -85,12 +99,16 @@ class Stream:
         """What the server last said when it ended the stream; None when it never did."""
         self.let_in = False
         """Whether a server has ever taken the client in."""
+        self.unreachable: str | None = None
+        """Why no connection could be made when that was last tried, in words; None when one was."""
         self._owner, self._hello, self._clock = owner, hello, clock
         self._uplink_shaper, self._downlink_shaper = uplink, downlink
         self._uplink: Link | None = None
         self._conversation: ClientStream | None = None
         self._pace = RetryPace(hello.client)
         self._hopeless = self._stopped = False
+        self._lost_because = ""
+        """Why the newest connection ended."""
         self._loop = asyncio.get_running_loop()
         self._alarm = Signal(self._loop)
         """Set when a time of the conversation's has come, or may be another now."""
@@ -119,12 +137,24 @@ class Stream:
             if self._finished.is_set() or self._stopped:
                 return
             pause_s = self._pace.pause_s(self._open_s)
+            now = seconds_now()
+            self.log.lost(now - (self._silent_s(now) or 0.0), self._lost_because)
             self._conversation = self._uplink = self.plan = None
             self._owner.disconnected()
             if self._hopeless:
                 _log.warning("%s: not tried again", self._hello.client)
                 return
             await asyncio.sleep(pause_s)
+
+    def away_s(self, now: float) -> float | None:
+        """For how long there has been no server, or none that says anything; None while there is one."""
+        away_s = self.log.away_s(now)
+        return self._silent_s(now) if away_s is None and self.open else away_s
+
+    def _silent_s(self, now: float) -> float | None:
+        """For how long nothing was heard over this connection, where that is long; else None."""
+        silent_s = 0.0 if self._conversation is None else now - self._conversation.heard_s
+        return silent_s if silent_s > SILENT_S else None
 
     async def send(self, frame: wire.Frame) -> None:
         """Put a frame on the uplink; ConnectionResetError when there is no connection, or no longer."""
@@ -152,6 +182,7 @@ class Stream:
         timeout = aiohttp.ClientWSTimeout(ws_receive=None, ws_close=CLOSE_S)
         async with asyncio.timeout(CONNECT_S):
             socket = await http.ws_connect(url, max_msg_size=MAX_ANSWER_BYTES, compress=0, timeout=timeout)
+        self.unreachable = None
         async with socket:
             uplink = Link(self._uplink_shaper, socket.send_bytes)
             downlink = Downlink(self._downlink_shaper, self._take)
@@ -213,11 +244,12 @@ class Stream:
                 case wire.Arrived():
                     self._owner.arrived(event, now)
                 case wire.PlanMessage():
-                    self._take_plan(event)
+                    self._take_plan(event, now)
                 case wire.Welcome():
                     self._owner.welcomed(event)
                     self.let_in = True
-                    self._take_plan(event.plan)
+                    self.log.opened(now)
+                    self._take_plan(event.plan, now)
                     self._alarm.set()
                 case wire.Farewell():
                     self.farewell = event
@@ -225,8 +257,9 @@ class Stream:
                 case wire.ErrorMessage():
                     raise ProtocolError(event.code, f"refused by the server ({event.code}): {event.message}")
 
-    def _take_plan(self, plan: wire.PlanMessage) -> None:
+    def _take_plan(self, plan: wire.PlanMessage, now: float) -> None:
         self.plan = plan
+        self.log.planned(plan, now)
         self._owner.planned(plan)
 
     # --- how a connection ended --------------------------------------------------------------------------
@@ -238,13 +271,16 @@ class Stream:
         return 0.0 if opened_s is None else seconds_now() - opened_s
 
     def _lost(self, errors: list[aiohttp.ClientError | ConnectionError | TimeoutError]) -> None:
+        self._lost_because = "; ".join(str(error) or type(error).__name__ for error in errors)
         for error in errors:
             _log.info("%s: connection lost: %r", self._hello.client, error)
             if isinstance(error, aiohttp.WSServerHandshakeError):
                 self.refusal = f"refused by the server: HTTP status {error.status}"
                 self._hopeless |= is_hopeless_status(error.status)
+            elif self._conversation is None:
+                self.unreachable = why_unreachable(error)
 
     def _refused(self, errors: list[ProtocolError]) -> None:
-        self.refusal = "; ".join(map(str, errors))
+        self.refusal = self._lost_because = "; ".join(map(str, errors))
         _log.warning("%s: %s", self._hello.client, self.refusal)
         self._hopeless |= any(is_hopeless(error.code, self._open_s) for error in errors)

@@ -18,11 +18,10 @@ from jellyfish.cli.checking import CheckedCommand
 app = typer.Typer(
     name="jellyfish",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # plain text: in 80 columns rich's tables cut words off
     pretty_exceptions_enable=False,
-    help="Inference for live video that answers **in time, end to end**, over networks that change every second.\n\n"
-    "Try `jellyfish bench --clients 4` first: it starts a server and four emulated cameras, and shows what came of "
-    "every frame.",
+    help="Inference for live video that answers in time, end to end, over networks that change every second.\n\n"
+    "Try `jellyfish bench` first: it starts a server and four emulated cameras, and shows what came of every frame.",
 )
 
 
@@ -45,7 +44,7 @@ def about(
 for command in (
     *(serving.serve, cameras.bench, cameras.device),
     *(studying.simulate, studying.reproduce, studying.report, studying.plan),
-    *(detector.profile, detector.train, detector.evaluate, detector.detect),
+    *(detector.variants, detector.profile, detector.train, detector.evaluate, detector.detect),
 ):
     app.command(cls=CheckedCommand)(command)
 app.add_typer(media.video_app, name="video")

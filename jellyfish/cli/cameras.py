@@ -63,24 +63,44 @@ LEAST_FPS = 0.05
 
 def bench(
     clients: Annotated[int, typer.Option(min=1, max=MOST_CLIENTS, help="How many cameras to emulate.")] = 4,
-    fps: Annotated[str, typer.Option(help="Frames per second; several cycle over clients: `15,25`.")] = "15",
-    slo_ms: Annotated[str, typer.Option(help="Deadline from capture to answer; several cycle: `75,100,150`.")] = "150",
+    fps: Annotated[
+        str, typer.Option(help="Frames per second; of several, e.g. `15,25`, the cameras take turns.")
+    ] = "15",
+    slo_ms: Annotated[
+        str,
+        typer.Option(
+            help="Milliseconds from capture to answer; of several, e.g. `75,100,150`, the cameras take turns."
+        ),
+    ] = "150",
     video: Annotated[
-        list[Path] | None, typer.Option(help="A video file or a folder of them; repeat to cycle over clients.")
+        list[Path] | None,
+        typer.Option(help="A video file or a folder of them; give it several times and the cameras take turns."),
     ] = None,
     trace: Annotated[
         str,
-        typer.Option(help="Uplink: `wifi`, `lte`, `outage`, `steps`, `10mbps`, `none`, or a file; several cycle."),
+        typer.Option(
+            help="Emulated uplink: `wifi`, `lte`, `outage`, `steps`, a rate such as `10mbps`, `none`, or a file "
+            "(docs/traces.md); of several, e.g. `wifi,lte`, the cameras take turns."
+        ),
     ] = "wifi",
-    delay_ms: Annotated[float, typer.Option(min=0, max=MOST_DELAY_MS, help="One-way delay of the link.")] = 5.0,
-    duration: Annotated[float, typer.Option(min=1, max=MOST_RUN_S, help="Seconds.")] = 20.0,
+    delay_ms: Annotated[
+        float, typer.Option(min=0, max=MOST_DELAY_MS, help="Milliseconds that the emulated link takes one way.")
+    ] = 5.0,
+    duration: Annotated[float, typer.Option(min=1, max=MOST_RUN_S, help="Seconds of the run.")] = 20.0,
     seed: Annotated[
         int, typer.Option(min=0, max=MOST_SEED, help="Everything that is drawn at random comes from it.")
     ] = 0,
     connect: Annotated[
-        str | None, typer.Option(help="Use a running server: ws://HOST:PORT/v1/stream; otherwise one is started.")
+        str | None,
+        typer.Option(
+            help="Cameras alone, for a server that runs already: ws://HOST:PORT/v1/stream. Without it one is started "
+            "here. Options about the server (--device, --planner, --variant, ...) are then to be given to that "
+            "one's `jellyfish serve`."
+        ),
     ] = None,
-    results: Annotated[Path | None, typer.Option(help="Results folder; `results/bench-DATE` by default.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the result files; by default results/bench-DATE.")
+    ] = None,
     report: Annotated[
         bool, typer.Option("--report", help="Also draw the run as a page, in its results folder.")
     ] = False,
@@ -96,31 +116,41 @@ def bench(
         typer.Option(
             min=1,
             max=MOST_MEMORY_MB,
-            help="With `--encode shared`: what may be kept of all videos, in 10^6 bytes.",
+            help="With --encode shared: megabytes that may be kept of all videos.",
         ),
     ] = 256.0,
     find_clients: Annotated[
         bool,
         typer.Option(
-            help="Find the most cameras that meet `--target`, by doubling and halving from `--clients` on: a run of "
-            "`--duration` for each number, a table and a plot."
+            "--find-clients",
+            help="Find the most cameras that meet --target, by doubling and halving from --clients on: a run of "
+            "--duration for each number, a table and a plot.",
         ),
     ] = False,
     most_clients: Annotated[
-        int, typer.Option(min=1, max=MOST_CLIENTS, help="With `--find-clients`: more are not tried.")
+        int, typer.Option(min=1, max=MOST_CLIENTS, help="With --find-clients: more are not tried.")
     ] = 512,
     clownfish: Annotated[
         bool,
-        typer.Option(help="Each client answers its frames itself with a small network and asks the server about some."),
+        typer.Option(
+            "--clownfish",
+            help="Each camera answers its frames itself with a small network (--local-variant) and asks the server "
+            "about some of them (--filter, --period; docs/clownfish.md).",
+        ),
     ] = False,
-    save_detections: Annotated[bool, typer.Option(help="Also write detections.json (COCO results).")] = False,
+    save_detections: Annotated[
+        bool, typer.Option("--save-detections", help="Also write detections.json (COCO results).")
+    ] = False,
     device: OnDevice = "cpu",
     weights: Weights = None,
     profile: Profile = None,
     planner: Planner = DEFAULT_PLANNER,
     controller: Annotated[
         str | None,
-        typer.Option(help="No plans: cameras choose their own sizes, by `prudent`, `mpc`, ... (docs/controllers.md)."),
+        typer.Option(
+            help="Nobody plans, each camera chooses its own sizes by `prudent` (ours), `mpc`, `pid`, `score`, "
+            "`local`, `split`, `oracle` or `fixed` (docs/controllers.md)."
+        ),
     ] = None,
     window_ms: Window = 500,
     target: Target = DEFAULT_TARGET,
@@ -136,7 +166,10 @@ def bench(
     filter: CloudFilter = DEFAULT_FILTER,
     period: Period = DEFAULT_PERIOD,
 ) -> None:
-    """Emulate cameras against a server and measure what came of every captured frame."""
+    """Emulate cameras and a server; count what came of each frame.
+
+    Without options: four cameras that show the shipped videos, over a WiFi-like link, for 20 seconds.
+    """
     videos = video_files(video or [SHIPPED_VIDEOS])
     rates, slos = positive_numbers("--fps", fps, 240, LEAST_FPS), positive_numbers("--slo-ms", slo_ms, 60_000)
     traces = trace.split(",")
@@ -186,25 +219,42 @@ def bench(
 
 
 def device(
-    cloud: Annotated[str, typer.Option(help="The server to ask: ws://HOST:PORT/v1/stream. It may be slow or gone.")],
-    video: Annotated[list[Path] | None, typer.Option(help="A video file; by default the first that ships.")] = None,
-    fps: Annotated[float | None, typer.Option(min=0.1, max=240, help="Frames per second; the video's own.")] = None,
-    slo_ms: Annotated[float, typer.Option(min=1, max=60_000, help="Deadline of the device's own answers.")] = 100.0,
+    cloud: Annotated[str, typer.Option(help="The server to ask: ws://HOST:PORT/v1/stream. It may be slow or away.")],
+    video: Annotated[
+        list[Path] | None, typer.Option(help="A video file; by default the first of the clips that ship.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, max=240, help="Frames per second; by default the video's own.")
+    ] = None,
+    slo_ms: Annotated[
+        float, typer.Option(min=1, max=60_000, help="Milliseconds from capture to the device's own answer.")
+    ] = 100.0,
     variant: LocalVariant = DEFAULT_LOCAL,
     filter: CloudFilter = DEFAULT_FILTER,
     period: Period = DEFAULT_PERIOD,
-    trace: Annotated[str, typer.Option(help="Emulate an uplink, e.g. `lte`, `5mbps`, a file.")] = "none",
+    trace: Annotated[
+        str, typer.Option(help="Emulated uplink: `wifi`, `lte`, `5mbps`, `none`, or a file (docs/traces.md).")
+    ] = "none",
     delay_ms: Annotated[
-        float, typer.Option(min=0, max=MOST_DELAY_MS, help="One-way delay of the emulated link.")
+        float, typer.Option(min=0, max=MOST_DELAY_MS, help="Milliseconds that the emulated link takes one way.")
     ] = 0.0,
-    duration: Annotated[float, typer.Option(min=1, max=MOST_RUN_S, help="Seconds.")] = 20.0,
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of the emulated link.")] = 0,
+    duration: Annotated[float, typer.Option(min=1, max=MOST_RUN_S, help="Seconds of the run.")] = 20.0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, max=MOST_SEED, help="Everything that is drawn at random for the emulated link comes from it."
+        ),
+    ] = 0,
     name: Annotated[str, typer.Option(help="What the server and the results call it.")] = "device-0",
-    results: Annotated[Path | None, typer.Option(help="Folder; `results/device-DATE` by default.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the result files; by default results/device-DATE.")
+    ] = None,
     weights: Weights = None,
 ) -> None:
-    """Answer every frame of a video on this machine at once, with a small network, and better it with what a server
-    far away says of some frames, whenever it says it (docs/clownfish.md).
+    """Answer every frame here at once; let a server better some.
+
+    A small network on this machine answers each frame of a video. A server far away, with a large one, is asked about
+    some frames, and what it says is used for later ones whenever it comes (docs/clownfish.md).
     """
     source = one_video(video)
     config = DeviceConfig(

@@ -1,4 +1,4 @@
-"""Commands about the detector itself: how long it takes, training, how well it finds objects, a look at one file."""
+"""Commands about the detector itself: its sizes, how long they take, training, how much they find, a look at a file."""
 
 from __future__ import annotations
 
@@ -14,16 +14,30 @@ from jellyfish.cli.parsing import device_names
 from jellyfish.cli.running import console, guard
 
 
+def variants(weights: Weights = None) -> None:
+    """List the detector's sizes and how much each finds.
+
+    `w075e2-320`, for example, is 75 % of the channels (w075) up to the second exit (e2) on frames of 320 pixels.
+    """
+    from jellyfish.modes.variants import variants as variants_mode
+
+    guard(lambda: variants_mode(weights, console()))
+
+
 def profile(
     device: OnDevice = "cpu",
     weights: Weights = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
-    quick: Annotated[bool, typer.Option(help="About 15 seconds instead of a thorough measurement.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A short measurement instead of a thorough one.")] = False,
     zoo: Zoo = None,
     zoo_weights: ZooWeights = None,
 ) -> None:
-    """Measure how long a device takes for every variant and batch; saved for `serve` and `bench`."""
+    """Measure how long this machine takes for each variant.
+
+    For every variant and batch on the device, and for what the server does beside them. `serve` and `bench` find what
+    it saves (docs/operating.md says where).
+    """
     from jellyfish.models.families import open_detectors
     from jellyfish.modes.profile import profile as profile_mode
 
@@ -54,17 +68,19 @@ def train(
         typer.Option(min=0, max=1, help="Share of the photographs among what is learned from; the rest is generated."),
     ] = 0.65,
     backbone: Annotated[
-        Path | None, typer.Option(help="State file of EfficientNet-Lite0 to begin with; by default from scratch.")
+        Path | None, typer.Option(help="State file of EfficientNet-Lite0 to begin with; by default random weights.")
     ] = None,
     scenes: Annotated[int, typer.Option(min=1, max=MOST_SCENES, help="Generated street scenes to learn from.")] = 1200,
     steps: Annotated[int, typer.Option(min=1, max=MOST_STEPS, help="Optimiser steps.")] = 7500,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of scenes, first weights and order.")] = 0,
-    device: Annotated[str, typer.Option(help="`cpu` or `cuda:N`.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Where it learns: `cpu` or `cuda:N`.")] = "cpu",
     workers: Annotated[int, typer.Option(min=0, max=MOST_PROCESSES, help="Processes that prepare batches.")] = 1,
-    resume: Annotated[bool, typer.Option(help="Go on from the folder's last checkpoint.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
 ) -> None:
-    """Train the slimmable detector on photographs and generated street scenes, measure every variant, and write weights
-    and card. A run that was stopped goes on with `--resume` as if it had not been.
+    """Train the detector; write weights and their card.
+
+    It learns from photographs and generated street scenes; every variant is measured at the end. A run that was stopped
+    goes on with --resume as if it had not been.
     """
     from jellyfish.lab.training.config import TrainingConfig
     from jellyfish.lab.training.train import train as train_mode
@@ -82,13 +98,13 @@ def train(
 
 
 def evaluate(
-    coco: Annotated[Path, typer.Option(help="Labels of a set of images, in COCO format.")],
+    coco: Annotated[Path, typer.Option(help="Labels of a set of images: a JSON file in COCO format.")],
     images: Annotated[
         Path | None, typer.Option(help="The folder its file names are relative to; by default its own.")
     ] = None,
     weights: Weights = None,
     variant: Annotated[
-        list[str] | None, typer.Option(help="Only this variant, e.g. `w100e2-448`; repeat for several.")
+        list[str] | None, typer.Option(help="Only this variant, e.g. `w100e2-448`; give it several times for more.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many images, spread evenly over the set.")
@@ -96,7 +112,10 @@ def evaluate(
     device: Annotated[str, typer.Option(help="Where the network runs: `cpu` or `cuda:0`.")] = "cpu",
     output: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
 ) -> None:
-    """Measure what each variant finds in labelled images: AP50, AP50:95, and F1 at the score threshold that serves."""
+    """Measure how much each variant finds in labelled images.
+
+    AP50, AP50:95, and F1 at the score threshold that serves.
+    """
     from jellyfish.lab.training.evaluate_coco import evaluate as evaluate_mode
 
     guard(lambda: evaluate_mode(coco, images or coco.parent, weights, variant, limit, device, output, console()))
@@ -104,7 +123,9 @@ def evaluate(
 
 def detect(
     file: Annotated[Path, typer.Argument(help="A video or an image.")],
-    variant: Annotated[str, typer.Option(help="The variant that looks.")] = "w100e2-448",
+    variant: Annotated[
+        str, typer.Option(help="The variant that looks; `jellyfish variants` lists them.")
+    ] = "w100e2-448",
     output: Annotated[
         Path,
         typer.Option(
@@ -116,12 +137,16 @@ def detect(
         Path | None, typer.Option(help="Also write the video (.mp4) or image with the detections drawn on it.")
     ] = None,
     score: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Least score of a detection; by default the one that serves.")
+        float | None,
+        typer.Option(min=0, max=1, help="Least score of a detection; by default what `serve` takes for this variant."),
     ] = None,
     weights: Weights = None,
     device: Annotated[str, typer.Option(help="Where the network runs: `cpu` or `cuda:0`.")] = "cpu",
 ) -> None:
-    """Find the objects in a video or an image with one variant, and write them down or draw them."""
+    """Find the objects in a video or an image.
+
+    One variant looks at every frame; what it finds is written down and, with --draw, drawn.
+    """
     from jellyfish.modes.detect import detect as detect_mode
 
     guard(lambda: detect_mode(file, variant, output, draw, score, weights, device, console()))

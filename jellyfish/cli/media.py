@@ -11,19 +11,30 @@ from jellyfish.cli.bounds import MOST_MBPS, MOST_SEED, MOST_TRACE_S, MOST_VIDEO_
 from jellyfish.cli.checking import CheckedCommand
 from jellyfish.cli.running import console, guard
 
-video_app = typer.Typer(no_args_is_help=True, help="Make labelled videos of procedural street scenes.")
-trace_app = typer.Typer(no_args_is_help=True, help="Bandwidth traces: what there is, what they are like, make some.")
+video_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Make labelled videos of generated street scenes."
+)
+trace_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Bandwidth traces: list, look at and make them."
+)
 
 
 @video_app.command("make", cls=CheckedCommand)
 def video_make(
     folder: Annotated[Path, typer.Argument(help="Folder to write to.")] = Path("videos"),
-    name: Annotated[str | None, typer.Option(help="Only this clip; all that ship by default.")] = None,
-    layout: Annotated[str | None, typer.Option(help="Kind of street for a clip of your own.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Only this one of the clips that ship, e.g. `street-avenue`.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="Street of a clip of your own: `avenue`, `junction`, `roadside` or `town`.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of a clip of your own.")] = None,
-    duration: Annotated[float, typer.Option(min=0.5, max=MOST_VIDEO_S, help="Seconds.")] = 20.0,
+    duration: Annotated[float, typer.Option(min=0.5, max=MOST_VIDEO_S, help="Seconds of a clip of your own.")] = 20.0,
 ) -> None:
-    """Render street videos with exact labels beside them. Without options: the clips that ship, the same again."""
+    """Render street videos with exact labels beside them.
+
+    Without options: the clips that ship, the same again. Your own: --layout and --seed.
+    """
     from jellyfish.lab.street.make import make
 
     guard(lambda: make(folder, name, layout, seed, duration, console()))
@@ -31,7 +42,7 @@ def video_make(
 
 @trace_app.command("list", cls=CheckedCommand)
 def trace_list() -> None:
-    """Name the traces that the program knows by itself."""
+    """List the traces that have names."""
     from jellyfish.lab.studies.traces import show_known
 
     guard(lambda: show_known(console()))
@@ -43,7 +54,10 @@ def trace_show(
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of a trace by name.")] = 0,
     plot: Annotated[Path | None, typer.Option(help="Also draw it: a PNG file to write.")] = None,
 ) -> None:
-    """Print the statistics of a trace: duration, mean, percentiles, low seconds, outages."""
+    """Say what a trace is like.
+
+    Duration, mean, percentiles, seconds of little bandwidth, outages.
+    """
     from jellyfish.lab.studies.traces import show
 
     guard(lambda: show(trace, seed, plot, console()))
@@ -54,14 +68,23 @@ def trace_make(
     kind: Annotated[str, typer.Argument(help="`wifi`, `lte` or `outage`.")],
     file: Annotated[Path, typer.Argument(help="CSV file to write.")],
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Another seed, another trace.")] = 0,
-    duration: Annotated[float, typer.Option(min=1, max=MOST_TRACE_S, help="Seconds.")] = 600.0,
-    mean_mbps: Annotated[float | None, typer.Option(max=MOST_MBPS, help="Mean of the trace.")] = None,
-    variation: Annotated[float | None, typer.Option(help="Its coefficient of variation.")] = None,
-    autocorrelation: Annotated[float | None, typer.Option(help="Of one second with the next.")] = None,
-    outage_s: Annotated[float | None, typer.Option(help="Mean length of an outage.")] = None,
-    outage_every_s: Annotated[float | None, typer.Option(help="Mean time from one outage to the next.")] = None,
+    duration: Annotated[float, typer.Option(min=1, max=MOST_TRACE_S, help="Seconds of the trace.")] = 600.0,
+    mean_mbps: Annotated[float | None, typer.Option(max=MOST_MBPS, help="Its mean, in Mbit/s.")] = None,
+    variation: Annotated[
+        float | None, typer.Option(help="Its coefficient of variation: standard deviation over mean.")
+    ] = None,
+    autocorrelation: Annotated[
+        float | None, typer.Option(help="Its autocorrelation: of one second with the next, 0 to 1.")
+    ] = None,
+    outage_s: Annotated[float | None, typer.Option(help="Mean length of an outage, in seconds.")] = None,
+    outage_every_s: Annotated[
+        float | None, typer.Option(help="Mean time from one outage to the next, in seconds.")
+    ] = None,
 ) -> None:
-    """Make a trace like those measured on real links, or with other statistics than theirs."""
+    """Make a trace like those measured on real links.
+
+    Or, with the last five options, with other statistics than theirs.
+    """
     from jellyfish.lab.studies.traces import make
     from jellyfish.link.synthetic import Wanted
 

@@ -14,28 +14,50 @@ SHIPPED_VIDEOS = Path(__file__).parents[1] / "videos"
 """The clips that ship: in the package, wherever it is installed. In the repository they are the top folder's."""
 
 OnDevice = Annotated[
-    str, typer.Option(help="Where the network runs: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.", show_default=True)
+    str, typer.Option(help="What networks run on: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.", show_default=True)
 ]
-Weights = Annotated[Path | None, typer.Option(help="A weights file (.safetensors); the shipped ones by default.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(help="A weights file (.safetensors, with its .json beside it); by default the shipped one."),
+]
 Zoo = Annotated[
     str | None,
-    typer.Option(help="Static detectors instead (docs/zoo.md): `torchvision`, or some: `torchvision:ssdlite,fcos`."),
+    typer.Option(
+        help="Other people's detectors in place of ours: `torchvision`, or some of them: "
+        "`torchvision:ssdlite,fcos` (docs/zoo.md)."
+    ),
 ]
-ZooWeights = Annotated[Path | None, typer.Option(help="Folder of their state files; otherwise they are downloaded.")]
+ZooWeights = Annotated[
+    Path | None, typer.Option(help="With --zoo: the folder of their state files; without it they are downloaded.")
+]
 Profile = Annotated[
-    Path | None, typer.Option(help="A latency profile; by default the saved one, or a quick one is made.")
+    Path | None,
+    typer.Option(
+        help="A file that `jellyfish profile` wrote: how long this device takes. By default the one it saved for "
+        "this device; where there is none yet, a quick one is measured first."
+    ),
 ]
 Planner = Annotated[
     str,
     typer.Option(
-        help="Who plans: `shared` (devices run several variants in turn); or, with one variant per device, `best`, "
-        "`exact` or `annealing` (the published algorithm). `client`: nobody, clients choose for themselves."
+        help="Who decides what each camera sends and which variant answers it. `shared`: a device runs several "
+        "variants in turn. `best`, `exact`, `annealing` (the published algorithm): one variant per device. "
+        "`client`: nobody, each camera decides for itself (docs/planning.md)."
     ),
 ]
 Actuation = Annotated[
-    bool, typer.Option(help="A batch that would be late may run narrower than planned, one with time to spare wider.")
+    bool,
+    typer.Option(
+        help="A batch that would be late may run with a quicker variant than planned, one with time to spare with "
+        "a more accurate one."
+    ),
 ]
-Window = Annotated[float, typer.Option(help="Milliseconds between two plans.")]
+Window = Annotated[
+    float,
+    typer.Option(
+        help="Milliseconds between two plans, 50 to 60000: so often cameras, links and devices are looked at anew."
+    ),
+]
 PlanningShare = Annotated[
     float, typer.Option(min=0.1, max=100, help="Percent of one processor core that planning may take.")
 ]
@@ -44,8 +66,8 @@ Target = Annotated[
     typer.Option(
         min=LEAST_TARGET,
         max=MOST_TARGET,
-        help="Percent of the captured frames of each client that are to be answered in time. How much time plans keep "
-        "free for that is learnt from how frames fare.",
+        help="Percent of each camera's frames that are to be answered in time. While it runs, the server learns "
+        "how much time plans must keep free for that.",
     ),
 ]
 Care = Annotated[
@@ -53,23 +75,35 @@ Care = Annotated[
     typer.Option(
         min=0,
         max=MOST_CARE,
-        help="How careful plans are at first, until that is learnt: 0 plans with medians, 1 with 99th percentiles.",
+        help="How much time plans keep free at first, until the server has learnt how much it takes. 0: none, "
+        "everything is expected to take its usual (median) time. 1: as if everything took as long as in the "
+        "worst case of 100. More: more. The more, the fewer late frames and the smaller the networks "
+        "(docs/planning.md).",
     ),
 ]
 FixedVariant = Annotated[
-    str | None, typer.Option("--variant", help="Serve this variant alone, without adaptation, e.g. `w100e2-448`.")
+    str | None,
+    typer.Option(
+        "--variant",
+        help="Serve this variant alone, nothing adapts, e.g. `w100e2-448`; `jellyfish variants` lists them.",
+    ),
 ]
-LocalVariant = Annotated[str, typer.Option(help="The small network, which runs on the device for every frame.")]
+LocalVariant = Annotated[
+    str,
+    typer.Option(
+        help="The small network that runs on the device itself for every frame; `jellyfish variants` lists them."
+    ),
+]
 CloudFilter = Annotated[
     str, typer.Option(help="Which frames go to the server: `periodic`, `transition` or `gain` (docs/clownfish.md).")
 ]
 Period = Annotated[int, typer.Option(min=1, max=1000, help="On average one frame in so many goes to the server.")]
-MaxBatch = Annotated[int, typer.Option(min=1, max=64, help="Largest batch.")]
+MaxBatch = Annotated[int, typer.Option(min=1, max=64, help="Most frames that run at once on a device, as one batch.")]
 Threads = Annotated[
     int | None,
     typer.Option(
         min=1,
         max=PROCESSORS,
-        help="Threads of one batch on cpu, at most one for each processor; by default what answers most frames.",
+        help="Threads of one batch on `cpu`, at most one for each processor; by default what answers most frames.",
     ),
 ]

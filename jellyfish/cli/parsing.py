@@ -31,6 +31,18 @@ def ip_addresses(text: str, option: str) -> frozenset[str]:
         raise typer.BadParameter(f"{error}; give addresses such as 10.0.0.1,10.0.0.2", param_hint=option) from None
 
 
+def listening_host(text: str) -> str:
+    """An address to listen at, without the brackets that IPv6 has in URLs."""
+    host = text.strip()
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    if not host:
+        raise typer.BadParameter("an empty address would be all of them: give 0.0.0.0 for that", param_hint="--host")
+    if host.count(":") == 1 or "/" in host or "]" in host:
+        raise typer.BadParameter(f"{text!r}: give an address alone; the port goes to --port", param_hint="--host")
+    return host
+
+
 def planning_window_s(window_ms: float) -> float:
     """Milliseconds between two plans -> seconds."""
     if not 50 <= window_ms <= 60_000:

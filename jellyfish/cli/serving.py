@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,15 +24,25 @@ from jellyfish.cli.options import (
     Zoo,
     ZooWeights,
 )
-from jellyfish.cli.parsing import device_names, ip_addresses, planning_window_s
+from jellyfish.cli.parsing import device_names, ip_addresses, listening_host, planning_window_s
 from jellyfish.cli.running import console, run_on_uvloop
-from jellyfish.config import DEFAULT_CARE, DEFAULT_PLANNER, DEFAULT_PLANNING_SHARE, DEFAULT_TARGET, Limits, ServerConfig
+from jellyfish.config import (
+    DEFAULT_CARE,
+    DEFAULT_PLANNER,
+    DEFAULT_PLANNING_SHARE,
+    DEFAULT_TARGET,
+    Limits,
+    LogConfig,
+    ServerConfig,
+)
 from jellyfish.program.ending import Ending, Stopped
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8765,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for all, so that others reach it.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8765,
     device: OnDevice = "cpu",
     weights: Weights = None,
     profile: Profile = None,
@@ -46,34 +57,50 @@ def serve(
     zoo: Zoo = None,
     zoo_weights: ZooWeights = None,
     actuation: Actuation = True,
-    max_clients: Annotated[int, typer.Option(min=1, max=MOST_SERVED, help="Further clients are refused.")] = 128,
+    max_clients: Annotated[
+        int, typer.Option(min=1, max=MOST_SERVED, help="Most cameras at a time; further ones are refused.")
+    ] = 128,
     max_message_kb: Annotated[
-        int, typer.Option(min=1, max=MOST_MESSAGE_KB, help="Largest message of a client.")
+        int, typer.Option(min=1, max=MOST_MESSAGE_KB, help="Largest message of a camera, in kB.")
     ] = 4096,
     max_image_side: Annotated[
-        int, typer.Option(min=32, max=MOST_IMAGE_SIDE, help="Largest width or height of a frame.")
+        int, typer.Option(min=32, max=MOST_IMAGE_SIDE, help="Largest width or height of a frame, in pixels.")
     ] = 4096,
-    max_in_flight: Annotated[int, typer.Option(min=1, max=MOST_IN_FLIGHT, help="Unanswered frames per client.")] = 4,
+    max_in_flight: Annotated[
+        int, typer.Option(min=1, max=MOST_IN_FLIGHT, help="Most unanswered frames per camera.")
+    ] = 4,
     hello_timeout_s: Annotated[
-        float, typer.Option(min=0.1, max=MOST_WAIT_S, help="A client must say hello within this.")
+        float, typer.Option(min=0.1, max=MOST_WAIT_S, help="Seconds within which a camera must say hello.")
     ] = 5.0,
     silence_timeout_s: Annotated[
-        float, typer.Option(min=1, max=MOST_WAIT_S, help="A client silent for so long is cut off.")
+        float, typer.Option(min=1, max=MOST_WAIT_S, help="Seconds of silence after which a camera is cut off.")
     ] = 10.0,
     per_address: Annotated[
         int,
         typer.Option(
             min=0,
             max=MOST_SERVED,
-            help="Streams from one address; 0: any number. This machine's own are not counted.",
+            help="Most cameras from one address; 0: any number. This machine's own are not counted.",
         ),
     ] = 64,
     proxy: Annotated[
         str,
-        typer.Option(help="Addresses of proxies (10.0.0.1,10.0.0.2), whose X-Forwarded-For says whose stream it is."),
+        typer.Option(
+            help="Addresses of proxies before this server, e.g. 10.0.0.1,10.0.0.2: their X-Forwarded-For says whose "
+            "camera it is."
+        ),
     ] = "",
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the server's own log (docs/results.md), which goes on in it.")
+    ] = None,
+    results_mb: Annotated[float, typer.Option(min=10, help="Most megabytes of it; the oldest are deleted.")] = 1000,
+    results_days: Annotated[float, typer.Option(min=0.01, help="How long it is kept.")] = 7,
 ) -> None:
-    """Serve cameras until stopped. Clients connect to ws://HOST:PORT/v1/stream (see docs/protocol.md)."""
+    """Serve cameras until stopped.
+
+    Cameras connect to ws://HOST:PORT/v1/stream (docs/client.md). Whether it is ready: http://HOST:PORT/readyz. How to
+    run it for good, who may connect, where it keeps what it measured: docs/operating.md.
+    """
     from jellyfish.modes.serve import serve as serve_mode
 
     limits = Limits(
@@ -87,7 +114,7 @@ def serve(
         proxies=ip_addresses(proxy, "--proxy"),
     )
     config = ServerConfig(
-        host,
+        listening_host(host),
         port,
         device_names(device),
         weights,
@@ -104,6 +131,7 @@ def serve(
         zoo_weights=zoo_weights,
         actuation=actuation,
         planning_share=planning_share / 100,
+        log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
     )
     try:
         run_on_uvloop(lambda stop: serve_mode(config, console(), stop), Ending(code=lambda number: 0))

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from jellyfish.cli.bounds import MOST_PROCESSES, MOST_SEED, MOST_SEEDS, MOST_SOLVE_MS, MOST_VIRTUAL_S
-from jellyfish.cli.options import Planner
 from jellyfish.cli.parsing import positive_numbers, whole_numbers
 from jellyfish.cli.running import console, guard
 from jellyfish.config import MOST_CARE
@@ -24,11 +23,18 @@ def simulate(
             min=0, max=MOST_SEED, help="Instead of a file: this seed's random faults, and what must hold after."
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Instead of the scenario's own.")] = None,
-    care: Annotated[float | None, typer.Option(min=0, max=MOST_CARE, help="Instead of the scenario's own.")] = None,
-    results: Annotated[Path | None, typer.Option(help="Folder; `results/simulate-DATE` by default.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Seed, instead of the scenario's own.")] = None,
+    care: Annotated[
+        float | None, typer.Option(min=0, max=MOST_CARE, help="Care (docs/planning.md), instead of the scenario's own.")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the result files; by default results/simulate-DATE.")
+    ] = None,
 ) -> None:
-    """Run a scenario in virtual time: the same server and cameras, simulated devices, links and faults."""
+    """Run a scenario in virtual time: minutes in seconds.
+
+    The same server and cameras; devices, links and faults are simulated.
+    """
     from jellyfish.lab.simulation import simulate as mode
 
     if scenario is not None and chaos is None:
@@ -44,11 +50,17 @@ def reproduce(
     traces: Annotated[
         Path | None, typer.Option(help="Folder of recorded traces (CSV); by default made ones like them.")
     ] = None,
-    clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,2,4,8",
-    slo_ms: Annotated[str, typer.Option(help="Deadlines, milliseconds.")] = "75,100,150",
-    fps: Annotated[str, typer.Option(help="Frame rates.")] = "15,25",
-    policies: Annotated[str | None, typer.Option(help="Only these, e.g. `jellyfish,published`.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Each run with so many seeds.")] = 1,
+    clients: Annotated[str, typer.Option(help="Numbers of cameras.")] = "1,2,4,8",
+    slo_ms: Annotated[str, typer.Option(help="Deadlines, in milliseconds.")] = "75,100,150",
+    fps: Annotated[str, typer.Option(help="Frames per second.")] = "15,25",
+    policies: Annotated[
+        str | None,
+        typer.Option(
+            help="Only some of jellyfish, bold, published, annealing, client, split, fixed, oracle, with commas "
+            "between."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Make each run with so many seeds.")] = 1,
     duration: Annotated[float, typer.Option(min=5, max=MOST_VIRTUAL_S, help="Virtual seconds of each run.")] = 140,
     workers: Annotated[
         int | None,
@@ -58,7 +70,10 @@ def reproduce(
         "results/rtss22"
     ),
 ) -> None:
-    """Run a published evaluation again, in virtual time: each policy, ours and the limit, with figures of them."""
+    """Run a published evaluation again, in virtual time.
+
+    Under the published policy, weaker ones, ours and with foresight, with figures of them (docs/reproduction.md).
+    """
     from jellyfish.lab.reproduction.reproduce import published_matrix
     from jellyfish.lab.reproduction.reproduce import reproduce as reproduce_mode
 
@@ -75,10 +90,13 @@ def reproduce(
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Results folders of runs; several are compared with the first.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder; `results/report-DATE` by default.")
+        Path | None, typer.Option("--output", "-o", help="Folder for the page; by default results/report-DATE.")
     ] = None,
 ) -> None:
-    """Show runs as one page of figures and words, from their result files; several side by side."""
+    """Show runs as a page of figures and words.
+
+    From their result files alone; several runs side by side (docs/report.md).
+    """
     from jellyfish.modes.report import report as report_mode
 
     guard(lambda: report_mode(runs, output, console()))
@@ -86,14 +104,23 @@ def report(
 
 def plan(
     file: Annotated[Path, typer.Argument(help="One instance or a list of them, in JSON (docs/planning.md).")],
-    planner: Planner = "best",
+    planner: Annotated[
+        str,
+        typer.Option(
+            help="`best`, `exact` or `annealing` (the published algorithm): one variant per device; `shared`: several "
+            "in turn."
+        ),
+    ] = "best",
     time_budget_ms: Annotated[
         float,
         typer.Option(min=1, max=MOST_SOLVE_MS, help="The planner improves its plan for at most this long."),
     ] = 300,
     json: Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")] = False,
 ) -> None:
-    """Plan given clients on given devices, without running anything: what if there were more of them?"""
+    """Plan for given cameras and devices, running nothing.
+
+    For "what if there were more of them?" (docs/planning.md).
+    """
     from jellyfish.lab.studies.what_if import plan as plan_mode
 
     guard(lambda: plan_mode(file, planner, time_budget_ms / 1000, json, console()))

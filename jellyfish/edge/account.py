@@ -13,7 +13,8 @@ from typing import Any
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.edge.fusion.requests import Fate
 from jellyfish.evaluation.matching import match
-from jellyfish.results.records import FrameRecord, milliseconds
+from jellyfish.protocol.wire import PlanMessage
+from jellyfish.results.records import FrameRecord, Timeline, milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ class _Open:
 class FrameAccount:
     """One device's frames. `emit` gets each frame's record once. Holds the frames that are open, and no others."""
 
-    def __init__(self, client: str, slo_s: float, origin_s: float, emit: Callable[[FrameRecord], None]) -> None:
-        self._client, self._slo_s, self._origin_s, self._emit = client, slo_s, origin_s, emit
+    def __init__(self, client: str, slo_s: float, timeline: Timeline, emit: Callable[[FrameRecord], None]) -> None:
+        self._client, self._slo_s, self._timeline, self._emit = client, slo_s, timeline, emit
         self._open: dict[int, _Open] = {}
         self.frames = 0
         """Frames captured so far."""
@@ -87,9 +88,14 @@ class FrameAccount:
             entry.known |= {"tp": counts.tp, "fp": counts.fp, "fn": counts.fn}
         self._settle(frame)
 
-    def sent(self, frame: int, resolution: int, size_bytes: int) -> None:
-        """The frame is on its way to the cloud."""
-        self._open[frame].known |= {"resolution": resolution, "bytes": size_bytes}
+    def sent(self, frame: int, resolution: int, size_bytes: int, plan: PlanMessage) -> None:
+        """The frame is on its way to the cloud, by the cloud's plan."""
+        self._open[frame].known |= {
+            "resolution": resolution,
+            "bytes": size_bytes,
+            "planned_variant": plan.variant or None,
+            "planned_resolution": plan.resolution,
+        }
 
     def heard(self, frame: int, now: float) -> None:
         """The cloud's answer is here."""
@@ -129,7 +135,9 @@ class FrameAccount:
             FrameRecord(
                 client=self._client,
                 frame=frame,
-                captured_s=round(entry.captured_s - self._origin_s, 6),
+                captured_s=self._timeline.run_s(entry.captured_s),
+                captured_unix_s=self._timeline.unix_s(entry.captured_s),
+                deadline_s=self._timeline.run_s(entry.captured_s + self._slo_s),
                 outcome=entry.outcome,
                 slo_ms=self._slo_s * 1000,
                 **entry.known,

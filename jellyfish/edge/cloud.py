@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from jellyfish.camera.frames import Encode, Offload, scaled_jpeg
 from jellyfish.camera.sizing import PublishedSizer
 from jellyfish.camera.stream import Stream
+from jellyfish.camera.stream_log import StreamLog
 from jellyfish.clock import seconds_now
 from jellyfish.core import Detection
 from jellyfish.edge.fusion.requests import MOST_OUTSTANDING, Fate, Requests
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
+from jellyfish.results.streams import StreamAccount
 
 Image = NDArray[np.uint8]
 
@@ -32,8 +34,8 @@ Image = NDArray[np.uint8]
 class Listener:
     """Who is told what becomes of the frames that were offered."""
 
-    sent: Callable[[int, int, int], None]
-    """(frame, resolution, bytes)"""
+    sent: Callable[[int, int, int, wire.PlanMessage], None]
+    """(frame, resolution, bytes, the plan by which it was sent)"""
     heard: Callable[[int, Sequence[Detection], float], None]
     """(frame, detections, now): an answer has come, whether or not it will be used."""
     ended: Callable[[int, Fate], None]
@@ -57,6 +59,7 @@ class Cloud:
         offload: Offload,
         listener: Listener,
         encode: Encode = scaled_jpeg,
+        log: StreamLog | None = None,
     ) -> None:
         """`hello.fps`: the mean rate of frames that are sent. `hello.slo_ms`: an answer that is older is of no use."""
         self._patience_s = hello.slo_ms / 1000
@@ -66,7 +69,8 @@ class Cloud:
         self._offered: _Offered | None = None
         self._captured_s: dict[int, float] = {}
         self._given = Counter[str]()
-        self._stream = Stream(self, hello, uplink, downlink, lambda now: now)
+        self._stream = Stream(self, hello, uplink, downlink, lambda now: now, log)
+        self._client, self._sent = hello.client, 0
         self._wake = asyncio.Event()
         self._next_probe_s = float("-inf")
 
@@ -83,6 +87,12 @@ class Cloud:
             return None
         answered = {"answered": farewell.answered} if farewell.answered else {}
         return dict(self._given) == answered | farewell.dropped and farewell.received == self._given.total()
+
+    @property
+    def account(self) -> StreamAccount:
+        """How much of what was sent the cloud's account tells of."""
+        farewell = self._stream.farewell
+        return StreamAccount(self._client, self._sent, 0 if farewell is None else farewell.received)
 
     async def run(self, http: aiohttp.ClientSession, url: str) -> None:
         """Keep the connection; a server that is gone is tried again and again."""
@@ -185,5 +195,6 @@ class Cloud:
         size_bytes = wire.FRAME_OVERHEAD_BYTES + len(jpeg)
         self._sizer.sent(seconds_now(), resolution, size_bytes)
         if self._stream.open and offered.frame in self._requests.outstanding:
-            self._listener.sent(offered.frame, resolution, size_bytes)
+            self._sent += 1
+            self._listener.sent(offered.frame, resolution, size_bytes, plan)
             await self._stream.send(wire.Frame(offered.frame, resolution, offered.captured_s, seconds_now(), jpeg))

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.camera.frames import Encode, FrameSource, Offload, scaled_jpeg
+from jellyfish.camera.stream_log import StreamLog
 from jellyfish.clock import seconds_now
 from jellyfish.core import Detection, LabelledObject, Reason
 from jellyfish.edge.account import FrameAccount, Served
@@ -27,7 +28,7 @@ from jellyfish.edge.fusion.requests import Fate
 from jellyfish.edge.score import FusionScore
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
-from jellyfish.results.records import FrameRecord
+from jellyfish.results.records import FrameRecord, Timeline
 
 GOODBYE_S = 1.0
 """Longest wait for what is still due when a run ends."""
@@ -89,15 +90,20 @@ class EdgeDevice:
     """One device. `run` once; afterwards `score` and `cloud` tell how it went."""
 
     def __init__(
-        self, terms: EdgeTerms, parts: EdgeParts, origin_s: float, emit: Callable[[FrameRecord], None]
+        self,
+        terms: EdgeTerms,
+        parts: EdgeParts,
+        timeline: Timeline,
+        emit: Callable[[FrameRecord], None],
+        log: StreamLog | None = None,
     ) -> None:
-        """`origin_s`: the run's start, on the event loop's clock."""
+        """`log` is told of the cloud's plans, and when there was none."""
         self.terms, self._parts = terms, parts
-        self.account = FrameAccount(terms.name, terms.slo_s, origin_s, emit)
+        self.account = FrameAccount(terms.name, terms.slo_s, timeline, emit)
         self.score = FusionScore()
         hello = wire.Hello(terms.name, terms.cloud_fps, terms.cloud_patience_s * 1000)
         listener = Listener(self._sent, self._heard, self._ended)
-        self.cloud = Cloud(hello, parts.uplink, parts.downlink, parts.offload, listener, parts.encode)
+        self.cloud = Cloud(hello, parts.uplink, parts.downlink, parts.offload, listener, parts.encode, log)
         self._newest: _CapturedFrame | None = None
         self._frame = 0
         self._wake = asyncio.Event()
@@ -107,6 +113,7 @@ class EdgeDevice:
 
     async def run(self, http: aiohttp.ClientSession, url: str, start_s: float, end_s: float) -> None:
         """Capture from `start_s` to `end_s` (loop time), answer each frame, then part from the cloud."""
+        self.cloud.stream.log.wanted(start_s)
         try:
             async with asyncio.TaskGroup() as tasks:
                 beside = [tasks.create_task(self.cloud.run(http, url)), tasks.create_task(self._answer())]
@@ -119,6 +126,7 @@ class EdgeDevice:
         finally:
             self.cloud.give_up()
             self.account.finish()
+            self.cloud.stream.log.finish(min(end_s, seconds_now()))
 
     def stop(self) -> bool:
         """Capture nothing more: the end has come. Whether it had begun to run; else it need not any more."""
@@ -188,9 +196,9 @@ class EdgeDevice:
 
     # --- what the cloud tells ------------------------------------------------------------------------------
 
-    def _sent(self, frame: int, resolution: int, size_bytes: int) -> None:
+    def _sent(self, frame: int, resolution: int, size_bytes: int, plan: wire.PlanMessage) -> None:
         self._parts.filter.sent(frame)
-        self.account.sent(frame, resolution, size_bytes)
+        self.account.sent(frame, resolution, size_bytes, plan)
 
     def _heard(self, frame: int, detections: Sequence[Detection], now: float) -> None:
         self.account.heard(frame, now)

@@ -5,13 +5,14 @@ Every statistic that is said to be measured is that of the means over whole seco
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jellyfish.errors import InputError
-from jellyfish.link.files import load_trace
+from jellyfish.link.files import LEAST_MBPS, MOST_MBPS, load_trace
 from jellyfish.link.radio import Radio, draw, with_statistics
 from jellyfish.link.trace import MEGABIT, BandwidthTrace
 
@@ -119,7 +120,9 @@ def steps() -> BandwidthTrace:
 
 
 def constant(mbps: float) -> BandwidthTrace:
-    """The same rate for ever. Raises `InputError` unless it is above 0 and finite."""
+    """The same rate for ever. Raises `InputError` for one that is beyond all links, or at which nothing arrives."""
+    if not LEAST_MBPS <= mbps <= MOST_MBPS:
+        raise InputError(f"a rate of {mbps:g} Mbit/s: give one of {LEAST_MBPS:g} to {MOST_MBPS:,.0f} Mbit/s")
     return BandwidthTrace((0.0,), (mbps * MEGABIT,), f"{mbps:g}mbps")
 
 
@@ -137,9 +140,16 @@ def resolve_trace(text: str, seed: int) -> BandwidthTrace | None:
         return make_trace(name, seed, RADIO_DURATION_S)
     if (number := _NUMBER_WITH_UNIT.fullmatch(name)) is not None:
         return constant(float(number[1]) * _UNITS[number[2]])
-    if Path(text).is_file() or Path(text).suffix in (".csv", ".txt"):
+    if _is_file(text) or Path(text).suffix in (".csv", ".txt"):
         return load_trace(Path(text))
     raise InputError(
         f"no trace {text!r}: choose {', '.join(KNOWN)}, a rate with its unit such as 10mbps, none (not shaped), or the "
         "path of a file: CSV with the header time_s,mbps, one rate in Mbit/s per line, or mahimahi packet times"
     )
+
+
+def _is_file(text: str) -> bool:
+    """Whether there is a file called so; none has a name that the system does not even take."""
+    with contextlib.suppress(OSError):
+        return Path(text).is_file()
+    return False

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import av
 
 from jellyfish.media.orientation import UPRIGHT
-from jellyfish.media.timeline import Timeline, timeline
+from jellyfish.media.timeline import FrameTimes, timeline
 
 _TELL_LENGTHS_OF_VIDEOS = ("mov,mp4,m4a,3gp,3g2,mj2", "avi")
 _TELL_LENGTHS_OF_ALL = ("matroska,webm", "flv", "asf")
@@ -43,7 +43,7 @@ _VP8_SHOWN = 0x10
 class Contents:
     """Of one file. All readers of it share it, and add what they find missing."""
 
-    timeline: Timeline
+    timeline: FrameTimes
     width: int
     """As a person sees it; likewise:"""
     height: int

@@ -9,6 +9,8 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
+from statistics import median
 from typing import NamedTuple, Self
 
 USUAL_FPS = 25
@@ -24,7 +26,7 @@ _SLACK_FRAMES, _SLACK_S = 1e-6, 1e-6
 """What arithmetic may leave undone."""
 
 
-class Timeline(NamedTuple):
+class FrameTimes(NamedTuple):
     """Frames by number: `times_s`, rising from 0, or a steady `fps` where that is what they have."""
 
     frames: int
@@ -57,7 +59,7 @@ def timeline(
     last_ticks: int,
     declared: Iterable[Fraction | None],
     astray_frames: float = 0.0,
-) -> Timeline:
+) -> FrameTimes:
     """Of frames with rising times `ticks`, in units of `tick_s`, the last of which is shown for `last_ticks` (0 for who
     knows). `declared`: the rates that the file tells, the likeliest first. `astray_frames`: by the time of how many
     frames a time may be wrong, besides rounding.
@@ -70,11 +72,11 @@ def timeline(
         interval = float(1 / (rate * tick_s))
         slack = min(_ROUNDING_TICKS, _MOST_OF_AN_INTERVAL * interval)
         if _is_steady(ticks, interval, last_ticks, max(slack, astray * interval)):
-            return Timeline.steady(len(ticks), rate)
+            return FrameTimes.steady(len(ticks), rate)
     interval = span / (len(ticks) - 1) if span else float(1 / (tick_s * next(iter(rates), USUAL_FPS)))
     duration_s = (span + (last_ticks or interval)) * float(tick_s)
     times_s = tuple((tick - ticks[0]) * float(tick_s) for tick in ticks)
-    return Timeline(len(ticks), duration_s, len(ticks) / duration_s, times_s)
+    return FrameTimes(len(ticks), duration_s, len(ticks) / duration_s, times_s)
 
 
 def _is_steady(ticks: Sequence[int], interval: float, last_ticks: int, slack: float) -> bool:
@@ -82,6 +84,12 @@ def _is_steady(ticks: Sequence[int], interval: float, last_ticks: int, slack: fl
     return last_ticks <= _LONG_LAST * interval and all(
         abs(tick - ticks[0] - number * interval) <= slack for number, tick in enumerate(ticks)
     )
+
+
+def usual_step(stamps: Sequence[int | None]) -> int | None:
+    """The median time from one frame to the next by a clock that may tell nothing, or jump; None for who knows."""
+    steps = [b - a for a, b in pairwise(stamps) if a is not None and b is not None and b > a]
+    return round(median(steps)) if steps else None
 
 
 def continuous(stamps: Iterable[int | None], usual: int, longest: float = math.inf) -> list[int]:

@@ -27,7 +27,7 @@ from jellyfish.media.contents import (
 )
 from jellyfish.media.orientation import SIDEWAYS, UPRIGHT, matrix_orientation
 from jellyfish.media.picture import MOST_PIXELS, is_jpeg_stream
-from jellyfish.media.timeline import USUAL_FPS, continuous
+from jellyfish.media.timeline import USUAL_FPS, continuous, usual_step
 
 Frames = Iterator[tuple[int, av.VideoFrame]]
 """Numbers, rising, and decoded frames."""
@@ -101,9 +101,10 @@ class VideoReader:
             raise InputError(f"no frame of {self._path} can be decoded: the file is damaged")
         stamps, last = [], first
         for last in chain((first,), frames):
-            stamps.append(None if packets.made_up else last.dts if last.pts is None else last.pts)
+            stamps.append(last.dts if packets.made_up or last.pts is None else last.pts)
         rate = self._stream.average_rate or self._stream.guessed_rate or USUAL_FPS
-        ticks = continuous(stamps, max(1, round(1 / (rate * self._stream.time_base))), packets.longest_step)
+        usual = usual_step(stamps) or max(1, round(1 / (rate * self._stream.time_base)))
+        ticks = continuous(stamps, usual, packets.longest_step)
         contents = counted_contents(ticks, last.duration, packets, self._stream, (first.width, first.height))
         contents.uncounted = self._failures
         return self._as_seen(contents, first)

@@ -16,7 +16,7 @@ from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, DEFAULT_PLANNING_SHAR
 from jellyfish.control.adaptation import Adaptation, Adapting, EachAnew
 from jellyfish.control.capacity import violations
 from jellyfish.control.loop import ControlLoop, WindowRecord
-from jellyfish.control.planners import make_planner
+from jellyfish.control.planners import PLANNERS, make_planner
 from jellyfish.control.planners.client import ClientsChoice, asked_variants
 from jellyfish.control.planners.fixed import FixedPlanner, accept
 from jellyfish.control.problem import Plan, Problem
@@ -27,6 +27,7 @@ from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.queue import FrameQueue
+from jellyfish.errors import InputError
 from jellyfish.media.decoding_cost import weighed
 from jellyfish.server.decoding import Weigh
 from jellyfish.server.host_meter import Decode, HostParts
@@ -69,6 +70,8 @@ def policy(
         return PlanningPolicy(in_place(FixedPlanner(fixed, max_batch)), EachAnew(), accept, window_s, care)
     if planner == CLIENTS_CHOOSE:
         return clients_choose(window_s)
+    if planner not in PLANNERS:
+        raise InputError(f"unknown planner {planner!r}: choose one of {', '.join((*PLANNERS, CLIENTS_CHOOSE))}")
     named = make_planner(planner, seed, time_budget_s=math.inf)
     return PlanningPolicy(solve or in_place(named), adapting(planner, share), violations, window_s, care, target)
 

@@ -18,13 +18,13 @@ import aiohttp
 from rich.console import Console
 from rich.text import Text
 
-from jellyfish.camera.camera import GOODBYE_S
 from jellyfish.camera.controllers import controller_named
+from jellyfish.camera.reaching import require_ready
 from jellyfish.camera.steering import Steering
 from jellyfish.clock import seconds_now
 from jellyfish.config import BenchConfig
 from jellyfish.core import Detection
-from jellyfish.errors import InputError, RunError
+from jellyfish.errors import RunError
 from jellyfish.modes.fleet import Fleet
 from jellyfish.modes.pictures import Moments, write_pictures
 from jellyfish.modes.progress import ProgressReport
@@ -88,7 +88,7 @@ async def measured(config: BenchConfig, folder: Path, console: Console, stop: St
                 )
         url = server.url if server else str(config.connect)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-        await _check_reachable(http, url)
+        await require_ready(http, url)
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
         detections = _detection_file(fleet.sizes, writer, stack) if config.save_detections else None
         moments = Moments(config.cameras, config.duration_s)
@@ -140,7 +140,8 @@ async def _measure(
     late = summary.loop_lag_ms
     notes = [] if late is None else [f"Event loop: timers late by {late.p50:.1f} ms (p50), {late.p99:.1f} ms (p99)."]
     notes += incomplete_in_words(summary.incomplete_videos)
-    return summary, notes + run.notes() + ([] if server is None else server.notes())
+    notes += run.notes() + ([] if server is None else server.notes())
+    return summary, notes + fleet.label_notes()
 
 
 class _Watch:
@@ -177,7 +178,9 @@ class _Watch:
                 plans = {name: camera.plan for name, camera in run.cameras.items()}
                 mapped = {name: plan for name, plan in plans.items() if plan is not None and plan.mapped}
                 assigned = {name: (plan.variant, plan.resolution) for name, plan in mapped.items()}
-                display.show(self._live.numbers(seconds_now(), assigned, self._server_now()))
+                now = seconds_now()
+                away = {name: camera.away_s(now) for name, camera in run.cameras.items()}
+                display.show(self._live.numbers(now, assigned, self._server_now(), away))
 
     def _server_now(self) -> LiveServer:
         """How busy its host is, where that is what binds; its target, and how careful it is for that in the mean."""
@@ -194,23 +197,6 @@ def _detection_file(
 ) -> DetectionFile:
     """The file of detections, open until the run has ended."""
     return stack.enter_context(contextlib.closing(DetectionFile(writer.folder / "detections.json", dict(sizes))))
-
-
-async def _check_reachable(http: aiohttp.ClientSession, url: str) -> None:
-    """InputError when there is nobody at `url`, instead of a run in which every frame is skipped."""
-    try:
-        async with asyncio.timeout(GOODBYE_S), http.get(_readiness_url(url)) as answer:
-            if answer.status != 200:
-                raise InputError(f"the server at {url} is not ready (status {answer.status})")
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        raise InputError(f"no Jellyfish server answers at {url}: {error or 'timeout'}; run `serve`") from error
-
-
-def _readiness_url(url: str) -> str:
-    """The health check beside a stream; InputError for what is not the URL of one."""
-    if not url.startswith(("ws://", "wss://")) or not url.endswith("/v1/stream"):
-        raise InputError(f"{url} is not the URL of a stream: give ws://HOST:PORT/v1/stream")
-    return "http" + url.removeprefix("ws").removesuffix("/v1/stream") + "/readyz"
 
 
 def _run_info(config: BenchConfig, server: RunningServer | None, started: datetime) -> RunInfo:

@@ -19,6 +19,7 @@ from jellyfish.devices.opening import parse_variant, torch_device
 from jellyfish.errors import InputError
 from jellyfish.media.contents import Contents
 from jellyfish.media.draw import draw as drawn
+from jellyfish.media.files import legible
 from jellyfish.media.footage import open_footage, seen
 from jellyfish.media.picture import is_picture, read_picture, write_picture
 from jellyfish.media.resize import fit, letterbox
@@ -65,13 +66,13 @@ def detect(
             _picture(file, draw, finder, results)
         else:
             with ProgressReport(console) as progress:
-                words = f"looking at {file}"
+                words = f"looking at {legible(file)}"
                 losses = _video(file, draw, finder, results, lambda done, total: progress(words, done, total))
     console.print(finder.summary(), soft_wrap=True, markup=False, highlight=False)
     if losses:
-        console.print(f"{file} is not whole: {losses}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"{legible(file)} is not whole: {losses}", soft_wrap=True, markup=False, highlight=False)
     for path in filter(None, (output, draw)):
-        console.print(f"written: {path}", soft_wrap=True, markup=False)
+        console.print(f"written: {legible(path)}", soft_wrap=True, markup=False)
 
 
 class Finder:

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
+from jellyfish.camera.reaching import check_stream_url
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLOUD_FILTERS, DeviceConfig, DevicesConfig
@@ -36,13 +37,14 @@ from jellyfish.link.synthetic import resolve_trace
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.weights import Weights, load_weights
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.run import START_PAUSE_S, end_early, run_info, running_beside
+from jellyfish.modes.run import START_PAUSE_S, end_early, logged_stream, run_info, running_beside, timeline_from
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
 from jellyfish.protocol import wire
 from jellyfish.results.fusion import FusionTally
-from jellyfish.results.records import FrameRecord, RunInfo
+from jellyfish.results.records import FrameRecord, RunInfo, Timeline
+from jellyfish.results.streams import AgreementFigures, OutageTally, agreement, agreement_in_words, outages_in_words
 from jellyfish.results.summary import RunSummary, Summary, incomplete_in_words
 from jellyfish.results.table import fusion_table, summary_table, what_is_left
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
@@ -75,7 +77,7 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
                     serving(replace(config.server, cameras_beside=True), windows, stop.watched(progress))
                 )
         else:
-            _check_url(str(config.cloud))
+            check_stream_url(str(config.cloud))
         fleet = _Fleet(config, stack)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet, server, started)))
@@ -143,6 +145,7 @@ class _Fleet:
         self._running: dict[asyncio.Task[None], Callable[[], bool]] = {}
         self._start_s, self._duration_s, self._stopped = 0.0, config.duration_s, False
         self._summary, self._tallies = RunSummary(), {each.name: FusionTally() for each in config.devices}
+        self._outages = OutageTally()
 
     @property
     def device_names(self) -> list[str]:
@@ -162,16 +165,19 @@ class _Fleet:
         for network in self._networks.values():
             await network.warm()
         self._start_s = seconds_now() + START_PAUSE_S
-        windows.start(writer.window, self._start_s)
+        timeline = timeline_from(self._start_s)
+        windows.start(writer.window, timeline)
         with stop.in_order(self._stop):
             async with running_beside(self._tell(progress)), asyncio.TaskGroup() as fleet:
-                self._begin(fleet, http, url, writer)
+                self._begin(fleet, http, url, writer, timeline)
         return self._figures(writer, windows)
 
-    def _begin(self, fleet: asyncio.TaskGroup, http: aiohttp.ClientSession, url: str, writer: ResultWriter) -> None:
+    def _begin(
+        self, fleet: asyncio.TaskGroup, http: aiohttp.ClientSession, url: str, writer: ResultWriter, timeline: Timeline
+    ) -> None:
         phases, end_s = random.Random(self._config.seed), self._start_s + self._config.duration_s
         for config in self._config.devices:
-            device = self._device(config, self._start_s, writer)
+            device = self._device(config, timeline, writer)
             self._devices[config.name] = device
             first_s = self._start_s + phases.random() / device.terms.fps
             self._running[fleet.create_task(device.run(http, url, first_s, end_s))] = device.stop
@@ -181,7 +187,7 @@ class _Fleet:
         self._duration_s = min(self._duration_s, max(0.0, seconds_now() - self._start_s))
         end_early(self._running)
 
-    def _device(self, config: DeviceConfig, start_s: float, writer: ResultWriter) -> EdgeDevice:
+    def _device(self, config: DeviceConfig, timeline: Timeline, writer: ResultWriter) -> EdgeDevice:
         source, trace = self._sources[config.name], self._traces[config.name]
         network = self._networks[config.name]
         parts = EdgeParts(
@@ -189,7 +195,7 @@ class _Fleet:
             network=network,
             fusion=DetectionFusion(network.threshold, self._cloud_threshold),
             filter=FILTERS[config.filter](config.period),
-            uplink=Shaper(trace and trace.shifted(-start_s), config.delay_s),
+            uplink=Shaper(trace and trace.shifted(-timeline.start_s), config.delay_s),
             downlink=Shaper(None, config.delay_s),
             offload=partial(self._loop.run_in_executor, self._pool),
         )
@@ -199,15 +205,30 @@ class _Fleet:
             self._summary.add(record)
             self._tallies[config.name].add(record)
 
-        return EdgeDevice(self._terms[config.name], parts, start_s, emit)
+        stream = logged_stream(config.name, timeline, writer, self._outages)
+        return EdgeDevice(self._terms[config.name], parts, timeline, emit, stream)
 
     async def _tell(self, progress: ProgressReport) -> None:
         total = round(self._config.duration_s)
         words = f"{len(self._config.devices)} device{'s' * (len(self._config.devices) > 1)}, {total} s"
+        say_s = PROGRESS_PERIOD_S
         while True:
             elapsed_s = max(0.0, seconds_now() - self._start_s)
-            progress(words, min(total, int(elapsed_s)), total)
+            away_s = self._away_s()
+            note = "" if away_s is None else f"no server since {away_s:.0f} s"
+            progress(words, min(total, int(elapsed_s)), total, note)
+            if away_s is None:
+                say_s = PROGRESS_PERIOD_S
+            elif away_s >= say_s:
+                progress.say(note)
+                say_s = 2 * away_s
             await asyncio.sleep(PROGRESS_PERIOD_S)
+
+    def _away_s(self) -> float | None:
+        """For how long there has been no server, of whoever lacks one longest; None where all have one."""
+        now = seconds_now()
+        away = [device.cloud.stream.away_s(now) for device in self._devices.values()]
+        return max((seconds for seconds in away if seconds is not None), default=None)
 
     def _figures(self, writer: ResultWriter, windows: WindowLog) -> Summary:
         captured = {name: device.account.frames for name, device in self._devices.items()}
@@ -216,7 +237,13 @@ class _Fleet:
             for name, tally in self._tallies.items()
         }
         planner = windows.tally.figures() if self._config.cloud is None else None
-        summary = self._summary.summary(self._duration_s, captured, planner=planner)
+        summary = self._summary.summary(
+            self._duration_s,
+            captured,
+            planner=planner,
+            agreement=self._agreement(),
+            outages=self._outages.figures(),
+        )
         losses = {file: words for source in self._sources.values() for file, words in source.losses.items()}
         summary = msgspec.structs.replace(summary, fusion=figures, stopped=self._stopped, incomplete_videos=losses)
         writer.summary(summary)
@@ -225,19 +252,24 @@ class _Fleet:
                 raise RunError(f"{name}: the server's account {device.cloud.stream.farewell} is not the device's")
         return summary
 
+    def _agreement(self) -> AgreementFigures:
+        return agreement([device.cloud.account for device in self._devices.values()])
+
     def refused(self) -> str | None:
         """What the cloud said to a device that it will not take; None where there is none such."""
         streams = {name: device.cloud.stream for name, device in self._devices.items()}
         return next((f"{name}: {stream.refusal}" for name, stream in streams.items() if stream.given_up), None)
 
     def notes(self) -> list[str]:
-        """What else a person should know: whether the cloud was there, and agrees."""
-        lines = []
-        for name, device in self._devices.items():
-            if device.cloud.agrees is None:
-                said = device.cloud.stream.refusal
-                lines.append(f"{name}: no farewell from the cloud" + (f"; it last said: {said}" if said else "."))
-        return lines or ["Devices and cloud agree on every frame that was sent."]
+        """What else a person should know: how far the cloud agrees, when there was none and why, and of labels."""
+        lines = [
+            agreement_in_words(self._agreement(), "Devices and cloud"),
+            *outages_in_words(self._outages.figures()),
+        ]
+        streams = {name: device.cloud.stream for name, device in self._devices.items()}
+        said = {name: stream.refusal or stream.unreachable for name, stream in streams.items()}
+        lines += [f"{name}: {words}" for name, words in said.items() if words]
+        return lines + list(dict.fromkeys(note for source in self._sources.values() for note in source.label_notes))
 
 
 def edge_terms(config: DeviceConfig, video_fps: float) -> EdgeTerms:
@@ -256,12 +288,6 @@ def _network(config: DeviceConfig, weights: Weights) -> EngineNetwork:
     variant = parse_variant(config.variant, weights.variants())
     engine = DetectorEngine(weights, torch.device("cpu"))
     return EngineNetwork(engine, variant, weights.score_threshold(variant))
-
-
-def _check_url(url: str) -> None:
-    """InputError for what is not the URL of a stream. Whether anybody answers there is not asked: a device goes on."""
-    if not url.startswith(("ws://", "wss://")) or not url.endswith("/v1/stream"):
-        raise InputError(f"{url} is not the URL of a cloud: give ws://HOST:PORT/v1/stream, as `jellyfish serve` says")
 
 
 def _run_info(config: DevicesConfig, fleet: _Fleet, server: RunningServer | None, started: datetime) -> RunInfo:

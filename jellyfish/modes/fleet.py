@@ -77,6 +77,10 @@ class Fleet:
         """What is missing of each video that is not whole, as far as it was played."""
         return {name: words for source in self._opened.values() for name, words in source.losses.items()}
 
+    def label_notes(self) -> list[str]:
+        """What was left out of the videos' labels."""
+        return [note for source in self._opened.values() for note in source.label_notes]
+
     def figures(self) -> ClipFigures | None:
         """What sharing has done so far; None where each camera has an encoder of its own."""
         if not self._shares:

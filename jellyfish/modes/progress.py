@@ -29,6 +29,11 @@ class ProgressReport:
         if self._console.is_terminal:
             self._progress.stop()
 
+    def say(self, words: str) -> None:
+        """A line of its own, where there is no bar with a note that says it already."""
+        if not self._console.is_terminal:
+            self._console.print(words, markup=False)
+
     def __call__(self, words: str, done: int, total: int, note: str = "") -> None:
         """Show that `done` of `total` steps of what `words` say are done; `note` may change from step to step."""
         if self._task is None or self._task[0] != words:

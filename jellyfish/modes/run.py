@@ -23,7 +23,8 @@ from jellyfish.camera.frames import CameraFrames
 from jellyfish.camera.ledger import Ledger
 from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering
-from jellyfish.clock import seconds_now
+from jellyfish.camera.stream_log import StreamLog
+from jellyfish.clock import seconds_now, unix_seconds_now
 from jellyfish.config import CameraConfig
 from jellyfish.core import Detection
 from jellyfish.dispatch.dispatcher import Dispatcher
@@ -38,7 +39,8 @@ from jellyfish.results.emulation import EmulationFigures
 from jellyfish.results.environment import machine, versions
 from jellyfish.results.histogram import Percentiles
 from jellyfish.results.planning import DeviceFigures
-from jellyfish.results.records import FrameRecord, RunInfo
+from jellyfish.results.records import FrameRecord, OutageRecord, RunInfo, Timeline
+from jellyfish.results.streams import AgreementFigures, OutageTally, agreement, agreement_in_words, outages_in_words
 from jellyfish.results.summary import RunSummary, Summary
 from jellyfish.results.writer import ResultWriter
 
@@ -88,6 +90,22 @@ def _plain(value: object) -> str:
     if isinstance(value, Path):
         return legible(value)
     raise NotImplementedError(type(value))
+
+
+def timeline_from(start_s: float) -> Timeline:
+    """The time of a run that starts at `start_s` of the event loop's clock."""
+    unix_s = unix_seconds_now()
+    return Timeline(start_s, None if unix_s is None else unix_s + start_s - seconds_now())
+
+
+def logged_stream(client: str, timeline: Timeline, writer: ResultWriter, outages: OutageTally) -> StreamLog:
+    """What writes down a client's plans and outages."""
+
+    def out(record: OutageRecord) -> None:
+        outages.add(record)
+        writer.outage(record, seconds_now())
+
+    return StreamLog(client, timeline, lambda record: writer.plan(record, seconds_now()), out)
 
 
 @contextlib.asynccontextmanager
@@ -148,7 +166,8 @@ class MeasuredRun:
         self._phases = random.Random(seed)
         self._last_s = self.start_s
         """When the newest frame ended: until then devices may be busy with the run."""
-        self._summary = RunSummary()
+        self._summary, self._outages = RunSummary(), OutageTally()
+        self._timeline = timeline_from(self.start_s)
         self._fresh: list[tuple[FrameRecord, Sequence[Detection], float]] = []
         self._ledgers: dict[str, Ledger] = {}
         self.cameras: dict[str, Camera] = {}
@@ -156,7 +175,7 @@ class MeasuredRun:
         self._drives: dict[asyncio.Task[None], Callable[[], bool]] = {}
         for setup in setups:
             self._add(setup)
-        windows.start(writer.window, self.start_s)
+        windows.start(writer.window, self._timeline)
 
     def _add(self, setup: Setup) -> None:
         config = setup.config
@@ -165,8 +184,9 @@ class MeasuredRun:
         sizer = setup.sizer(config.fps, config.slo_s)
         arrivals = setup.steering is None and sizer.hears_arrivals
         hello = wire.Hello(config.name, config.fps, config.slo_s * 1000, arrivals)
-        ledger = Ledger(config.name, config.slo_s, config.max_in_flight, self.start_s, self._ended, arrivals)
-        camera = Camera(hello, setup.frames, ledger, uplink, downlink, setup.clock, setup.steering, sizer)
+        ledger = Ledger(config.name, config.slo_s, config.max_in_flight, self._timeline, self._ended, arrivals)
+        log = logged_stream(config.name, self._timeline, self._writer, self._outages)
+        camera = Camera(hello, setup.frames, ledger, uplink, downlink, setup.clock, setup.steering, sizer, log)
         self._ledgers[config.name], self.cameras[config.name] = ledger, camera
         self._configs[config.name] = config
 
@@ -236,6 +256,8 @@ class MeasuredRun:
             devices=None if dispatchers is None else _device_figures(dispatchers, self._busy_span_s),
             loop_lag_ms=loop_lag_ms,
             host=None if dispatchers is None else self._windows.host.figures(),
+            agreement=self._agreement(),
+            outages=self._outages.figures(),
         )
         summary = msgspec.structs.replace(summary, stopped=self._stopped)
         if emulation is not None:
@@ -246,6 +268,9 @@ class MeasuredRun:
             if camera.farewell is not None and not self._ledgers[name].agrees(camera.farewell):
                 raise RunError(f"{name}: the server's account {camera.farewell} is not the client's")
         return summary
+
+    def _agreement(self) -> AgreementFigures:
+        return agreement([self._ledgers[name].account(camera.farewell) for name, camera in self.cameras.items()])
 
     @property
     def _busy_span_s(self) -> float:
@@ -262,11 +287,8 @@ class MeasuredRun:
         return failure_of(self.cameras, self._stopped)
 
     def notes(self) -> list[str]:
-        """What else a person should know of the run: whether the server agrees, and whom it refused."""
-        silent = [name for name, camera in self.cameras.items() if camera.farewell is None]
-        lines = ["Client and server agree on every frame."]
-        if silent:
-            lines = [f"No farewell from the server for {', '.join(silent)}: its account could not be compared."]
+        """What else a person should know: how far the server agrees, when there was none, and whom it refused."""
+        lines = [agreement_in_words(self._agreement()), *outages_in_words(self._outages.figures())]
         return lines + sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
 
 

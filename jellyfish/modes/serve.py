@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
 
+from jellyfish.clock import seconds_now
 from jellyfish.config import ServerConfig
 from jellyfish.control.loop import WindowRecord
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.serving import serving
+from jellyfish.modes.run import run_info, timeline_from
+from jellyfish.modes.server_log import ServerLog
+from jellyfish.modes.serving import RunningServer, serving
+from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
+from jellyfish.results.parted_files import PartedFiles
 from jellyfish.server.service import Service
 
 
@@ -20,8 +26,11 @@ async def serve(config: ServerConfig, console: Console, stop: Stop) -> None:
     """Serve until told to stop, then drain. Returns when everything is closed."""
     stopped = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
+        log = _LoggedWindows(config)  # refuses a wrong folder before measuring
+        stack.push_async_callback(log.close)
         with ProgressReport(console) as progress:
-            server = await stack.enter_async_context(serving(config, _ignore_window, stop.watched(progress)))
+            server = await stack.enter_async_context(serving(config, log, stop.watched(progress)))
+        log.begin(config, server)
         console.print(f"[bold]ready[/]: {escape(server.url)} on {escape(server.devices)} (Ctrl-C stops)")
         with stop.in_order(stopped.set):
             await stopped.wait()
@@ -29,5 +38,32 @@ async def serve(config: ServerConfig, console: Console, stop: Stop) -> None:
     console.print("stopped")
 
 
-def _ignore_window(record: WindowRecord, service: Service) -> None:
-    """A server on its own keeps no window log; `bench` does."""
+class _LoggedWindows:
+    """Takes the windows of a server on its own, which go into its log if it keeps one."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._windows = WindowLog("fixed" if config.variant else config.planner)
+        self._log: ServerLog | None = None
+        if (kept := config.log) is not None:
+            self._log = ServerLog(PartedFiles(kept.folder, kept.most_bytes, kept.most_age_s))
+
+    def begin(self, config: ServerConfig, server: RunningServer) -> None:
+        """The server is ready: from now on windows are written."""
+        if self._log is None:
+            return
+        profiles = server.profiles
+        hardware = "; ".join(profile.hardware for profile in profiles)
+        started = datetime.now().astimezone()
+        self._log.begin(run_info("serve", started, 0, config, [profile.device for profile in profiles], hardware))
+        self._windows.start(self._log.window, timeline_from(seconds_now()))
+
+    def __call__(self, record: WindowRecord, service: Service) -> None:
+        """Write one window."""
+        if self._log is not None:
+            self._windows(record, service)
+            self._log.tick()
+
+    async def close(self) -> None:
+        """Write the last windows."""
+        if self._log is not None:
+            await self._log.close()

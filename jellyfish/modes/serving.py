@@ -32,6 +32,7 @@ from jellyfish.models.families import Detectors, open_detectors
 from jellyfish.modes.assembly import OnWindow, ServerParts, assembled, policy
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.solver_process import solver_process
+from jellyfish.server.address import why_not_listening
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
 from jellyfish.server.service import Service
@@ -145,13 +146,13 @@ def _close(devices: list[OpenDevice]) -> None:
 
 @contextlib.asynccontextmanager
 async def listening_at(service: Service, host: str, port: int) -> AsyncIterator[str]:
-    """Accept streams for the time of the context, then drain; the stream's URL. InputError if the port is taken."""
+    """Accept streams for the time of the context, then drain; the stream's URL. InputError if that cannot be."""
+    name = f"[{host}]" if ":" in host else host
     async with contextlib.AsyncExitStack() as stack:
         try:
             server = await stack.enter_async_context(listening(service, host, port))
-        except OSError as error:
-            raise InputError(f"cannot listen on {host}:{port}: {error.strerror}; try another --port") from error
-        name = f"[{host}]" if ":" in host else host
+        except (OSError, UnicodeError) as error:
+            raise InputError(f"cannot listen on {name}:{port}: {why_not_listening(error)}") from error
         yield f"ws://{name}:{server.sockets[0].getsockname()[1]}/v1/stream"
 
 

@@ -1,29 +1,22 @@
-"""What a window decided, as a line of `windows.jsonl` and in the run's planner figures."""
+"""What a window decided, as lines of the three files of windows and in the run's planner figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 from jellyfish.control.capacity import worst_cases_s
 from jellyfish.control.host import HostLoad
 from jellyfish.control.loop import WindowRecord
-from jellyfish.control.problem import DevicePlan, Plan, Problem
+from jellyfish.control.problem import ClientDemand, DevicePlan, Plan
 from jellyfish.core import Variant
 from jellyfish.results.planning import HostTally, PlannerTally
-from jellyfish.results.records import (
-    AttainedSnapshot,
-    Cause,
-    ClientAssignment,
-    ClientSnapshot,
-    DeviceAssignment,
-    HostSnapshot,
-    WindowLine,
-    WindowPlan,
-    milliseconds,
-)
+from jellyfish.results.records import Timeline, milliseconds
+from jellyfish.results.window_lines import JOINED_BY, Cause, ClientLine, DeviceLine, WindowLine, WindowLines
 from jellyfish.server.attained import Attained
 from jellyfish.server.service import Service
+
+Write = Callable[[WindowLines, float], None]
 
 
 class WindowLog:
@@ -32,96 +25,149 @@ class WindowLog:
     def __init__(self, planner: str) -> None:
         self.tally, self.host = PlannerTally(), HostTally()
         self._planner = planner
-        self._write: Callable[[WindowLine, float], None] | None = None
-        self._origin_s = 0.0
+        self._write: Write | None = None
+        self._timeline = Timeline(0.0)
+        self._windows = 0
         self._running: dict[str, set[Variant]] = {}
 
-    def start(self, write: Callable[[WindowLine, float], None], origin_s: float) -> None:
-        """From now on write lines; `origin_s` is the run's start on the loop's clock."""
-        self._write, self._origin_s = write, origin_s
+    def start(self, write: Write, timeline: Timeline) -> None:
+        """From now on write lines, in the time of `timeline`."""
+        self._write, self._timeline = write, timeline
 
     def __call__(self, record: WindowRecord, service: Service) -> None:
         """Write one window. Windows without clients, before and after the run, are left out."""
         if self._write is None or not record.problem.clients or record.plan is None:
             return
-        line = window_line(record, record.plan, service, self._planner, self._origin_s)
-        self.tally.window(line)
-        self.host.window(line)
+        lines = _Window(record, record.plan, service, self._windows, self._timeline).lines(self._planner)
+        self._windows += 1
+        self.tally.window(lines)
+        self.host.window(lines.window)
         variants = {name: {share.variant for share in device.shares} for name, device in record.plan.devices.items()}
         for name, planned in variants.items():
             if self._running.get(name, planned) != planned:
                 self.tally.switched(milliseconds(service.apply_s))
         self._running = variants
-        self._write(line, record.t_s + record.solve_s)
+        self._write(lines, record.t_s + record.solve_s)
 
 
-def window_line(record: WindowRecord, plan: Plan, service: Service, planner: str, origin_s: float) -> WindowLine:
-    """One line: the snapshot that was planned for, and the plan in force after it."""
-    return WindowLine(
-        t_s=round(record.t_s - origin_s, 6),
-        planner=planner,
-        cause=cast(Cause, record.cause),
-        solve_ms=milliseconds(record.solve_s),
-        accuracy=round(plan.accuracy, 4),
-        mapped=len(plan.clients),
-        mappable=plan.mappable,
-        snapshot=_snapshot(record.problem, record.t_s, service),
-        plan=WindowPlan(
-            {name: _device(device) for name, device in plan.devices.items()},
-            _assignments(record.problem, plan, record.t_s, service),
-        ),
-        solve=record.why,
-        cpu_ms=milliseconds(record.cpu_s),
-        repairs_ms=tuple(milliseconds(seconds) for seconds in record.repairs_s),
-        changes=record.changes,
-        host=_host(service.host),
-    )
+class _Window:
+    """One window: the snapshot that was planned for, and the plan in force after it."""
 
+    def __init__(self, record: WindowRecord, plan: Plan, service: Service, number: int, timeline: Timeline) -> None:
+        self._record, self._plan, self._service = record, plan, service
+        t_s = record.t_s
+        self._moment: dict[str, Any] = {"window": number, "t_s": timeline.run_s(t_s), "unix_s": timeline.unix_s(t_s)}
+        self._on_device_s = worst_cases_s(record.problem, plan)
 
-def _host(host: HostLoad) -> HostSnapshot | None:
-    if host.use is None:
-        return None
-    loop, decoders = round(host.use.loop, 4), round(host.use.decoders, 4)
-    return HostSnapshot(loop, decoders, milliseconds(host.work_s or 0.0), round(host.share, 4), host.binds)
-
-
-def _snapshot(problem: Problem, now: float, service: Service) -> dict[str, ClientSnapshot]:
-    snapshot = {}
-    for demand in problem.clients:
-        session = service.sessions.get(demand.client)
-        estimator = None if session is None else session.estimator
-        budgets = zip(problem.variants, demand.budget_s, strict=True)
-        snapshot[demand.client] = ClientSnapshot(
-            overhead_ms=0.0 if estimator is None else milliseconds(estimator.overhead_s),
-            budget_ms={variant.name: milliseconds(seconds) for variant, seconds in budgets},
-            bandwidth_mbps=None if estimator is None else round(estimator.bandwidth_bps(now) / 1e6, 3),
-            attained=None if session is None else _attained(session.attained),
-            care=None if session is None or session.learnt is None else round(session.learnt.care, 3),
-            client_overhead_ms=None if estimator is None else milliseconds(estimator.client_overhead_s),
-            host_overhead_ms=None if estimator is None else milliseconds(estimator.host_overhead_s),
+    def lines(self, planner: str) -> WindowLines:
+        repairs_ms = tuple(milliseconds(seconds) for seconds in self._record.repairs_s)
+        return WindowLines(
+            self._window(planner, repairs_ms),
+            tuple(self._client(demand) for demand in self._record.problem.clients),
+            tuple(self._device(name, device) for name, device in self._plan.devices.items()),
+            repairs_ms,
         )
-    return snapshot
 
+    def _window(self, planner: str, repairs_ms: tuple[float, ...]) -> WindowLine:
+        record, plan = self._record, self._plan
+        return WindowLine(
+            **self._moment,
+            planner=planner,
+            cause=cast(Cause, record.cause),
+            solve=record.why,
+            solve_ms=milliseconds(record.solve_s),
+            cpu_ms=milliseconds(record.cpu_s),
+            accuracy=round(plan.accuracy, 4),
+            clients=len(record.problem.clients),
+            mapped=len(plan.clients),
+            mappable=plan.mappable,
+            changes=record.changes,
+            repairs=len(repairs_ms),
+            repairs_ms=round(sum(repairs_ms), 3),
+            **_host(self._service.host),
+        )
 
-def _attained(known: Attained) -> AttainedSnapshot:
-    return AttainedSnapshot(known.captured, known.on_time, sum(known.missed_by_reason.values()), known.estimated)
-
-
-def _device(plan: DevicePlan) -> DeviceAssignment:
-    batches = tuple(share.batch for share in plan.shares)
-    cycle_ms = None if plan.cycle_s is None else milliseconds(plan.cycle_s)
-    return DeviceAssignment(tuple(share.variant.name for share in plan.shares), max(batches), batches, cycle_ms)
-
-
-def _assignments(problem: Problem, plan: Plan, now: float, service: Service) -> dict[str, ClientAssignment]:
-    on_device_s = worst_cases_s(problem, plan)
-    assignments = {}
-    for client, device in plan.clients.items():
-        variant = plan.variants.get(client, plan.devices[device].variant)
-        session, fps, worst_ms = service.sessions.get(client), plan.fps.get(client), None
+    def _client(self, demand: ClientDemand) -> ClientLine:
+        session = self._service.sessions.get(demand.client)
+        known: dict[str, Any] = {"overhead_ms": 0.0}
         if session is not None:
-            fps = plan.rate_of(client, session.fps)
-        if session is not None and client in on_device_s:
-            worst_ms = milliseconds(session.beside_device_s(variant.resolution, now) + on_device_s[client])
-        assignments[client] = ClientAssignment(device, variant.name, variant.resolution, fps, worst_ms)
-    return assignments
+            estimator = session.estimator
+            known = {
+                "bandwidth_mbps": _mbps(estimator.bandwidth_bps(self._record.t_s)),
+                "overhead_ms": milliseconds(estimator.overhead_s),
+                "client_overhead_ms": milliseconds(estimator.client_overhead_s),
+                "host_overhead_ms": milliseconds(estimator.host_overhead_s),
+                "care": None if session.learnt is None else round(session.learnt.care, 3),
+                **_attained(session.attained),
+            }
+        return ClientLine(**self._moment, client=demand.client, **self._planned(demand), **known)
+
+    def _planned(self, demand: ClientDemand) -> dict[str, Any]:
+        """What the plan has for a client."""
+        client, plan = demand.client, self._plan
+        device = plan.clients.get(client)
+        if device is None:
+            return {"mapped": False}
+        variant = plan.variants.get(client, plan.devices[device].variant)
+        return {
+            "mapped": True,
+            "device": device,
+            "variant": variant.name,
+            "resolution": variant.resolution,
+            "budget_ms": self._budget_ms(demand, variant),
+            **self._promised(client, variant),
+        }
+
+    def _budget_ms(self, demand: ClientDemand, variant: Variant) -> float | None:
+        variants = self._record.problem.variants
+        return milliseconds(demand.budget_s[variants.index(variant)]) if variant in variants else None
+
+    def _promised(self, client: str, variant: Variant) -> dict[str, float | None]:
+        session = self._service.sessions.get(client)
+        if session is None:
+            return {"fps": self._plan.fps.get(client)}
+        promised: dict[str, float | None] = {"fps": self._plan.rate_of(client, session.fps)}
+        if client in self._on_device_s:
+            beside_s = session.beside_device_s(variant.resolution, self._record.t_s)
+            promised["worst_ms"] = milliseconds(beside_s + self._on_device_s[client])
+        return promised
+
+    def _device(self, name: str, plan: DevicePlan) -> DeviceLine:
+        return DeviceLine(
+            **self._moment,
+            device=name,
+            variants=_joined(share.variant.name for share in plan.shares),
+            batches=_joined(share.batch for share in plan.shares),
+            batch=max(share.batch for share in plan.shares),
+            cycle_ms=None if plan.cycle_s is None else milliseconds(plan.cycle_s),
+            clients=sum(device == name for device in self._plan.clients.values()),
+        )
+
+
+def _joined(parts: Iterable[object]) -> str:
+    return JOINED_BY.join(map(str, parts))
+
+
+def _mbps(bandwidth_bps: float) -> float:
+    return round(bandwidth_bps / 1e6, 3)
+
+
+def _attained(known: Attained) -> dict[str, Any]:
+    return {
+        "captured": known.captured,
+        "on_time": known.on_time,
+        "missed": sum(known.missed_by_reason.values()),
+        "estimated": known.estimated,
+    }
+
+
+def _host(host: HostLoad) -> dict[str, Any]:
+    if host.use is None:
+        return {}
+    return {
+        "host_loop": round(host.use.loop, 4),
+        "host_decoders": round(host.use.decoders, 4),
+        "host_work_ms": milliseconds(host.work_s or 0.0),
+        "host_share": round(host.share, 4),
+        "host_binds": host.binds,
+    }

@@ -12,7 +12,7 @@ NOBODY_READS = (errno.EPIPE, errno.EIO)
 """The reader of a pipe is gone (`| head`), or the terminal is: nobody has to be told."""
 
 
-class Outlet(io.FileIO):
+class OutputFile(io.FileIO):
     """A file that takes whatever is written. What it cannot keep is lost, and why is kept."""
 
     lost: OSError | None = None
@@ -26,7 +26,7 @@ class Outlet(io.FileIO):
             return memoryview(data).nbytes
 
 
-def open_standard_files() -> Outlet:
+def open_standard_files() -> OutputFile:
     """Have files 0 to 2 open, two of them for text that no reader and no terminal can refuse; the output's end.
 
     What is closed leads nowhere from now on: else the next socket would be taken for it. Letters that a terminal does
@@ -39,13 +39,13 @@ def open_standard_files() -> Outlet:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
-    outlet = Outlet(1, "wb", closefd=False)
+    outlet = OutputFile(1, "wb", closefd=False)
     sys.stdout = _text(outlet, sys.stdout)
-    sys.stderr = _text(Outlet(2, "wb", closefd=False), sys.stderr)
+    sys.stderr = _text(OutputFile(2, "wb", closefd=False), sys.stderr)
     return outlet
 
 
-def _text(outlet: Outlet, before: TextIO | None) -> TextIO:
+def _text(outlet: OutputFile, before: TextIO | None) -> TextIO:
     """`before` is None where the file was closed."""
     return io.TextIOWrapper(
         io.BufferedWriter(outlet),
@@ -56,7 +56,7 @@ def _text(outlet: Outlet, before: TextIO | None) -> TextIO:
     )
 
 
-def what_is_missing(outlet: Outlet) -> str | None:
+def what_is_missing(outlet: OutputFile) -> str | None:
     """Why part of the output is missing, in words; None where all is there, or nobody reads it."""
     sys.stdout.flush()
     if outlet.lost is None or outlet.lost.errno in NOBODY_READS:

@@ -62,7 +62,8 @@ class ClientStream:
         """When the welcome came."""
         self.takes_reports = False
         self._arrivals, self._clock = hello.arrivals, clock
-        self._begun_s = self._heard_s = now
+        self._begun_s = self.heard_s = now
+        """`heard_s`: when the server last said anything."""
         self._report_due_s = now
         self._may_come = _MAY_COME[self.state]
         self._outgoing = deque([wire.encode(hello)])
@@ -71,7 +72,7 @@ class ClientStream:
 
     def receive(self, data: bytes | str, now: float) -> Sequence[Event]:
         """Take in one WebSocket message. ProtocolError for what a server must not send, which closes the stream."""
-        self._heard_s = now
+        self.heard_s = now
         try:
             return self._taken(self._decoded(data), now)
         except ProtocolError:
@@ -150,9 +151,9 @@ class ClientStream:
             case ClientState.OPENING:
                 return self._begun_s + WELCOME_S
             case ClientState.OPEN if self.takes_reports:
-                return min(self._heard_s + SILENCE_S, self._report_due_s)
+                return min(self.heard_s + SILENCE_S, self._report_due_s)
             case ClientState.OPEN | ClientState.CLOSING:
-                return self._heard_s + SILENCE_S
+                return self.heard_s + SILENCE_S
             case ClientState.CLOSED:
                 return None
 
@@ -161,7 +162,7 @@ class ClientStream:
         if self.state is ClientState.OPENING and now >= self._begun_s + WELCOME_S:
             self._enter(ClientState.CLOSED)
             raise TimeoutError(f"the server did not take the client in within {WELCOME_S:g} s")
-        if self.state in (ClientState.OPEN, ClientState.CLOSING) and now >= self._heard_s + SILENCE_S:
+        if self.state in (ClientState.OPEN, ClientState.CLOSING) and now >= self.heard_s + SILENCE_S:
             self._enter(ClientState.CLOSED)
             raise TimeoutError(f"nothing was heard from the server for {SILENCE_S:g} s")
         if self.state is not ClientState.OPEN or not self.takes_reports or now < self._report_due_s:

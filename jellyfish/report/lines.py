@@ -50,27 +50,8 @@ class FrameRow(msgspec.Struct, frozen=True, gc=False):
     expected_f1: Share | None = None
 
 
-class ClientThen(msgspec.Struct, frozen=True):
-    """What a window's snapshot tells of a client."""
-
-    bandwidth_mbps: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
-    care: Annotated[float, msgspec.Meta(ge=-100, le=100)] | None = None
-
-
-class ClientPlan(msgspec.Struct, frozen=True):
-    """What a window's plan promises a client."""
-
-    worst_ms: Milliseconds | None = None
-
-
-class Planned(msgspec.Struct, frozen=True):
-    """What a report takes from a window's plan."""
-
-    clients: dict[str, ClientPlan] = {}
-
-
 class WindowRow(msgspec.Struct, frozen=True):
-    """What a report takes from a line of `windows.jsonl`: see `jellyfish.results.records.WindowLine`."""
+    """What a report takes from a line of `windows.jsonl`: see `jellyfish.results.window_lines.WindowLine`."""
 
     t_s: Seconds
     solve_ms: Milliseconds | None = None
@@ -78,11 +59,19 @@ class WindowRow(msgspec.Struct, frozen=True):
     accuracy: Milliseconds | None = None
     mapped: Count | None = None
     mappable: Count | None = None
-    snapshot: dict[str, ClientThen] = {}
-    plan: Planned = Planned()
 
 
-Line = TypeVar("Line", FrameRow, WindowRow)
+class ClientRow(msgspec.Struct, frozen=True, gc=False):
+    """What a report takes from a line of `window_clients.jsonl`: see `jellyfish.results.window_lines.ClientLine`."""
+
+    t_s: Seconds
+    client: str
+    bandwidth_mbps: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
+    care: Annotated[float, msgspec.Meta(ge=-100, le=100)] | None = None
+    worst_ms: Milliseconds | None = None
+
+
+Line = TypeVar("Line", FrameRow, WindowRow, ClientRow)
 
 
 class LineReader(Generic[Line]):

@@ -16,28 +16,9 @@ from jellyfish.report.estimates import RunGroup
 from jellyfish.report.reading import Run
 from jellyfish.report.style import Picture
 from jellyfish.report.tables import against, clients_table, facts_table, headline, missed_because, paragraph
+from jellyfish.results.reasons import REASONS
 
-MEANINGS = {
-    "expired": "dropped by the server: its deadline could no longer be met",
-    "overload": "dropped by the server: keeping it would have cost more frames than it is worth",
-    "queue_full": "dropped by the server: the device's queue was full",
-    "too_many_in_flight": "dropped by the server: the client had too many unanswered frames",
-    "too_fast": "dropped by the server: more frames per second than agreed, or than the plan has room for",
-    "bad_image": "dropped by the server: the JPEG could not be decoded",
-    "image_too_large": "dropped by the server: the JPEG is larger than allowed",
-    "device_error": "dropped by the server: the device failed while running the batch",
-    "shutdown": "dropped by the server: it was going down",
-    "replaced": "skipped by the client: a newer frame took its place before it could be sent",
-    "camera_busy": "the camera's own work took too long, from capture to sending",
-    "stale": "skipped by the client: too old to be answered in time when its turn came",
-    "paused": "skipped by the client: the plan had no room for it",
-    "thinned": "skipped by the client: the plan asked for fewer frames per second than it captures",
-    "disconnected": "skipped or lost by the client: the connection was down",
-    "no_answer": "lost: sent, and not answered within a second after the deadline, nor before the run's end",
-    "network": "late: most of the time went to the client and the network; lost: not known to have arrived",
-    "server": "late: most of the time went to the server; lost: it had arrived, but no answer came",
-    "slow": "late: the device that answers its frames itself took too long",
-}
+MEANINGS = {reason.value: meaning.words for reason, meaning in REASONS.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

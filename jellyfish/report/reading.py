@@ -18,15 +18,20 @@ from jellyfish import __version__
 from jellyfish.core import Outcome
 from jellyfish.errors import InputError
 from jellyfish.report.bins import BINS, FIRST_WIDTH_S, TimeBins
-from jellyfish.report.lines import FrameRow, LineReader, WindowRow
+from jellyfish.report.lines import ClientRow, FrameRow, LineReader, WindowRow
 from jellyfish.report.tally import MOST_CLIENTS, FrameTally
 from jellyfish.report.windows import WindowTally
 from jellyfish.results import records
+from jellyfish.results.streams import AgreementFigures, OutageFigures, agreement_in_words, outages_in_words
+from jellyfish.results.window_lines import ClientLine, WindowLine
 
 Advance = Callable[[int], None]
 """Told how many more bytes were read."""
 
-LINE_FILES = ("frames.jsonl", "windows.jsonl")
+LINE_FILES = ("frames.jsonl", "windows.jsonl", "window_clients.jsonl")
+NESTED_SCHEMA = 1
+"""Of folders whose `windows.jsonl` holds all of a window in one nested line."""
+NESTED_KEYS = ("snapshot", "plan", "host")
 SHOWN_KEYS = 6
 
 
@@ -76,6 +81,8 @@ def bytes_to_read(folder: Path) -> int:
     """Size of what `read_run` reads line by line. Raises InputError when `folder` is no folder of a run."""
     if not folder.is_dir():
         raise InputError(f"{folder}: is not a folder; name the results folder of a run, such as results/bench-DATE")
+    if any(folder.glob("windows-*.jsonl")):
+        raise InputError(f"{folder}: is a server's own log, which holds no frames; name the results folder of a run")
     if not (folder / "frames.jsonl").is_file():
         raise InputError(f"{folder}: has no frames.jsonl, so it is not the results folder of a run")
     return sum((folder / name).stat().st_size for name in LINE_FILES if (folder / name).is_file())
@@ -101,15 +108,40 @@ def read_run(folder: Path, name: str, advance: Advance = lambda _: None) -> Run:
     if not frame_lines.read:
         raise InputError(f"{folder}: no frame can be read from frames.jsonl. {' '.join(notes)}")
     _compare_counts(summary, frames, notes)
+    _note_streams(summary, notes)
     windows = WindowTally(bins, frames.clients)
     if (folder / "windows.jsonl").is_file():
-        window_lines = LineReader(folder / "windows.jsonl", WindowRow, records.WindowLine.__struct_fields__, advance)
-        for more in window_lines:
-            windows.add(more)
-        _note_lines("windows.jsonl", window_lines, notes)
+        _read_windows(folder, windows, info.get("schema") == NESTED_SCHEMA, advance, notes)
     else:
-        notes.append("windows.jsonl is missing: nothing is known of the planner.")
+        notes.append(_without_windows(info))
     return Run(name, info, summary, frames, windows, bins, tuple(notes))
+
+
+def _read_windows(folder: Path, windows: WindowTally, nested: bool, advance: Advance, notes: list[str]) -> None:
+    """`nested`: of an older version, whose clients' part of a window is left out."""
+    known = WindowLine.__struct_fields__ + (NESTED_KEYS if nested else ())
+    window_lines = LineReader(folder / "windows.jsonl", WindowRow, known, advance)
+    for some in window_lines:
+        windows.add(some)
+    _note_lines("windows.jsonl", window_lines, notes)
+    if (folder / "window_clients.jsonl").is_file():
+        client_lines = LineReader(folder / "window_clients.jsonl", ClientRow, ClientLine.__struct_fields__, advance)
+        for more in client_lines:
+            windows.add_clients(more)
+        _note_lines("window_clients.jsonl", client_lines, notes)
+    elif not nested:
+        notes.append("window_clients.jsonl is missing: what plans reckoned with of each client is not known.")
+
+
+def _without_windows(info: dict[str, Any]) -> str:
+    config = info.get("config")
+    elsewhere = isinstance(config, dict) and bool(config.get("connect") or config.get("cloud"))
+    if elsewhere:
+        return (
+            "The server was elsewhere, and so are its windows: `jellyfish serve --results FOLDER` keeps them there. "
+            "plans.jsonl has the plans that clients were told."
+        )
+    return "windows.jsonl is missing: nothing is known of the planner."
 
 
 def _read_json(path: Path, consequence: str, notes: list[str]) -> dict[str, Any]:
@@ -133,7 +165,12 @@ def _compare_versions(info: dict[str, Any], notes: list[str]) -> None:
     if not info:
         return
     schema = info.get("schema")
-    if schema != records.SCHEMA:
+    if schema == NESTED_SCHEMA:
+        notes.append(
+            f"The files have schema {schema}, of an older version: frames and windows are read as ever, but what was "
+            "known of each client in a window (bandwidth, care, the longest time planned) is left out."
+        )
+    elif schema != records.SCHEMA:
         notes.append(
             f"The files have schema {schema}, and this program (version {__version__}) knows schema {records.SCHEMA}: "
             "what has changed its meaning may be shown wrongly."
@@ -151,6 +188,18 @@ def _compare_counts(summary: dict[str, Any], frames: FrameTally, notes: list[str
         notes.append(f"summary.json counts {offered} frames, frames.jsonl holds {captured}: figures are of the latter.")
     if frames.clients.rows > MOST_CLIENTS:
         notes.append(f"More than {MOST_CLIENTS} clients: the frames of the further ones are counted as one.")
+
+
+def _note_streams(summary: dict[str, Any], notes: list[str]) -> None:
+    """Say when clients had no server, and what could not be compared with its account."""
+    try:
+        compared = msgspec.convert(summary.get("agreement"), AgreementFigures | None)
+        outages = msgspec.convert(summary.get("outages"), OutageFigures | None)
+    except msgspec.ValidationError:
+        return
+    if compared is not None and compared.compared < compared.sent:
+        notes.append(agreement_in_words(compared))
+    notes += outages_in_words(outages)
 
 
 def _note_lines(name: str, lines: LineReader[Any], notes: list[str]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from jellyfish.report.bins import Sums, TimeBins
-from jellyfish.report.lines import WindowRow
+from jellyfish.report.bins import Indices, Sums, TimeBins
+from jellyfish.report.lines import ClientRow, WindowRow
 from jellyfish.report.tally import Names
 from jellyfish.results.histogram import DurationHistogram, Percentiles
 
@@ -44,26 +44,24 @@ class WindowTally:
         for window in windows:
             if window.solve_ms is not None and window.solve == "solved":
                 self._solve.add(window.solve_ms)
-        at = list(zip(windows, bins.tolist(), strict=True))
-        seen = [(each, place, then) for window, place in at for each, then in window.snapshot.items()]
-        planned = [(each, place, then) for window, place in at for each, then in window.plan.clients.items()]
-        self._enter(
-            self.bandwidth_mbps, self.bandwidths, [(each, place, then.bandwidth_mbps) for each, place, then in seen]
-        )
-        self._enter(self.care, self.cares, [(each, place, then.care) for each, place, then in seen])
-        self._enter(self.worst_ms, self.worsts, [(each, place, then.worst_ms) for each, place, then in planned])
 
-    def _enter(self, sums: Sums, counts: Sums, values: Iterable[tuple[str, int, float | None]]) -> None:
-        """Add what is known of known clients: (client, bin, value)."""
-        known = [
-            (self._clients[client], place, value)
-            for client, place, value in values
-            if value is not None and client in self._clients
-        ]
-        if known:
-            rows, places, found = (np.array(column) for column in zip(*known, strict=True))
-            sums.add(rows.astype(np.intp), places.astype(np.intp), found)
-            counts.add(rows.astype(np.intp), places.astype(np.intp), np.ones(len(rows)))
+    def add_clients(self, lines: Sequence[ClientRow]) -> None:
+        """Add what was known of clients, and promised to them."""
+        known = [line for line in lines if line.client in self._clients]
+        if not known:
+            return
+        bins = self._bins.place(np.array([line.t_s for line in known]))
+        rows = np.array([self._clients[line.client] for line in known], np.intp)
+        self._enter(self.bandwidth_mbps, self.bandwidths, rows, bins, [line.bandwidth_mbps for line in known])
+        self._enter(self.care, self.cares, rows, bins, [line.care for line in known])
+        self._enter(self.worst_ms, self.worsts, rows, bins, [line.worst_ms for line in known])
+
+    @staticmethod
+    def _enter(sums: Sums, counts: Sums, rows: Indices, bins: Indices, values: Sequence[float | None]) -> None:
+        found = np.array(values, np.float64)
+        known = ~np.isnan(found)
+        sums.add(rows[known], bins[known], found[known])
+        counts.add(rows[known], bins[known], np.ones(int(known.sum())))
 
     def solve(self) -> Percentiles | None:
         """Milliseconds that the planner took, over the windows in which it was asked; None without one."""

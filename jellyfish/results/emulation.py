@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from jellyfish.results.units import Count, Megabytes
+
 BUSY_SHARE = 0.1
 """A camera is busy that takes more than this share of the SLO for itself: of a frame that was missed, and, as the 95th
 percentile, of a run."""
@@ -12,14 +14,15 @@ percentile, of a run."""
 class ClipFigures(msgspec.Struct, frozen=True, kw_only=True):
     """What sharing clips between cameras has done."""
 
-    memory_mb: float
-    """What may be kept of all clips, in 10^6 bytes."""
-    held_mb: float
-    encoded: int
+    memory_mb: Megabytes
+    """What may be kept of all clips."""
+    held_mb: Megabytes
+    """What was kept of them."""
+    encoded: Count
     """Frames decoded, scaled and encoded."""
-    awaited: int
+    awaited: Count
     """Frames that were not ready when they were to be sent, so that their camera waited."""
-    forgotten: int
+    forgotten: Count
     """Encoded frames that had to make room for others."""
 
 
@@ -30,11 +33,12 @@ class EmulationFigures(msgspec.Struct, frozen=True, kw_only=True):
     """`shared`: each frame of a clip encoded once for all cameras; `each`: every camera has an encoder of its own."""
     bottleneck: bool
     """Whether the cameras were a limit of this run: some were busy, or missed frames because they were."""
-    busy_cameras: int
+    busy_cameras: Count
     """Cameras that took more than a tenth of the SLO for themselves (p95), from capture to sending."""
-    missed_frames: int
+    missed_frames: Count
     """Frames that were missed because the camera was busy (reason `camera_busy`)."""
     clips: ClipFigures | None = None
+    """What sharing clips has done; null where every camera has an encoder of its own."""
 
 
 def in_words(figures: EmulationFigures, cameras: int) -> str:

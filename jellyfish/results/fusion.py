@@ -8,42 +8,52 @@ import msgspec
 
 from jellyfish.results.histogram import DurationHistogram, Percentiles
 from jellyfish.results.records import FrameRecord
+from jellyfish.results.units import F1, Bytes, Count, Kbps, Share
 
 
 class FusionF1(msgspec.Struct, frozen=True):
-    """F1 at IoU 0.5; None where nothing was labelled."""
+    """F1 at IoU 0.5; null where nothing was labelled."""
 
-    local: float | None
+    local: F1 | None
     """The small network alone."""
-    cloud_instant: float | None
+    cloud_instant: F1 | None
     """The large one alone, as if its answers took no time: over the frames that it answered."""
-    cloud_arrived: float | None
+    cloud_arrived: F1 | None
     """The large one alone, each frame answered with its newest answer at hand."""
-    fused: float | None
+    fused: F1 | None
+    """The device's answers, with what the cloud said by then."""
 
 
 class Lag(msgspec.Struct, frozen=True):
     """Frames from the one that was asked about to the one that the answer was first used for."""
 
-    p50: int
-    p95: int
-    max: int
+    p50: Count
+    """Half of the answers took no longer."""
+    p95: Count
+    """95 in 100 took no longer."""
+    max: Count
+    """The longest."""
 
 
 class FusionFigures(msgspec.Struct, frozen=True, kw_only=True):
     """One device's account with the cloud. Shares are of the captured frames."""
 
-    sent: int
-    sent_share: float
-    bytes: int
-    kbps: float
-    fates: dict[str, int]
-    """Of the frames that were offered, see `jellyfish.edge.fusion.requests.Fate`."""
+    sent: Count
+    """Frames that went to the cloud."""
+    sent_share: Share
+    """Of the captured frames."""
+    bytes: Bytes
+    """All that they took on the uplink."""
+    kbps: Kbps
+    """The same over the run."""
+    fates: dict[str, Count]
+    """How frames that were offered ended: the words of `cloud` in `frames.jsonl`."""
     lag_frames: Lag | None
-    """Of the answers that were used."""
+    """In frames: how late the answers that were used came."""
     cloud_ms: Percentiles | None
     """From capture to the cloud's answer."""
     f1: FusionF1
+    """What each side found, and both together."""
 
 
 class FusionTally:

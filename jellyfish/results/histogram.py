@@ -11,6 +11,8 @@ import math
 import msgspec
 import numpy as np
 
+from jellyfish.results.units import Milliseconds
+
 LEAST_MS = 0.1
 MOST_MS = 1e5
 STEP = math.log(1.005)
@@ -21,12 +23,18 @@ LAST_BIN = math.ceil(math.log(MOST_MS / LEAST_MS) / STEP)
 class Percentiles(msgspec.Struct, frozen=True):
     """Milliseconds by share of frames."""
 
-    p50: float
-    p90: float
-    p95: float
-    p99: float
-    p99_9: float
-    max: float
+    p50: Milliseconds
+    """Half of the frames took no longer."""
+    p90: Milliseconds
+    """90 in 100 took no longer."""
+    p95: Milliseconds
+    """95 in 100."""
+    p99: Milliseconds
+    """99 in 100."""
+    p99_9: Milliseconds
+    """999 in 1,000."""
+    max: Milliseconds
+    """The longest."""
 
 
 class DurationHistogram:

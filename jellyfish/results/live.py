@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import operator
 from collections import Counter, deque
-from types import TracebackType
+from collections.abc import Mapping
+from types import MappingProxyType, TracebackType
 
 import msgspec
 import numpy as np
@@ -29,12 +30,19 @@ _SECOND = operator.itemgetter(1)
 
 
 class LiveClient(msgspec.Struct, frozen=True):
-    """A client now. `variant` and `resolution` are None while it is not mapped."""
+    """A client now. `variant` and `resolution` are None while it is not mapped, or has no server."""
 
     client: str
     slo_attainment: float | None
     variant: str | None
     resolution: int | None
+    away_s: float | None = None
+    """For how long it has had no server; None while it has one."""
+
+    @property
+    def runs(self) -> str:
+        """What its frames run with, or why they do not."""
+        return _no_server(self.away_s) if self.away_s is not None else self.variant or "not mapped"
 
 
 class LiveServer(msgspec.Struct, frozen=True):
@@ -83,9 +91,13 @@ class LiveTally:
         self._forget(now)
 
     def numbers(
-        self, now: float, assigned: dict[str, tuple[str, int]], server: LiveServer = NOTHING_KNOWN
+        self,
+        now: float,
+        assigned: Mapping[str, tuple[str, int]],
+        server: LiveServer = NOTHING_KNOWN,
+        away_s: Mapping[str, float | None] = MappingProxyType({}),
     ) -> LiveNumbers:
-        """The run at `now`; `assigned` tells each mapped client's variant and resolution."""
+        """The run at `now`; `assigned`: each mapped client's variant and resolution, `away_s`: who has no server."""
         self._forget(now)
         recent = np.fromiter(map(_SECOND, self._recent), np.float64, len(self._recent))
         captured = self._captured.total()
@@ -95,14 +107,17 @@ class LiveTally:
             captured=captured,
             slo_attainment=self._on_time.total() / captured if captured else None,
             recent_p95_ms=_p95(recent) if len(recent) else None,
-            clients=tuple(self._client(name, assigned) for name in sorted(self._captured.keys() | assigned.keys())),
+            clients=tuple(
+                self._client(name, assigned, away_s.get(name))
+                for name in sorted(self._captured.keys() | assigned.keys())
+            ),
             server=server,
         )
 
-    def _client(self, name: str, assigned: dict[str, tuple[str, int]]) -> LiveClient:
+    def _client(self, name: str, assigned: Mapping[str, tuple[str, int]], away_s: float | None) -> LiveClient:
         captured = self._captured[name]
         variant, resolution = assigned.get(name, (None, None))
-        return LiveClient(name, self._on_time[name] / captured if captured else None, variant, resolution)
+        return LiveClient(name, self._on_time[name] / captured if captured else None, variant, resolution, away_s)
 
     def _forget(self, now: float) -> None:
         while self._recent and self._recent[0][0] < now - RECENT_S:
@@ -159,7 +174,7 @@ def live_view(numbers: LiveNumbers) -> RenderableType:
     table.add_column("px", justify="right")
     for client in numbers.clients:
         resolution = "-" if client.resolution is None else str(client.resolution)
-        table.add_row(Text(client.client), _percent(client.slo_attainment), client.variant or "not mapped", resolution)
+        table.add_row(Text(client.client), _percent(client.slo_attainment), client.runs, resolution)
     return Group(headline, table)
 
 
@@ -183,8 +198,15 @@ def _headline(numbers: LiveNumbers) -> str:
 def _mix(numbers: LiveNumbers) -> str:
     if not numbers.clients:
         return "no clients yet"
-    variants = Counter(client.variant or "not mapped" for client in numbers.clients)
+    away = [client.away_s for client in numbers.clients if client.away_s is not None]
+    variants = Counter(client.runs for client in numbers.clients if client.away_s is None)
+    if away:
+        variants[_no_server(max(away))] = len(away)
     return f"{len(numbers.clients)} clients: " + ", ".join(f"{count} {name}" for name, count in variants.most_common())
+
+
+def _no_server(away_s: float) -> str:
+    return f"no server since {away_s:.0f} s"
 
 
 def _percent(share: float | None) -> str:

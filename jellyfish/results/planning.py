@@ -7,47 +7,59 @@ from collections import Counter
 import msgspec
 
 from jellyfish.results.histogram import DurationHistogram
-from jellyfish.results.records import WindowLine
+from jellyfish.results.units import F1, Count, Frames, Milliseconds, PerMinute, Plain, Share
+from jellyfish.results.window_lines import WindowLine, WindowLines
 
 
 class Durations(msgspec.Struct, frozen=True):
     """Milliseconds by share of the times that something ran."""
 
-    p50: float
-    p99: float
-    max: float
+    p50: Milliseconds
+    """Half of them took no longer."""
+    p99: Milliseconds
+    """99 in 100 took no longer."""
+    max: Milliseconds
+    """The longest."""
 
 
 class PlannerFigures(msgspec.Struct, frozen=True):
     """How often the planner ran and what followed. A duration is None when nothing of the kind happened."""
 
-    solves: int
+    solves: Count
+    """Windows in which the planner was asked."""
     solve_ms: Durations | None
     """How long answers were waited for."""
-    variant_switches: int
+    variant_switches: Count
+    """How often a device was told to run other variants."""
     switch_ms: Durations | None
-    skipped: int = 0
+    """What telling all concerned of a plan took then."""
+    skipped: Count = 0
     """Windows without a solve because nothing had changed."""
-    deferred: int = 0
+    deferred: Count = 0
     """Windows without a solve because planning had had its share of the processor."""
-    core_share: float | None = None
+    core_share: Share | None = None
     """Processor time of the solves over the time from the first window to the last."""
-    repairs: int = 0
+    repairs: Count = 0
+    """How often the running plan was made to fit."""
     repair_ms: Durations | None = None
-    changes_per_minute: float | None = None
+    """What a repair took."""
+    changes_per_minute: PerMinute | None = None
     """How often a client's variant changed, per client and minute."""
-    care: float | None = None
-    """How careful plans were, as learnt: mean over clients and windows. None where that is not learnt."""
-    promised_accuracy: float | None = None
+    care: Plain | None = None
+    """How careful plans were, as learnt: mean over clients and windows; null where that is not learnt."""
+    promised_accuracy: F1 | None = None
     """What plans expected over the clients that could be served: mean over the windows."""
 
 
 class DeviceFigures(msgspec.Struct, frozen=True):
-    """One device over the run: share of the time that it was executing, batches, frames per batch."""
+    """One device over the run."""
 
-    busy_share: float
-    batches: int
-    mean_batch: float
+    busy_share: Share
+    """Of the time of its workers, what they were executing."""
+    batches: Count
+    """Batches that it ran."""
+    mean_batch: Frames
+    """Frames in a batch, in the mean."""
 
 
 class RunningMean:
@@ -69,15 +81,15 @@ class RunningMean:
 class HostFigures(msgspec.Struct, frozen=True):
     """The server's own machine over the run: means over the time between its windows, from the first frame on."""
 
-    loop: float
+    loop: Share
     """Share of the time that the event loop was occupied: running, or ready and without a processor."""
-    decoders: float
+    decoders: Share
     """Share of the time that the decoders were occupied."""
-    work_ms: float
+    work_ms: Milliseconds
     """Processor time of both for a frame."""
-    share: float
+    share: Share
     """Of the clients' frames that it was taken to carry."""
-    binds: float
+    binds: Share
     """Share of the time in which it was what bound: that was not all of them, or it had too much to do."""
 
 
@@ -92,9 +104,10 @@ class HostTally:
     def window(self, line: WindowLine) -> None:
         """What was measured holds for the time since the window before."""
         span_s, self._last_s = line.t_s - self._last_s, max(0.0, line.t_s)
-        if (host := line.host) is not None and line.t_s > 0:
+        if line.host_loop is not None and line.t_s > 0:
             self._seconds += span_s
-            values = host.loop, host.decoders, host.work_ms, host.share, float(host.binds)
+            measured = line.host_loop, line.host_decoders, line.host_work_ms, line.host_share, line.host_binds
+            values = (float(value or 0.0) for value in measured)
             self._sums = [total + span_s * value for total, value in zip(self._sums, values, strict=True)]
 
     def figures(self) -> HostFigures | None:
@@ -120,23 +133,24 @@ class PlannerTally:
         self._first_s: float | None = None
         self._last_s = 0.0
 
-    def window(self, line: WindowLine) -> None:
+    def window(self, lines: WindowLines) -> None:
         """Count one window."""
+        line = lines.window
         if line.solve == "solved":
             self._solve.add(line.solve_ms)
         else:
             self._without[line.solve] += 1
         if self._first_s is None:
             self._first_s = self._last_s = line.t_s
-        self._client_s += (line.t_s - self._last_s) * len(line.snapshot)
+        self._client_s += (line.t_s - self._last_s) * line.clients
         self._last_s = line.t_s
         self._cpu_ms += line.cpu_ms
         self._changes += line.changes
         self._accuracies.add(line.accuracy)
-        for client in line.snapshot.values():
+        for client in lines.clients:
             if client.care is not None:
                 self._cares.add(client.care)
-        for repair_ms in line.repairs_ms:
+        for repair_ms in lines.repairs_ms:
             self._repair.add(repair_ms)
 
     def switched(self, switch_ms: float) -> None:

@@ -1,22 +1,33 @@
 """The lines and headers that a run writes, as values with the keys of the files. No I/O, no arithmetic on runs.
 
-Times are seconds since the run's start unless the name says `_ms`. Keys are added, never renamed; readers
-ignore the ones that they do not know.
+Lines are flat: a key has a number, a word, true or false, or null where it does not apply or is not known. No key is
+ever left out, so that any reader of tables takes a file in one line. Units and zero points are the types'
+(`jellyfish.results.units`); `docs/results.md` is made of what is said here. Those of a window are in `window_lines`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from jellyfish.core import Outcome, Reason
+from jellyfish.results.units import (
+    F1,
+    Bytes,
+    Count,
+    Milliseconds,
+    Number,
+    PerSecond,
+    Pixels,
+    RunSeconds,
+    Seconds,
+    UnixSeconds,
+)
 
-SCHEMA = 1
-"""Number of the files' schema, in `run.json`."""
-
-Cause = Literal["period", "join", "leave"]
-"""What made a planner run."""
+SCHEMA = 2
+"""Number of the files' schema, in `run.json`. Keys are added under the same number, and never change their meaning."""
 
 
 def milliseconds(seconds: float) -> float:
@@ -24,152 +35,157 @@ def milliseconds(seconds: float) -> float:
     return round(seconds * 1e3, 3)
 
 
-class FrameRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One captured frame: a line of `frames.jsonl`. What is None is not written.
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The event loop's time as the files state moments, to the microsecond."""
 
-    Parts of the latency are known for answered frames (on time or late). Where the video is labelled, every
-    frame has `tp`, `fp`, `fn` at IoU 0.5; one without an answer has tp = fp = 0 and fn = its objects.
+    start_s: float
+    """The run's start, on the event loop's clock."""
+    start_unix_s: float | None = None
+    """The same on the machine's clock; None in virtual time, where there is no other."""
+
+    def run_s(self, time_s: float) -> float:
+        """Seconds since the run's start."""
+        return round(time_s - self.start_s, 6)
+
+    def unix_s(self, time_s: float) -> float | None:
+        """Seconds since 1970."""
+        return None if self.start_unix_s is None else round(self.start_unix_s + time_s - self.start_s, 6)
+
+
+class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One captured frame: a line of `frames.jsonl`.
+
+    Parts of the latency are known of answered frames (`on_time` or `late`) and sum up to `e2e_ms`. Where the video is
+    labelled, every frame has `tp`, `fp`, `fn` at IoU 0.5; one without an answer has tp = fp = 0 and fn = its objects.
     """
 
     client: str
-    frame: int
-    captured_s: float
+    """The camera or device that captured it."""
+    frame: Number
+    """Which of its client's frames it is."""
+    captured_s: RunSeconds
+    """When it was captured."""
+    captured_unix_s: UnixSeconds | None = None
+    """The same on the machine's clock; null in virtual time."""
+    deadline_s: RunSeconds
+    """When its answer was due: `captured_s` and the SLO after it."""
     outcome: Outcome
-    slo_ms: float
+    """How it ended, on the client's clock."""
     reason: Reason | None = None
-    resolution: int | None = None
-    bytes: int | None = None
+    """Why it was not answered on time; null where it was."""
+    slo_ms: Milliseconds
+    """The client's SLO: the time from capture to answer that it asked for."""
+    planned_variant: str | None = None
+    """What the plan in force would have it run with when it was sent or given up; null while there is no plan, where
+    the camera steers itself, and of a device's frames that were not sent to the cloud."""
+    planned_resolution: Pixels | None = None
+    """The longest side that this plan asked for; null likewise."""
+    resolution: Pixels | None = None
+    """The longest side that it was sent at; null where it was not sent."""
+    bytes: Bytes | None = None
+    """Its message on the uplink, header included; null where it was not sent."""
     variant: str | None = None
+    """What answered it; null without an answer."""
     device: str | None = None
-    batch: int | None = None
-    e2e_ms: float | None = None
-    wait_ms: float | None = None
-    camera_ms: float | None = None
+    """Where it ran."""
+    batch: Count | None = None
+    """Frames that ran together with it, itself included."""
+    e2e_ms: Milliseconds | None = None
+    """From capture to the answer's arrival; null without an answer."""
+    wait_ms: Milliseconds | None = None
+    """From capture to being handed to the link; of a device's frames, to being taken up."""
+    camera_ms: Milliseconds | None = None
     """What of `wait_ms` the camera itself took: all but waiting for earlier frames to be answered."""
-    uplink_ms: float | None = None
-    queue_ms: float | None = None
-    execute_ms: float | None = None
-    downlink_ms: float | None = None
-    detections: int | None = None
-    tp: int | None = None
-    fp: int | None = None
-    fn: int | None = None
+    uplink_ms: Milliseconds | None = None
+    """From the link to the server, as the server reckons."""
+    queue_ms: Milliseconds | None = None
+    """In the server, but not running: decoding and waiting."""
+    execute_ms: Milliseconds | None = None
+    """Running, in its batch."""
+    downlink_ms: Milliseconds | None = None
+    """The answer's way back: what is left of `e2e_ms`."""
+    detections: Count | None = None
+    """Objects found; null without an answer."""
+    tp: Count | None = None
+    """Labelled objects that were found."""
+    fp: Count | None = None
+    """Detections of nothing that is there."""
+    fn: Count | None = None
+    """Labelled objects that were not found."""
     cloud: str | None = None
-    """Of a frame that its device answered itself and offered to the cloud: how that ended (`fusion.requests.Fate`).
-    `resolution` and `bytes` are what was sent there."""
-    cloud_ms: float | None = None
+    """Of a frame that its device answered itself and offered to the cloud, how that ended: `used`, `passed_over`
+    (answered, but a newer answer was at hand), `replaced` (never sent: a newer frame went), `dropped` (by the cloud) or
+    `lost` (given up by the device). `resolution` and `bytes` are what was sent there."""
+    cloud_ms: Milliseconds | None = None
     """From capture to the cloud's answer."""
-    cloud_lag: int | None = None
-    """So many frames later its answer was used."""
-    expected_f1: float | None = None
+    cloud_lag: Count | None = None
+    """So many frames later the cloud's answer was used."""
+    expected_f1: F1 | None = None
     """In simulations, which have no pictures: the variant's F1 as measured elsewhere."""
 
 
-class AttainedSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the server knew then of a client's frames since its stream opened. `captured` holds those still open, too.
+class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan as a client was told it: a line of `plans.jsonl`. It holds until that client's next line, or an outage."""
 
-    `estimated`: by what the server saw itself, for want of reports that can be true.
+    client: str
+    """Who was told."""
+    t_s: RunSeconds
+    """When it was heard."""
+    unix_s: UnixSeconds | None = None
+    """The same on the client's machine's clock; null in virtual time."""
+    mapped: bool
+    """Whether the client has a place in the plan; without one it only sends a probe now and then."""
+    variant: str | None
+    """What its frames are to be run with; null before any frame of it has come."""
+    resolution: Pixels
+    """The longest side of the frames to send."""
+    fps: PerSecond | None = None
+    """At most so many frames a second; null: as many as it captures."""
+    probe_interval_ms: Milliseconds
+    """Between probes, where it is not mapped."""
+
+
+class OutageRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which a client had no server: a line of `outages.jsonl`, written when it is over.
+
+    From its start, or from when the connection was lost, until the server has taken the client in (again).
     """
 
-    captured: int
-    on_time: int
-    missed: int
-    estimated: bool = False
-
-
-class ClientSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was known of one client when a plan was made. `bandwidth_mbps` is None before the first frame."""
-
-    overhead_ms: float
-    """Outside network and device; the next two are parts of it, the rest is a margin."""
-    budget_ms: dict[str, float]
-    """Per variant: time left for waiting and running on the device; 0 where the uplink does not sustain it."""
-    bandwidth_mbps: float | None = None
-    attained: AttainedSnapshot | None = None
-    care: float | None = None
-    """How careful the client's plans are, as learnt so far; None where that is not learnt."""
-    client_overhead_ms: float | None = None
-    """From capture to sending."""
-    host_overhead_ms: float | None = None
-    """In the server's event loop and with its decoders: work, which `HostSnapshot.work_ms` tells, and waiting."""
-
-
-class HostSnapshot(msgspec.Struct, frozen=True):
-    """The server's own machine in the span of time before a plan: shares of it that its parts were occupied."""
-
-    loop: float
-    decoders: float
-    work_ms: float
-    """Processor time of event loop and decoders for a frame."""
-    share: float
-    """Of its clients' frames that the host is taken to carry from now on."""
-    binds: bool
-    """Clients are served less than the devices could because of it."""
-
-
-class DeviceAssignment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a device was told to run: names of variants, and the largest batch of all and of each."""
-
-    variants: tuple[str, ...]
-    batch: int
-    batches: tuple[int, ...] = ()
-    cycle_ms: float | None = None
-    """The longest time for one batch of each, where the planner says so."""
-
-
-class ClientAssignment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a client's frames were to go, and at what resolution. `fps`: at most so many a second, where it says so."""
-
-    device: str
-    variant: str
-    resolution: int
-    fps: float | None = None
-    worst_ms: float | None = None
-    """From capture to answer at the worst, as the plan reckons with the client's care; None without an estimate."""
-
-
-class WindowPlan(msgspec.Struct, frozen=True):
-    """A plan by device and by client; a client that is missing was not mapped."""
-
-    devices: dict[str, DeviceAssignment]
-    clients: dict[str, ClientAssignment]
-
-
-class WindowLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One adaptation window: a line of `windows.jsonl`."""
-
-    t_s: float
-    planner: str
-    cause: Cause
-    solve_ms: float
-    accuracy: float
-    """Planned accuracy: rate-weighted mean over the mappable clients."""
-    mapped: int
-    mappable: int
-    snapshot: dict[str, ClientSnapshot]
-    plan: WindowPlan
-    solve: Literal["solved", "skipped", "deferred"] = "solved"
-    """Whether the planner was asked: skipped because nothing had changed, deferred because it had had its share."""
-    cpu_ms: float = 0.0
-    """Processor time of the solve."""
-    repairs_ms: tuple[float, ...] = ()
-    """What each repair of the plan took since the window before."""
-    changes: int = 0
-    """Clients whose variant changed since the window before, each time counted."""
-    host: HostSnapshot | None = None
-    """None where the host is not measured."""
+    client: str
+    """Whose stream it is."""
+    began_s: RunSeconds
+    """When it began."""
+    began_unix_s: UnixSeconds | None = None
+    """The same on the client's machine's clock; null in virtual time."""
+    ended_s: RunSeconds | None = None
+    """When it was over; null where it lasted to the client's end."""
+    lasted_s: Seconds
+    """How long that was."""
+    why: str
+    """What ended the connection, or kept it from being made, in the words of whoever noticed."""
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What was run, on what: `run.json`. `started` is ISO 8601 with its offset from UTC."""
+    """What was run, on what: `run.json`, written before the first frame."""
 
     command: list[str]
+    """As it was called."""
     mode: str
+    """`bench`, `simulate`, `device`, `clownfish` or `serve`."""
     started: str
+    """When it was called: ISO 8601 with its offset from UTC. Frames come later, see their `captured_unix_s`."""
     seed: int
+    """Of everything that was drawn at random."""
     config: dict[str, Any]
+    """How it was configured, defaults included."""
     versions: dict[str, str]
+    """Python's and the main packages'."""
     machine: dict[str, str | int]
+    """System, architecture and number of processors."""
     devices: list[str]
+    """What networks ran on, where the server was in this process; of `device`, the small networks."""
     profile: str
+    """The hardware that was measured, or the address of the server where it was elsewhere."""
     schema: int = SCHEMA
+    """Number of the files' schema: this page is of the newest."""

@@ -19,78 +19,103 @@ from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import DurationHistogram, Percentiles
 from jellyfish.results.planning import DeviceFigures, HostFigures, PlannerFigures
 from jellyfish.results.records import FrameRecord
+from jellyfish.results.streams import AgreementFigures, OutageFigures
+from jellyfish.results.units import F1, Count, PerSecond, Seconds, Share
 
 DURATIONS = ("e2e_ms", "wait_ms", "uplink_ms", "queue_ms", "execute_ms", "downlink_ms")
 
 
 class AccuracyFigures(msgspec.Struct, frozen=True):
-    """F1 at IoU 0.5, from counts summed over frames; None where nothing was labelled."""
+    """F1 at IoU 0.5, from counts summed over frames; null where nothing was labelled."""
 
-    f1_on_time: float | None
+    f1_on_time: F1 | None
     """Over frames answered on time."""
-    f1_offered: float | None
+    f1_offered: F1 | None
     """Over all captured frames: one without an answer on time counts its objects as missed."""
-    streaming_f1: float | None
+    streaming_f1: F1 | None
     """Over all captured frames: each is scored with the newest answer at hand when its deadline passes."""
-    expected_on_time: float | None = None
+    expected_on_time: F1 | None = None
     """In simulations: mean over the on-time frames of their variants' F1 as measured elsewhere."""
-    expected_offered: float | None = None
+    expected_offered: F1 | None = None
     """The same over all captured frames, of which those without an on-time answer count 0."""
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What is told of the run and of each client. Shares are of the captured frames (`offered`)."""
 
-    offered: int
-    on_time: int
-    late: int
-    dropped: int
-    skipped: int
-    lost: int
-    dropped_by_reason: dict[str, int]
-    missed_by_reason: dict[str, int]
+    offered: Count
+    """Captured frames; the next five add up to them."""
+    on_time: Count
+    """Answered on time."""
+    late: Count
+    """Answered too late."""
+    dropped: Count
+    """Refused or given up by the server."""
+    skipped: Count
+    """Never sent."""
+    lost: Count
+    """Sent, and not answered."""
+    dropped_by_reason: dict[str, Count]
+    """Dropped frames, by reason."""
+    missed_by_reason: dict[str, Count]
     """Frames that were not answered on time, by reason."""
-    slo_attainment: float | None
-    """None without a captured frame, and so is the miss rate."""
-    miss_rate: float | None
-    captured_fps: float
-    goodput_fps: float
+    slo_attainment: Share | None
+    """Of the captured frames, those answered on time; null without a captured frame."""
+    miss_rate: Share | None
+    """The others; null likewise."""
+    captured_fps: PerSecond
+    """Captured frames per second."""
+    goodput_fps: PerSecond
     """On-time answers per second."""
     e2e_ms: Percentiles | None
-    """Over answered frames, late ones included; so are the parts. None without an answer."""
+    """Over answered frames, late ones included; so are the parts. Null without an answer."""
     wait_ms: Percentiles | None
+    """As in `frames.jsonl`; so are the next four."""
     uplink_ms: Percentiles | None
+    """As there."""
     queue_ms: Percentiles | None
+    """As there."""
     execute_ms: Percentiles | None
+    """As there."""
     downlink_ms: Percentiles | None
+    """As there."""
     camera_ms: Percentiles | None
     """What the camera itself took, over all frames that were sent; part of `wait_ms`."""
-    variants: dict[str, float]
+    variants: dict[str, Share]
     """Share of the on-time frames that each variant answered, largest first."""
     accuracy: AccuracyFigures
+    """What was found in the frames."""
 
 
 class Summary(Figures, frozen=True, kw_only=True):
     """`summary.json`: the whole run, then each client alone."""
 
-    duration_s: float
+    duration_s: Seconds
+    """How long frames were captured, as configured."""
     planner: PlannerFigures | None
+    """What the planner did; null where the server was elsewhere."""
     devices: dict[str, DeviceFigures]
+    """What devices did; empty where the server was elsewhere."""
     loop_lag_ms: Percentiles | None
-    """How late the event loop's timers came. None where it was not measured."""
+    """How late the event loop's timers came; null where it was not measured."""
     clients: dict[str, Figures]
+    """The figures of each client alone."""
     emulation: EmulationFigures | None = None
-    """How emulated cameras kept up; None in virtual time."""
+    """How emulated cameras kept up; null in virtual time."""
     fusion: dict[str, FusionFigures] | None = None
     """By device, where devices answered their frames themselves."""
     host: HostFigures | None = None
     """The server's own machine, where it is at hand and measured."""
-    thinned_share: float = 0.0
+    thinned_share: Share = 0.0
     """Of the captured frames, those that plans have left out because the host could not carry them."""
     stopped: bool = False
     """Whether the run was stopped before its end; `duration_s` is until then."""
     incomplete_videos: dict[str, str] = {}
     """What is missing (damaged, cut off) of the videos that are not whole, as far as they were played."""
+    agreement: AgreementFigures | None = None
+    """How far the accounts of client and server were compared."""
+    outages: OutageFigures | None = None
+    """When clients had no server; null where they always had."""
 
 
 def incomplete_in_words(videos: Mapping[str, str]) -> list[str]:
@@ -133,6 +158,8 @@ class RunSummary:
         devices: Mapping[str, DeviceFigures] | None = None,
         loop_lag_ms: Percentiles | None = None,
         host: HostFigures | None = None,
+        agreement: AgreementFigures | None = None,
+        outages: OutageFigures | None = None,
     ) -> Summary:
         """The figures of a run of `duration_s`, in which each client captured so many frames by its own count.
 
@@ -154,6 +181,8 @@ class RunSummary:
             devices=dict(devices or {}),
             loop_lag_ms=loop_lag_ms,
             host=host,
+            agreement=agreement,
+            outages=outages,
             thinned_share=overall.missed_by_reason.get(Reason.THINNED, 0) / max(1, overall.offered),
             clients={
                 client: tally.figures(tally.active_s(duration_s), streaming.get(client))

@@ -9,7 +9,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from jellyfish.core import Reason
 from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import Percentiles
 from jellyfish.results.planning import PlannerFigures
@@ -21,16 +20,6 @@ SHOWN_VARIANTS = 3
 NOTHING = "-"
 """In the place of a figure that there is none of."""
 TWO_VARIANTS = len("w100e2-448:50 w075e2-384:50")
-
-_SHORT: dict[str, str] = {
-    Reason.QUEUE_FULL: "queue",
-    Reason.TOO_MANY_IN_FLIGHT: "in-flight",
-    Reason.BAD_IMAGE: "bad-image",
-    Reason.IMAGE_TOO_LARGE: "too-large",
-    Reason.DEVICE_ERROR: "device",
-    Reason.NO_ANSWER: "no-answer",
-    Reason.DISCONNECTED: "offline",
-}
 
 
 def summary_table(summary: Summary, folder: Path) -> RenderableType:
@@ -136,9 +125,9 @@ def _f1(value: float | None) -> str:
 
 
 def _missed(figures: Figures) -> str:
-    """The commonest reasons, in percent of the captured frames."""
+    """The commonest reasons, in the words of the files, in percent of the captured frames."""
     reasons = list(figures.missed_by_reason.items())
-    shown = [(_SHORT.get(reason, reason.replace("_", "-")), frames) for reason, frames in reasons[:SHOWN_REASONS]]
+    shown = reasons[:SHOWN_REASONS]
     if rest := sum(frames for _, frames in reasons[SHOWN_REASONS:]):
         shown.append(("other", rest))
     return _items((reason, _small_percent(frames / figures.offered)) for reason, frames in shown)

@@ -6,6 +6,7 @@ lines of all but its last second.
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -14,13 +15,18 @@ from typing import BinaryIO
 import msgspec
 
 from jellyfish.errors import InputError, RunError
-from jellyfish.results.records import FrameRecord, RunInfo, WindowLine
+from jellyfish.results.records import FrameRecord, OutageRecord, PlanRecord, RunInfo
 from jellyfish.results.summary import Summary
+from jellyfish.results.window_lines import WindowLines
 
 PICTURES = "pictures.jpg"
 """A few frames with what was found in them, where a run has pictures."""
 FLUSH_INTERVAL_S = 1.0
 FLUSH_BYTES = 1 << 18
+LINE_FILES = (
+    *("frames.jsonl", "plans.jsonl", "outages.jsonl"),
+    *("windows.jsonl", "window_clients.jsonl", "window_devices.jsonl"),
+)
 
 
 def default_folder(mode: str, started: datetime, root: Path = Path("results")) -> Path:
@@ -34,7 +40,7 @@ def default_folder(mode: str, started: datetime, root: Path = Path("results")) -
 
 
 class ResultWriter:
-    """Writes `run.json` at once, lines as they come, and `summary.json` at the end.
+    """Writes `run.json` at once, lines as they come, and `summary.json` at the end. There is no file without a line.
 
     Raises `InputError` when `folder` is not empty or cannot be made, `RunError` when a file can no longer be
     written (a full disk, say).
@@ -44,16 +50,27 @@ class ResultWriter:
         _prepare(folder)
         self.folder = folder
         _write_json(folder / "run.json", info)
-        self._frames = _LineFile(folder / "frames.jsonl")
-        self._windows = _LineFile(folder / "windows.jsonl")
+        self._files = {name: _LineFile(folder / name) for name in LINE_FILES}
 
     def frame(self, record: FrameRecord, now: float) -> None:
         """Add a line to `frames.jsonl`."""
-        self._frames.add(record, now)
+        self._files["frames.jsonl"].add(record, now)
 
-    def window(self, line: WindowLine, now: float) -> None:
-        """Add a line to `windows.jsonl`."""
-        self._windows.add(line, now)
+    def window(self, lines: WindowLines, now: float) -> None:
+        """Add the lines of a window to its three files."""
+        self._files["windows.jsonl"].add(lines.window, now)
+        for client in lines.clients:
+            self._files["window_clients.jsonl"].add(client, now)
+        for device in lines.devices:
+            self._files["window_devices.jsonl"].add(device, now)
+
+    def plan(self, record: PlanRecord, now: float) -> None:
+        """Add a line to `plans.jsonl`."""
+        self._files["plans.jsonl"].add(record, now)
+
+    def outage(self, record: OutageRecord, now: float) -> None:
+        """Add a line to `outages.jsonl`."""
+        self._files["outages.jsonl"].add(record, now)
 
     def summary(self, summary: Summary) -> None:
         """Write `summary.json`."""
@@ -61,10 +78,9 @@ class ResultWriter:
 
     def close(self) -> None:
         """Write what is still buffered and close the files."""
-        try:
-            self._frames.close()
-        finally:
-            self._windows.close()
+        with contextlib.ExitStack() as stack:  # each, whatever becomes of the others
+            for file in self._files.values():
+                stack.callback(file.close)
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -76,11 +92,14 @@ class ResultWriter:
 
 
 class _LineFile:
-    """A JSON Lines file that receives whole lines only: a reader never meets half of one before the last write."""
+    """A JSON Lines file that receives whole lines only: a reader never meets half of one before the last write.
+
+    It is made with its first line.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: BinaryIO = path.open("xb")
+        self._file: BinaryIO | None = None
         self._buffer = bytearray()
         self._encoder = msgspec.json.Encoder()
         self._flushed_s = float("-inf")
@@ -93,14 +112,17 @@ class _LineFile:
             self._flush()
 
     def close(self) -> None:
-        if not self._file.closed:
-            try:
+        try:
+            if self._buffer:
                 self._flush()
-            finally:
+        finally:
+            if self._file is not None:
                 self._file.close()
 
     def _flush(self) -> None:
         try:
+            if self._file is None:
+                self._file = self._path.open("xb")
             self._file.write(self._buffer)
             self._file.flush()
         except OSError as error:

@@ -15,13 +15,14 @@ from jellyfish.camera.frames import OwnFrames
 from jellyfish.camera.ledger import Ledger
 from jellyfish.camera.sizing import FrameSizer
 from jellyfish.camera.steering import Steering
+from jellyfish.camera.stream_log import StreamLog
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.errors import InputError
 from jellyfish.lab.simulation.network import MemoryConnector
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.protocol import wire
-from jellyfish.results.records import FrameRecord
+from jellyfish.results.records import FrameRecord, OutageRecord, Timeline
 from tests.server.peer import http
 
 URL = "ws://server/v1/stream"
@@ -78,11 +79,13 @@ class Setup:
     ) -> None:
         self.records: list[FrameRecord] = []
         self.ended_s: dict[int, float] = {}
-        self.ledger = Ledger(name, slo_ms / 1000, 3, 0.0, self.emit, arrivals)
+        self.ledger = Ledger(name, slo_ms / 1000, 3, Timeline(0.0), self.emit, arrivals)
         hello = wire.Hello(name, fps, slo_ms, arrivals)
         shapers = Shaper(trace, delay_s), Shaper(None, delay_s)
         frames = OwnFrames(source or PlainSource(), offload)
-        self.camera = Camera(hello, frames, self.ledger, *shapers, steering=steering, sizer=sizer)
+        self.outages: list[OutageRecord] = []
+        log = StreamLog(name, out=self.outages.append)
+        self.camera = Camera(hello, frames, self.ledger, *shapers, steering=steering, sizer=sizer, log=log)
 
     def emit(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
         self.records.append(record)

@@ -178,9 +178,13 @@ async def test_a_server_that_falls_silent_is_taken_for_gone_and_connected_to_ane
         task = asyncio.create_task(setup.run(1.0, 20.0))
         await asyncio.sleep(3.0)
         setup.connector.stop_reading()
+        await asyncio.sleep(5.0)
+        assert 4.5 <= (setup.camera.away_s(asyncio.get_running_loop().time()) or 0) <= 5.5
         await task
     assert setup.complete(380)
     assert 1 <= setup.outcomes[Outcome.LOST, Reason.NO_ANSWER] <= 3
+    (outage,) = setup.outages
+    assert 2.5 <= outage.began_s <= 3.1 and 13.0 <= outage.began_s + outage.lasted_s <= 14.0
     assert {r.outcome for r in setup.records if 4 < r.captured_s < 12} == {Outcome.SKIPPED}
     assert {r.outcome for r in setup.records if r.captured_s > 15} == {Outcome.ON_TIME}
 

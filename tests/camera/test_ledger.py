@@ -14,7 +14,7 @@ from jellyfish.camera.ledger import LATE_S, MOST_FREED, Captured, Ledger
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.protocol.wire import FIRST_IN_TIME, Farewell, Report, Result
 from jellyfish.results.emulation import BUSY_SHARE
-from jellyfish.results.records import FrameRecord
+from jellyfish.results.records import FrameRecord, Timeline
 
 IMAGE = np.zeros((9, 16, 3), np.uint8)
 BOX = (0.1, 0.1, 0.3, 0.3)
@@ -28,7 +28,7 @@ class Book:
     def __init__(self, max_in_flight: int = 3, hears_arrivals: bool = False) -> None:
         self.records: list[FrameRecord] = []
         self.detections: list[Sequence[Detection]] = []
-        self.ledger = Ledger("camera", SLO_S, max_in_flight, 100.0, self._emit, hears_arrivals)
+        self.ledger = Ledger("camera", SLO_S, max_in_flight, Timeline(100.0, 1e9), self._emit, hears_arrivals)
 
     def _emit(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
         self.records.append(record)

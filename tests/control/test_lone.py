@@ -17,7 +17,8 @@ from jellyfish.core import Outcome
 from jellyfish.lab.simulation.model import load_model
 from jellyfish.lab.simulation.scenario import Clients, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
-from jellyfish.results.records import FrameRecord, WindowLine
+from jellyfish.results.records import FrameRecord
+from jellyfish.results.window_lines import ClientLine, WindowLine
 from tests.control.problems import problem, problems
 
 LATENCY_S = [[0.005, 0.006], [0.020, 0.024]]
@@ -162,15 +163,13 @@ def test_simulated_an_only_client_misses_nothing_although_two_batches_would_not_
     ]
     assert len(frames) == 150
     assert {frame.outcome for frame in frames} == {Outcome.ON_TIME}
-    windows = [
-        msgspec.json.decode(line, type=WindowLine)
-        for line in (tmp_path / "run" / "windows.jsonl").read_bytes().splitlines()
-    ]
-    steady = [window for window in windows if window.cause == "period" and window.t_s > 1.0]
+    windows = msgspec.json.Decoder(WindowLine).decode_lines((tmp_path / "run" / "windows.jsonl").read_bytes())
+    periodic = {window.window for window in windows if window.cause == "period"}
+    told = msgspec.json.Decoder(ClientLine).decode_lines((tmp_path / "run" / "window_clients.jsonl").read_bytes())
+    steady = [line for line in told if line.window in periodic and line.t_s > 1.0]
     model = load_model("gpu")
     single_ms = {variant.name: 1000 * model.profile.of(variant).p50_s[0] for variant in model.variants}
-    for window in steady:
-        variant = window.plan.clients["camera-0"].variant
-        budget_ms = window.snapshot["camera-0"].budget_ms[variant]
-        assert single_ms[variant] < budget_ms < 2 * single_ms[variant]
+    for line in steady:
+        assert line.variant is not None and line.budget_ms is not None
+        assert single_ms[line.variant] < line.budget_ms < 2 * single_ms[line.variant]
     assert len(steady) > 15

@@ -20,7 +20,7 @@ from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
-from jellyfish.results.records import FrameRecord
+from jellyfish.results.records import FrameRecord, Timeline
 from jellyfish.server.service import Service
 from tests.camera.cameras import PlainSource, inline
 from tests.server.peer import LARGE, PROFILE, SMALL, NoAccuracy, decode, everyone_on, http
@@ -90,7 +90,7 @@ class Robot:
             Shaper(trace, delay_s), Shaper(None, delay_s), inline,
         )  # fmt: skip
         self.device = EdgeDevice(
-            EdgeTerms("robot", fps, slo_ms / 1000, fps / 5, patience_s), parts, 0.0, self.records.append
+            EdgeTerms("robot", fps, slo_ms / 1000, fps / 5, patience_s), parts, Timeline(0.0), self.records.append
         )
         self.connector: MemoryConnector | None = None
 

@@ -10,8 +10,9 @@ from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.edge.account import FrameAccount, Served
 from jellyfish.edge.fusion.requests import Fate
 from jellyfish.edge.score import FusionScore
+from jellyfish.protocol.wire import PlanMessage
 from jellyfish.results.fusion import FusionTally
-from jellyfish.results.records import FrameRecord
+from jellyfish.results.records import FrameRecord, Timeline
 
 CAR = LabelledObject(1, 2, 0.2, 0.2, 0.4, 0.4)
 SEEN, WRONG = Detection(2, 0.9, 0.2, 0.2, 0.4, 0.4), Detection(0, 0.8, 0.6, 0.6, 0.8, 0.8)
@@ -19,7 +20,7 @@ SEEN, WRONG = Detection(2, 0.9, 0.2, 0.2, 0.4, 0.4), Detection(0, 0.8, 0.6, 0.6,
 
 def account() -> tuple[FrameAccount, list[FrameRecord]]:
     records: list[FrameRecord] = []
-    return FrameAccount("robot", 0.05, 10.0, records.append), records
+    return FrameAccount("robot", 0.05, Timeline(10.0, 1e9), records.append), records
 
 
 def served(began_s: float, done_s: float, *found: Detection) -> Served:
@@ -41,12 +42,14 @@ def test_a_frame_that_is_offered_waits_for_the_end_of_that() -> None:
     books, records = account()
     books.captured(0, 11.0, None)
     books.answered(0, served(11.0, 11.01), offered=True)
-    books.sent(0, 448, 40_000)
+    books.sent(0, 448, 40_000, PlanMessage(448, "w100e2-448", True, 500.0))
     books.heard(0, 11.2)
     assert records == []
     books.cloud_ended(0, Fate.USED, lag=4)
     (record,) = records
     assert (record.resolution, record.bytes, record.cloud, record.cloud_lag) == (448, 40_000, "used", 4)
+    assert (record.planned_variant, record.planned_resolution) == ("w100e2-448", 448)
+    assert (record.captured_s, record.captured_unix_s, record.deadline_s) == (1.0, 1e9 + 1.0, 1.05)
     assert record.cloud_ms == 200.0
     assert record.tp is None
 
@@ -110,7 +113,7 @@ def vars_of(score: FusionScore) -> list[float | None]:
 
 def test_figures_of_the_cloud() -> None:
     tally = FusionTally()
-    common = {"client": "robot", "captured_s": 0.0, "outcome": Outcome.ON_TIME, "slo_ms": 50.0}
+    common = {"client": "robot", "captured_s": 0.0, "outcome": Outcome.ON_TIME, "slo_ms": 50.0, "deadline_s": 0.05}
     for frame in range(3):
         tally.add(FrameRecord(frame=frame, **common))
     tally.add(FrameRecord(frame=3, bytes=1000, cloud="used", cloud_lag=2, cloud_ms=100.0, **common))

@@ -1,4 +1,5 @@
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -99,22 +100,40 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         ("# a bus\n\nseconds,rate\n1,20\n", "line 3: expected the header"),
         ("time_s,mbps\n", "no rows"),
         ("time_s,mbps\n0,20\n1,fast\n", "line 3: expected two numbers"),
-        ("time_s,mbps\n0\n", "line 2: expected two numbers"),
+        ("time_s,mbps\n0\n", "line 2: expected 2 values as in the header, found 1 in '0'"),
         ("time_s,mbps\n0,nan\n", "line 2: .* not finite"),
         ("time_s,mbps\n0,1\ninf,1\n", "line 3: .* not finite"),
         ("time_s,mbps\n0,1\n1,-2\n", "line 3: -2 Mbit/s is negative; use 0"),
         ("time_s,mbps\n0,1\n# x\n2,1\n2,1\n", "line 5: time 2 does not come after 2"),
-        ("time_s,mbps\n0,0\n1,0\n", "every rate is 0"),
+        ("time_s,mbps\n0,0\n1,0\n", "no rate reaches"),
+        ("time_s,mbps\n0,1e-300\n1,0\n", "no rate reaches"),
+        ("time_s,mbps\n0,12,5\n1,7,25\n", "line 2: expected 2 values .*, found 3 in '0,12,5'; .* written with a point"),
+        ("time_s,mbps\n0,5,12\n", "line 2: expected 2 values"),
+        ("time_s,mbps,place\n0,12,5,here\n", "line 2: expected 3 values .*, found 4"),
+        ("time_s;mbps\n0;12,5\n", "line 1: expected the header .* columns are separated by commas"),
+        ("12,5\n7,25\n", "line 1: expected the header .* written with a point"),
+        ("12\n7,25\n", "line 2: expected one rate in Mbit/s, found '7,25'; .* written with a point"),
+        ("time_s,mbps\n0,10\n1000000000,20\n2000000000,5\n", "line 3: 1e.09 s after .* more than a day.* in seconds"),
+        ("time_s,mbps\n0,10\n1e300,5\n", "line 3: 1e.300 s after the beginning"),
+        ("time_s,mbps\n-1e308,10\n1e308,5\n", "line 3: inf s after the beginning"),
+        ("time_s,mbps\n0,10\n1e-300,5\n", "lasts 2e-300 s; give times in seconds"),
+        ("time_s,mbps\n0,12000000\n", "line 2: 1.2e.07 Mbit/s .* not in bit/s"),
+        ("time_s,mbps\n0,1e300\n", "line 2: 1e.300 Mbit/s .* not in bit/s"),
+        ("12000000.5\n", "line 1: 1.2e.07 Mbit/s .* not in bit/s"),
+        ("# interval_s = 1e300\n20\n", "line 1: an interval of 1e.300 s"),
+        ("# interval_s = 80000\n20\n20\n20\n", "line 4: 160000 s after the beginning"),
+        ("9" * 5000 + "\n", "line 1: expected a packet's time in whole milliseconds"),
+        ("1\n" * 9 + "9" * 400 + "\n", "line 10: '9{40}' is not finite"),
         ("20\n# x\nfast\n", "line 3: expected one rate in Mbit/s, found 'fast'"),
         ("20\n0,5\n", "line 2: expected one rate in Mbit/s, found '0,5'"),
         ("20\n-1\n", "line 2: -1 Mbit/s is negative"),
         ("20\ninf\n", "line 2: 'inf' is not finite"),
-        ("0\n0\n", "every rate is 0"),
+        ("0\n0\n", "no rate reaches"),
         ("# interval_s = soon\n20\n", "line 1: expected an interval in seconds, found 'soon'"),
         ("# interval_s = 0\n20\n", "line 1: an interval of 0 s"),
         ("1\n" * 20 + "1000\n999\n", "line 22: packet time 999 ms comes after 1000 ms"),
         ("1\n" * 20 + "many\n1000\n", "line 21: expected a packet's time in whole milliseconds, found 'many'"),
-        ("1\n" * 20 + "1000000000000\n", "line 21: packet time 1000000000000 ms is more than a day"),
+        ("1\n" * 20 + "1000000000000\n", "line 21: 1e.09 s after the beginning"),
     ],
 )
 def test_a_broken_file_is_refused_with_file_line_and_advice(tmp_path: Path, text: str, wrong: str) -> None:
@@ -128,3 +147,23 @@ def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "image.csv").write_bytes(b"\xff\xd8\xff\xe0\x00")
     with pytest.raises(InputError, match=r"image\.csv: cannot be read"):
         load_trace(tmp_path / "image.csv")
+
+
+def test_text_as_some_systems_write_it_is_read(tmp_path: Path) -> None:
+    """What PowerShell sends into a file is UTF-16, and says so."""
+    (tmp_path / "cafe.csv").write_bytes("time_s,mbps\r\n0,2\r\n1,3\r\n".encode("utf-16"))
+    assert load_trace(tmp_path / "cafe.csv") == BandwidthTrace((0.0, 1.0), (2e6, 3e6), "cafe")
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", tmp_path):
+        with pytest.raises(InputError, match="is no file; save what comes out of it to one"):
+            load_trace(path)
+
+
+def test_a_file_of_gigabytes_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "big.up").open("wb") as file:
+        file.truncate(10**10)
+    with pytest.raises(InputError, match=r"big\.up: is larger than 100 MB"):
+        load_trace(tmp_path / "big.up")

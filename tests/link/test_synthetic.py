@@ -140,7 +140,7 @@ def test_every_choice_is_understood(tmp_path: Path) -> None:
     assert resolve_trace(str(path), 0) == BandwidthTrace((0.0,), (3e6,), "own")
 
 
-@pytest.mark.parametrize("text", ["fast", "10", "mbps", "-3mbps", "", "."])
+@pytest.mark.parametrize("text", ["fast", "10", "mbps", "-3mbps", "", ".", "x" * 300])
 def test_an_unknown_choice_is_answered_with_the_choices(text: str) -> None:
     with pytest.raises(InputError, match=r"wifi, lte, outage, steps, .*10mbps, none"):
         resolve_trace(text, 0)
@@ -149,5 +149,6 @@ def test_an_unknown_choice_is_answered_with_the_choices(text: str) -> None:
 def test_a_missing_file_and_a_rate_of_zero_are_refused_for_what_they_are() -> None:
     with pytest.raises(InputError, match=r"absent\.csv: cannot be read"):
         resolve_trace("absent.csv", 0)
-    with pytest.raises(InputError, match="every rate is 0"):
-        resolve_trace("0mbps", 0)
+    for text in ("0mbps", "0.0000001mbps", "1000000gbps", f"{'9' * 400}mbps"):
+        with pytest.raises(InputError, match=r"a rate of .* Mbit/s: give one of 0\.001 to 100,000 Mbit/s"):
+            resolve_trace(text, 0)

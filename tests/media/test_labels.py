@@ -1,4 +1,4 @@
-"""Label files: round trip and refusals."""
+"""Label files of videos: round trip and refusals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from jellyfish.core import CLASSES, LabelledObject
 from jellyfish.errors import InputError
-from jellyfish.media.labels import Info, labels_path, load_labels, save_labels
+from jellyfish.media.label_reader import VideoLabels, read_video_labels
+from jellyfish.media.labels import Info, labels_path, save_labels
 
 
 @st.composite
@@ -30,13 +31,13 @@ def objects(draw: st.DrawFn) -> LabelledObject:
     )
 
 
-@given(frames=st.lists(st.lists(objects(), max_size=4), max_size=4))
+@given(frames=st.lists(st.lists(objects(), max_size=4, unique_by=lambda thing: thing.track), max_size=4))
 def test_labels_come_back_within_a_tenth_of_a_pixel(
     tmp_path_factory: pytest.TempPathFactory, frames: list[list[LabelledObject]]
 ) -> None:
     path = tmp_path_factory.mktemp("labels") / "a.labels.json"
     save_labels(path, frames, 640, 360, Info("test"))
-    loaded = load_labels(path)
+    loaded = read_video_labels(path, "a.mp4", len(frames), (640, 360)).frames
     assert [len(frame) for frame in loaded] == [len(frame) for frame in frames]
     for frame, same in zip(frames, loaded, strict=True):
         for thing, back in zip(frame, same, strict=True):
@@ -76,44 +77,38 @@ def _content() -> dict[str, Any]:
     }
 
 
+def loaded(folder: Path, **changes: object) -> VideoLabels:
+    path = folder / "a.labels.json"
+    path.write_text(json.dumps(_content() | changes))
+    return read_video_labels(path, "a.mp4", 1, (64, 36))
+
+
 @pytest.mark.parametrize(
-    ("place", "value", "words"),
+    ("image", "words"),
     [
-        (("images", 0, "frame"), 4, "do not run from 0"),
-        (("annotations", 0, "image_id"), 9, "image 9, which is not listed"),
-        (("annotations", 0, "category_id"), 5, "category 5, which is not listed"),
-        (("annotations", 0, "bbox"), [60, 1, 9, 9], "not inside its image"),
-        (("annotations", 0, "bbox"), [1, 1, 0, 9], "not inside its image"),
-        (("annotations", 0, "bbox"), [1, 1], "not a label file"),
-        (("categories", 0, "name"), "unicorn", "'unicorn' is unknown"),
-        (("images",), None, "not a label file"),
+        ({"id": 1, "width": 64, "height": 36, "frame": 4}, "do not run from 0 to 0"),
+        ({"id": 1, "width": 64, "height": 36}, "give each its `frame`, from 0"),
+        ({"id": 1, "width": 640, "height": 360, "frame": 0}, "labelled at 640 x 360 pixels, but a.mp4 is 64 x 36"),
+        ({"id": 1, "width": 36, "height": 64, "frame": 0}, "it may be turned by its own orientation"),
     ],
 )
-def test_inconsistent_files_are_refused(
-    tmp_path: Path, place: tuple[str | int, ...], value: object, words: str
-) -> None:
-    content: Any = _content()
-    inner = content
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = value
-    path = tmp_path / "a.labels.json"
-    path.write_text(json.dumps(content))
+def test_labels_that_do_not_fit_their_video_are_refused(tmp_path: Path, image: object, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        load_labels(path)
+        loaded(tmp_path, images=[image])
+
+
+def test_labels_of_another_length_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"labels 0 frames, but a\.mp4 has 1"):
+        loaded(tmp_path, images=[], annotations=[])
+
+
+def test_frames_are_in_order_whatever_the_order_in_the_file(tmp_path: Path) -> None:
+    images = [{"id": number, "width": 64, "height": 36, "frame": 2 - number} for number in (1, 2)]
+    path = tmp_path / "a.labels.json"
+    path.write_text(json.dumps(_content() | {"images": images}))
+    assert [len(frame) for frame in read_video_labels(path, "a.mp4", 2, (64, 36)).frames] == [0, 1]
 
 
 def test_a_sound_file_of_another_maker_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.labels.json"
-    path.write_text(json.dumps({**_content(), "licenses": []}))
-    ((thing,),) = load_labels(path)
+    ((thing,),) = loaded(tmp_path, licenses=[], info="me").frames
     assert thing == LabelledObject(0, 0, 1 / 64, 1 / 36, 6 / 64, 10 / 36)
-
-
-def test_missing_and_broken_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot read the labels"):
-        load_labels(tmp_path / "none.json")
-    broken = tmp_path / "broken.json"
-    broken.write_bytes(b'{"info": ')
-    with pytest.raises(InputError, match="not a label file"):
-        load_labels(broken)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from jellyfish.media.timeline import continuous, timeline
+from jellyfish.media.timeline import continuous, timeline, usual_step
 
 MILLISECOND = Fraction(1, 1000)
 
@@ -54,3 +54,8 @@ def test_a_clock_that_jumps_or_stops_is_bridged_with_the_usual_step() -> None:
     assert continuous([None, None, 5, None, 25], 10) == [0, 10, 20, 30, 40]
     assert continuous([0, 10, 5000, 5010], 10, longest=1000) == [0, 10, 20, 30]
     assert continuous([0, 10, 900, 910], 10, longest=1000) == [0, 10, 900, 910]
+
+
+def test_the_usual_step_is_known_from_the_clock_where_it_goes_on() -> None:
+    assert usual_step([0, 40, 80, 7, 47, None, 127, 167, 9000]) == 40
+    assert usual_step([None, None, 5, 5]) is None

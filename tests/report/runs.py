@@ -10,22 +10,16 @@ from typing import Any
 import msgspec
 
 from jellyfish.core import Outcome, Reason
-from jellyfish.results.records import (
-    ClientAssignment,
-    ClientSnapshot,
-    DeviceAssignment,
-    FrameRecord,
-    RunInfo,
-    WindowLine,
-    WindowPlan,
-)
+from jellyfish.results.records import FrameRecord, RunInfo
 from jellyfish.results.summary import RunSummary
+from jellyfish.results.window_lines import ClientLine, WindowLine
 
 
 def frame(client: str = "camera-0", number: int = 0, *, miss: bool = False, **fields: Any) -> FrameRecord:
     """A frame of a camera with 10 frames/s, answered in 50 ms, or dropped; `fields` replace."""
     known: dict[str, Any] = {
-        "client": client, "frame": number, "captured_s": number / 10, "slo_ms": 100.0, "resolution": 320,
+        "client": client, "frame": number, "captured_s": number / 10, "slo_ms": 100.0,
+        "deadline_s": number / 10 + 0.1, "resolution": 320,
         "bytes": 20_000, "wait_ms": 2.0, "outcome": Outcome.DROPPED if miss else Outcome.ON_TIME,
     }  # fmt: skip
     if miss:
@@ -48,19 +42,26 @@ def frames(
     ]
 
 
-def windows(seconds: int = 30, clients: Sequence[str] = ("camera-0", "camera-1")) -> list[WindowLine]:
+def windows(seconds: int = 30, clients: int = 2) -> list[WindowLine]:
     """A window every half second."""
-    plan = WindowPlan(
-        {"cpu": DeviceAssignment(("w100-320",), 2)},
-        {client: ClientAssignment("cpu", "w100-320", 320) for client in clients},
-    )
-    snapshot = {client: ClientSnapshot(overhead_ms=2.0, budget_ms={}, bandwidth_mbps=9.0) for client in clients}
     return [
         WindowLine(
-            t_s=half / 2, planner="best", cause="period", solve_ms=1.5, accuracy=0.8, mapped=len(clients),
-            mappable=len(clients), snapshot=snapshot, plan=plan,
+            window=half, t_s=half / 2, planner="best", cause="period", solve_ms=1.5, accuracy=0.8, clients=clients,
+            mapped=clients, mappable=clients,
         )
         for half in range(2 * seconds)
+    ]  # fmt: skip
+
+
+def window_clients(seconds: int = 30, clients: Sequence[str] = ("camera-0", "camera-1")) -> list[ClientLine]:
+    """What was known of each client in each of them."""
+    return [
+        ClientLine(
+            window=half, t_s=half / 2, client=client, mapped=True, device="cpu", variant="w100-320", resolution=320,
+            worst_ms=90.0, bandwidth_mbps=9.0, overhead_ms=2.0, care=1.0,
+        )
+        for half in range(2 * seconds)
+        for client in clients
     ]  # fmt: skip
 
 
@@ -84,5 +85,6 @@ def write_run(
     (folder / "run.json").write_bytes(msgspec.json.encode(info(seed, **config)))
     (folder / "frames.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(records))
     (folder / "windows.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(windows()))
+    (folder / "window_clients.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(window_clients()))
     (folder / "summary.json").write_bytes(msgspec.json.encode(summary.summary(30.0, captured)))
     return records

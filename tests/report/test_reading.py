@@ -15,6 +15,7 @@ from jellyfish.report import lines
 from jellyfish.report.estimates import figures
 from jellyfish.report.reading import read_run
 from jellyfish.report.tally import MOST_CLIENTS, percentiles_ms
+from jellyfish.results.streams import AgreementFigures, OutageFigures
 from tests.report.runs import frame, frames, write_run
 
 
@@ -76,6 +77,7 @@ def without(name: str) -> Callable[[Path], None]:
         (without("summary.json"), "summary.json is missing: the run was not finished"),
         (without("run.json"), "run.json is missing"),
         (without("windows.jsonl"), "windows.jsonl is missing"),
+        (without("window_clients.jsonl"), "window_clients.jsonl is missing"),
         (change("summary.json", b"}", b""), "summary.json is cut off"),
         (lambda run: (run / "run.json").write_text("[]"), "run.json is not what this program writes"),
         (lambda run: (run / "windows.jsonl").write_text(""), "windows.jsonl holds no line"),
@@ -87,7 +89,7 @@ def without(name: str) -> Callable[[Path], None]:
         (spoil_line(b'{"client":"x","captured_s":1e300,"outcome":"lost"}'), "1 line of frames.jsonl"),
         (change("frames.jsonl", b'"batch"', b'"lot"'), "frames.jsonl has keys that this version does not know"),
         (change("run.json", b'"mode"', b'"kind"'), "run.json has keys that this version does not know"),
-        (change("run.json", b'"schema":1', b'"schema":7'), "schema 7"),
+        (change("run.json", b'"schema":2', b'"schema":7'), "schema 7"),
         (change("frames.jsonl", b'"dropped"', b'"postponed"'), "does not know count as misses: postponed"),
         (change("summary.json", b'"offered":600', b'"offered":601'), "summary.json counts 601 frames"),
     ],
@@ -98,6 +100,50 @@ def test_damage_gets_a_word_and_the_rest_is_read(tmp_path: Path, damage: Callabl
     run = read_run(tmp_path / "run", "run")
     assert any(said in note for note in run.notes), run.notes
     assert run.frames.outcomes.total() >= 599
+
+
+NESTED = {
+    "t_s": 0.5, "planner": "best", "cause": "period", "solve_ms": 1.5, "accuracy": 0.8, "mapped": 1, "mappable": 1,
+    "snapshot": {"camera-0": {"overhead_ms": 2.0, "budget_ms": {}, "bandwidth_mbps": 9.0}},
+    "plan": {"devices": {}, "clients": {"camera-0": {"device": "cpu", "variant": "w100-320", "resolution": 320}}},
+}  # fmt: skip
+
+
+def test_a_folder_of_schema_1_is_read_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+    records, folder = write_run(tmp_path / "run"), tmp_path / "run"
+    change("run.json", b'"schema":2', b'"schema":1')(folder)
+    (folder / "window_clients.jsonl").unlink()
+    (folder / "windows.jsonl").write_bytes(msgspec.json.encode(NESTED) + b"\n")
+    told = [
+        {key: value for key, value in msgspec.to_builtins(record).items() if value is not None} for record in records
+    ]
+    (folder / "frames.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(told))
+    run = read_run(folder, "run")
+    (note,) = run.notes
+    assert "of an older version" in note and "known of each client" in note
+    assert run.frames.outcomes.total() == len(records)
+    assert (run.windows.windows, run.windows.over_time["mapped"].values.sum()) == (1, 1)
+
+
+def test_windows_that_are_elsewhere_and_what_could_not_be_compared_get_a_word(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", connect="ws://192.0.2.7:8765/v1/stream")
+    for name in ("windows.jsonl", "window_clients.jsonl"):
+        (tmp_path / "run" / name).unlink()
+    agreement, outages = AgreementFigures(600, 450, ["camera-0"]), OutageFigures(1, 1, 4.2, 4.2)
+    summary = msgspec.json.decode((tmp_path / "run" / "summary.json").read_bytes())
+    summary |= {"agreement": msgspec.to_builtins(agreement), "outages": msgspec.to_builtins(outages)}
+    (tmp_path / "run" / "summary.json").write_bytes(msgspec.json.encode(summary))
+    compared, away, elsewhere = read_run(tmp_path / "run", "run").notes
+    assert "450 of the 600 frames" in compared
+    assert "No server: 1 client, for 4.2 s" in away
+    assert "serve --results" in elsewhere
+
+
+def test_what_was_known_of_clients_is_read(tmp_path: Path) -> None:
+    write_run(tmp_path / "run")
+    windows = read_run(tmp_path / "run", "run").windows
+    assert windows.bandwidths.values.sum() == windows.worsts.values.sum() == windows.cares.values.sum() == 120
+    assert windows.bandwidth_mbps.values.sum() == pytest.approx(9.0 * 120)
 
 
 def test_a_crash_loses_what_was_not_written_and_nothing_else(tmp_path: Path) -> None:

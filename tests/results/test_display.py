@@ -37,7 +37,7 @@ def test_the_table_tells_each_client_and_all_at_100_columns() -> None:
     (client,) = [line for line in text.splitlines() if line.startswith("camera-0")]
     assert client.split()[:6] == ["camera-0", "10.0", "97.00", "50/50/50", "0.667", "0.500"]
     assert "w100-448:100" in client
-    assert "queue:1.0" in text
+    assert "queue_full:1.0" in text
     assert any(line.startswith("all") for line in text.splitlines())
     assert "results/bench-1" in text
     assert all(len(line) <= 100 for line in text.splitlines())
@@ -116,6 +116,15 @@ def test_few_clients_are_shown_each_and_many_by_variant() -> None:
     assert "not mapped" in few
     many = tally().numbers(1010.0, {f"client-{index}": ("w025-128", 128) for index in range(20)})
     assert "22 clients: 20 w025-128, 2 not mapped" in rendered(live_view(many))
+
+
+def test_a_client_without_a_server_is_told_so_while_that_lasts() -> None:
+    numbers = tally().numbers(1010.0, {"camera-0": ("w075-320", 320)}, away_s={"camera-0": None, "camera-1": 4.2})
+    few = rendered(live_view(numbers))
+    assert "no server since 4 s" in few and "not mapped" not in few
+    away = {f"client-{index}": float(index) for index in range(20)}
+    many = tally().numbers(1010.0, dict.fromkeys(away, ("w025-128", 128)), away_s=away)
+    assert plain_line(many).endswith("22 clients: 20 no server since 19 s, 2 not mapped")
 
 
 def test_the_table_says_that_the_host_was_a_bottleneck() -> None:

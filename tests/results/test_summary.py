@@ -10,8 +10,9 @@ from jellyfish.errors import RunError
 from jellyfish.evaluation.matching import Counts
 from jellyfish.results.emulation import in_words
 from jellyfish.results.planning import DeviceFigures, HostFigures, HostTally, PlannerTally
-from jellyfish.results.records import ClientSnapshot, FrameRecord, HostSnapshot, WindowLine, WindowPlan
+from jellyfish.results.records import FrameRecord
 from jellyfish.results.summary import RunSummary, Summary, emulation_figures
+from jellyfish.results.window_lines import ClientLine, WindowLine, WindowLines
 from tests.results.examples import frame_record
 
 
@@ -115,16 +116,17 @@ def test_a_run_without_frames_has_a_summary() -> None:
     assert (summary.offered, summary.e2e_ms, summary.clients["camera-0"].offered) == (0, None, 0)
 
 
-def window(t_s: float, **more: Any) -> WindowLine:
+def window(t_s: float, *repairs_ms: float, **more: Any) -> WindowLines:
     """A window with one client."""
-    snapshot = {"camera-0": ClientSnapshot(overhead_ms=1.0, budget_ms={})}
-    usual: dict[str, Any] = {"solve_ms": 0.0, "accuracy": 0.5, "mapped": 1, "mappable": 1, "snapshot": snapshot}
-    return WindowLine(t_s=t_s, planner="greedy", cause="period", plan=WindowPlan({}, {}), **(usual | more))
+    usual: dict[str, Any] = {"window": 1, "solve_ms": 0.0, "accuracy": 0.5, "clients": 1, "mapped": 1, "mappable": 1}
+    line = WindowLine(t_s=t_s, planner="greedy", cause="period", **(usual | more))
+    client = ClientLine(window=1, t_s=t_s, client="camera-0", mapped=True, overhead_ms=1.0)
+    return WindowLines(line, (client,), (), repairs_ms)
 
 
 def test_what_planning_cost_is_told_and_how_restless_it_was() -> None:
     tally = PlannerTally()
-    tally.window(window(0.0, solve_ms=20.0, cpu_ms=15.0, repairs_ms=(0.5, 1.5)))
+    tally.window(window(0.0, 0.5, 1.5, solve_ms=20.0, cpu_ms=15.0))
     tally.window(window(10.0, solve="skipped"))
     tally.window(window(20.0, solve="deferred", changes=1))
     tally.window(window(30.0, solve="skipped", changes=2))
@@ -135,12 +137,17 @@ def test_what_planning_cost_is_told_and_how_restless_it_was() -> None:
     assert figures.repair_ms is not None and (figures.repairs, figures.repair_ms.max) == (2, 1.5)
 
 
+def hosted(t_s: float, loop: float, decoders: float, work_ms: float, share: float, *, binds: bool) -> WindowLine:
+    host = {"host_loop": loop, "host_decoders": decoders, "host_work_ms": work_ms, "host_share": share}
+    return window(t_s, **host, host_binds=binds).window
+
+
 def test_the_host_is_told_as_means_over_the_time_of_the_run() -> None:
     tally = HostTally()
     assert tally.figures() is None
-    tally.window(window(-1.0, host=HostSnapshot(1.0, 1.0, 900.0, 1.0, binds=True)))
-    tally.window(window(1.0, host=HostSnapshot(0.5, 0.2, 2.0, 1.0, binds=False)))
-    tally.window(window(3.0, host=HostSnapshot(0.8, 0.2, 2.0, 0.5, binds=True)))
+    tally.window(hosted(-1.0, 1.0, 1.0, 900.0, 1.0, binds=True))
+    tally.window(hosted(1.0, 0.5, 0.2, 2.0, 1.0, binds=False))
+    tally.window(hosted(3.0, 0.8, 0.2, 2.0, 0.5, binds=True))
     assert tally.figures() == HostFigures(loop=0.7, decoders=0.2, work_ms=2.0, share=0.6667, binds=0.6667)
 
 

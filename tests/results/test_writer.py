@@ -1,5 +1,6 @@
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -7,17 +8,9 @@ import pytest
 from jellyfish.core import Outcome
 from jellyfish.errors import InputError
 from jellyfish.results.environment import machine, versions
-from jellyfish.results.records import (
-    ClientAssignment,
-    ClientSnapshot,
-    DeviceAssignment,
-    FrameRecord,
-    RunInfo,
-    WindowLine,
-    WindowPlan,
-    milliseconds,
-)
+from jellyfish.results.records import FrameRecord, OutageRecord, PlanRecord, RunInfo, milliseconds
 from jellyfish.results.summary import RunSummary
+from jellyfish.results.window_lines import ClientLine, DeviceLine, WindowLine, WindowLines
 from jellyfish.results.writer import ResultWriter, default_folder
 from tests.results.examples import frame_record
 
@@ -32,56 +25,62 @@ INFO = RunInfo(
     devices=["cpu:0"],
     profile="profile.json",
 )
-WINDOW = WindowLine(
-    t_s=0.5,
-    planner="greedy",
-    cause="join",
-    solve_ms=1.5,
-    accuracy=0.6,
-    mapped=1,
-    mappable=1,
-    snapshot={"camera-0": ClientSnapshot(bandwidth_mbps=10.0, overhead_ms=3.0, budget_ms={"w100-448": 60.0})},
-    plan=WindowPlan(
-        {"cpu:0": DeviceAssignment(("w100-448",), 2)}, {"camera-0": ClientAssignment("cpu:0", "w100-448", 448)}
+MOMENT: dict[str, Any] = {"window": 1, "t_s": 0.5}
+WINDOW = WindowLines(
+    WindowLine(
+        **MOMENT, planner="greedy", cause="join", solve_ms=1.5, accuracy=0.6, clients=2, mapped=1, mappable=1
     ),
-)
+    (
+        ClientLine(**MOMENT, client="camera-0", mapped=True, variant="w100-448", resolution=448, overhead_ms=3.0),
+        ClientLine(**MOMENT, client="camera-1", mapped=False, overhead_ms=3.0),
+    ),
+    (DeviceLine(**MOMENT, device="cpu:0", variants="w100-448+w100-320", batches="2+1", batch=2, clients=1),),
+)  # fmt: skip
+PLAN = PlanRecord(client="camera-0", t_s=0.5, mapped=True, variant="w100-448", resolution=448, probe_interval_ms=500.0)
+OUTAGE = OutageRecord(client="camera-0", began_s=1.0, ended_s=3.5, lasted_s=2.5, why="closed by the server")
 
 
 def lines(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines(keepends=True)
 
 
-def test_a_run_leaves_its_four_files(tmp_path: Path) -> None:
+def test_a_run_leaves_files_of_flat_lines_whose_keys_are_always_there(tmp_path: Path) -> None:
     folder = tmp_path / "results" / "one"
     record = frame_record(bytes=9000, resolution=448, detections=3, tp=2, fp=1, fn=0)
+    skipped = frame_record(Outcome.SKIPPED, frame=1)
     with ResultWriter(folder, INFO) as writer:
         writer.frame(record, 0.0)
+        writer.frame(skipped, 0.0)
         writer.window(WINDOW, 0.5)
+        writer.plan(PLAN, 0.5)
+        writer.outage(OUTAGE, 3.5)
         summary = RunSummary()
         summary.add(record)
         writer.summary(summary.summary(1.0, {"camera-0": 1}))
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "frames.jsonl",
-        "run.json",
-        "summary.json",
-        "windows.jsonl",
-    ]
-    assert msgspec.json.decode((folder / "frames.jsonl").read_bytes(), type=FrameRecord) == record
-    assert msgspec.json.decode((folder / "windows.jsonl").read_bytes(), type=WindowLine) == WINDOW
+    written = {
+        "frames.jsonl": [record, skipped],
+        "windows.jsonl": [WINDOW.window],
+        "window_clients.jsonl": [*WINDOW.clients],
+        "window_devices.jsonl": [*WINDOW.devices],
+        "plans.jsonl": [PLAN],
+        "outages.jsonl": [OUTAGE],
+    }
+    assert {path.name for path in folder.iterdir()} == {*written, "run.json", "summary.json"}
+    for name, values in written.items():
+        for line, value in zip(lines(folder / name), values, strict=True):
+            assert msgspec.json.decode(line, type=type(value)) == value
+            told = msgspec.json.decode(line)
+            assert tuple(told) == value.__struct_fields__
+            assert not any(isinstance(part, list | dict) for part in told.values())
     assert msgspec.json.decode((folder / "run.json").read_bytes(), type=RunInfo) == INFO
-    assert msgspec.json.decode((folder / "run.json").read_bytes())["schema"] == 1
+    assert msgspec.json.decode((folder / "run.json").read_bytes())["schema"] == 2
     assert msgspec.json.decode((folder / "summary.json").read_bytes())["clients"]["camera-0"]["on_time"] == 1
 
 
-def test_what_is_not_known_of_a_frame_is_not_written() -> None:
-    assert msgspec.json.decode(msgspec.json.encode(frame_record(Outcome.SKIPPED))) == {
-        "client": "camera-0",
-        "frame": 0,
-        "captured_s": 0.0,
-        "outcome": "skipped",
-        "slo_ms": 100.0,
-        "reason": "stale",
-    }
+def test_there_is_no_file_without_a_line(tmp_path: Path) -> None:
+    with ResultWriter(tmp_path / "run", INFO) as writer:
+        writer.frame(frame_record(), 0.0)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json", "frames.jsonl"}
 
 
 def test_lines_are_whole_and_on_disk_once_a_second_while_the_run_goes(tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import LabelledObject
 from jellyfish.errors import InputError
 from jellyfish.media.contents import Contents
 from jellyfish.media.files import legible
 from jellyfish.media.footage import open_footage, seen
-from jellyfish.media.labels import labels_path, load_labels
+from jellyfish.media.label_reader import VideoLabels, read_video_labels
+from jellyfish.media.labels import labels_path
 
 SEEK_FRAMES = 90
 """A frame so far ahead is sought and not decoded up to: key frames are seldom further apart."""
@@ -31,8 +31,9 @@ SEEK_FRAMES = 90
 class VideoSource:
     """A video played in a loop.
 
-    `labels` holds the objects of each frame when a label file lies beside the video, else None. Raises InputError for a
-    missing file, a file that is no video, a video without frames, or labels that do not fit it.
+    `labels` holds the objects of each frame when a label file lies beside the video, else None; `label_notes` tells
+    what was left out of it. Raises InputError for a missing file, a file that is no video, a video without frames, or
+    labels that do not fit it.
     """
 
     def __init__(self, path: Path, like: VideoSource | None = None) -> None:
@@ -47,10 +48,12 @@ class VideoSource:
         self._following: tuple[int, av.VideoFrame] | None = None
         self._converted: tuple[av.VideoFrame, NDArray[np.uint8]] | None = None
         try:
-            self.labels: list[list[LabelledObject]] | None = self._load_labels() if like is None else like.labels
+            self._labelled: VideoLabels | None = self._load_labels() if like is None else like._labelled
         except InputError:
             self.close()
             raise
+        self.labels = None if self._labelled is None else self._labelled.frames
+        self.label_notes = () if self._labelled is None else self._labelled.notes
 
     @property
     def frames(self) -> int:
@@ -133,16 +136,11 @@ class VideoSource:
     ) -> None:
         self.close()
 
-    def _load_labels(self) -> list[list[LabelledObject]] | None:
+    def _load_labels(self) -> VideoLabels | None:
         path = labels_path(self.path)
         if not path.exists():
             return None
-        labels = load_labels(path)
-        if len(labels) != self.frames:
-            raise InputError(
-                f"{path} labels {len(labels)} frames, but {self.path.name} has {self.frames}: make both again"
-            )
-        return labels
+        return read_video_labels(path, legible(self.path.name), self.frames, (self.width, self.height))
 
     def _decode_to(self, wanted: int) -> None:
         """Decode forward until the frame on show is the last one whose index is not past `wanted`, or the file ends."""

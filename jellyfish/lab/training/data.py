@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from jellyfish.core import canvas_size
 from jellyfish.devices.process import deaf_children
+from jellyfish.errors import InputError
 from jellyfish.lab.training.augment import LabelledFrame, Sample, augment
 from jellyfish.lab.training.targets import Labels
 
@@ -80,9 +81,12 @@ class StepBatches(Dataset[Batch]):
 
 
 def batches(dataset: StepBatches, steps: range, workers: int) -> Iterator[Batch]:
-    """The batches of `steps` in order, prepared ahead by `workers` processes (0: in this one)."""
-    loader = DataLoader(
-        dataset,
+    """The batches of `steps` in order, prepared ahead by `workers` processes (0: in this one).
+
+    Raises InputError for a frame that cannot be read.
+    """
+    loader: DataLoader[Batch | InputError] = DataLoader(
+        TellingBatches(dataset),
         batch_size=None,
         sampler=steps,
         num_workers=workers,
@@ -90,7 +94,24 @@ def batches(dataset: StepBatches, steps: range, workers: int) -> Iterator[Batch]
         prefetch_factor=4 if workers else None,
     )
     with deaf_children():
-        return iter(loader)
+        prepared = iter(loader)
+    for batch in prepared:
+        if isinstance(batch, InputError):
+            raise batch
+        yield batch
+
+
+class TellingBatches(Dataset[Batch | InputError]):
+    """Batches, or what is wrong with a frame of theirs: what a worker raises comes as the text of a traceback."""
+
+    def __init__(self, dataset: StepBatches) -> None:
+        self._dataset = dataset
+
+    def __getitem__(self, step: int) -> Batch | InputError:
+        try:
+            return self._dataset[step]
+        except InputError as error:
+            return error
 
 
 def _start_worker(worker: int) -> None:

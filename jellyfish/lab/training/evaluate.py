@@ -71,7 +71,12 @@ def scene_frames(seeds: range, frames_per_scene: int, spacing: int = 30) -> Iter
 def spread(frames: Frames, most: int | None = None) -> Iterator[LabelledFrame]:
     """All frames, or `most` of them spread evenly over all, decoded one at a time."""
     count = len(frames) if most is None else min(most, len(frames))
-    return (frames[number * len(frames) // count] for number in range(count))
+    return (frames[number] for number in spread_numbers(len(frames), count))
+
+
+def spread_numbers(total: int, count: int) -> Iterator[int]:
+    """The numbers of `count` frames, spread evenly over `total`."""
+    return (number * total // count for number in range(count))
 
 
 def examine(

@@ -14,7 +14,7 @@ from jellyfish.core import Variant
 from jellyfish.devices.opening import parse_variant, torch_device
 from jellyfish.errors import InputError
 from jellyfish.lab.training.coco import CocoFrames
-from jellyfish.lab.training.evaluate import FrameSet, evaluation, examine, spread
+from jellyfish.lab.training.evaluate import FrameSet, evaluation, examine, spread, spread_numbers
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.weights import Evaluation, Weights, load_weights
 from jellyfish.modes.progress import ProgressReport
@@ -40,6 +40,9 @@ def evaluate(
     engine = DetectorEngine(weights, torch_device(device))
     frames = CocoFrames(coco, images)
     count = min(limit or len(frames), len(frames))
+    frames.check(spread_numbers(len(frames), count))
+    for note in frames.notes:
+        console.print(note, soft_wrap=True, markup=False, highlight=False)
     words = f"measuring {len(variants)} variants on {count} images"
     with ProgressReport(console) as progress:
         subject = FrameSet(coco.name, spread(frames, count))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ from jellyfish.lab.training.initial import load_backbone
 from jellyfish.lab.training.learner import Learner
 from jellyfish.lab.training.shipping import engine_of, measure_card, progress_ap50
 from jellyfish.models.slimmable.weights import Training, Weights, save_weights
+
+logger = logging.getLogger(__name__)
 
 TRAINING_SEEDS_START = 10_000
 VALIDATION_SEEDS = range(1_000, 1_080)
@@ -123,7 +126,11 @@ def _held_out(config: TrainingConfig, report: Report) -> dict[str, Frames]:
 
 
 def _photographs(config: TrainingConfig, file: Path) -> CocoFrames:
-    return CocoFrames(file, config.images or file.parent)
+    frames = CocoFrames(file, config.images or file.parent)
+    frames.check(range(len(frames)))  # each is met at random: better now than after hours
+    for note in frames.notes:
+        logger.warning("%s", note)
+    return frames
 
 
 def _scenes(config: TrainingConfig, seeds: range, frames_per_scene: int, report: Report) -> Frames:

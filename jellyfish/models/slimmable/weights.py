@@ -150,8 +150,10 @@ def load_weights(path: Path | None = None) -> Weights:
     checksum that does not fit, tensors missing, unknown or of another shape.
     """
     path = path or SHIPPED
-    card = _read_card(card_path(path))
-    data = _read(path)
+    data = _read(path, f"the weights {path}")
+    if not _is_safetensors(data):
+        raise InputError(f"{path} is not a safetensors file; give weights as `jellyfish train` writes them")
+    card = _read_card(path)
     if hashlib.sha256(data).hexdigest() != card.sha256:
         raise InputError(f"{path} is not the file its card {card_path(path)} describes (SHA-256 differs)")
     try:
@@ -184,22 +186,28 @@ def save_weights(path: Path, tensors: dict[str, Tensor], card: Card) -> Weights:
     return load_weights(path)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"Cannot read the weights {path}: {error.strerror}") from error
+        raise InputError(f"cannot read {what}: {error.strerror or error}") from error
 
 
-def _read_card(path: Path) -> Card:
-    """The card at `path`, if this program can use weights such as it describes."""
+def _is_safetensors(data: bytes) -> bool:
+    """Whether it begins like one: with the length of a JSON object, and that."""
+    return data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= len(data) - 8
+
+
+def _read_card(weights: Path) -> Card:
+    """The card of the weights at this path, if this program can use weights such as it describes."""
+    path = card_path(weights)
+    data = _read(path, f"the card {path} of the weights {weights}, which must lie beside them")
     try:
-        data = _read(path)
         schema = msgspec.json.decode(data, type=_Schema).schema
         if schema != SCHEMA:
             raise InputError(f"{path} has schema {schema}; this version reads schema {SCHEMA}")
         card = msgspec.json.decode(data, type=Card)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a weights card: {error}") from error
     if card.architecture != ARCHITECTURE:
         raise InputError(f"{path} is for the network {card.architecture!r}; this version has {ARCHITECTURE!r}")

@@ -27,14 +27,18 @@ QUICKEST = Quickest(128, before_s=0.002, after_s=0.004)
 
 def skipped(number: int, at_ms: float, reason: Reason = Reason.STALE, slo_ms: float = 50.0) -> FrameRecord:
     return FrameRecord(
-        client="camera-0", frame=number, captured_s=at_ms / 1000, slo_ms=slo_ms, outcome=Outcome.SKIPPED, reason=reason
-    )
+        client="camera-0", frame=number, captured_s=at_ms / 1000, deadline_s=(at_ms + slo_ms) / 1000, slo_ms=slo_ms,
+        outcome=Outcome.SKIPPED, reason=reason,
+    )  # fmt: skip
 
 
 def sent(number: int, at_ms: float, size_bytes: int, **known: Any) -> FrameRecord:
     """A frame of 320 pixels that was late, put on the link 2 ms after its capture; `known` replaces."""
     fields: dict[str, Any] = {"slo_ms": 50.0, "outcome": Outcome.LATE, "resolution": 320, "wait_ms": 2.0} | known
-    return FrameRecord(client="camera-0", frame=number, captured_s=at_ms / 1000, bytes=size_bytes, **fields)
+    due_s = (at_ms + fields["slo_ms"]) / 1000
+    return FrameRecord(
+        client="camera-0", frame=number, captured_s=at_ms / 1000, deadline_s=due_s, bytes=size_bytes, **fields
+    )
 
 
 def causes(*records: FrameRecord, link: CameraLink = STEADY) -> list[Cause]:

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from jellyfish import cli
 
-FILES = {"run.json", "frames.jsonl", "windows.jsonl", "summary.json"}
+WINDOWS = {"windows.jsonl", "window_clients.jsonl", "window_devices.jsonl"}
+FILES = {"run.json", "frames.jsonl", "plans.jsonl", "summary.json"} | WINDOWS
 SCENARIO = """
 title = "[/red] not markup"
 duration_s = 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import defaultdict
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,8 @@ from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.link.synthetic import steps
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.protocol import wire
-from jellyfish.results.records import FrameRecord, WindowLine
+from jellyfish.results.records import FrameRecord
+from jellyfish.results.window_lines import ClientLine, WindowLine
 from tests.control.problems import problem
 
 STEPS = Scenario(
@@ -190,14 +192,13 @@ def records(folder: Path) -> list[FrameRecord]:
 
 def planned_sizes(folder: Path) -> dict[float, float]:
     """When a plan was made for all cameras -> their mean size."""
-    lines = [
-        msgspec.json.decode(line, type=WindowLine) for line in (folder / "windows.jsonl").read_bytes().splitlines()
-    ]
-    return {
-        line.t_s: statistics.mean(place.resolution for place in line.plan.clients.values())
-        for line in lines
-        if line.cause == "period"
-    }
+    windows = msgspec.json.Decoder(WindowLine).decode_lines((folder / "windows.jsonl").read_bytes())
+    planned = msgspec.json.Decoder(ClientLine).decode_lines((folder / "window_clients.jsonl").read_bytes())
+    sizes = defaultdict[int, list[int]](list)
+    for place in planned:
+        if place.resolution is not None:
+            sizes[place.window].append(place.resolution)
+    return {line.t_s: statistics.mean(sizes[line.window]) for line in windows if line.cause == "period"}
 
 
 def test_with_foresight_no_frame_is_missed_and_plans_follow_the_uplink_at_once(tmp_path: Path) -> None:

@@ -98,8 +98,8 @@ def test_workers_that_share_their_cores_help_where_cameras_are_elsewhere(tmp_pat
 
 def test_care_is_learnt_for_a_target(tmp_path: Path) -> None:
     run_scenario(msgspec.structs.replace(FEW, target=99.9, duration_s=12.0), tmp_path / "run")
-    windows = [msgspec.json.decode(line) for line in (tmp_path / "run" / "windows.jsonl").read_bytes().splitlines()]
-    care = [client["care"] for window in windows for client in window["snapshot"].values()]
+    told = (tmp_path / "run" / "window_clients.jsonl").read_bytes().splitlines()
+    care = [msgspec.json.decode(line)["care"] for line in told]
     assert care[0] == FEW.care and len(set(care)) > 10
 
 

@@ -27,7 +27,8 @@ from jellyfish.lab.simulation.scenario import (
 )
 from jellyfish.lab.simulation.simulate import chaos_breaches, run_scenario, simulated
 from jellyfish.program.stopping import Stop
-from jellyfish.results.records import FrameRecord
+from jellyfish.results.records import FrameRecord, OutageRecord, PlanRecord
+from jellyfish.results.streams import AgreementFigures
 from tests.virtual import run_virtual
 
 SMALL = Scenario("Small", 3.0, (SimulatedDevice("gpu-0"),), (Clients("camera", 2, trace="20mbps"),), seed=3)
@@ -54,7 +55,8 @@ def test_every_frame_is_answered_on_time_where_nothing_is_short(tmp_path: Path) 
     summary, notes = run_scenario(SMALL, tmp_path / "run")
     assert summary.offered == 2 * 45
     assert summary.miss_rate == 0
-    assert notes == ["Client and server agree on every frame."]
+    assert notes == ["Client and server agree on every frame that was sent (90)."]
+    assert (summary.agreement, summary.outages) == (AgreementFigures(90, 90, []), None)
     assert summary.accuracy.f1_offered is None
     assert summary.accuracy.expected_offered == pytest.approx(summary.accuracy.expected_on_time)
     assert 0.4 <= (summary.accuracy.expected_offered or 0) <= 1
@@ -117,6 +119,35 @@ def test_a_connection_that_is_cut_comes_back(tmp_path: Path) -> None:
     assert Reason.DISCONNECTED in reasons
 
 
+def test_what_went_with_a_connection_is_not_said_to_agree_and_the_outage_is_written_down(tmp_path: Path) -> None:
+    summary, notes = run_scenario(with_faults(Cut(1.0, "camera-1")), tmp_path / "run")
+    (outage,) = msgspec.json.Decoder(OutageRecord).decode_lines((tmp_path / "run" / "outages.jsonl").read_bytes())
+    assert (outage.client, outage.began_unix_s) == ("camera-1", None)
+    assert outage.ended_s is not None and 1.0 <= outage.began_s < outage.ended_s < 1.6
+    offline = [record for record in records(tmp_path / "run") if record.reason is Reason.DISCONNECTED]
+    assert all(record.outcome is Outcome.LOST or record.captured_s >= outage.began_s for record in offline)
+    assert all(record.planned_resolution is None for record in offline if record.outcome is Outcome.SKIPPED)
+    assert summary.agreement is not None and summary.agreement.not_compared == ["camera-1"]
+    before = sum(record.captured_s < 1.0 for record in records(tmp_path / "run") if record.client == "camera-1")
+    assert summary.agreement.sent - summary.agreement.compared == before
+    assert "could not be compared (camera-1)" in notes[0]
+    assert "No server: 1 client, for" in notes[1]
+
+
+def test_plans_are_written_as_clients_were_told_them_and_frames_as_they_were_planned(tmp_path: Path) -> None:
+    run_scenario(SMALL, tmp_path / "run")
+    plans = msgspec.json.Decoder(PlanRecord).decode_lines((tmp_path / "run" / "plans.jsonl").read_bytes())
+    assert {plan.client for plan in plans} == {"camera-0", "camera-1"}
+    for record in records(tmp_path / "run"):
+        told = [plan for plan in plans if plan.client == record.client and plan.t_s <= record.captured_s]
+        later = [plan for plan in plans if plan.client == record.client and 0 < plan.t_s - record.captured_s < 0.05]
+        assert (record.planned_variant, record.planned_resolution) in {
+            (plan.variant, plan.resolution) for plan in (told[-1], *later)
+        }
+        assert record.captured_unix_s is None
+        assert record.deadline_s == pytest.approx(record.captured_s + record.slo_ms / 1000)
+
+
 def test_a_device_that_failed_is_used_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert chaos_breaches(with_faults(DeviceError(1.0, "gpu-0", 2.0)), tmp_path / "run") == []
     assert Reason.DEVICE_ERROR in {record.reason for record in records(tmp_path / "run")}
@@ -163,7 +194,8 @@ def test_a_client_that_vanishes_is_forgotten(tmp_path: Path) -> None:
 
 
 def frame(captured_s: float, outcome: Outcome, client: str = "camera-0") -> FrameRecord:
-    return FrameRecord(client=client, frame=0, captured_s=captured_s, outcome=outcome, slo_ms=100.0)
+    due_s = captured_s + 0.1
+    return FrameRecord(client=client, frame=0, captured_s=captured_s, deadline_s=due_s, outcome=outcome, slo_ms=100.0)
 
 
 @pytest.mark.parametrize(

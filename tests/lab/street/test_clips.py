@@ -13,7 +13,8 @@ from jellyfish.camera.sources.file import VideoSource
 from jellyfish.errors import InputError
 from jellyfish.lab.street import StreetScene
 from jellyfish.lab.street.clips import SHIPPED, Clip, make_street_video
-from jellyfish.media.labels import labels_path, load_labels
+from jellyfish.media.label_reader import read_labels
+from jellyfish.media.labels import labels_path
 from jellyfish.media.video_writer import write_video
 
 FRAMES, FPS = 20, 10
@@ -173,6 +174,6 @@ def test_shipped_clips_are_what_the_table_says(name: str) -> None:
         assert source.frames == round(shipped.duration_s * shipped.fps)
         image, objects = StreetScene(shipped.seed, layout=shipped.layout).frame(0)
         _, back = source.frame_at(0.0)
-    first = load_labels(labels_path(path))[0]
+    first = read_labels(labels_path(path)).objects[1]
     assert {thing.track for thing in first if not thing.ignore} == {t.track for t in objects if not t.ignore}
     assert np.abs(back.astype(int) - image).mean() < 8

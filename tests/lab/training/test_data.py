@@ -1,11 +1,13 @@
 """Augmented batches by step number."""
 
 import numpy as np
+import pytest
 import torch
 
 from jellyfish.core import LabelledObject, canvas_size
+from jellyfish.errors import InputError
 from jellyfish.lab.training.augment import augment
-from jellyfish.lab.training.data import Source, StepBatches, batches
+from jellyfish.lab.training.data import Source, StepBatches, TellingBatches, batches
 
 
 def test_the_batch_of_a_step_is_the_same_every_time_and_differs_between_steps(frames):
@@ -90,3 +92,20 @@ def test_sources_are_drawn_by_their_shares(frames):
     dataset = StepBatches([Source(frames, 0.25), Source(Bare(6), 0.75)], {128: 1.0}, batch_size=4, seed=0)
     labelled = [bool(row.any()) for step in range(25) for row in dataset[step].labels.valid]
     assert 0.1 < sum(labelled) / len(labelled) < 0.4
+
+
+class Unreadable:
+    """Frames of which none can be decoded."""
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, number):
+        raise InputError("half.jpg is truncated")
+
+
+def test_a_frame_that_cannot_be_read_is_told_in_its_own_words_and_not_in_a_workers_traceback():
+    dataset = StepBatches([Source(Unreadable(), 1.0)], {128: 1.0}, batch_size=1, seed=0)
+    with pytest.raises(InputError, match=r"^half\.jpg is truncated$"):
+        next(batches(dataset, range(3), workers=0))
+    assert isinstance(TellingBatches(dataset)[0], InputError)

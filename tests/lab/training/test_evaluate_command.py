@@ -39,7 +39,8 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
             }
             for o in objects
         ]
-    categories = [{"id": label + 1, "name": name} for label, name in enumerate(CLASSES)]
+    categories = [{"id": label + 1, "name": name} for label, name in enumerate((*CLASSES, "kite"))]
+    annotations.append({"image_id": 0, "category_id": len(categories), "bbox": [5, 5, 9, 9]})
     path = folder / "labels.json"
     path.write_bytes(msgspec.json.encode({"images": images, "annotations": annotations, "categories": categories}))
     return path
@@ -55,6 +56,7 @@ def test_the_variants_asked_for_are_measured_at_the_score_that_serves(labels: Pa
     done = evaluate(labels, "--variant", "w100e2-448", "--variant", "w025e1-128", "--output", output)
     assert done.exit_code == 0, done.output
     assert f"labels.json: {IMAGES} images" in done.output
+    assert "labels.json: left out 1 box of categories not known here (kite)" in done.output
     assert done.output.index("w025e1-128") < done.output.index("w100e2-448")
     measured = msgspec.json.decode(output.read_bytes(), type=Evaluation)
     assert (measured.name, measured.images) == ("labels.json", IMAGES)
@@ -84,10 +86,10 @@ def test_every_variant_is_measured_by_default(labels: Path) -> None:
     ("options", "words"),
     [
         (["--variant", "w200-999"], "unknown variant 'w200-999'"),
-        (["--coco", "nowhere.json"], "Cannot read the data set nowhere.json"),
-        (["--coco", __file__], "is not a COCO data set"),
-        (["--images", "nowhere"], "nowhere must hold the images it names"),
-        (["--weights", "nowhere.safetensors"], "Cannot read the weights nowhere.json"),
+        (["--coco", "nowhere.json"], "there is no label file nowhere.json"),
+        (["--coco", __file__], "is not a label file in COCO format"),
+        (["--images", "nowhere"], "there is no folder nowhere"),
+        (["--weights", "nowhere.safetensors"], "cannot read the weights nowhere.safetensors"),
         (["--device", "tpu"], "'tpu'"),
         (["--limit", "0"], "--limit"),
     ],
@@ -97,6 +99,16 @@ def test_what_cannot_be_measured_is_refused_with_words(labels: Path, options: li
     done = evaluate(labels, *options)
     assert done.exit_code == 2, done.output
     assert words in " ".join(done.output.replace("│", " ").split())
+
+
+def test_what_would_make_a_figure_wrong_is_refused(labels: Path, tmp_path: Path) -> None:
+    content = msgspec.json.decode(labels.read_bytes())
+    content["images"][1]["width"] *= 2
+    (tmp_path / "labels.json").write_bytes(msgspec.json.encode(content))
+    done = evaluate(labels, "--coco", tmp_path / "labels.json")
+    assert done.exit_code == 2, done.output
+    assert "labelled at 1280 x 360 pixels" in done.output
+    assert "1.png is 640 x 360" in done.output
 
 
 def test_a_target_that_cannot_be_written_is_said(labels: Path, tmp_path: Path) -> None:

@@ -1,15 +1,18 @@
 """A whole run, tiny: learn, be interrupted, resume, measure, ship."""
 
+import json
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
 from jellyfish.errors import InputError
 from jellyfish.lab.training.config import LogLine, Progress, TrainingConfig
 from jellyfish.lab.training.data import Source
-from jellyfish.lab.training.loop import learn, ship, start
+from jellyfish.lab.training.loop import learn, ship, start, train
+from jellyfish.media.picture import write_picture
 from jellyfish.models.slimmable.sizes import VARIANTS
 from jellyfish.models.slimmable.weights import load_weights
 
@@ -72,3 +75,12 @@ def test_a_run_stopped_between_steps_goes_on_to_the_same_weights(config, frames)
 def test_there_must_be_a_checkpoint_to_resume_from(config):
     with pytest.raises(InputError, match="no checkpoint"):
         start(msgspec.structs.replace(config, resume=True))
+
+
+def test_photographs_that_do_not_fit_their_labels_are_refused_before_anything_is_learned(config, tmp_path):
+    write_picture(tmp_path / "a.png", np.zeros((90, 160, 3), np.uint8))
+    image = {"id": 1, "file_name": "a.png", "width": 320, "height": 180}
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps({"images": [image], "annotations": [], "categories": [{"id": 1, "name": "car"}]}))
+    with pytest.raises(InputError, match=r"labelled at 320 x 180 pixels, but .*a\.png is 160 x 90"):
+        train(msgspec.structs.replace(config, validation=labels))

@@ -45,14 +45,26 @@ def test_accuracy_is_the_cards(random_weights):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"Cannot read .*none\.json"):
+    with pytest.raises(InputError, match=r"cannot read the weights .*none\.safetensors: No such file"):
         load_weights(tmp_path / "none.safetensors")
 
 
-def test_a_missing_card_or_missing_tensors_are_refused(copy):
-    copy.unlink()
-    with pytest.raises(InputError, match="Cannot read the weights"):
+def test_a_missing_card_is_refused(copy):
+    card_path(copy).unlink()
+    with pytest.raises(
+        InputError, match=r"cannot read the card .*\.json of the weights .*, which must lie beside them: No"
+    ):
         load_weights(copy)
+
+
+def test_other_files_in_the_place_of_weights_are_told_from_them(copy):
+    for other in (card_path(copy), copy.parent / "checkpoint.pt"):
+        if not other.exists():
+            torch.save({"stem": torch.zeros(1)}, other)
+        with pytest.raises(InputError, match=rf"{other.name} is not a safetensors file"):
+            load_weights(other)
+    with pytest.raises(InputError, match=r"cannot read the weights .*: Is a directory"):
+        load_weights(copy.parent)
 
 
 def test_a_changed_file_is_refused(copy):
@@ -64,9 +76,10 @@ def test_a_changed_file_is_refused(copy):
 
 
 def test_a_card_that_is_not_json_is_refused(copy):
-    card_path(copy).write_text("{")
-    with pytest.raises(InputError, match="not a weights card"):
-        load_weights(copy)
+    for content in (b"{", b'{"schema": "\xff"}'):
+        card_path(copy).write_bytes(content)
+        with pytest.raises(InputError, match="not a weights card"):
+            load_weights(copy)
 
 
 @pytest.mark.parametrize(

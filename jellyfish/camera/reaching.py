@@ -1,0 +1,120 @@
+"""Whether a server is there before a run begins, and in words what keeps a client from it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from jellyfish.errors import InputError
+
+STREAM_PATH = "/v1/stream"
+PATIENCE_S = 3.0
+"""Longest wait for the answer of a server that should be there."""
+MOST_BYTES = 65_536
+"""Of that answer."""
+
+_FORM = f"give ws://HOST:PORT{STREAM_PATH}, as `jellyfish serve` prints it"
+_OF_SYSTEM = {
+    errno.ECONNREFUSED: "nobody listens there; run `jellyfish serve` there, or check host and port",
+    errno.ENETUNREACH: "there is no network that leads there; check the address and the network",
+    errno.EHOSTUNREACH: "there is no way to that host; check the address and the network",
+}
+
+
+class _Readiness(msgspec.Struct):
+    """What a server of ours says at `/readyz`; it says more."""
+
+    status: str
+    clients: int
+
+
+def check_stream_url(url: str) -> None:
+    """InputError for what is not the URL of a stream. Whether anybody answers there is not asked."""
+    trouble = _trouble(url)
+    if trouble is not None:
+        raise InputError(f"{url or 'an empty text'} is not the URL of a stream{trouble}; {_FORM}")
+
+
+async def require_ready(http: aiohttp.ClientSession, url: str) -> None:
+    """InputError when nobody is ready at `url`, instead of a run in which every frame is skipped."""
+    check_stream_url(url)
+    where = "http" + url.removeprefix("ws").removesuffix(STREAM_PATH) + "/readyz"
+    try:
+        async with asyncio.timeout(PATIENCE_S), http.get(where, allow_redirects=False) as answer:
+            body = b""
+            while len(body) < MOST_BYTES and (more := await answer.content.readany()):
+                body += more
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        raise InputError(f"no Jellyfish server answers at {url}: {why_unreachable(error)}") from error
+    told = _understood(body)
+    if told is None:
+        there = answer.headers.get("Location")
+        what = f"sends elsewhere, to {there}" if there else f"answers {where} with HTTP status {answer.status}"
+        raise InputError(f"no Jellyfish server at {url}: what listens there {what}; check the port and what runs there")
+    if answer.status != 200:
+        raise InputError(f"the server at {url} is not ready ({told.status}); try again when it is")
+
+
+def why_unreachable(error: BaseException) -> str:
+    """What keeps a client from a server, and what to do."""
+    match error:
+        case TimeoutError():
+            return "no answer in time; check the address, the network, and firewalls on the way"
+        case aiohttp.ClientConnectorError():
+            return _why_no_connection(error)
+        case aiohttp.ClientResponseError() | aiohttp.ServerDisconnectedError() | ConnectionResetError():
+            return "what listens there does not speak HTTP; check the port, and give wss:// if it speaks TLS"
+    return str(error) or type(error).__name__
+
+
+def _why_no_connection(error: aiohttp.ClientConnectorError) -> str:
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return f"its certificate is not trusted ({error.certificate_error})"
+        case aiohttp.ClientSSLError():
+            return "what listens there does not speak TLS; give ws:// instead of wss://"
+        case aiohttp.ClientConnectorDNSError():
+            return f"there is no host called {error.host!r}; check the name"
+    system = error.os_error
+    return _OF_SYSTEM.get(system.errno or 0, system.strerror or str(system))
+
+
+def _trouble(url: str) -> str | None:
+    """What is wrong with the URL of a stream: nothing, or words that follow on `is not the URL of a stream`."""
+    scheme, rest, _ = url.partition("://")
+    if scheme in ("http", "https") and rest:
+        return f": it begins with {scheme}:// instead of {scheme.replace('http', 'ws')}://"
+    if scheme not in ("ws", "wss") or not url.endswith(STREAM_PATH):
+        return ""
+    host = url.removeprefix(f"{scheme}://").removesuffix(STREAM_PATH)
+    if "[" not in host and host.count(":") > 1:
+        return ": an IPv6 address goes into brackets"
+    return _trouble_of_host(url)
+
+
+def _trouble_of_host(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ": its IPv6 address is not one in brackets"
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        return ": its port is not a number from 1 to 65535"
+    if not parts.hostname:
+        return ": it names no host"
+    return "" if parts.path != STREAM_PATH or any(letter.isspace() for letter in url) else None
+
+
+def _understood(body: bytes) -> _Readiness | None:
+    """What a server of ours has said; None if it is none."""
+    try:
+        return msgspec.json.decode(body, type=_Readiness)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None

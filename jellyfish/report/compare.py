@@ -41,10 +41,12 @@ def grouped(runs: Sequence[Run]) -> list[RunGroup]:
 
 
 def changes(base: RunGroup, other: RunGroup) -> list[tuple[str, str, str]]:
-    """What differs in how the runs were made: (key, one, other). Things of a list are told together."""
+    """What differs in how the runs were made: (key, one, other), first what both have. Things of a list are
+    told together."""
     one, two = ({**_values(_made(group.runs[0])), "seed": _seeds(group)} for group in (base, other))
     told = [(path, one.get(path, NOTHING), two.get(path, NOTHING)) for path in sorted(one.keys() | two.keys())]
-    return [(path, before, after) for path, before, after in told if before != after]
+    apart = [(path, before, after) for path, before, after in told if before != after]
+    return sorted(apart, key=lambda each: NOTHING in each[1:])  # first what both sides have
 
 
 def not_comparable(base: RunGroup, other: RunGroup) -> str:

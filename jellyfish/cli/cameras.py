@@ -224,7 +224,7 @@ def device(
         list[Path] | None, typer.Option(help="A video file; by default the first of the clips that ship.")
     ] = None,
     fps: Annotated[
-        float | None, typer.Option(min=0.1, max=240, help="Frames per second; by default the video's own.")
+        float | None, typer.Option(min=0.1, max=240, help="Frames per second; by default the video's, up to 60.")
     ] = None,
     slo_ms: Annotated[
         float, typer.Option(min=1, max=60_000, help="Milliseconds from capture to the device's own answer.")

@@ -19,8 +19,6 @@ from jellyfish.media.timeline import timeline
 _TICK_S = Fraction(1, 1000)
 _UNTIMED_TICKS = 100
 """A picture is shown so long that does not say how long, as browsers do."""
-_BROKEN = (EOFError, OSError, SyntaxError, ValueError)
-"""What Pillow raises."""
 
 
 class PictureReader:
@@ -30,8 +28,9 @@ class PictureReader:
 
     def __init__(self, path: Path, contents: Contents | None = None) -> None:
         """`contents`: what another reader of the same file has found."""
+        with _opened(path) as image:
+            self._pages, self._whole = pages(image)
         self._path, self._image = path, _opened(path)
-        self._pages = pages(self._image)
         try:
             self.contents = contents or self._look_through()
         except BaseException:
@@ -67,7 +66,7 @@ class PictureReader:
         for number in range(len(self._pages)):
             try:
                 height, width, _ = self._decode(number).shape
-            except _BROKEN as broken:
+            except Exception as broken:  # Pillow's parsers fail with almost any exception on arbitrary bytes
                 error = broken
                 break
             size = size if ticks else (width, height)
@@ -76,8 +75,8 @@ class PictureReader:
             begin += duration
         if not ticks:
             raise unreadable(self._path, error or ValueError("there is no picture in it"))
-        found, there = len(ticks), len(self._pages)
-        cut_off = "" if found == there else f"it is cut off or damaged, {found} of {there} pictures are there"
+        whole = self._whole and len(ticks) == len(self._pages)
+        cut_off = "" if whole else f"it is cut off or damaged behind picture {len(ticks)}"
         return Contents(timeline(ticks, _TICK_S, duration, ()), *size, cut_off=cut_off)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import mmap
+import os
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +25,7 @@ MOST_PIXELS = 178_956_970
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "BMP", "DIB", "JPEG2000", "PPM", "QOI", "ICO", "PCX", "SGI")
 """Others are too much like something else (MPEG), or run programs (EPS)."""
 _NEXT_JPEG = re.compile(rb"\xff\xd9[\x00\n\r]{0,16}(?=\xff\xd8\xff)")
-_HEADER_BYTES = 1 << 20
+_HEADER_BYTES, _GIF_TAIL_BYTES = 1 << 20, 64
 _SEVERAL_PICTURES = b"MPF\0"
 """A note in photographs that come with copies: for the left and the right eye, or in other sizes."""
 _SUBFILE_TYPE, _A_THUMBNAIL = 254, 1
@@ -40,14 +45,13 @@ def identified(path: Path) -> Image.Image | None:
     """The open file of one picture or several, of which nothing is decoded yet; None if it is something else."""
     require_file(path, "file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with _quiet():
             return Image.open(path, formats=_FORMATS)
     except UnidentifiedImageError:
         return None
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} has over {MOST_PIXELS / 1e6:.0f} million pixels, which is too many") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # Pillow's parsers fail with almost any exception on arbitrary bytes; likewise below
         raise unreadable(path, error) from error
 
 
@@ -55,23 +59,54 @@ def moves(image: Image.Image) -> bool:
     """Whether there are several pictures to be shown after each other."""
     if image.format == "MPO" or not getattr(image, "is_animated", False):
         return False  # MPO: a photograph and its copies
-    return image.format != "TIFF" or len(pages(image)) > 1
+    return image.format != "TIFF" or len(pages(image).numbers) > 1
 
 
-def pages(image: Image.Image) -> list[int]:
-    """Numbers of the pictures in the file that are to be shown."""
+class Pages(NamedTuple):
+    """Of a file."""
+
+    numbers: list[int]
+    """Of the pictures that are to be shown."""
+    whole: bool
+    """Whether the file goes on to its end."""
+
+
+def pages(image: Image.Image) -> Pages:
+    """Of an open picture, which is to be closed then: it may be anywhere."""
+    if image.format == "TIFF":
+        return _tiff_pages(image)
     frames = range(int(getattr(image, "n_frames", 1)))
-    if image.format == "PNG" and getattr(image, "default_image", False):
-        return list(frames[1:])  # the first is for who cannot show the others
-    if image.format != "TIFF":
-        return list(frames)
-    kept = []
-    for number in frames:
-        image.seek(number)
+    hidden = image.format == "PNG" and getattr(image, "default_image", False)  # for who cannot show the others
+    return Pages(list(frames[1:] if hidden else frames), whole=image.format != "GIF" or _gif_ends(image))
+
+
+def _gif_ends(image: Image.Image) -> bool:
+    with Path(str(getattr(image, "filename", ""))).open("rb") as file:
+        file.seek(-min(_GIF_TAIL_BYTES, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        return b"\0;" in file.read()  # some write more behind it
+
+
+def _tiff_pages(image: Image.Image) -> Pages:
+    kept: list[int] = []
+    for number in itertools.count():
+        try:
+            with _quiet():
+                image.seek(number)
+        except EOFError:
+            break
+        except Exception:
+            return Pages(kept, whole=False)
         if not int(getattr(image, "tag_v2", {}).get(_SUBFILE_TYPE, 0)) & _A_THUMBNAIL:
             kept.append(number)
-    image.seek(0)
-    return kept
+    return Pages(kept, whole=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow warns of much that is raised or told otherwise. Not for worker threads: filters are the process's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def is_jpeg_stream(path: Path) -> bool:
@@ -99,7 +134,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     with image:
         try:
             return as_a_person_sees_it(image)
-        except (OSError, SyntaxError, ValueError) as error:
+        except Exception as error:
             raise unreadable(path, error) from error
 
 

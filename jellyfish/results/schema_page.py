@@ -68,6 +68,9 @@ frames = pandas.read_json("results/RUN/frames.jsonl", lines=True)
 | `window_clients.jsonl` | each window and client | the same |
 | `window_devices.jsonl` | each window and device | the same |
 
+Beside them `bench` may leave `detections.json` (`--save-detections`: COCO results) and `pictures.jpg`, which are no
+tables.
+
 A window has three files, not one: a file in which lines differ is no table, and what holds for a whole window would be
 told, and summed up, once for each client. `window` joins them.
 

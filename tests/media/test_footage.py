@@ -232,6 +232,17 @@ def test_pictures_that_move_are_played(tmp_path: Path, name: str) -> None:
         assert [contents.timeline.index_at(time_s) for time_s in (0.1, 0.3, 0.7, 1.3)] == [0, 1, 2, 0]
 
 
+@pytest.mark.parametrize("name", ["cut.png", "cut.gif", "cut.tiff"])
+def test_an_animation_that_is_cut_off_says_so(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    pictures = [Image.fromarray(shade(number)) for number in range(6)]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    told, contents = numbers(path)
+    assert 1 < len(told) < 6 and told == list(range(len(told)))
+    assert f"behind picture {len(told)}" in contents.losses
+
+
 def test_an_animation_that_does_not_say_how_long_its_pictures_last_is_played(tmp_path: Path) -> None:
     pictures = [Image.fromarray(shade(number)) for number in (1, 9)]
     pictures[0].save(tmp_path / "two.png", save_all=True, append_images=pictures[1:])

@@ -108,7 +108,10 @@ BENCH_RULES = (
     *SERVER_RULES,
 )
 RULES: dict[str, tuple[VoidRule, ...]] = {
-    "serve": SERVER_RULES,
+    "serve": (
+        *SERVER_RULES,
+        VoidRule(("results_mb", "results_days"), missing("results"), "without --results, the log that they bound"),
+    ),
     "bench": BENCH_RULES,
     "profile": DETECTOR_RULES,
     "train": (

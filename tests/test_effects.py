@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ VOID_ON_SERVERS = [
     ["--actuation", "--zoo", "torchvision"],
 ]
 VOID = {
-    "serve": VOID_ON_SERVERS,
+    "serve": [*VOID_ON_SERVERS, ["--results-mb", "20"], ["--results-days", "1"]],
     "bench": [
         *VOID_ON_SERVERS,
         *options(OF_SERVERS, "--connect", URL),
@@ -96,6 +97,45 @@ def test_the_table_is_of_options_that_there_are() -> None:
             command = command.commands[word]
         known = {parameter.name for parameter in command.params}
         assert {option for rule in rules for option in rule.options} <= known, words
+
+
+ALWAYS = {
+    *(
+        "clients",
+        "fps",
+        "slo_ms",
+        "video",
+        "trace",
+        "traces",
+        "delay_ms",
+        "duration",
+        "results",
+        "connect",
+        "clownfish",
+    ),
+    *("cloud", "variant", "filter", "period", "name", "weights", "device", "max_batch", "window_ms", "planner", "seed"),
+    *("host", "port", "max_clients", "max_message_kb", "max_image_side", "max_in_flight", "hello_timeout_s", "quiet"),
+    *("silence_timeout_s", "per_address", "proxy", "scenario", "chaos", "evaluation", "policies", "seeds", "workers"),
+    *("runs", "output", "file", "time_budget_ms", "json", "quick", "zoo", "profile", "folder", "coco", "validation"),
+    *("backbone", "scenes", "steps", "resume", "images", "limit", "draw", "score", "layout", "plot", "kind"),
+    *("mean_mbps", "variation", "autocorrelation", "outage_s", "outage_every_s"),
+}
+"""Options that have an effect whatever else is given, on the commands that have no rule for them."""
+
+
+def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    parts: dict[str, Any] = getattr(command, "commands", {})
+    if not parts:
+        yield " ".join(words), command
+    for name, part in parts.items():
+        yield from commands(part, (*words, name))
+
+
+def test_somebody_has_thought_of_every_option() -> None:
+    for words, command in commands(typer.main.get_command(cli.app)):
+        ruled = {option for rule in RULES.get(words, ()) for option in rule.options}
+        unknown = {parameter.name for parameter in command.params} - ruled - ALWAYS
+        assert not unknown, f"{words}: add rules to jellyfish/effects.py, or say here that they are never void"
 
 
 def defaults(command: str, **given: Any) -> dict[str, Any]:

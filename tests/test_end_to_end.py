@@ -280,7 +280,7 @@ async def test_a_server_of_its_own_serves_is_measured_and_stops_in_order(tmp_pat
         assert FILES <= {path.name for path in folder.iterdir()} <= FILES | {"outages.jsonl"}  # a slow start is one
         assert {plan.client for plan in lines_of(folder / "plans.jsonl", PlanRecord)} == {"camera-0", "camera-1"}
         assert "server" not in msgspec.json.decode((folder / "run.json").read_bytes())["config"]
-        steering = ("--controller", "mpc", "--clients", "1", "--duration", "1", "--connect", url)
+        steering = ("--controller", "mpc", "--clients", "1", "--duration", "60", "--connect", url)  # ends at once
         refused = await asyncio.to_thread(bench, *steering, "--results", tmp_path / "refused")
         assert refused.exit_code == 1, refused.output
         assert "camera-0: this server plans for its clients" in refused.output

@@ -111,9 +111,7 @@ def serve(
     results_mb: Annotated[
         float, typer.Option(min=10, max=MOST_DISK_MB, help="Most megabytes of that log; the oldest are deleted.")
     ] = 1000,
-    results_days: Annotated[
-        float, typer.Option(min=0.01, max=MOST_DAYS, help="Days for which that log is kept.")
-    ] = 7,
+    results_days: Annotated[float, typer.Option(min=0.01, max=MOST_DAYS, help="Days for which that log is kept.")] = 7,
 ) -> None:
     """Serve cameras until stopped.
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from jellyfish.errors import InputError, RunError
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.report.compare import grouped, in_words, not_comparable, shown, told_f1
+from jellyfish.report.compare import CONFIDENCE, difference_rows, grouped, not_comparable, shown, told_f1
 from jellyfish.report.comparing import comparing
 from jellyfish.report.detail import detail
 from jellyfish.report.estimates import METRICS, RunGroup, differences, estimates
@@ -118,6 +118,15 @@ def _write(folder: Path, html: str, pictures: Sequence[Picture], details: Sequen
         raise RunError(f"{folder}: the report cannot be written ({error})") from error
 
 
+def _difference_table(base: RunGroup, other: RunGroup) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("", Text(f"{other.label} minus {base.label}"), CONFIDENCE, ""):
+        table.add_column(heading, justify="left" if heading == "" else "right")
+    for row in difference_rows(differences(base, other)):
+        table.add_row(*row)
+    return table
+
+
 def say(groups: Sequence[RunGroup], console: Console) -> None:
     """The headline, the differences, and what must be known of the files."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
@@ -131,8 +140,9 @@ def say(groups: Sequence[RunGroup], console: Console) -> None:
         table.add_row(name, *(shown(metric, one[key].value) + told_f1(group, key) for group, one in values))
     console.print(table)
     for group in groups[1:]:
-        words = in_words(groups[0].label, group.label, differences(groups[0], group))
-        console.print(f"{words} {not_comparable(groups[0], group)}".rstrip(), markup=False)
+        console.print(_difference_table(groups[0], group))
+        if words := not_comparable(groups[0], group):
+            console.print(words, markup=False)
     for run in (run for group in groups for run in group.runs):
         for note in run.notes:
             console.print(Text.assemble((f"{run.name}: ", "bold yellow"), note), soft_wrap=True)

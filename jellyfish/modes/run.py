@@ -283,20 +283,25 @@ class MeasuredRun:
         return all(camera.given_up for camera in self.cameras.values())
 
     def failure(self) -> str | None:
-        """Why the run says nothing of the server: it refused cameras for good, or never took any in."""
-        refused = [name for name, camera in self.cameras.items() if camera.given_up]
-        if refused:
-            more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
-            return f"{refused[0]}{more}: {self.cameras[refused[0]].refusal}"
-        if self._stopped or any(camera.let_in for camera in self.cameras.values()):
-            return None
-        said = sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
-        return f"the server took no camera in: {'; '.join(said) or 'no connection was held'}"
+        """Why the run says nothing of the server; None where it does."""
+        return failure_of(self.cameras, self._stopped)
 
     def notes(self) -> list[str]:
         """What else a person should know: how far the server agrees, when there was none, and whom it refused."""
         lines = [agreement_in_words(self._agreement()), *outages_in_words(self._outages.figures())]
         return lines + sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
+
+
+def failure_of(cameras: Mapping[str, Camera], stopped: bool) -> str | None:
+    """Why a run has failed: the server refused cameras for good, or never took any in; None where it has not."""
+    refused = [name for name, camera in cameras.items() if camera.given_up]
+    if refused:
+        more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+        return f"{refused[0]}{more}: {cameras[refused[0]].refusal}"
+    if stopped or any(camera.let_in for camera in cameras.values()):
+        return None
+    said = sorted({camera.refusal for camera in cameras.values() if camera.refusal})
+    return f"the server took no camera in: {'; '.join(said) or 'no connection was held'}"
 
 
 def _device_figures(dispatchers: Iterable[Dispatcher], span_s: float) -> dict[str, DeviceFigures]:

@@ -7,7 +7,7 @@ import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from jellyfish.report.estimates import F1_METRICS, METRICS, Estimate, Metric, RunGroup
 from jellyfish.report.reading import Run
@@ -22,8 +22,6 @@ F1_IS = {
     "tables": "that of the variants in tables, as measured elsewhere",
     "unknown": "not known",
 }
-LEAST_REASON_CHANGE = 5e-4
-"""Share of the captured frames by which a reason's misses must have changed to be named."""
 
 
 def grouped(runs: Sequence[Run]) -> list[RunGroup]:
@@ -41,10 +39,12 @@ def grouped(runs: Sequence[Run]) -> list[RunGroup]:
 
 
 def changes(base: RunGroup, other: RunGroup) -> list[tuple[str, str, str]]:
-    """What differs in how the runs were made: (key, one, other). Things of a list are told together."""
+    """What differs in how the runs were made: (key, one, other), first what both have. Things of a list are
+    told together."""
     one, two = ({**_values(_made(group.runs[0])), "seed": _seeds(group)} for group in (base, other))
     told = [(path, one.get(path, NOTHING), two.get(path, NOTHING)) for path in sorted(one.keys() | two.keys())]
-    return [(path, before, after) for path, before, after in told if before != after]
+    apart = [(path, before, after) for path, before, after in told if before != after]
+    return sorted(apart, key=lambda each: NOTHING in each[1:])  # first what both sides have
 
 
 def not_comparable(base: RunGroup, other: RunGroup) -> str:
@@ -58,16 +58,27 @@ def not_comparable(base: RunGroup, other: RunGroup) -> str:
     )
 
 
-def in_words(base: str, other: str, found: dict[str, Estimate]) -> str:
-    """The differences between two groups in a few sentences."""
-    clear = [_clear(METRICS[key], estimate) for key, estimate in found.items() if estimate.is_clear]
-    judged: dict[str, list[str]] = {}
-    for key, estimate in found.items():
-        if not (math.isnan(estimate.value) or estimate.is_clear):
-            judged.setdefault(verdict(METRICS[key], estimate), []).append(in_text(METRICS[key]))
-    told = [f"Against {base}, {other} has {'; '.join(clear)}." if clear else f"{other} against {base}."]
-    told += [f"{judgement.capitalize()}: {', '.join(names)}." for judgement, names in sorted(judged.items())]
-    return " ".join(told)
+class DifferenceRow(NamedTuple):
+    """A difference as it is shown: `−0.42 points`, `−0.61 to −0.20`, `better`."""
+
+    name: str
+    value: str
+    interval: str
+    verdict: str
+
+
+def difference_rows(found: dict[str, Estimate]) -> list[DifferenceRow]:
+    """The differences that there are, metric by metric."""
+    rows = []
+    for key, metric in METRICS.items():
+        estimate = found[key]
+        if math.isnan(estimate.value):
+            continue
+        unit = "points" if metric.unit == "%" else metric.unit
+        value = f"{shown(metric, estimate.value, sign=True)} {unit}".rstrip()
+        interval = shown_interval(metric, estimate, sign=True)
+        rows.append(DifferenceRow(metric.name, value, interval, verdict(metric, estimate)))
+    return rows
 
 
 def verdict(metric: Metric, difference: Estimate) -> str:
@@ -77,19 +88,6 @@ def verdict(metric: Metric, difference: Estimate) -> str:
     if difference.interval is not None:
         return "unclear"
     return "not judged" if difference.value else "the same"
-
-
-def reasons_in_words(base: RunGroup, other: RunGroup) -> str:
-    """Which reasons for misses changed most, in shares of the captured frames; empty if none did."""
-    one, two = missed_shares(base.runs), missed_shares(other.runs)
-    moved = {reason: two.get(reason, 0.0) - one.get(reason, 0.0) for reason in one.keys() | two.keys()}
-    most = sorted(moved, key=lambda reason: (-abs(moved[reason]), reason))[:2]
-    told = [
-        f"{plain(reason)} {100 * one.get(reason, 0.0):.2f} % → {100 * two.get(reason, 0.0):.2f} %"
-        for reason in most
-        if abs(moved[reason]) >= LEAST_REASON_CHANGE
-    ]
-    return f"Misses that changed most: {', '.join(told)} of the captured frames." if told else ""
 
 
 def missed_shares(runs: Sequence[Run]) -> dict[str, float]:
@@ -105,11 +103,6 @@ def missed_shares(runs: Sequence[Run]) -> dict[str, float]:
 def told_f1(group: RunGroup, key: str) -> str:
     """What is to be added to an F1 that nobody measured in this run; empty for all else."""
     return " (tables)" if key in F1_METRICS and group.accuracy == "tables" else ""
-
-
-def in_text(metric: Metric) -> str:
-    """A metric's name in the middle of a sentence."""
-    return metric.name if metric.name.startswith("F1") else metric.name[0].lower() + metric.name[1:]
 
 
 def plain(reason: str) -> str:
@@ -131,15 +124,6 @@ def shown_interval(metric: Metric, estimate: Estimate, *, sign: bool = False) ->
     if estimate.interval is None:
         return ""
     return " to ".join(shown(metric, end, sign=sign) for end in estimate.interval)
-
-
-def _clear(metric: Metric, estimate: Estimate) -> str:
-    """`miss rate 0.42 points higher (95 % interval ...)`."""
-    unit = {"%": "percentage points "}.get(metric.unit, f"{metric.unit} " if metric.unit else "")
-    way = "lower" if estimate.value < 0 else "higher"
-    size = shown(metric, abs(estimate.value))
-    interval = shown_interval(metric, estimate, sign=True)
-    return f"{in_text(metric)} {size} {unit}{way}, which is {verdict(metric, estimate)} ({CONFIDENCE} {interval})"
 
 
 def _made(run: Run) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def page(groups: Sequence[RunGroup], pictures: Sequence[Picture], details: Seque
     body = [
         f"<header><p class=kind>Jellyfish report</p><h1>{escape(title)}</h1></header>",
         _notes(groups),
-        "<div class=top>",
+        f'<div class="top{" many" if len(groups) > 2 else ""}">',
         _section("The run" if not several else "The runs", facts_table(groups)),
         _section("Figures of merit", headline(groups), missed_because(groups, MEANINGS)),
         "</div>",

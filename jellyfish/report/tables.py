@@ -5,23 +5,22 @@ Whatever comes out of a run's files is escaped.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
 from jellyfish.report.compare import (
     NOTHING,
     changes,
+    difference_rows,
     missed_shares,
     not_comparable,
     plain,
     shown,
     shown_interval,
     told_f1,
-    verdict,
 )
 from jellyfish.report.detail import by_attainment
-from jellyfish.report.estimates import METRICS, Estimate, RunGroup, alike, differences, estimates
+from jellyfish.report.estimates import METRICS, RunGroup, alike, differences, estimates
 from jellyfish.report.facts import facts
 from jellyfish.report.reading import Run
 from jellyfish.report.style import RUN_COLOURS
@@ -111,26 +110,16 @@ def against(base: RunGroup, other: RunGroup) -> str:
     apart = changes(base, other)
     if not apart:
         told.append("run.json tells no difference in how they were made.")
-    return (
-        _difference_table(base, other, differences(base, other))
-        + "".join(map(paragraph, told))
-        + _change_table(base, other, apart)
+    return _difference_table(base, other) + "".join(map(paragraph, told)) + _change_table(base, other, apart)
+
+
+def _difference_table(base: RunGroup, other: RunGroup) -> str:
+    rows = "".join(
+        f"<tr><th scope=row>{escape(row.name)}</th>{_value(row.value, row.interval)}<td>{row.verdict}</td></tr>"
+        for row in difference_rows(differences(base, other))
     )
-
-
-def _difference_table(base: RunGroup, other: RunGroup, found: dict[str, Estimate]) -> str:
-    rows = []
-    for key, metric in METRICS.items():
-        estimate = found[key]
-        if math.isnan(estimate.value):
-            continue
-        unit = "points" if metric.unit == "%" else metric.unit
-        value = _value(
-            f"{shown(metric, estimate.value, sign=True)} {unit}", shown_interval(metric, estimate, sign=True)
-        )
-        rows.append(f"<tr><th scope=row>{escape(metric.name)}</th>{value}<td>{verdict(metric, estimate)}</td></tr>")
     head = f"<tr><td></td><th>{escape(other.label)} minus {escape(base.label)}</th><th></th></tr>"
-    return _table(head, "".join(rows), "figures")
+    return _table(head, rows, "figures")
 
 
 def _change_table(base: RunGroup, other: RunGroup, apart: Sequence[tuple[str, str, str]]) -> str:

@@ -13,7 +13,7 @@ import enum
 import math
 from typing import NamedTuple
 
-HANGING, HANGING_S = 20.0, 1.0
+HANGING, HANGING_S = 20.0, 0.8
 """A batch hangs that has taken so many times its profiled time, and so long at least."""
 GIVEN_UP, GIVEN_UP_S = 40.0, 2.0
 """After so many times its profiled time, and so long at least, it is ended by force, where there is a way to."""

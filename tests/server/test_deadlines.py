@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jellyfish.config import Limits
 from jellyfish.core import Reason, Variant
+from jellyfish.devices.health import HANGING_S
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Request
 from jellyfish.lab.simulation.network import at_url

@@ -48,7 +48,11 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def evaluate(labels: Path, *options: str | Path) -> Result:
-    arguments = ["evaluate", "--coco", labels, "--images", labels.parent / "images", *options]
+    """With `options` in place of the usual ones."""
+    usual = {"--coco": labels, "--images": labels.parent / "images"}
+    arguments = ["evaluate", *options]
+    for option, value in usual.items():
+        arguments += [] if option in options else [option, value]
     return CliRunner().invoke(cli.app, [str(argument) for argument in arguments], env={"COLUMNS": "120"})
 
 

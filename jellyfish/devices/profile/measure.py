@@ -1,7 +1,8 @@
 """Measuring a device: how long every variant takes at every batch size, images in to detections out.
 
 Shapes are run in turns, round after round, so that a moment in which the machine does something else falls on all of
-them alike instead of bending the table; twice each time, of which the second run counts. Knows nothing of torch or of
+them alike instead of bending the table; twice each time, of which the second run counts (a quick profile runs large
+batches twice only in its first round). Knows nothing of torch or of
 engines: what is timed is the function that serves, handed in by the caller.
 """
 
@@ -75,8 +76,8 @@ def _quick_batches(max_batch: int) -> list[int]:
 def _timed_rounds(
     timed: Timed, shapes: Sequence[Shape], budget_s: float | None, progress: Progress, clock: Callable[[], float]
 ) -> list[list[float]]:
-    """Seconds of every shape, round by round, without the rounds that warm up. In a quick profile there are none: each
-    shape runs twice in a round, so that its first time is none that counts.
+    """Seconds of every shape, round by round, without the rounds that warm up. In a quick profile there are none: there
+    each shape runs twice in the first round, so that its first time is none that counts.
     """
     images = {variant: _images(variant, max(batch for _, batch in shapes)) for variant, _ in shapes}
     warm = WARM_ROUNDS if budget_s is None else 0
@@ -89,7 +90,8 @@ def _timed_rounds(
             break
         rounds.append([])
         for variant, batch in shapes:
-            timed(variant, images[variant][:batch])  # as in service, where the same variant ran just before
+            if budget_s is None or batch == 1 or len(rounds) == 1:
+                timed(variant, images[variant][:batch])  # as in service, where the same variant ran just before
             rounds[-1].append(timed(variant, images[variant][:batch]))
             if budget_s is None:
                 progress((len(rounds) - 1) * len(shapes) + len(rounds[-1]), (warm + THOROUGH_ROUNDS) * len(shapes))

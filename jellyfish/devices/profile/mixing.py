@@ -44,10 +44,10 @@ def measure_mixing(
     for done, resolution in enumerate(resolutions):
         progress(done, len(resolutions))
         own = [variant for variant in variants if variant.resolution == resolution]
-        batches = {2, min(max_batch, len(own))}
+        batches = sorted({2, min(max_batch, len(own))})
         if len(own) > 1 and max_batch > 1:
-            ratios = [_ratio(detect, detect_mixed, _spread(own, size), clock, rounds) for size in batches]
-            if max(ratios) <= 1 - GAIN:
+            ratios = (_ratio(detect, detect_mixed, _spread(own, size), clock, rounds) for size in batches)
+            if all(ratio <= 1 - GAIN for ratio in ratios):  # the large batch only where the small one gains
                 found.append(resolution)
     return tuple(found)
 

@@ -74,7 +74,7 @@ def test_a_quick_profile_keeps_to_its_budget_but_for_the_least_rounds() -> None:
     assert 190.0 <= device.now <= 240.0
     slow = Device(linear)
     measure_profile(slow.timed, SUBJECT, VARIANTS, 8, budget_s=1.0, clock=slow.clock)
-    assert set(slow.runs.values()) == {4}
+    assert {shape[1]: runs for shape, runs in slow.runs.items()} == {1: 4, 4: 3}  # the first of a large batch is none
 
 
 def test_a_quick_profile_does_not_say_that_it_is_done_before_it_is() -> None:

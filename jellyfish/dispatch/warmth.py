@@ -1,8 +1,8 @@
 """Which batches of a device have run before, and when another is tried, so that no frame pays for its first time. Pure.
 
-A processor's library prepares each layer for each shape when it meets it first, which takes longer than the batch. A
-server begins with few shapes that are prepared, and plans with no others; the rest follow, one by one, whenever a
-worker has nothing to do and all frames have so much time to spare.
+A processor's library prepares each layer for each shape when it meets it first, which takes time. A server begins with
+the shapes that it had time to prepare, and plans with no others; the rest follow, one by one, whenever a worker has
+nothing to do and all frames have so much time to spare.
 """
 
 from __future__ import annotations
@@ -51,8 +51,11 @@ def all_warm(profile: LatencyProfile) -> Warmth:
 class Warmth:
     """Of one device. Each worker prepares for itself, in the same order as far as time allows."""
 
-    def __init__(self, order: Sequence[Shape], workers: int, begun: int) -> None:
-        """`order`: see `shapes_in_order`. `begun`: so many of them have run on every worker."""
+    def __init__(self, order: Sequence[Shape], workers: int, begun: int, follow: int = 0) -> None:
+        """`order`: see `shapes_in_order`. `begun`: so many of them have run on every worker. `follow`: so many
+        batches larger than those of `order` need no preparing: when those of their variant have run, it costs little.
+        """
+        self._follow = follow
         self._left = [list(order[begun:]) for _ in range(workers)]
         self._depth = Counter(variant for variant, _ in order[:begun])
         self._ended: set[int] = set()
@@ -62,7 +65,7 @@ class Warmth:
 
     def depth(self, variant: Variant) -> int:
         """It may run in batches of up to so many."""
-        return self._depth[variant]
+        return self._depth[variant] and self._depth[variant] + self._follow
 
     @property
     def complete(self) -> bool:

@@ -14,7 +14,7 @@ from jellyfish.devices.workers import Report
 from jellyfish.dispatch.warmth import Warmth, shapes_in_order
 from jellyfish.models.families import Detectors, slimmable
 
-WARM_UP_S = 0.7
+WARM_UP_S = 1.5
 """So long batches are run on a processor before it serves; the rest are run while it has nothing else to do."""
 LEAST_SHAPES = 3
 """So many at least, however long they take."""
@@ -30,19 +30,24 @@ async def warmed(
 ) -> dict[str, Warmth]:
     """Device -> what has run on it, where that is not all. Elsewhere than on processors all is: what is captured and
     allocated on a GPU, and loaded of static detectors, is so before anybody waits for it.
+
+    On a processor a variant has run when a single frame has. What larger batches need beyond that is 4 to 9 ms more in
+    the mean of their first time, and 73 ms at most, a fifth of that batch (`python -m benchmarks.first_times`); running
+    all of them before would take half a minute, and running them beside frames cost eight cameras a quarter of theirs.
     """
     warmth = {}
     for device in devices:
-        shapes = shapes_in_order(variants, min(config.max_batch, device.profile.max_batch))
+        most = min(config.max_batch, device.profile.max_batch)
         told = partial(report, f"warming up {device.name}")
         if device.name != "cpu" or not slimmable(detectors):
-            await device.executor.warm(shapes, told)
+            await device.executor.warm(shapes_in_order(variants, most), told)
             continue
-        begun = len(variants)  # what has just been measured has run each of them
+        singles = shapes_in_order(variants, 1)
+        begun = len(singles)  # what has just been measured has run each of them
         if not device.measured:
-            least = len(variants) if config.planner == CLIENTS_CHOOSE else LEAST_SHAPES
-            begun = await _begun(device, shapes, least, told, clock)
-        warmth[device.name] = Warmth(shapes, device.profile.workers, begun)
+            least = len(singles) if config.planner == CLIENTS_CHOOSE else LEAST_SHAPES
+            begun = await _begun(device, singles, least, told, clock)
+        warmth[device.name] = Warmth(singles, device.profile.workers, begun, follow=most - 1)
     return warmth
 
 

@@ -11,6 +11,8 @@ import typer
 
 from jellyfish.cli.options import SHIPPED_VIDEOS
 from jellyfish.config import CLOUD_FILTERS
+from jellyfish.errors import InputError
+from jellyfish.media.files import require_file
 from jellyfish.protocol.wire import LONGEST_NAME, NAME_PATTERN
 
 
@@ -86,6 +88,11 @@ def video_files(paths: list[Path]) -> list[Path]:
             f"no .mp4 in {', '.join(map(str, paths))}: give --video FILE, or make some with `jellyfish video make`",
             param_hint="--video",
         )
+    try:
+        for video in videos:  # here, as what reads them takes a second to load
+            require_file(video, "video file")
+    except InputError as error:
+        raise typer.BadParameter(str(error), param_hint="--video") from None
     return videos
 
 

@@ -32,7 +32,7 @@ async def warmed(
     allocated on a GPU, and loaded of static detectors, is so before anybody waits for it.
 
     On a processor a variant has run when a single frame has. What larger batches need beyond that is 4 to 9 ms more in
-    the mean of their first time, and 73 ms at most, a fifth of that batch (`python -m benchmarks.first_times`); running
+    the mean of their first time, and 74 ms at most, a fifth of that batch (`python -m benchmarks.first_times`); running
     all of them before would take half a minute, and running them beside frames cost eight cameras a quarter of theirs.
     """
     warmth = {}

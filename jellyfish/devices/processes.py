@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing import forkserver
@@ -45,7 +46,10 @@ def asked(question: Callable[[], Answer]) -> Answer:
 
 
 def _reply(pipe: Connection, question: Callable[[], object]) -> None:
-    pipe.send(question())
+    """Send the answer, unless who asked has ended meanwhile: they were stopped, and nobody is to hear of it."""
+    answer = question()
+    with contextlib.suppress(BrokenPipeError):
+        pipe.send(answer)
 
 
 def processes() -> ForkServerContext:

@@ -168,6 +168,12 @@ def test_an_option_given_twice_is_refused_where_only_the_last_would_count() -> N
     assert "is given 2 times" in refused("serve", ["--actuation", "--no-actuation"])
 
 
+@pytest.mark.parametrize("option", ["connect", "results", "video", "weights", "zoo", "variant", "controller"])
+def test_an_empty_option_is_not_taken_for_none(option: str) -> None:
+    assert f"--{option} is empty" in refused("bench", [f"--{option}", ""])
+    assert f"--{option} is empty" in refused("bench", [f"--{option}="])
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -15,14 +15,21 @@ class CheckedCommand(TyperCommand):
     """A command of which every option has an effect, or is refused."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse; refuse an option that is given twice where only the last one would count."""
+        """Parse; refuse an option that is given twice where only the last one would count.
+
+        Refuse an empty one, too, of those that may be left out: it comes of a variable that is not set, and would be
+        taken for none at all, or for the folder that one is in.
+        """
         words = list(args)
         rest = super().parse_args(ctx, args)
-        _, _, found = self.make_parser(ctx).parse_args(words)
+        texts, _, found = self.make_parser(ctx).parse_args(words)
         times = Counter(option.name for option in found if isinstance(option, TyperOption) and not option.multiple)
         for option in found:
             if times[option.name] > 1:
                 raise typer.BadParameter(f"{_shown(option)} is given {times[option.name]} times: give it once")
+            text = texts[option.name]
+            if option.default is None and "" in (text if isinstance(text, list) else [text]):
+                raise typer.BadParameter(f"{_shown(option)} is empty: give it a value, or leave it out")
         return rest
 
     def invoke(self, ctx: Any) -> Any:

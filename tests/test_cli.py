@@ -167,6 +167,13 @@ def test_the_clips_that_ship_are_found_from_anywhere(tmp_path: Path, monkeypatch
     assert all(labels_path(path).is_file() for path in found)
 
 
+def test_of_a_folder_all_videos_are_taken_however_they_end(tmp_path: Path) -> None:
+    for name in ("a.MP4", "b.mkv", "c.mp4", "c.labels.json", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.mp4").mkdir()
+    assert [path.name for path in video_files([tmp_path])] == ["a.MP4", "b.mkv", "c.mp4"]
+
+
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
     assert "jellyfish video make" in refused("bench", "--video", tmp_path)
 

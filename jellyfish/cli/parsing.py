@@ -15,6 +15,9 @@ from jellyfish.errors import InputError
 from jellyfish.media.files import require_file
 from jellyfish.protocol.wire import LONGEST_NAME, NAME_PATTERN
 
+VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg")
+"""Of the files of a folder that are played, in any letters; others are named one by one."""
+
 
 def device_names(text: str) -> tuple[str, ...]:
     """`cuda:0,cuda:1` -> its parts."""
@@ -80,12 +83,12 @@ def video_files(paths: list[Path]) -> list[Path]:
     videos: list[Path] = []
     for path in paths:
         try:
-            videos += sorted(path.glob("*.mp4")) if path.is_dir() else [path]
+            videos += _videos_in(path) if path.is_dir() else [path]
         except OSError as error:
             raise typer.BadParameter(f"{path} cannot be used: {error.strerror}", param_hint="--video") from None
     if not videos:
         raise typer.BadParameter(
-            f"no .mp4 in {', '.join(map(str, paths))}: give --video FILE, or make some with `jellyfish video make`",
+            f"no video in {', '.join(map(str, paths))}: give --video FILE, or make some with `jellyfish video make`",
             param_hint="--video",
         )
     try:
@@ -94,6 +97,10 @@ def video_files(paths: list[Path]) -> list[Path]:
     except InputError as error:
         raise typer.BadParameter(str(error), param_hint="--video") from None
     return videos
+
+
+def _videos_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_ENDINGS and path.is_file())
 
 
 def known_filter(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -61,7 +62,7 @@ class CocoFrames:
             raise InputError(
                 f"image {nameless} of {self._file} has no `file_name`: only labels of pictures are taken here"
             )
-        twice = first_twice(image.file_name for image in self._images)
+        twice = first_twice(os.path.normpath(str(image.file_name)) for image in self._images)
         if twice is not None:
             raise InputError(f"two images of {self._file} have the file {twice}: put all its labels to one of them")
         missing = next((number for number in range(len(self)) if not self._path(number).is_file()), None)

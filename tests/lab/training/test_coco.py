@@ -16,6 +16,7 @@ from jellyfish.errors import InputError
 from jellyfish.lab.training.coco import CocoFrames
 
 WIDTH, HEIGHT = 200, 100
+NAMES_OF_ONE = ("a.png", "./a.png")
 TURNED = 6
 """EXIF: to be seen as it should be, turn it clockwise by a quarter."""
 
@@ -55,6 +56,13 @@ def test_a_picture_comes_with_its_objects(tmp_path: Path) -> None:
     image, (car,) = read[0]
     assert (image.shape, image[0, 0].tolist()) == ((HEIGHT, WIDTH, 3), [255, 0, 0])
     assert (car.left, car.top, car.right, car.bottom) == pytest.approx((0.1, 0.1, 0.35, 0.5))
+
+
+def test_a_picture_that_is_there_twice_under_two_names_is_refused(tmp_path: Path) -> None:
+    saved(tmp_path / "a.png")
+    images = [{"id": 7 + n, "file_name": name, "width": WIDTH, "height": HEIGHT} for n, name in enumerate(NAMES_OF_ONE)]
+    with pytest.raises(InputError, match=r"have the file a\.png"):
+        frames(tmp_path, images=images)
 
 
 @pytest.mark.parametrize("name", ["turned.jpg", "turned.png", "turned.webp", "turned.tif"])

@@ -185,6 +185,14 @@ def test_the_file_to_look_at_is_never_written_over(photograph: Path, tmp_path: P
     assert photograph.read_bytes() == before
 
 
+@pytest.mark.parametrize(("output", "drawn"), [("o.mp4", "o.mp4"), ("o.mp4", "./x/../o.mp4"), ("o", "o/o.mp4")])
+def test_results_and_what_is_drawn_are_two_files(clip: Path, tmp_path: Path, output: str, drawn: str) -> None:
+    done = detect(clip, "--output", tmp_path / output, "--draw", tmp_path / drawn)
+    assert done.exit_code == 2
+    assert "in each other's way" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_neither_video_nor_image_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     for file in (Path(__file__), tmp_path / "nowhere.mp4"):
         done = detect(file, *FAST, "--output", tmp_path / "found.json")

@@ -20,6 +20,7 @@ import numpy as np
 
 from jellyfish.errors import InputError
 from jellyfish.link.trace import MEGABIT, BandwidthTrace
+from jellyfish.whole_files import written_whole
 
 Form = Literal["csv", "rates", "packets"]
 
@@ -72,7 +73,7 @@ def read_trace(path: Path) -> tuple[Form, BandwidthTrace]:
 def save_trace(trace: BandwidthTrace, path: Path) -> None:
     """Write `trace` as CSV. Raises `InputError` when that is not possible."""
     try:
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with written_whole(path) as place, place.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("time_s", "mbps"))
             for time_s, rate in zip(trace.times_s, trace.bits_per_s, strict=True):

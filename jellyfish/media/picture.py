@@ -19,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from jellyfish.errors import ImageError, InputError
 from jellyfish.media.files import require_file
 from jellyfish.media.jpeg_header import read_header
+from jellyfish.whole_files import written_whole
 
 MOST_PIXELS = 178_956_970
 """Of a picture that is decoded: what Pillow takes at most, which is half a gigabyte in RGB."""
@@ -159,7 +160,8 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
     """Write an RGB image [height, width, 3] in the format that the file's ending names. InputError if that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(path, quality=92)
+        with written_whole(path) as place:
+            Image.fromarray(image).save(place, quality=92)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot write the image {path}: {getattr(error, 'strerror', None) or error}") from error
 

@@ -29,6 +29,7 @@ from jellyfish.media.video_writer import write_stamped_video
 from jellyfish.models.slimmable.card import CardedVariants, read_weights
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.results.detections import CocoResults
+from jellyfish.whole_files import written_whole
 
 if TYPE_CHECKING:
     from jellyfish.models.slimmable.engine import DetectorEngine
@@ -188,6 +189,8 @@ def _check_targets(file: Path, output: Path, draw: Path | None, picture: bool) -
             raise InputError(f"{path} is the file to look at: choose another name to write to")
         if path.is_dir():
             raise InputError(f"cannot write {path}: it is a folder")
+    if draw is not None and output.resolve() in (draw.resolve(), *draw.resolve().parents):
+        raise InputError(f"--output {output} and --draw {draw} are in each other's way: choose another name for one")
     if draw is not None and not picture and draw.suffix.lower() != ".mp4":
         raise InputError(f"{draw}: a drawn video is written as .mp4; name it so")
 
@@ -198,20 +201,8 @@ def _results(path: Path) -> Iterator[CocoResults]:
 
     What is there and is no file (a pipe, `/dev/stdout`) is written to as it is, and not replaced.
     """
-    if path.exists() and not path.is_file():
-        with contextlib.closing(_opened(path, path)) as results:
-            yield results
-        return
-    partial = path.with_name(path.name + ".partial")
-    results = _opened(partial, path)
-    try:
-        try:
-            yield results
-        finally:
-            results.close()
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as place, contextlib.closing(_opened(place, path)) as results:
+        yield results
 
 
 def _opened(place: Path, path: Path) -> CocoResults:

@@ -110,7 +110,7 @@ async def find_clients(
         path.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
         _plot(found, root / "clients.png")
     except OSError as error:
-        raise RunError(f"{root}: cannot be written ({error})") from error
+        raise RunError(f"{root}: cannot be written ({error.strerror or error})") from error
     console.print(_table(found))
     console.print(in_words(found), soft_wrap=True)
     console.print(f"Each run, clients.json and clients.png are in [bold]{root}[/]", soft_wrap=True)

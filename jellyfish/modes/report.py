@@ -115,7 +115,7 @@ def _write(folder: Path, html: str, pictures: Sequence[Picture], details: Sequen
             for picture in shown_run.pictures:
                 (folder / f"{prefix}{picture.name}.png").write_bytes(picture.png)
     except OSError as error:
-        raise RunError(f"{folder}: the report cannot be written ({error})") from error
+        raise RunError(f"{folder}: the report cannot be written ({error.strerror or error})") from error
 
 
 def _difference_table(base: RunGroup, other: RunGroup) -> Table:

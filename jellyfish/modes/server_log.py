@@ -100,7 +100,7 @@ class ServerLog:
         error = self._writing.result()
         self._writing = None
         if error is not None:
-            self._say(f"cannot be written, windows are left out ({error})")
+            self._say(f"cannot be written, windows are left out ({error.strerror or error})")
         elif self._failing:
             self._failing = False
             _log.warning("%s: is written again", self._parts.folder)

@@ -99,7 +99,7 @@ class LineReader(Generic[Line]):
                 self.read += len(lines)
                 yield lines
         except OSError as error:
-            raise InputError(f"{self._path}: cannot be read ({error})") from error
+            raise InputError(f"{self._path}: cannot be read ({error.strerror or error})") from error
 
     def _blocks(self) -> Iterator[tuple[bytes, bool]]:
         """Blocks of whole lines, then what follows the last newline, if anything."""

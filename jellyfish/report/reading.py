@@ -151,7 +151,7 @@ def _read_json(path: Path, consequence: str, notes: list[str]) -> dict[str, Any]
         notes.append(f"{path.name} is missing: {consequence}.")
         return {}
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (msgspec.MsgspecError, ValueError, RecursionError):
         notes.append(f"{path.name} is cut off or is no JSON: {consequence}.")
         return {}

@@ -73,5 +73,7 @@ def _found(folder: Path) -> list[Part]:
         (folder / f"{HEADER}-000000.json").touch()
         (folder / f"{HEADER}-000000.json").unlink()
     except OSError as error:
-        raise InputError(f"{folder}: cannot be used for the server's log ({error}); name another folder") from error
+        raise InputError(
+            f"{folder}: cannot be used for the server's log ({error.strerror}); name another folder"
+        ) from error
     return [Part(number, begun[number], size) for number, size in sizes.items()]

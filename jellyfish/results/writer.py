@@ -126,7 +126,7 @@ class _LineFile:
             self._file.write(self._buffer)
             self._file.flush()
         except OSError as error:
-            raise RunError(f"{self._path}: cannot be written any more ({error})") from error
+            raise RunError(f"{self._path}: cannot be written any more ({error.strerror or error})") from error
         self._buffer.clear()
 
 
@@ -136,7 +136,9 @@ def require_empty(folder: Path) -> None:
         if folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder}: is not empty; name a new folder for the results, or remove this one")
     except OSError as error:
-        raise InputError(f"{folder}: cannot be used for the results ({error}); name another folder") from error
+        raise InputError(
+            f"{folder}: cannot be used for the results ({error.strerror or error}); name another folder"
+        ) from error
 
 
 def _prepare(folder: Path) -> None:
@@ -144,7 +146,9 @@ def _prepare(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be used for the results ({error}); name another folder") from error
+        raise InputError(
+            f"{folder}: cannot be used for the results ({error.strerror or error}); name another folder"
+        ) from error
 
 
 def _write_json(path: Path, value: msgspec.Struct) -> None:
@@ -154,4 +158,4 @@ def _write_json(path: Path, value: msgspec.Struct) -> None:
         part.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
         part.replace(path)
     except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error})") from error
+        raise RunError(f"{path}: cannot be written ({error.strerror or error})") from error

@@ -12,6 +12,7 @@ from jellyfish.link.files import read_trace, save_trace
 from jellyfish.link.statistics import LOW_MBPS, OUTAGE_MBPS, TraceStatistics, per_second, statistics_of
 from jellyfish.link.synthetic import KNOWN, Wanted, make_trace, resolve_trace
 from jellyfish.link.trace import BandwidthTrace
+from jellyfish.whole_files import written_whole
 
 FORMS = {
     "csv": "CSV",
@@ -74,7 +75,8 @@ def draw(trace: BandwidthTrace, path: Path) -> None:
     axes.stairs(down, fill=True, color="tab:red", alpha=0.3, transform=axes.get_xaxis_transform())
     axes.set(title=trace.name, xlabel="s", ylabel="Mbit/s", xlim=(0, len(mbps)), ylim=(0, None))
     try:
-        figure.savefig(path, dpi=120)
+        with written_whole(path) as place:
+            figure.savefig(place, dpi=120)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
 

@@ -117,7 +117,7 @@ class Camera:
             if self._deadline is not None:
                 self._deadline.cancel()
             self._ledger.finish(connected)
-            self._stream.log.finish(min(end_s, seconds_now()))
+            self._stream.end_log(min(end_s, seconds_now()))
 
     def stop(self) -> bool:
         """Capture nothing more: the end has come. Whether it had begun to run; else it need not any more."""

@@ -16,7 +16,7 @@ import aiohttp
 
 from jellyfish.camera.reaching import why_unreachable
 from jellyfish.camera.retries import RetryPace, is_hopeless, is_hopeless_status
-from jellyfish.camera.stream_log import StreamLog
+from jellyfish.camera.stream_log import SILENT, StreamLog
 from jellyfish.clock import call_at, seconds_now
 from jellyfish.errors import ProtocolError, each_error
 from jellyfish.link.link import Downlink, Link
@@ -151,6 +151,12 @@ class Stream:
         away_s = self.log.away_s(now)
         return self._silent_s(now) if away_s is None and self.open else away_s
 
+    def end_log(self, now: float) -> None:
+        """No more frames are wanted from `now` on; a silence until then is an outage, too."""
+        if (silent_s := self._silent_s(now)) is not None:
+            self.log.lost(now - silent_s, SILENT)
+        self.log.finish(now)
+
     def _silent_s(self, now: float) -> float | None:
         """For how long nothing was heard over this connection, where that is long; else None."""
         silent_s = 0.0 if self._conversation is None else now - self._conversation.heard_s
@@ -234,6 +240,7 @@ class Stream:
         conversation, now = self._conversation, seconds_now()
         if data is _END_OF_STREAM or conversation is None:
             raise ConnectionResetError("closed by the server")
+        self._heard(now)
         events = conversation.receive(data, now)
         if not events:  # it was a ping
             self._answering = self._loop.create_task(self._flush_quietly())
@@ -256,6 +263,11 @@ class Stream:
                     self._finished.set()
                 case wire.ErrorMessage():
                     raise ProtocolError(event.code, f"refused by the server ({event.code}): {event.message}")
+
+    def _heard(self, now: float) -> None:
+        """A message is here, perhaps after a long silence."""
+        if (silent_s := self._silent_s(now)) is not None:
+            self.log.silent(now - silent_s, now)
 
     def _take_plan(self, plan: wire.PlanMessage, now: float) -> None:
         self.plan = plan

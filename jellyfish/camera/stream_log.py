@@ -1,7 +1,8 @@
 """What one stream has been told and when it was down, as records. Pure: `now` is an argument.
 
 An outage is a time in which frames are wanted and no server takes them: it begins when an open stream is lost, or when
-the owner wants to send and there is none yet, and ends with the next welcome or with the owner.
+the owner wants to send and there is none yet, and ends with the next welcome or with the owner. A server that says
+nothing for long over an open stream is none, until it says something again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from jellyfish.results.records import OutageRecord, PlanRecord, Timeline
 Told = Callable[[PlanRecord], None]
 Out = Callable[[OutageRecord], None]
 
+
+SILENT = "the server said nothing"
 
 NO_RUN = Timeline(0.0)
 """Of a stream that no run keeps records of."""
@@ -71,6 +74,12 @@ class StreamLog:
         if self._down_s is None:
             self._down_s = max(now, self._wanted_s)
         self._why = self._why or why
+
+    def silent(self, since_s: float, now: float) -> None:
+        """Over an open stream something is heard again, and nothing was since then."""
+        if self._down_s is None:
+            self.lost(since_s, SILENT)
+            self.opened(now)
 
     def finish(self, now: float) -> None:
         """No more frames are wanted from `now` on."""

@@ -126,7 +126,7 @@ class EdgeDevice:
         finally:
             self.cloud.give_up()
             self.account.finish()
-            self.cloud.stream.log.finish(min(end_s, seconds_now()))
+            self.cloud.stream.end_log(min(end_s, seconds_now()))
 
     def stop(self) -> bool:
         """Capture nothing more: the end has come. Whether it had begun to run; else it need not any more."""

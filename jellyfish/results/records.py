@@ -149,7 +149,8 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
 class OutageRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A time in which a client had no server: a line of `outages.jsonl`, written when it is over.
 
-    From its start, or from when the connection was lost, until the server has taken the client in (again).
+    From its start, or from when the connection was lost, until the server has taken the client in (again); and each
+    time that a server said nothing for over 2 s, until it did.
     """
 
     client: str

@@ -8,11 +8,14 @@ import contextlib
 import pytest
 
 from jellyfish.camera.stream import Stream
+from jellyfish.camera.stream_log import StreamLog
 from jellyfish.config import Limits
 from jellyfish.core import Reason
 from jellyfish.errors import ProtocolError
 from jellyfish.link.shaper import Shaper
+from jellyfish.link.trace import BandwidthTrace
 from jellyfish.protocol import wire
+from jellyfish.results.records import OutageRecord
 from tests.camera.cameras import URL
 from tests.server.peer import JPEG, LARGE, SMALL, connected, everyone_on, http, running, welcomed
 from tests.virtual import virtual
@@ -21,12 +24,14 @@ from tests.virtual import virtual
 class Asker:
     """Says nothing by itself; writes down what it hears."""
 
-    def __init__(self, will_do: bool = True, fps: float = 15) -> None:
+    def __init__(self, will_do: bool = True, fps: float = 15, way_back: BandwidthTrace | None = None) -> None:
         self.heard: list[str | int | Reason | None] = []
         self.talking = 0
         self._will_do = will_do
-        shapers = Shaper(None, 0.01), Shaper(None, 0.01)
-        self.stream = Stream(self, wire.Hello("asker", fps, 100), *shapers, lambda now: now)
+        self.outages: list[OutageRecord] = []
+        shapers = Shaper(None, 0.01), Shaper(way_back, 0.01)
+        log = StreamLog("asker", out=self.outages.append)
+        self.stream = Stream(self, wire.Hello("asker", fps, 100), *shapers, lambda now: now, log)
 
     async def ask(self, frame: int) -> None:
         now = asyncio.get_running_loop().time()
@@ -75,6 +80,23 @@ async def test_an_owner_hears_the_welcome_plans_and_answers_and_the_farewell_is_
     assert asker.heard[-3:] == [128, SMALL.name, 448]
     assert asker.stream.farewell == wire.Farewell(received=1, answered=1, dropped={})
     assert asker.talking == 0
+
+
+@pytest.mark.parametrize(("back_s", "until_s", "ended"), [(6.0, 9.0, True), (30.0, 7.0, False)])
+@virtual
+async def test_a_long_silence_over_an_open_stream_is_an_outage(back_s: float, until_s: float, ended: bool) -> None:
+    asker = Asker(way_back=BandwidthTrace((0.0, 3.0, back_s), (1e6, 0.0, 1e6), "silence"))
+    async with running(), http() as session, asyncio.TaskGroup() as tasks:
+        running_task = tasks.create_task(asker.stream.run(session, URL))
+        asker.stream.log.wanted(1.0)
+        await asyncio.sleep(until_s)
+        asker.stream.end_log(asyncio.get_running_loop().time())
+        running_task.cancel()
+    (outage,) = asker.outages
+    assert outage.why == "the server said nothing"
+    assert 1.9 <= outage.began_s <= 3.1
+    assert outage.began_s + outage.lasted_s == pytest.approx(back_s if ended else until_s, abs=0.2)
+    assert (outage.ended_s is not None) == ended
 
 
 @virtual

@@ -54,6 +54,22 @@ def test_an_outage_that_never_ends_is_one_up_to_the_end() -> None:
     assert (outage.began_s, outage.ended_s, outage.lasted_s, outage.why) == (1.0, None, 10.0, "nobody there")
 
 
+def test_a_server_that_says_nothing_for_long_is_an_outage_of_frames_that_are_wanted() -> None:
+    log = Log()
+    log.wanted(100.0)
+    log.opened(95.0)
+    log.silent(96.0, 99.0)  # nobody wanted anything
+    log.silent(104.0, 107.0)
+    assert log.away_s(107.5) is None
+    log.lost(108.0, "closed by the server")
+    log.silent(106.0, 109.0)  # no stream is open
+    log.finish(110.0)
+    assert [(out.began_s, out.ended_s, out.why) for out in log.outages] == [
+        (4.0, 7.0, "the server said nothing"),
+        (8.0, None, "closed by the server"),
+    ]
+
+
 def test_what_is_lost_after_the_end_is_no_outage() -> None:
     log = Log()
     log.wanted(100.0)

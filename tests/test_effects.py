@@ -12,6 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from jellyfish import cli
+from jellyfish.cli.options import SHIPPED_VIDEOS
 from jellyfish.config import CLIENTS_CHOOSE, BenchConfig, DevicesConfig, Encoding, ServerConfig
 from jellyfish.effects import BENCH_RULES, RULES, VoidRule, void
 from jellyfish.modes.run import run_info
@@ -22,6 +23,7 @@ OF_SERVERS = {
     "planning-share": "5", "variant": "w100e2-448", "max-batch": "8", "threads": "1", "zoo": "torchvision",
     "zoo-weights": "folder",
 }  # fmt: skip
+TWO_CLIPS = [word for name in ("avenue", "town") for word in ("--video", str(SHIPPED_VIDEOS / f"street-{name}.mp4"))]
 NOBODY_PLANS = {option: OF_SERVERS[option] for option in ("care", "target", "planning-share")}
 
 
@@ -180,7 +182,7 @@ def test_an_empty_option_is_not_taken_for_none(option: str) -> None:
         (["--clients", "1", "--fps", "15,25"], "--fps: 2 values for 1 client"),
         (["--clients", "2", "--slo-ms", "75,100,150"], "--slo-ms: 3 values for 2 clients"),
         (["--clients", "1", "--trace", "wifi,lte"], "--trace: 2 values"),
-        (["--clients", "1", "--video", "a.mp4", "--video", "b.mp4"], "--video: 2 values"),
+        (["--clients", "1", *TWO_CLIPS], "--video: 2 values"),
         (["--find-clients", "--most-clients", "8", "--clients", "9"], "9 is more than --most-clients 8"),
     ],
 )
@@ -191,7 +193,7 @@ def test_values_that_no_client_would_get_are_refused(words: list[str], said: str
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--video", "a.mp4", "--video", "b.mp4"], "2 videos for one device"),
+        (TWO_CLIPS, "2 videos for one device"),
         (["--name", "n" * 65], "65 characters: between 1 and 64"),
         (["--name", ""], "0 characters"),
         (["--name", "a\x1bb"], "control characters"),

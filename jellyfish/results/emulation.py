@@ -6,6 +6,8 @@ import msgspec
 
 from jellyfish.results.units import Count, Megabytes
 
+FEW_MISSED = 0.002
+"""Of a run's frames, so many that cameras themselves have missed say nothing of it."""
 BUSY_SHARE = 0.1
 """A camera is busy that takes more than this share of the SLO for itself: of a frame that was missed, and, as the 95th
 percentile, of a run."""
@@ -32,7 +34,8 @@ class EmulationFigures(msgspec.Struct, frozen=True, kw_only=True):
     encode: str
     """`shared`: each frame of a clip encoded once for all cameras; `each`: every camera has an encoder of its own."""
     bottleneck: bool
-    """Whether the cameras were a limit of this run: some were busy, or missed frames because they were."""
+    """Whether the cameras were a limit of this run: some were busy, or missed frames because they were
+    (more than .2 % of all)."""
     busy_cameras: Count
     """Cameras that took more than a tenth of the SLO for themselves (p95), from capture to sending."""
     missed_frames: Count
@@ -45,7 +48,6 @@ def in_words(figures: EmulationFigures, cameras: int) -> str:
     """What a person should know and do where cameras were the bottleneck."""
     return (
         "The cameras were a bottleneck of this run, so it does not tell what the server can do: "
-        f"{figures.busy_cameras} of {cameras} took over a tenth of the SLO for themselves (p95), and "
-        f"{figures.missed_frames} frames were missed because of that (camera_busy). Emulate fewer cameras, or run them "
-        "on another machine with --connect."
+        f"{figures.busy_cameras} of {cameras} took over a tenth of the SLO for themselves (p95); frames missed because of "
+        f"that (camera_busy): {figures.missed_frames}. Emulate fewer cameras, or run them on another machine with --connect."
     )

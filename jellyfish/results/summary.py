@@ -14,7 +14,7 @@ import msgspec
 from jellyfish.core import Outcome, Reason
 from jellyfish.errors import RunError
 from jellyfish.evaluation.matching import Counts
-from jellyfish.results.emulation import BUSY_SHARE, ClipFigures, EmulationFigures
+from jellyfish.results.emulation import BUSY_SHARE, FEW_MISSED, ClipFigures, EmulationFigures
 from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import DurationHistogram, Percentiles
 from jellyfish.results.planning import DeviceFigures, HostFigures, PlannerFigures
@@ -130,8 +130,9 @@ def emulation_figures(
     own = {client: figures.camera_ms for client, figures in clients.items()}
     busy = sum(times is not None and times.p95 > BUSY_SHARE * slo_ms[client] for client, times in own.items())
     missed = sum(figures.missed_by_reason.get(Reason.CAMERA_BUSY, 0) for figures in clients.values())
+    many = missed > FEW_MISSED * sum(figures.offered for figures in clients.values())
     return EmulationFigures(
-        encode=encode, bottleneck=busy + missed > 0, busy_cameras=busy, missed_frames=missed, clips=clips
+        encode=encode, bottleneck=busy > 0 or many, busy_cameras=busy, missed_frames=missed, clips=clips
     )
 
 

@@ -172,6 +172,13 @@ def test_the_planner_and_the_devices_are_told() -> None:
     assert told["devices"] == {"cpu:0": {"busy_share": 0.5, "batches": 10, "mean_batch": 2.5}}
 
 
+def test_a_single_frame_of_many_that_a_camera_missed_says_nothing_of_a_run() -> None:
+    records = [frame_record(frame=frame, camera_ms=1.0) for frame in range(999)]
+    summary = summarised([*records, frame_record(Outcome.SKIPPED, frame=999, reason=Reason.CAMERA_BUSY)])
+    figures = emulation_figures(summary.clients, {"camera-0": 100.0}, "shared", None)
+    assert (figures.missed_frames, figures.bottleneck) == (1, False)
+
+
 @pytest.mark.parametrize(
     ("camera_ms", "missed", "busy_cameras", "bottleneck"),
     [(9.0, 0, 0, False), (11.0, 0, 1, True), (9.0, 1, 0, True)],

@@ -48,6 +48,7 @@ def in_words(figures: EmulationFigures, cameras: int) -> str:
     """What a person should know and do where cameras were the bottleneck."""
     return (
         "The cameras were a bottleneck of this run, so it does not tell what the server can do: "
-        f"{figures.busy_cameras} of {cameras} took over a tenth of the SLO for themselves (p95); frames missed because of "
-        f"that (camera_busy): {figures.missed_frames}. Emulate fewer cameras, or run them on another machine with --connect."
+        f"{figures.busy_cameras} of {cameras} took over a tenth of the SLO for themselves (p95); frames missed because "
+        f"of that (camera_busy): {figures.missed_frames}. Emulate fewer cameras, or run them on another machine with "
+        "--connect."
     )

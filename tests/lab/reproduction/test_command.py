@@ -117,7 +117,7 @@ def test_only_cells_that_are_missing_damaged_or_of_another_scenario_are_run(fold
     [
         (["osdi20"], ["no evaluation 'osdi20'", "rtss22"]),
         (["--policies", "jellyfish,clever"], ["no policy 'clever'", "oracle"]),
-        (["--policies", ""], ["no policy ''"]),
+        (["--policies", ""], ["--policies is empty"]),
         (["--traces", "EMPTY"], ["no .csv file in", "docs/traces.md"]),
         (["--clients", "1,2.5"], ["2.5 is not a whole number"]),
         (["--clients", "0"], ["--clients", "'0'"]),

@@ -16,9 +16,7 @@ from jellyfish.results.records import OutageRecord, PlanRecord, Timeline
 Told = Callable[[PlanRecord], None]
 Out = Callable[[OutageRecord], None]
 
-
 SILENT = "the server said nothing"
-
 NO_RUN = Timeline(0.0)
 """Of a stream that no run keeps records of."""
 

@@ -9,11 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from jellyfish.errors import InputError
 from jellyfish.media.contents import Contents
-from jellyfish.media.picture import as_a_person_sees_it, identified, pages, unreadable
+from jellyfish.media.picture import as_a_person_sees_it, known_picture, pages, unreadable
 from jellyfish.media.timeline import timeline
 
 _TICK_S = Fraction(1, 1000)
@@ -28,9 +26,9 @@ class PictureReader:
 
     def __init__(self, path: Path, contents: Contents | None = None) -> None:
         """`contents`: what another reader of the same file has found."""
-        with _opened(path) as image:
+        with known_picture(path) as image:
             self._pages, self._whole = pages(image)
-        self._path, self._image = path, _opened(path)
+        self._path, self._image = path, known_picture(path)
         try:
             self.contents = contents or self._look_through()
         except BaseException:
@@ -54,7 +52,7 @@ class PictureReader:
     def _decode(self, number: int) -> NDArray[np.uint8]:
         if self._pages[number] < self._image.tell():  # going back confuses Pillow
             self._image.close()
-            self._image = _opened(self._path)
+            self._image = known_picture(self._path)
         self._image.seek(self._pages[number])
         return as_a_person_sees_it(self._image)
 
@@ -78,10 +76,3 @@ class PictureReader:
         whole = self._whole and len(ticks) == len(self._pages)
         cut_off = "" if whole else f"it is cut off or damaged behind picture {len(ticks)}"
         return Contents(timeline(ticks, _TICK_S, duration, ()), *size, cut_off=cut_off)
-
-
-def _opened(path: Path) -> Image.Image:
-    image = identified(path)
-    if image is None:
-        raise InputError(f"cannot read {path}: it is no picture")
-    return image

@@ -127,12 +127,17 @@ def is_jpeg_stream(path: Path) -> bool:
     return _SEVERAL_PICTURES not in before_pixels and first.seen == second.seen
 
 
-def read_picture(path: Path) -> NDArray[np.uint8]:
-    """The image [height, width, 3] in RGB, the right way up. InputError if it cannot be read or decoded."""
+def known_picture(path: Path) -> Image.Image:
+    """The file as an open picture, not yet decoded. InputError if it is none."""
     image = identified(path)
     if image is None:
         raise InputError(f"cannot read {path}: it is no picture of a known kind, such as JPEG or PNG")
-    with image:
+    return image
+
+
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """The image [height, width, 3] in RGB, the right way up. InputError if it cannot be read or decoded."""
+    with known_picture(path) as image:
         try:
             return as_a_person_sees_it(image)
         except Exception as error:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from jellyfish.errors import InputError
 from jellyfish.media.orientation import SIDEWAYS
-from jellyfish.media.picture import identified, unreadable
+from jellyfish.media.picture import known_picture, unreadable
 
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, range(SIDEWAYS, 9)
 """EXIF's tag, and its values for what is seen as high as it is stored wide."""
@@ -16,10 +15,7 @@ _ORIENTATION, _ON_ITS_SIDE = 0x0112, range(SIDEWAYS, 9)
 
 def picture_size(path: Path) -> tuple[int, int]:
     """(width, height) as a person sees it. InputError if the file is no picture or has too many pixels to decode."""
-    image = identified(path)
-    if image is None:
-        raise InputError(f"cannot read {path}: it is no picture of a known kind, such as JPEG or PNG")
-    with image:
+    with known_picture(path) as image:
         try:
             return _seen(image)
         except (OSError, SyntaxError, ValueError) as error:

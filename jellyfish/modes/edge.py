@@ -47,7 +47,7 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
                 server = await stack.enter_async_context(
                     serving(replace(config.server, cameras_beside=True), windows, stop.watched(progress))
                 )
-        from jellyfish.modes.edge_fleet import EdgeFleet
+        from jellyfish.modes.edge_fleet import EdgeFleet  # torch, for which no wrong input need wait
 
         fleet = EdgeFleet(config, inputs, stack)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))

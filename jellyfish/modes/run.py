@@ -259,10 +259,10 @@ class MeasuredRun:
             agreement=self._agreement(),
             outages=self._outages.figures(),
         )
-        summary = msgspec.structs.replace(summary, stopped=self._stopped)
+        losses = dict(incomplete_videos or {})
+        summary = msgspec.structs.replace(summary, stopped=self._stopped, incomplete_videos=losses)
         if emulation is not None:
             summary = msgspec.structs.replace(summary, emulation=emulation(summary))
-        summary = msgspec.structs.replace(summary, incomplete_videos=dict(incomplete_videos or {}))
         self._writer.summary(summary)
         for name, camera in self.cameras.items():
             if camera.farewell is not None and not self._ledgers[name].agrees(camera.farewell):

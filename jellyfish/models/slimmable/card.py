@@ -18,15 +18,11 @@ ARCHITECTURE = "slimmable-street-2"
 SHIPPED = Path(__file__).parent / "shipped" / "street.safetensors"
 
 
-class VariantAccuracy(msgspec.Struct, frozen=True):
-    """What planners know of a variant."""
+class OfVariant(msgspec.Struct, frozen=True):
+    """What is said of one variant."""
 
     resolution: int
     network: str
-    score_threshold: float
-    """The least score of a detection worth answering with: where `f1` is best."""
-    f1: float
-    """Mean over the card's evaluations of F1 at that threshold."""
 
     @property
     def variant(self) -> Variant:
@@ -34,15 +30,22 @@ class VariantAccuracy(msgspec.Struct, frozen=True):
         return Variant(self.resolution, self.network)
 
 
-class VariantEvaluation(msgspec.Struct, frozen=True):
+class VariantAccuracy(OfVariant, frozen=True):
+    """What planners know of a variant."""
+
+    score_threshold: float
+    """The least score of a detection worth answering with: where `f1` is best."""
+    f1: float
+    """Mean over the card's evaluations of F1 at that threshold."""
+
+
+class VariantEvaluation(OfVariant, frozen=True):
     """What one variant found in one set of images.
 
     Average precision is COCO's, over the classes that the set has objects of; the rest is counted over all objects at
     the score threshold.
     """
 
-    resolution: int
-    network: str
     score_threshold: float
     ap50: float
     ap: float
@@ -50,11 +53,6 @@ class VariantEvaluation(msgspec.Struct, frozen=True):
     f1: float
     precision: float
     recall: float
-
-    @property
-    def variant(self) -> Variant:
-        """The variant this is about."""
-        return Variant(self.resolution, self.network)
 
 
 class Evaluation(msgspec.Struct, frozen=True):

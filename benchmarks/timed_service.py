@@ -29,7 +29,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Service, str]]:
     async with contextlib.AsyncExitStack() as stack:
         solver = await stack.enter_async_context(solver_process(config.planner, seed=0))
         device = OpenDevice("cpu", MODEL.profile, TimedExecutor(MODEL.profile))  # type: ignore[arg-type]
-        parts = parts_in_service(config, MODEL, MODEL.variants, [device], solver.solve, stack)  # type: ignore[arg-type]
+        parts = parts_in_service(config, MODEL, MODEL.variants, [device], {}, solver.solve, stack)  # type: ignore[arg-type]
         if settings.leak:
             parts = _leaking(parts)
         service = await stack.enter_async_context(assembled(parts, lambda record, service: None))

@@ -5,9 +5,9 @@
 What is compared: three servers that run one network, one variant of the shipped detector, by the same code
 (`detect_images` on what `decode_jpeg` makes of the JPEG that was sent), with everything on this machine's processor
 cores. The peers have two workers of one thread each; Jellyfish is `jellyfish serve --device cpu` as it divides the
-machine by itself. It serves the one variant (`--variant`, no plans) and may not put a smaller one in its place
-(`--no-actuation`), so that every answer is worth the same. Each peer runs with that of a few settings (largest batch
-: milliseconds that a batch may wait) which answered most in time at a load of .7, in a trial before.
+machine by itself. It serves the one variant (`--variant`: no plans, no smaller ones), so that every answer is worth the
+same. Each peer runs with that of a few settings (largest batch : milliseconds that a batch may wait) which answered
+most in time at a load of .7, in a trial before.
 
 The raw rate is what two processes of one thread each do with frames decoded beforehand, one at a time, with nothing
 else on the machine; measured at the beginning and at the end, loads are multiples of the first. The load comes from a
@@ -177,7 +177,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def jellyfish(name: str, variant: str) -> System:
     """The server of this checkout, or of the one after the @ in its name."""
     folder = Path(name.partition("@")[2] or ROOT).resolve()
-    command = ("cli.py", "serve", "--device", "cpu", "--variant", variant, "--no-actuation", "--port", "PORT")
+    command = ("cli.py", "serve", "--device", "cpu", "--variant", variant, "--port", "PORT")
     return System(name, folder, (sys.executable, *command), "ws://127.0.0.1:PORT/v1/stream", ("ready", 1), {})
 
 

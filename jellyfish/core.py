@@ -32,6 +32,46 @@ class Detection(msgspec.Struct, frozen=True, array_like=True):
     bottom: float
 
 
+class ClassScore(msgspec.Struct, frozen=True, array_like=True):
+    """How sure a classifier is that a frame shows a class."""
+
+    label: int
+    score: float
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """What a model says of one frame. Which part is filled in is its task's."""
+
+    detections: tuple[Detection, ...] = ()
+    """Best score first."""
+    scores: tuple[ClassScore, ...] = ()
+    """Of the likeliest classes, best first."""
+
+
+class Task(enum.StrEnum):
+    """What a model answers with."""
+
+    DETECTION = "detection"
+    CLASSIFICATION = "classification"
+
+
+class InputSize(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """What a network takes, in pixels. Frames of another shape are fitted in, stretched or cut: the model's affair."""
+
+    width: int
+    height: int
+
+    @property
+    def resolution(self) -> int:
+        """The longest side, by which frames of this size are called."""
+        return max(self.width, self.height)
+
+    def fitted(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) of a frame scaled to fit in here, never enlarged: that would add nothing to see."""
+        scale = min(self.width / width, self.height / height, 1.0)
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 class LabelledObject(msgspec.Struct, frozen=True):
     """One object that is truly there. Sides are normalised to the frame (0..1).
 

@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from jellyfish.core import Detection, Reason
+from jellyfish.core import ClassScore, Detection, InputSize, Reason, Task
 from jellyfish.errors import ProtocolError
 
 VERSION = 1
@@ -78,6 +78,8 @@ class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether it wants to be told when a frame has arrived, before the frame is answered."""
     target: Annotated[float, msgspec.Meta(ge=50, le=99.99)] | None = None
     """Per cent of its captured frames that it wants answered in time; None leaves that to the server."""
+    model: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME, pattern=NAME_PATTERN)] | None = None
+    """The name of the model that is to answer; None takes the one in service."""
 
 
 class PlanMessage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -91,6 +93,8 @@ class PlanMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     probe_interval_ms: float
     fps: Annotated[float, msgspec.Meta(gt=0)] | None = None
     """At most so many frames per second, evenly; None: as many as the hello said."""
+    model: str = ""
+    """The name of the model that `variant` is of."""
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -118,6 +122,14 @@ class Welcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether such a server runs a frame that is short of time with less than its resolution is meant for."""
     reports: bool = False
     """Whether reports are taken here. To a server that does not say so a report is an unknown message."""
+    model: str = ""
+    """The name of the model in service."""
+    version: str = ""
+    """That model's."""
+    task: Task = Task.DETECTION
+    inputs: tuple[InputSize, ...] = ()
+    """What the network takes at each of `resolutions`. Of a server that does not say so: a width of the resolution, and
+    a height of nine sixteenths of it, rounded up to a multiple of 32."""
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -149,6 +161,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     bandwidth_kbps: float = 0.0
     """The newest estimate of the client's uplink, for its back-off between plans."""
     detections: tuple[Detection, ...] = ()
+    scores: tuple[ClassScore, ...] = ()
+    """Of a classifier: the likeliest classes, best first."""
 
 
 class Arrived(msgspec.Struct, frozen=True):

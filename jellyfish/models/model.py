@@ -1,0 +1,171 @@
+"""What a server runs: the seam between Jellyfish and any network, detector or classifier.
+
+A `Model` says what it is without loading anything slow, and makes engines of itself. An `Engine` is the network on one
+device and does all that is the model's own in three steps, the same for serving, profiling, detecting and evaluating.
+A third kind of model is one more pair of them: see docs/models.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jellyfish.core import Answer, InputSize, Task, Variant
+from jellyfish.errors import InputError
+
+Image = NDArray[np.uint8]
+"""RGB [height, width, 3]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """One network at one resolution: what a planner chooses."""
+
+    variant: Variant
+    input: InputSize
+    accuracy: float
+    """Expected, 0..1: F1 of a detector, share of right first guesses of a classifier."""
+    source: str = ""
+    """Where that figure is from, in words; empty where nobody has said."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of a model before it is loaded. Plain values: it travels to other processes.
+
+    Raises InputError: no size, two of one name, or two of one resolution that take frames of different sizes.
+    """
+
+    name: str
+    """As a client's hello, profiles and records call it."""
+    version: str
+    task: Task
+    classes: tuple[str, ...]
+    """Names by label."""
+    sizes: tuple[Size, ...]
+    """Small resolutions first, then quick networks first."""
+    identity: str
+    """A checksum of all that times depend on: profiles are kept under it."""
+    batches: tuple[int, ...] = ()
+    """The batch sizes that its engines run, ascending; smaller batches are filled up. Empty: any."""
+    in_flight: int = 1
+    """Batches that an engine may have launched and not finished."""
+    mixes: bool = False
+    """Whether a batch may hold frames for several networks of one resolution."""
+    movable: bool = False
+    """Whether it may be pickled, and its engines made in processes of their own, where the event loop takes no time
+    from them."""
+
+    def __post_init__(self) -> None:
+        if not self.sizes:
+            raise InputError(f"the model {self.name} has no sizes: it needs one at least")
+        names = [size.variant.name for size in self.sizes]
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(f"the model {self.name} has two sizes called {name}: give each a name of its own")
+        for size in self.sizes:
+            if size.input.resolution != size.variant.resolution or size.input != self.ladder[size.variant.resolution]:
+                raise InputError(
+                    f"the model {self.name}: {size.variant.name} takes frames of {size.input.width} x "
+                    f"{size.input.height} pixels; all sizes of one resolution must take the same, and be called by its "
+                    "longest side"
+                )
+
+    @cached_property
+    def variants(self) -> tuple[Variant, ...]:
+        """All of them, in order."""
+        return tuple(size.variant for size in self.sizes)
+
+    @cached_property
+    def ladder(self) -> dict[int, InputSize]:
+        """Resolution -> what the network takes there, ascending."""
+        return {size.variant.resolution: size.input for size in sorted(self.sizes, key=_resolution)}
+
+    def size(self, variant: Variant) -> Size:
+        """What is known of `variant`; InputError for one that the model does not have."""
+        for size in self.sizes:
+            if size.variant == variant:
+                return size
+        known = ", ".join(each.name for each in self.variants)
+        raise InputError(f"{self.name} has no variant {variant.name}; it has: {known}")
+
+    def accuracy(self, variant: Variant) -> float:
+        """Expected accuracy (0..1) of `variant`; InputError for one that the model does not have."""
+        return self.size(variant).accuracy
+
+
+def _resolution(size: Size) -> int:
+    return size.variant.resolution
+
+
+class Engine(Protocol):
+    """A model on one device. It knows nothing of queues, deadlines, JPEG or clients.
+
+    Each step may raise anything: the batch failed. `launch` and `finish` are called by one thread, in turn for at most
+    `in_flight` batches; `prepare` may run beside them on another.
+    """
+
+    @property
+    def memory_bytes(self) -> int:
+        """What its weights and buffers take on the device; 0 where that is not known."""
+        ...
+
+    def prepare(self, images: Sequence[Image], variants: Sequence[Variant], /) -> Any:
+        """Images of any size as the network takes them. `variants`: one for each image; all alike unless it `mixes`."""
+        ...
+
+    def launch(self, inputs: Any, /) -> Any:
+        """Have the device begin with what `prepare` made. On a GPU this does not wait."""
+        ...
+
+    def finish(self, handle: Any, /) -> list[Answer]:
+        """Wait for what `launch` began; an answer for each image, sides as shares of the image (0..1)."""
+        ...
+
+
+class Model(Protocol):
+    """What can be served."""
+
+    @property
+    def description(self) -> Description:
+        """What it is. Known at once."""
+        ...
+
+    def engine(self, device: str, /) -> Engine:
+        """The model loaded on `device` (`cpu`, `cuda:N`), ready to run every size. InputError if it cannot be.
+
+        Called where batches run: on the worker's thread, or in its process if the model is `movable`.
+        """
+        ...
+
+
+class WholeBatches:
+    """An engine of one function that does all: what a model of few lines needs."""
+
+    memory_bytes = 0
+
+    def __init__(self, run: Callable[[Sequence[Image], Variant], list[Answer]]) -> None:
+        """`run`: images of any size and their variant -> an answer for each."""
+        self._run = run
+
+    def prepare(self, images: Sequence[Image], variants: Sequence[Variant]) -> tuple[Sequence[Image], Variant]:
+        """See `Engine.prepare`."""
+        return images, variants[0]
+
+    def launch(self, inputs: tuple[Sequence[Image], Variant]) -> list[Answer]:
+        """See `Engine.launch`."""
+        return self._run(*inputs)
+
+    def finish(self, handle: list[Answer]) -> list[Answer]:
+        """See `Engine.finish`."""
+        return handle
+
+
+def answers(engine: Engine, images: Sequence[Image], variants: Sequence[Variant]) -> list[Answer]:
+    """All three steps: what serving, profiling, detecting and evaluating have in common."""
+    return engine.finish(engine.launch(engine.prepare(images, variants)))

@@ -1,0 +1,65 @@
+"""What is said of a model fits together, and a function alone makes an engine."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from jellyfish.core import Answer, ClassScore, InputSize, Task, Variant
+from jellyfish.errors import InputError
+from jellyfish.models.model import Description, Size, WholeBatches, answers
+
+
+def described(*sizes: Size) -> Description:
+    return Description("some", "1", Task.DETECTION, ("cat",), sizes, "0")
+
+
+def size(resolution: int, network: str = "n", height: int | None = None) -> Size:
+    return Size(Variant(resolution, network), InputSize(resolution, height or resolution), 0.5)
+
+
+def test_the_ladder_has_each_resolution_once_and_travels() -> None:
+    description = described(size(64), size(64, "m"), size(128, height=96))
+    assert description.ladder == {64: InputSize(64, 64), 128: InputSize(128, 96)}
+    assert pickle.loads(pickle.dumps(description)) == description
+    assert description.accuracy(Variant(64, "m")) == 0.5
+
+
+def test_an_upright_input_is_called_by_its_height() -> None:
+    upright = Size(Variant(128, "n"), InputSize(96, 128), 0.5)
+    assert described(upright).ladder == {128: InputSize(96, 128)}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "why"),
+    [
+        ((), "no sizes"),
+        ((size(64), size(64)), "two sizes called n-64"),
+        ((size(64), size(64, "m", height=32)), "all sizes of one resolution must take the same"),
+        ((Size(Variant(64, "n"), InputSize(96, 96), 0.5),), "called by its longest side"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(sizes: tuple[Size, ...], why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        described(*sizes)
+
+
+def test_an_unknown_variant_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InputError, match="it has: n-64"):
+        described(size(64)).size(Variant(64, "m"))
+
+
+def test_a_function_is_an_engine() -> None:
+    engine = WholeBatches(lambda images, variant: [Answer((), (ClassScore(len(images), variant.resolution),))])
+    images = [np.zeros((4, 4, 3), np.uint8)] * 2
+    assert answers(engine, images, [Variant(64, "n")] * 2) == [Answer((), (ClassScore(2, 64),))]
+
+
+@pytest.mark.parametrize(
+    ("frame", "fitted"),
+    [((1920, 1080), (416, 234)), ((200, 100), (200, 100)), ((100, 900), (46, 416)), ((5000, 1), (416, 1))],
+)
+def test_frames_are_fitted_and_never_enlarged(frame: tuple[int, int], fitted: tuple[int, int]) -> None:
+    assert InputSize(416, 416).fitted(*frame) == fitted

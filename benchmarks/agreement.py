@@ -51,7 +51,7 @@ from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.link.synthetic import lte_like, wifi_like
 from jellyfish.models.model import Model as Served
 from jellyfish.models.opening import open_model
-from jellyfish.models.slimmable.street import RESOLUTIONS
+from jellyfish.models.slimmable.street import RESOLUTIONS, input_size
 from jellyfish.modes.bench import PAUSE_PER_CAMERA_S, bench
 from jellyfish.modes.host_costs.codecs import capture_s
 from jellyfish.modes.run import START_PAUSE_S
@@ -269,7 +269,7 @@ def usual_bytes(video: Path) -> tuple[tuple[int, float], ...]:
     with VideoSource(video) as source:
         images = [source.frame(index) for index in range(0, source.frames, 10)]
     return tuple(
-        (resolution, statistics.median(len(scaled_jpeg(image, resolution)) for image in images))
+        (resolution, statistics.median(len(scaled_jpeg(image, input_size(resolution))) for image in images))
         for resolution in RESOLUTIONS
     )
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import uvloop
-from fleet import Fleet, Load, Tally, encode_clip
+from fleet import Clip, Fleet, Load, Tally
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -87,8 +87,8 @@ class Bench:
     ) -> None:
         self._server, self._fleet, self._arguments = server, fleet, arguments
         self._variant = parse_variant(arguments.variant, model.description.variants)
-        resolution = self._variant.resolution
-        jpegs = encode_clip(video, [resolution])[resolution][: arguments.max_batch]
+        resolution, ladder = self._variant.resolution, model.description.ladder
+        jpegs = Clip(video).frames({resolution: ladder[resolution]})[resolution][: arguments.max_batch]
         self._images = [decode_jpeg(jpeg, LARGEST_IMAGE, LARGEST_IMAGE) for jpeg in jpegs]
         self._executor = EngineExecutor([partial(model.engine, EngineOptions())], "ideal", model.description)
 

@@ -107,7 +107,8 @@ class Bench:
         self.stem = fold_stem(self.detector).to(device, self.dtype)
         self.tails = {size: fold_tail(self.detector, size).to(device, self.dtype) for size in SIZES}
         self.plain = {size: self.on_device(PlainDetector(self.detector, size)) for size in SIZES}
-        images = torch.rand(max(BATCHES), 3, input_size(resolution).height, resolution) * 2 - 1
+        size = input_size(resolution)
+        images = torch.rand(max(BATCHES), 3, size.height, size.width) * 2 - 1
         self.images = images.to(device, self.dtype).contiguous(memory_format=torch.channels_last)
 
     def on_device(self, module: nn.Module) -> nn.Module:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from jellyfish.classes import class_name
 from jellyfish.core import Detection, Task, Variant
 from jellyfish.devices.executor import blank_frame
 from jellyfish.devices.naming import check_device, parse_variant
@@ -99,6 +100,11 @@ class Finder:
         self._labels: Counter[int] = Counter()
         answers(engine, [blank_frame(model, variant)], [variant])  # the first run takes much longer than any after it
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names by label."""
+        return self._model.classes
+
     def find(self, images: Sequence[Image]) -> list[list[Detection]]:
         """Objects in each image, sides as shares of it."""
         found: list[list[Detection]] = []
@@ -115,8 +121,8 @@ class Finder:
     def summary(self) -> str:
         """Frames, detections per class, time per frame; for people."""
         frames = "1 frame" if self._frames == 1 else f"{self._frames:,} frames"
-        classes = self._model.classes
-        counts = ", ".join(f"{self._labels[label]:,} {classes[label]}" for label in sorted(self._labels))
+        found = sorted(self._labels)
+        counts = ", ".join(f"{self._labels[label]:,} {class_name(label, self.classes)}" for label in found)
         each_ms = self._seconds / self._frames * 1e3
         return f"{frames}: {counts or 'nothing found'}; {self._variant.name} took {each_ms:.1f} ms per frame"
 
@@ -124,9 +130,9 @@ class Finder:
 def _picture(image: Image, draw: Path | None, finder: Finder, results: CocoResults) -> str:
     """Look at the picture, in which nothing is missing."""
     (found,) = finder.find([image])
-    results.add(1, _size(image), found)
+    results.add(1, _size(image), found, finder.classes)
     if draw is not None:
-        write_picture(draw, drawn(image, found))
+        write_picture(draw, drawn(image, found, finder.classes))
     return ""
 
 
@@ -141,7 +147,7 @@ def _video(
         for _ in looked_at:
             pass
     else:
-        _draw(draw, contents, ((number, drawn(image, found)) for number, image, found in looked_at))
+        _draw(draw, contents, ((number, drawn(image, found, finder.classes)) for number, image, found in looked_at))
     return contents.losses
 
 
@@ -172,7 +178,7 @@ def _looked_at(
     """Each frame's number, its image and what is in it, which is added to the results; a batch at a time."""
     while batch := list(itertools.islice(frames, _BATCH)):
         for (number, image), found in zip(batch, finder.find([image for _, image in batch]), strict=True):
-            results.add(number + 1, _size(image), found)
+            results.add(number + 1, _size(image), found, finder.classes)
             yield number, image, found
         advance(batch[-1][0] + 1)
 

@@ -31,6 +31,7 @@ from jellyfish.link.shaper import Shaper
 from jellyfish.models.model import EngineOptions, Model, answers
 from jellyfish.models.slimmable.card import CardedVariants, read_weights
 from jellyfish.models.slimmable.model import SlimmableModel
+from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.modes.device_inputs import DeviceInputs
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, end_early, logged_stream, running_beside, timeline_from
@@ -56,6 +57,7 @@ class EngineNetwork:
     """A size of the slimmable detector on a thread of its own: one device's small network."""
 
     device = "local"
+    classes = CLASSES
 
     def __init__(self, model: Model, variant: Variant, threshold: float) -> None:
         self.name, self.threshold = variant.name, threshold
@@ -155,7 +157,7 @@ class EdgeFleet:
         parts = EdgeParts(
             source=source,
             network=network,
-            fusion=DetectionFusion(network.threshold, self._cloud_threshold),
+            fusion=DetectionFusion(network.threshold, self._cloud_threshold, len(network.classes)),
             filter=FILTERS[config.filter](config.period),
             uplink=Shaper(trace and trace.shifted(-timeline.start_s), config.delay_s),
             downlink=Shaper(None, config.delay_s),
@@ -231,7 +233,9 @@ class EdgeFleet:
         streams = {name: device.cloud.stream for name, device in self._devices.items()}
         said = {name: stream.refusal or stream.unreachable for name, stream in streams.items()}
         lines += [f"{name}: {words}" for name, words in said.items() if words]
-        return lines + list(dict.fromkeys(note for source in self._sources.values() for note in source.label_notes))
+        return lines + list(
+            dict.fromkeys(note for source in self._sources.values() for note in source.label_notes(CLASSES))
+        )
 
 
 def edge_terms(config: DeviceConfig, video_fps: float) -> EdgeTerms:

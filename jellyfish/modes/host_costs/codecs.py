@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.control.frame_size import reference_bytes
 from jellyfish.core import InputSize
 from jellyfish.media.jpeg import encode_jpeg
-from jellyfish.media.resize import fit
 from jellyfish.media.video_writer import write_video
 from jellyfish.modes.decoders import decode_frame
 
@@ -72,14 +72,9 @@ def codec_s(picture: Image, sizes: Iterable[InputSize]) -> tuple[tuple[float, ..
     """To decode and to encode a frame of each size."""
     decode_s, encode_s = [], []
     for size in sizes:
-        decode_s.append(usual_s(partial(decode_frame, max(CAMERA_SIZE), fitted_jpeg(picture, size), size)))
-        encode_s.append(usual_s(partial(fitted_jpeg, picture, size)))
+        decode_s.append(usual_s(partial(decode_frame, max(CAMERA_SIZE), scaled_jpeg(picture, size), size)))
+        encode_s.append(usual_s(partial(scaled_jpeg, picture, size)))
     return tuple(decode_s), tuple(encode_s)
-
-
-def fitted_jpeg(picture: Image, size: InputSize) -> bytes:
-    """As a camera sends it."""
-    return encode_jpeg(fit(picture, *size.fitted(*CAMERA_SIZE)))
 
 
 def capture_s(video: Path, fps: float) -> float:

@@ -20,15 +20,15 @@ from pathlib import Path
 import aiohttp
 import uvloop
 
-from jellyfish.camera.frames import Offload
+from jellyfish.camera.frames import Offload, scaled_jpeg
 from jellyfish.config import DEFAULT_PLANNER, CameraConfig, Limits
-from jellyfish.core import Answer, Detection, LabelledObject, Variant
+from jellyfish.core import Answer, Detection, InputSize, LabelledObject, Variant
 from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.models.model import Description, WholeBatches
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.modes.decoders import decode_frame
-from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, Image, fitted_jpeg
+from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, Image
 from jellyfish.modes.run import MeasuredRun, Setup, run_info
 from jellyfish.modes.serving import listening_at
 from jellyfish.modes.window_log import WindowLog
@@ -50,8 +50,8 @@ def _ready(images: Sequence[Image], variant: Variant) -> list[Answer]:
 class _ReadyFrames:
     """Frames that are encoded already, with objects in them; given out by threads, as in `OwnFrames`."""
 
-    def __init__(self, jpeg: bytes, offload: Offload) -> None:
-        self._jpeg, self._offload = jpeg, offload
+    def __init__(self, jpeg: bytes, classes: Sequence[str], offload: Offload) -> None:
+        self.classes, self._jpeg, self._offload = classes, jpeg, offload
 
     async def at(self, elapsed_s: float, captured_s: float) -> None:
         """Nothing has to be decoded."""
@@ -60,11 +60,11 @@ class _ReadyFrames:
     def objects_at(self, elapsed_s: float) -> Sequence[LabelledObject]:
         return [LabelledObject(number, 0, *_place(number)) for number in range(OBJECTS)]
 
-    async def encoded(self, picture: None, resolution: int) -> bytes:
+    async def encoded(self, picture: None, size: InputSize) -> bytes:
         await self._offload(_nothing)
         return self._jpeg
 
-    def expect(self, resolution: int) -> None:
+    def expect(self, size: InputSize) -> None:
         """Nothing to prepare."""
 
 
@@ -97,7 +97,7 @@ def loops_s(profile: LatencyProfile, model: Description, picture: Image) -> tupl
     ready.wait()
     url, loop, stop = shown[0]
     try:
-        frames, camera_s = uvloop.run(_stream(url, fitted_jpeg(picture, largest.sizes[-1].input)))
+        frames, camera_s = uvloop.run(_stream(url, scaled_jpeg(picture, largest.sizes[-1].input), model.classes))
     finally:
         loop.call_soon_threadsafe(stop.set)
         server.join()
@@ -128,10 +128,10 @@ async def _ready_server(profile: LatencyProfile, model: Description) -> AsyncIte
             pool.shutdown(wait=False)
 
 
-async def _stream(url: str, jpeg: bytes) -> tuple[int, float]:
+async def _stream(url: str, jpeg: bytes, classes: Sequence[str]) -> tuple[int, float]:
     """(frames of all cameras, processor time of this thread)."""
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2)
-    frames = _ReadyFrames(jpeg, partial(asyncio.get_running_loop().run_in_executor, pool))
+    frames = _ReadyFrames(jpeg, classes, partial(asyncio.get_running_loop().run_in_executor, pool))
     setups = [
         Setup(CameraConfig(f"camera-{n}", Path(), CAMERA_FPS, SLO_S, "none", DELAY_S, n), frames, None)
         for n in range(CAMERAS)

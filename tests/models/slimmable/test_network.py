@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from jellyfish.core import STRIDE
+from jellyfish.models.slimmable.street import STRIDE
 from jellyfish.models.slimmable.boxes import grid_points
 from jellyfish.models.slimmable.detector import PREDICTIONS, SHARED_CHANNELS, SlimmableDetector, Tail
 from jellyfish.models.slimmable.folding import fold_stem, fold_tail

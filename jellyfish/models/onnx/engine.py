@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jellyfish.core import Answer, Variant
 from jellyfish.errors import InputError
-from jellyfish.models.model import Image
+from jellyfish.models.model import EngineOptions, Image
 from jellyfish.models.onnx.decoders.decoder import Array
 from jellyfish.models.onnx.fitting import Where
 from jellyfish.models.onnx.loaded_graph import LoadedGraph, Prepared
@@ -34,14 +34,15 @@ class OnnxOutputs(NamedTuple):
 class OnnxEngine:
     """See `jellyfish.models.model.Engine`. On a processor `launch` is where the time goes."""
 
-    def __init__(self, manifest: Manifest, folder: Path, device: str) -> None:
+    def __init__(self, manifest: Manifest, folder: Path, options: EngineOptions) -> None:
         """Every size is loaded, and has run once. InputError for what cannot be."""
         sessions: dict[str, Any] = {}
         for size in manifest.sizes:
             if size.file not in sessions:
-                sessions[size.file] = open_session(folder / size.file, device)
+                sessions[size.file] = open_session(folder / size.file, options.device, options.threads)
         self._graphs = {
-            size.variant: LoadedGraph(manifest, size, folder, sessions[size.file]) for size in manifest.sizes
+            size.variant: LoadedGraph(manifest, size, folder, sessions[size.file], options.least_score)
+            for size in manifest.sizes
         }
         for graph in self._graphs.values():
             graph.try_out()

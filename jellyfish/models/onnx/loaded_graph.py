@@ -35,15 +35,18 @@ class Prepared(NamedTuple):
 class LoadedGraph:
     """A graph, how frames get into it and what comes out."""
 
-    def __init__(self, manifest: Manifest, size: SizeEntry, folder: Path, session: Any) -> None:
-        """InputError where graph and manifest do not go together."""
+    def __init__(
+        self, manifest: Manifest, size: SizeEntry, folder: Path, session: Any, least_score: float | None = None
+    ) -> None:
+        """`least_score`: in place of the manifest's. InputError where graph and manifest do not go together."""
         self._manifest, self._size, self._session = manifest, size, session
         given = input_of(session, manifest.input.name)
         self._input = given.name
         self._fitting = Fitting(manifest.input, size.input, type_of(given))
         check_shape(manifest, size, given)
         self._outputs = outputs_of(session, manifest.decoder.outputs)
-        case = Case(size.input, manifest.labels, manifest.thresholds.score, folder, size.name)
+        score = manifest.thresholds.score if least_score is None else least_score
+        case = Case(size.input, manifest.labels, score, folder, size.name)
         self._read = manifest.decoder.reader(case)
         self._more = self._further_inputs()
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 
 from jellyfish.errors import InputError
-from jellyfish.models.model import Description, Size
+from jellyfish.models.model import Description, EngineOptions, Size
 from jellyfish.models.onnx.archive import unpacked
 from jellyfish.models.onnx.engine import OnnxEngine
 from jellyfish.models.onnx.files import checksum, inside
 from jellyfish.models.onnx.manifest import FILE_NAME, Manifest, SizeEntry, read_manifest
-from jellyfish.models.onnx.runtime import software
+from jellyfish.models.onnx.runtime import library
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,9 @@ class OnnxModel:
     manifest: Manifest
     description: Description
 
-    def engine(self, device: str) -> OnnxEngine:
+    def engine(self, options: EngineOptions) -> OnnxEngine:
         """See `Model.engine`."""
-        return OnnxEngine(self.manifest, self.folder, device)
-
-    def at_score(self, score: float) -> OnnxModel:
-        """The same model, which answers with all that scores so much: for measuring how much it finds."""
-        thresholds = msgspec.structs.replace(self.manifest.thresholds, score=score)
-        return OnnxModel(self.folder, msgspec.structs.replace(self.manifest, thresholds=thresholds), self.description)
+        return OnnxEngine(self.manifest, self.folder, options)
 
 
 def open_package(path: Path) -> OnnxModel:
@@ -41,8 +36,9 @@ def open_package(path: Path) -> OnnxModel:
     Raises InputError: a file is missing, is not what its checksum says or lies outside, `model.toml` is wrong, or
     onnxruntime is not installed.
     """
+    needed = library()
     folder, manifest = _opened(path)
-    words = [checksum(folder / FILE_NAME), software(), *_checksums(folder, manifest)]
+    words = [checksum(folder / FILE_NAME), *_checksums(folder, manifest)]
     sizes = sorted(
         (Size(size.variant, size.input, size.accuracy, size.source) for size in manifest.sizes),
         key=lambda size: size.input.resolution,
@@ -55,6 +51,8 @@ def open_package(path: Path) -> OnnxModel:
         sizes=tuple(sizes),
         identity=hashlib.sha256("\n".join(words).encode()).hexdigest(),
         batches=manifest.batches,
+        libraries=(needed,),
+        preload=("jellyfish.models.onnx.engine", "onnxruntime"),
         movable=True,
     )
     return OnnxModel(folder, manifest, description)

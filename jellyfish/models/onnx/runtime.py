@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.metadata
 import importlib.util
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ _PREFERRED = {
     "cuda": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
 }
 """By kind of device, best first."""
+_DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
+_MISSING = 'ONNX models need onnxruntime: pip install "jellyfish-serving[onnx]"'
 _ERRORS_ONLY = 3
 _MEANINGS = (
     (
@@ -43,7 +46,7 @@ def onnxruntime() -> Any:
     try:
         import onnxruntime as module
     except ImportError as error:
-        raise InputError('ONNX models need onnxruntime: pip install "jellyfish-serving[onnx]"') from error
+        raise InputError(_MISSING) from error
     return module
 
 
@@ -62,22 +65,26 @@ def providers(device: str) -> list[str]:
     return found
 
 
-def software() -> str:
-    """What times depend on beside a graph and the hardware, in words."""
-    module = onnxruntime()
-    known = {name for names in _PREFERRED.values() for name in names}
-    return f"onnxruntime {module.__version__}, {', '.join(sorted(known & set(module.get_available_providers())))}"
+def library() -> str:
+    """What is installed of onnxruntime, as pip calls it. InputError where nothing is."""
+    for name in _DISTRIBUTIONS:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            importlib.metadata.distribution(name)
+            return name
+    raise InputError(_MISSING)
 
 
-def open_session(path: Path, device: str) -> Any:
-    """The graph at `path` as an `InferenceSession`, on as many threads as this one may use processors. InputError."""
+def open_session(path: Path, device: str, threads: int) -> Any:
+    """The graph at `path` as an `InferenceSession`. `threads`: of a processor, for each batch. InputError."""
     module = onnxruntime()
     options = module.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = own_processors()
+    options.intra_op_num_threads = threads
     wanted = providers(device)
     try:
-        session = module.InferenceSession(path, options, providers=[_with_options(name, device) for name in wanted])
+        session = module.InferenceSession(
+            path, options, providers=[_with_options(name, device, threads) for name in wanted]
+        )
     except Exception as error:  # onnxruntime's errors have no base of their own
         raise InputError(f"{path.name} cannot be loaded: {meaning(str(error))}") from error
     if device != "cpu" and wanted[-1] not in session.get_providers():
@@ -94,15 +101,10 @@ def meaning(message: str) -> str:
     return re.sub(r"^\[ONNXRuntimeError\] : \d+ : (\w+) : ", "", line)
 
 
-def own_processors() -> int:
-    """The processors that this thread may use: a worker's process keeps to as many as it has threads."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _with_options(provider: str, device: str) -> Any:
+def _with_options(provider: str, device: str, threads: int) -> Any:
     number = device.partition(":")[2] or "0"
     if provider == "OpenVINOExecutionProvider":
-        return provider, {"device_type": "CPU", "num_of_threads": str(own_processors())}
+        return provider, {"device_type": "CPU", "num_of_threads": str(threads)}
     if provider == "CPUExecutionProvider":
         return provider
     return provider, {"device_id": number}

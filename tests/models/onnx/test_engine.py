@@ -12,7 +12,7 @@ from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
 from jellyfish.core import Answer, Variant
 from jellyfish.errors import InputError
-from jellyfish.models.model import answers
+from jellyfish.models.model import EngineOptions, answers
 from jellyfish.models.onnx.package import open_package
 from tests.models.onnx.graphs import BOXES, boxes_graph, graph, package, save
 
@@ -20,7 +20,7 @@ VARIANT = Variant(32, "only")
 
 
 def run(folder: Path, images: int = 1) -> list[Answer]:
-    engine = open_package(folder).engine("cpu")
+    engine = open_package(folder).engine(EngineOptions())
     return answers(engine, [np.zeros((20, 32, 3), np.uint8)] * images, [VARIANT] * images)
 
 
@@ -97,7 +97,7 @@ def test_a_quantised_graph_runs(tmp_path: Path) -> None:
         .replace('decoder = "boxes"', 'decoder = "scores"\nactivation = "none"\ntop = 2')
         .replace("scale = 1.0", "scale = 0.00392156862745098")
     )
-    engine = open_package(package(tmp_path / "tiny", manifest, made)).engine("cpu")
+    engine = open_package(package(tmp_path / "tiny", manifest, made)).engine(EngineOptions())
     image = np.full((32, 32, 3), (51, 255, 102), np.uint8)
     (answer,) = answers(engine, [image], [VARIANT])
     assert [(each.label, round(each.score, 2)) for each in answer.scores] == [(1, 1.0), (2, 0.4)]
@@ -108,7 +108,7 @@ def test_sizes_of_one_file_share_what_is_loaded(tmp_path: Path) -> None:
     entry = '[[sizes]]\nname = "only"\nfile = "tiny.onnx"\nresolution = 64\naccuracy = 0.6\n'
     made = boxes_graph(shape=("n", 3, "height", "width"))
     folder = package(tmp_path / "tiny", BOXES.replace("[input]", f"{entry}[input]"), made)
-    engine = open_package(folder).engine("cpu")
+    engine = open_package(folder).engine(EngineOptions())
     assert engine.memory_bytes == (folder / "tiny.onnx").stat().st_size
     image = np.zeros((32, 32, 3), np.uint8)
     rights = [answers(engine, [image], [Variant(side, "only")])[0].detections[0].right for side in (32, 64)]
@@ -184,10 +184,10 @@ def test_weights_in_a_file_of_their_own_are_found(tmp_path: Path) -> None:
 def test_a_gpu_needs_an_onnxruntime_for_it(tmp_path: Path) -> None:
     model = open_package(package(tmp_path / "tiny"))
     with pytest.raises(InputError, match="install onnxruntime-gpu"):
-        model.engine("cuda:0")
+        model.engine(EngineOptions("cuda:0"))
 
 
 def test_an_unknown_variant_is_told_from_those_there_are(tmp_path: Path) -> None:
-    engine = open_package(package(tmp_path / "tiny")).engine("cpu")
+    engine = open_package(package(tmp_path / "tiny")).engine(EngineOptions())
     with pytest.raises(InputError, match="there are: only-32"):
         engine.prepare([np.zeros((32, 32, 3), np.uint8)], [Variant(64, "only")])

@@ -12,7 +12,7 @@ import pytest
 
 from jellyfish.core import Detection, InputSize, Task, Variant
 from jellyfish.errors import InputError
-from jellyfish.models.model import Size, answers
+from jellyfish.models.model import EngineOptions, Size, answers
 from jellyfish.models.onnx.package import open_package
 from tests.models.onnx.graphs import BOXES, package
 
@@ -38,7 +38,7 @@ def test_a_folder_is_a_model(tmp_path: Path) -> None:
     assert (told.name, told.version, told.task, told.classes) == ("tiny", "1", Task.DETECTION, ("cat", "dog"))
     assert told.sizes == (Size(VARIANT, InputSize(32, 32), 0.5),)
     assert (told.batches, told.movable) == ((), True)
-    (answer,) = answers(model.engine("cpu"), [IMAGE], [VARIANT])
+    (answer,) = answers(model.engine(EngineOptions()), [IMAGE], [VARIANT])
     assert answer.detections == (
         Detection(1, pytest.approx(0.9), 0.0, 0.0, 0.5, 1.0),
         Detection(0, pytest.approx(0.4), 0.5, 0.0, 1.0, 1.0),
@@ -49,7 +49,7 @@ def test_it_travels_to_another_process(tmp_path: Path) -> None:
     model = open_package(package(tmp_path / "tiny"))
     there = pickle.loads(pickle.dumps(model))
     assert there.description == model.description
-    assert len(answers(there.engine("cpu"), [IMAGE], [VARIANT])[0].detections) == 2
+    assert len(answers(there.engine(EngineOptions()), [IMAGE], [VARIANT])[0].detections) == 2
 
 
 @pytest.mark.parametrize("prefix", ["", "tiny/"])
@@ -121,11 +121,11 @@ def test_classes_may_be_a_file_and_those_without_a_name_are_left_out(tmp_path: P
     (folder / "names.txt").write_text("\ndog\n")
     model = open_package(folder)
     assert model.description.classes == ("dog",)
-    (answer,) = answers(model.engine("cpu"), [IMAGE], [VARIANT])
+    (answer,) = answers(model.engine(EngineOptions()), [IMAGE], [VARIANT])
     assert [each.label for each in answer.detections] == [0]
 
 
-def test_more_is_found_at_a_lower_score(tmp_path: Path) -> None:
+def test_who_asks_for_other_scores_gets_them(tmp_path: Path) -> None:
     model = open_package(package(tmp_path / "tiny"))
-    (answer,) = answers(model.at_score(0.5).engine("cpu"), [IMAGE], [VARIANT])
+    (answer,) = answers(model.engine(EngineOptions(least_score=0.5)), [IMAGE], [VARIANT])
     assert len(answer.detections) == 1

@@ -32,7 +32,8 @@ def model_inspect(
 ) -> None:
     """Look into ONNX files and draft a model.toml.
 
-    That file makes them a model: it says what they take and what comes out. This command guesses what it can, runs each once on noise, and says how sure it is of what. Read the file, then `model check`.
+    That file makes them a model: it says what they take and what comes out. This command guesses what it can, runs
+    each graph once on noise, and says how sure it is of what. Read the file, then `model check`.
     """
     from jellyfish.modes.model_inspect import inspect
 
@@ -53,7 +54,8 @@ def model_check(
 ) -> None:
     """Show what a model finds in a picture.
 
-    It says how long each size takes, and what looks wrong.     Nothing found, boxes beside the picture and scores beyond 0 to 1 speak for a wrong guess in model.toml.
+    It says how long each size takes, and what looks wrong: nothing found, boxes beside the picture and scores beyond 0
+    to 1 speak for a wrong guess in model.toml.
     """
     from jellyfish.modes.model_check import check
 

@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ _PREFERRED = {
     "cuda": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
 }
 """By kind of device, best first."""
-_DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
+DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
 _MISSING = 'ONNX models need onnxruntime: pip install "jellyfish-serving[onnx]"'
 _ERRORS_ONLY = 3
 _MEANINGS = (
@@ -65,9 +66,9 @@ def providers(device: str) -> list[str]:
     return found
 
 
-def library() -> str:
-    """What is installed of onnxruntime, as pip calls it. InputError where nothing is."""
-    for name in _DISTRIBUTIONS:
+def library(names: Sequence[str] = DISTRIBUTIONS) -> str:
+    """What is installed of onnxruntime, as pip calls it: one of `names`. InputError where nothing is."""
+    for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             importlib.metadata.distribution(name)
             return name
@@ -80,6 +81,7 @@ def open_session(path: Path, device: str, threads: int) -> Any:
     options = module.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # its processors are others', too
     wanted = providers(device)
     try:
         session = module.InferenceSession(

@@ -185,6 +185,8 @@ class MeasuredRun:
         self._ledgers: dict[str, Ledger] = {}
         self.cameras: dict[str, Camera] = {}
         self._configs: dict[str, CameraConfig] = {}
+        self._models: list[ServedModel] = []
+        """What has answered, in the order of its coming."""
         self._drives: dict[asyncio.Task[None], Callable[[], bool]] = {}
         for setup in setups:
             self._add(setup)
@@ -208,9 +210,16 @@ class MeasuredRun:
     def _ended(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
         """A frame has ended. Records are taken in many at a time, which is several times as quick as one by one."""
         now, model = seconds_now(), self.cameras[record.client].model
+        self._know(model)
         self._fresh.append(EndedFrame(record, detections, () if model is None else model.classes, now))
         if len(self._fresh) >= AT_ONCE or now - self._fresh[0].now >= AT_MOST_S:
             self._take_in()
+
+    def _know(self, model: ServedModel | None) -> None:
+        """Write down what answers, and another one that comes into service later."""
+        if model is not None and model not in self._models:
+            self._models.append(model)
+            self._writer.model(model)
 
     def _take_in(self) -> None:
         """Write down and count the frames that have ended since."""
@@ -295,9 +304,8 @@ class MeasuredRun:
 
     @property
     def model(self) -> ServedModel | None:
-        """What answered; None while no server has said. Of several, the one that was met last."""
-        models = [camera.model for camera in self.cameras.values() if camera.model is not None]
-        return models[-1] if models else None
+        """What answers; None while no server has said. Of several, the one that came into service last."""
+        return self._models[-1] if self._models else None
 
     @property
     def hopeless(self) -> bool:
@@ -311,6 +319,11 @@ class MeasuredRun:
     def notes(self) -> list[str]:
         """What else a person should know: how far the server agrees, when there was none, and whom it refused."""
         lines = [agreement_in_words(self._agreement()), *outages_in_words(self._outages.figures())]
+        if len(self._models) > 1:
+            met = ", then ".join(
+                f"{model.name} {model.version}".strip() or "one without a name" for model in self._models
+            )
+            lines.append(f"The model in service changed: {met}.")
         return lines + sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
 
 

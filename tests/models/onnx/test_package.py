@@ -104,6 +104,13 @@ def test_one_file_is_the_size_that_has_it(tmp_path: Path) -> None:
         open_package(folder / "third.onnx")
 
 
+def test_weights_may_be_a_link(tmp_path: Path) -> None:
+    folder = package(tmp_path / "tiny")
+    (folder / "tiny.onnx").rename(tmp_path / "elsewhere.onnx")
+    (folder / "tiny.onnx").symlink_to(tmp_path / "elsewhere.onnx")
+    assert len(answers(open_package(folder).engine(EngineOptions()), [IMAGE], [VARIANT])[0].detections) == 2
+
+
 def test_its_identity_follows_every_file(tmp_path: Path) -> None:
     folder = package(tmp_path / "tiny")
     first = open_package(folder).description.identity

@@ -37,7 +37,8 @@ from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.street import input_size
 from jellyfish.models.slimmable.weights import Weights, load_weights
-from jellyfish.modes.serving import RunningServer, serving
+from jellyfish.modes.running_server import RunningServer
+from jellyfish.modes.serving import serving
 
 VIDEOS = Path(__file__).parent.parent / "videos"
 LARGEST_IMAGE = 4096

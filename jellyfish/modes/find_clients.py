@@ -14,7 +14,7 @@ from rich.table import Table
 
 from jellyfish.config import BenchConfig, CameraConfig
 from jellyfish.errors import RunError
-from jellyfish.modes.bench import measured
+from jellyfish.installed import is_installed
 from jellyfish.program.stopping import Stop
 from jellyfish.results.summary import Summary
 from jellyfish.results.table import NOTHING, percent, what_is_left
@@ -96,11 +96,12 @@ async def find_clients(
     target: float,
     console: Console,
     stop: Stop,
-    run: Run = measured,
+    run: Run,
 ) -> None:
-    """Search, write `clients.json` and `clients.png` beside the runs, print the table. Raises what `run` raises.
+    """Search, write `clients.json` and, if it can be drawn, `clients.png` beside the runs, print the table.
 
-    Raises Stopped when it was told to stop: the runs until then are there, but nothing was found.
+    Raises what `run` raises, and Stopped when it was told to stop: the runs until then are there, but nothing was
+    found.
     """
     root = config.results or default_folder("clients", datetime.now().astimezone())
     require_empty(root)
@@ -113,15 +114,17 @@ async def find_clients(
         trials.append(_trial(count, summary, target, folder))
         search.tried(count, trials[-1].meets_target)
     found = FoundClients(target=target, clients=search.good, at_least=search.bad is None, trials=trials)
-    path = root / "clients.json"
+    path, drawn = root / "clients.json", is_installed("matplotlib")
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-        _plot(found, root / "clients.png")
+        if drawn:
+            _plot(found, root / "clients.png")
     except OSError as error:
         raise RunError(f"{root}: cannot be written ({error.strerror or error})") from error
     console.print(_table(found))
     console.print(in_words(found), soft_wrap=True)
-    console.print(f"Each run, clients.json and clients.png are in [bold]{root}[/]", soft_wrap=True)
+    figure = "clients.png" if drawn else "no clients.png (for want of matplotlib)"
+    console.print(f"Each run, clients.json and {figure} are in [bold]{root}[/]", soft_wrap=True)
 
 
 def _trial(count: int, summary: Summary, target: float, folder: Path) -> Trial:

@@ -16,8 +16,9 @@ from jellyfish.config import ServerConfig
 from jellyfish.control.loop import WindowRecord
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import run_info, timeline_from
+from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.server_log import ServerLog
-from jellyfish.modes.serving import RunningServer, serving
+from jellyfish.modes.serving import serving
 from jellyfish.modes.telling import LineWriter, tell
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop

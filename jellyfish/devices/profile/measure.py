@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import Variant, fitted_size
+from jellyfish.devices.profile.persistence import persistence_of
 from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
-from jellyfish.devices.profile.variation import Variation, persistence_of, usual_variation, variation_of
+from jellyfish.devices.profile.variation import Variation, usual_variation, variation_of
 
 Timed = Callable[[Variant, Sequence[NDArray[np.uint8]]], float]
 """Runs a batch of RGB images on every worker at once; seconds that one of them took."""

@@ -24,7 +24,7 @@ SURPRISE = 2.0
 LEAST_FACTOR = 0.5
 
 
-class Fit:
+class TimeFit:
     """Of one device."""
 
     def __init__(self, least_s: float) -> None:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence, Set
 from statistics import median
 
-from jellyfish.devices.fit import Fit
+from jellyfish.devices.fit import TimeFit
 
 _OLD = 0.75
 """Share of the old estimate kept at every batch (the slow-down factor of the thesis' predictive controller)."""
@@ -120,7 +120,7 @@ class Pace:
     def __init__(self, workers: int, sharing: int = 0, least_s: float = 1.0) -> None:
         """`sharing`: of the workers, how many, the last ones, share processors with others: not used until they have
         shown that they are quick enough. `least_s`: what the quickest batch is profiled at."""
-        self._fit = Fit(least_s)
+        self._fit = TimeFit(least_s)
         self._alone = alone = workers - sharing
         self._workers = [SlowDown(1.0 if number < alone else UNKNOWN) for number in range(workers)]
         self._quick = [number < alone for number in range(workers)]

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from jellyfish.devices.fit import Fit
+from jellyfish.devices.fit import TimeFit
 from jellyfish.devices.slowdown import Pace
 
 LEAST_S = 0.005
 
 
-def fitted(truth: Callable[[float], float], profiled: Sequence[float], batches: int = 200) -> Fit:
-    draw, fit = random.Random(3), Fit(LEAST_S)
+def fitted(truth: Callable[[float], float], profiled: Sequence[float], batches: int = 200) -> TimeFit:
+    draw, fit = random.Random(3), TimeFit(LEAST_S)
     for _ in range(batches):
         profiled_s = draw.choice(profiled)
         fit.observe(truth(profiled_s) * draw.gauss(1.0, 0.1), profiled_s)
@@ -31,7 +31,7 @@ def twice(profiled_s: float) -> float:
 
 
 def test_before_anything_is_known_the_profile_holds() -> None:
-    assert Fit(LEAST_S).expected_s(0.03) == pytest.approx(0.03)
+    assert TimeFit(LEAST_S).expected_s(0.03) == pytest.approx(0.03)
 
 
 @pytest.mark.parametrize("truth", [waits, twice, lambda profiled_s: profiled_s])

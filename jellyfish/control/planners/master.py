@@ -67,7 +67,7 @@ class Master:
         self.prices = MasterPrices(FIRST_PRICE * task.fps[self.types.first], 0.0)
         """The prices of the least bound so far."""
         self.bound = np.inf
-        """No plan that maps `places` clients is worth more; each one less would be to its credit by its `mapping`."""
+        """No plan for `places` clients is worth more; each one less is to its credit (`PlanningTask.mapping`)."""
         for place in (0.0, task.mapping):
             self.price(MasterPrices(np.zeros(self._count), place), len(pricing[0].rows))
         self.price(self.prices)

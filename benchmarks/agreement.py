@@ -45,7 +45,7 @@ from jellyfish.devices.profile.store import load_profile, profile_path
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.workers import Workplace
 from jellyfish.errors import InputError
-from jellyfish.lab.simulation.model import TimedModel
+from jellyfish.lab.simulation.model import SimulatedModel
 from jellyfish.lab.simulation.scenario import Bystander, Clients, Host, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.link.synthetic import lte_like, wifi_like
@@ -255,13 +255,13 @@ class Pair:
         usual_s = statistics.mean(video_s(video, self._case.fps) for video in self._videos)
         return msgspec.structs.replace(self._profile.host, capture_s=usual_s)
 
-    def _model(self) -> TimedModel:
+    def _model(self) -> SimulatedModel:
         """What the server offers: all that is worth it, or the one variant."""
         accuracy, profile = self._served.description.accuracy, self._profile
         offered = set(pareto_front(profile, accuracy)) if self._case.variant is None else set(profile.variants)
         latencies = tuple(entry for entry in profile.latencies if entry.variant in offered)
         kept = msgspec.structs.replace(profile, latencies=latencies, host=self._costs())
-        return TimedModel("measured", kept, tuple(accuracy(variant) for variant in kept.variants))
+        return SimulatedModel("measured", kept, tuple(accuracy(variant) for variant in kept.variants))
 
 
 @cache

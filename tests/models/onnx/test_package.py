@@ -36,7 +36,7 @@ def test_a_folder_is_a_model(tmp_path: Path) -> None:
     model = open_package(package(tmp_path / "tiny"))
     told = model.description
     assert (told.name, told.version, told.task, told.classes) == ("tiny", "1", Task.DETECTION, ("cat", "dog"))
-    assert told.sizes == (Size(VARIANT, InputSize(32, 32), 0.5),)
+    assert told.sizes == (Size(VARIANT, InputSize(32, 32), 0.5, least_score=0.3),)
     assert (told.batches, told.movable) == ((), True)
     (answer,) = answers(model.engine(EngineOptions()), [IMAGE], [VARIANT])
     assert answer.detections == (

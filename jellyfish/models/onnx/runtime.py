@@ -19,10 +19,11 @@ _PREFERRED = {
 """By kind of device, best first."""
 DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
 _MISSING = 'ONNX models need onnxruntime: pip install "jellyfish-serving[onnx]"'
-_ERRORS_ONLY = 3
+_NOTHING = 4
+"""Of what onnxruntime would write to the terminal by itself: its errors are told here."""
 _MEANINGS = (
     (
-        r"INVALID_PROTOBUF|Protobuf parsing failed",
+        r"INVALID_PROTOBUF|Protobuf parsing failed|codec can't decode",
         "it is not an ONNX file, or not a whole one: export it again, or copy it again",
     ),
     (
@@ -79,14 +80,14 @@ def open_session(path: Path, device: str, threads: int) -> Any:
     """The graph at `path` as an `InferenceSession`. `threads`: of a processor, for each batch. InputError."""
     module = onnxruntime()
     options = module.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _NOTHING
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # its processors are others', too
     wanted = providers(device)
     try:
-        session = module.InferenceSession(
-            path, options, providers=[_with_options(name, device, threads) for name in wanted]
-        )
+        # What does not start is an error: no other provider is to be taken for it unasked, with a banner for people.
+        ways = [_with_options(name, device, threads) for name in wanted]
+        session = module.InferenceSession(path, options, providers=ways, enable_fallback=0)
     except Exception as error:  # onnxruntime's errors have no base of their own
         raise InputError(f"{path.name} cannot be loaded: {meaning(str(error))}") from error
     if device != "cpu" and wanted[-1] not in session.get_providers():

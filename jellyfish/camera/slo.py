@@ -1,4 +1,4 @@
-"""How soon after its capture a frame is to be answered: on the client's side the one place that says what is too late."""
+"""How soon after its capture a frame is to be answered: the one place, among clients, that says what is too late."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ from jellyfish.models.model import Description, EngineOptions, Size
 from jellyfish.models.onnx.archive import unpacked
 from jellyfish.models.onnx.engine import OnnxEngine
 from jellyfish.models.onnx.files import checksum, inside
-from jellyfish.models.onnx.manifest import FILE_NAME, Manifest, SizeEntry, read_manifest
+from jellyfish.models.onnx.manifest import FILE_NAME, Manifest, SizeEntry
+from jellyfish.models.onnx.manifest_reader import read_manifest
 from jellyfish.models.onnx.runtime import library
 
 

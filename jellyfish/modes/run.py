@@ -33,6 +33,7 @@ from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.files import legible
+from jellyfish.models.model import Description
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.protocol import wire
 from jellyfish.protocol.served_model import ServedModel
@@ -40,7 +41,7 @@ from jellyfish.results.emulation import EmulationFigures
 from jellyfish.results.environment import machine, versions
 from jellyfish.results.histogram import Percentiles
 from jellyfish.results.planning import DeviceFigures
-from jellyfish.results.records import FrameRecord, OutageRecord, RunInfo, Timeline
+from jellyfish.results.records import FrameRecord, OutageRecord, RunInfo, Timeline, answering
 from jellyfish.results.streams import AgreementFigures, OutageTally, agreement, agreement_in_words, outages_in_words
 from jellyfish.results.summary import RunSummary, Summary
 from jellyfish.results.writer import ResultWriter
@@ -84,8 +85,16 @@ class Setup:
     """(frames per second, SLO in seconds) -> how the camera backs off between plans."""
 
 
-def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list[str], profile: str) -> RunInfo:
-    """The header of a run by this process, now; `config`: a dataclass or Struct."""
+def run_info(
+    mode: str,
+    started: datetime,
+    seed: int,
+    config: Any,
+    devices: list[str],
+    profile: str,
+    model: Description | None = None,
+) -> RunInfo:
+    """The header of a run by this process, now. `config`: a dataclass or Struct; `model`: what answers, where known."""
     return RunInfo(
         command=[legible(argument) for argument in sys.argv],
         mode=mode,
@@ -96,6 +105,7 @@ def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list
         machine=machine(),
         devices=devices,
         profile=profile,
+        **({} if model is None else answering(model.name, model.version, model.task, model.classes)),
     )
 
 

@@ -152,6 +152,11 @@ def guessed(scores: Sequence[ClassScore], classes: Sequence[str]) -> dict[str, s
     return {"class_name": class_name(scores[0].label, classes), "class_score": round(scores[0].score, 4)}
 
 
+def answering(name: str, version: str, task: str, classes: Sequence[str]) -> dict[str, Any]:
+    """What a run's header says of the model that answers."""
+    return {"model": name or None, "version": version or None, "task": str(task), "classes": list(classes)}
+
+
 class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A plan as a client was told it: a line of `plans.jsonl`. It holds until that client's next line, or an outage."""
 
@@ -219,8 +224,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     """The hardware that was measured, or the address of the server where it was elsewhere."""
     model: str | None = None
-    """The name of the model that answers, which a run learns from its server, just before the first frame; null until
-    then, and of servers that do not tell."""
+    """The name of the model that answers. Where the server is elsewhere, a run learns it there before the first frame;
+    null until then, and of servers that do not tell."""
     version: str | None = None
     """That model's."""
     task: str | None = None

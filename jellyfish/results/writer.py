@@ -16,7 +16,7 @@ import msgspec
 
 from jellyfish.errors import InputError, RunError
 from jellyfish.protocol.served_model import ServedModel
-from jellyfish.results.records import FrameRecord, OutageRecord, PlanRecord, RunInfo
+from jellyfish.results.records import FrameRecord, OutageRecord, PlanRecord, RunInfo, answering
 from jellyfish.results.summary import Summary
 from jellyfish.results.window_lines import WindowLines
 
@@ -57,13 +57,8 @@ class ResultWriter:
 
     def model(self, model: ServedModel) -> None:
         """Say in `run.json` what answers."""
-        self._info = msgspec.structs.replace(
-            self._info,
-            model=model.name or None,
-            version=model.version or None,
-            task=model.task.value,
-            classes=list(model.classes),
-        )
+        known = answering(model.name, model.version, model.task, model.classes)
+        self._info = msgspec.structs.replace(self._info, **known)
         _write_json(self.folder / "run.json", self._info)
 
     def frame(self, record: FrameRecord, now: float) -> None:

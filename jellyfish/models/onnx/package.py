@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from jellyfish.core import Task
 from jellyfish.errors import InputError
 from jellyfish.models.model import Description, EngineOptions, Size
 from jellyfish.models.onnx.archive import unpacked
@@ -40,8 +41,9 @@ def open_package(path: Path) -> OnnxModel:
     needed = library()
     folder, manifest = _opened(path)
     words = [checksum(folder / FILE_NAME), *_checksums(folder, manifest)]
+    least_score = manifest.thresholds.score if manifest.task is Task.DETECTION else None
     sizes = sorted(
-        (Size(size.variant, size.input, size.accuracy, size.source) for size in manifest.sizes),
+        (Size(size.variant, size.input, size.accuracy, size.source, least_score) for size in manifest.sizes),
         key=lambda size: size.input.resolution,
     )
     description = Description(

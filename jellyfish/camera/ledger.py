@@ -401,7 +401,7 @@ def _served(sent: Sent, answer: Result, now: float) -> dict[str, Any]:
         "variant": answer.variant,
         "device": answer.device,
         "batch": answer.batch,
-        "detections": len(answer.detections),
+        "detections": None if answer.scores else len(answer.detections),
         "uplink_ms": round(uplink_ms, 3),
         "queue_ms": round(answer.server_ms - answer.execute_ms, 3),
         "execute_ms": round(answer.execute_ms, 3),

@@ -34,9 +34,9 @@ from jellyfish.camera.sources.file import VideoSource
 from jellyfish.core import CLASSES, LabelledObject, Variant, canvas_size, fitted_size
 from jellyfish.edge.fusion.filters import Filter, Periodic, Transition
 from jellyfish.edge.fusion.requests import Requests
+from jellyfish.edge.fusion.scores import ScoreFusion, softmax
+from jellyfish.edge.fusion.similarity import Constant, Cosine, LocalScores, Similarity
 from jellyfish.errors import InputError
-from jellyfish.lab.score_fusion.scores import ScoreFusion, softmax
-from jellyfish.lab.score_fusion.similarity import Constant, Cosine, LocalScores, Similarity
 from jellyfish.lab.score_fusion.siminet import LabelledScores, train_siminet
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.synthetic import constant

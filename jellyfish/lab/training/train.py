@@ -13,7 +13,7 @@ from jellyfish.models.slimmable.card import CardedVariants, card_path
 from jellyfish.models.slimmable.sizes import SIZES
 from jellyfish.modes.progress import ProgressReport
 
-_WORDS = {"render": "rendering scenes", "learn": "learning", "evaluate": "measuring every variant"}
+WORDS = {"render": "rendering scenes", "learn": "learning", "evaluate": "measuring every variant"}
 
 
 def train(config: TrainingConfig, console: Console) -> None:
@@ -30,7 +30,7 @@ def train(config: TrainingConfig, console: Console) -> None:
 
         def report(step: Progress) -> None:
             note = "" if step.loss is None else f"(loss {step.loss:.3f}{_held_out(step)})"
-            progress(_WORDS[step.phase], step.done, step.total, note)
+            progress(WORDS[step.phase], step.done, step.total, note)
 
         weights = run_training(config, report)
     console.print(accuracy_table(weights))

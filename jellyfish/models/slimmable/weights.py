@@ -6,6 +6,7 @@ Never pickle: a weights file cannot run code. Every way in which the pair can be
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -46,7 +47,7 @@ def load_weights(path: Path | None = None) -> Weights:
         tensors = load(data)
     except SafetensorError as error:
         raise InputError(f"{path} is not a safetensors file: {error}") from error
-    _check_tensors(path, tensors)
+    check_tensors(path, tensors, SlimmableDetector().state_dict())
     return Weights(card, tensors)
 
 
@@ -72,9 +73,9 @@ def save_weights(path: Path, tensors: dict[str, Tensor], card: Card) -> Weights:
     return load_weights(path)
 
 
-def _check_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Raise InputError unless names and shapes are those of the network."""
-    expected = {name: tuple(tensor.shape) for name, tensor in SlimmableDetector().state_dict().items()}
+def check_tensors(path: Path, tensors: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Raise InputError unless names and shapes are those `wanted`: a network's state."""
+    expected = {name: tuple(tensor.shape) for name, tensor in wanted.items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     for problem, names in (
         ("lacks", expected.keys() - found.keys()),

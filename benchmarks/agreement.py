@@ -37,7 +37,6 @@ from benchmarks.bystanders import Bystanders
 from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import DEFAULT_TARGET, BenchConfig, CameraConfig, Encoding, ServerConfig
-from jellyfish.core import RESOLUTIONS
 from jellyfish.devices.opening import subject_of
 from jellyfish.devices.process import first_half_kept, usable_cores
 from jellyfish.devices.profile.host import HostCosts
@@ -50,6 +49,7 @@ from jellyfish.lab.simulation.model import Model
 from jellyfish.lab.simulation.scenario import Bystander, Clients, Host, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.link.synthetic import lte_like, wifi_like
+from jellyfish.models.slimmable.street import RESOLUTIONS, input_size
 from jellyfish.models.slimmable.weights import Weights, load_weights
 from jellyfish.modes.bench import PAUSE_PER_CAMERA_S, bench
 from jellyfish.modes.host_costs.codecs import capture_s
@@ -268,7 +268,7 @@ def usual_bytes(video: Path) -> tuple[tuple[int, float], ...]:
     with VideoSource(video) as source:
         images = [source.frame(index) for index in range(0, source.frames, 10)]
     return tuple(
-        (resolution, statistics.median(len(scaled_jpeg(image, resolution)) for image in images))
+        (resolution, statistics.median(len(scaled_jpeg(image, input_size(resolution))) for image in images))
         for resolution in RESOLUTIONS
     )
 

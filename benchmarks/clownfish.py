@@ -29,6 +29,7 @@ from jellyfish.devices.workers import set_threads
 from jellyfish.link.synthetic import constant, resolve_trace
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.draw import draw
+from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.models.slimmable.weights import Weights, load_weights
 from jellyfish.modes.edge_fleet import FILTERS
 from jellyfish.modes.progress import ProgressReport
@@ -122,7 +123,7 @@ def draw_frames(folder: Path, video: Path, played: Played) -> None:
     with VideoSource(video) as source:
         for number, frame in enumerate(range(count // 4, count, count // 4), 1):
             image = source.frame(frame)
-            panes = [draw(image, detections) for detections in played.answers[frame]]
+            panes = [draw(image, detections, CLASSES) for detections in played.answers[frame]]
             Image.fromarray(np.concatenate(panes, axis=1)).save(folder / f"clownfish-{number}.jpg", quality=85)
 
 

@@ -29,13 +29,14 @@ from jellyfish.control.adaptation import EachAnew
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
 from jellyfish.control.solving import in_place
-from jellyfish.core import Detection, LabelledObject, Variant
+from jellyfish.core import Detection, InputSize, LabelledObject, Variant
 from jellyfish.devices.executor import detect_images
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
 from jellyfish.edge.fusion.detections import HISTORY_STEPS, LOCAL_SCORE_THRESHOLD, DetectionFusion
 from jellyfish.edge.fusion.filters import Filter
 from jellyfish.edge.score import FusionScore
+from jellyfish.evaluation.judging import Judge
 from jellyfish.evaluation.matching import Counts, match
 from jellyfish.lab.simulation.model import load_model
 from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
@@ -46,6 +47,7 @@ from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.decoding_cost import weightless
 from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.models.slimmable.weights import Weights
 from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled
 from jellyfish.results.fusion import FusionFigures, FusionTally
@@ -104,7 +106,7 @@ def look(video: Path, local: Variant, weights: Weights, cache: Path, progress: C
             image = source.frame(frame)
             seen.local.extend(detect_images(low, local, [image]))
             for resolution in RESOLUTIONS:
-                jpeg = scaled_jpeg(image, resolution)
+                jpeg = scaled_jpeg(image, input_size(resolution))
                 seen.jpeg_bytes[resolution].append(len(jpeg))
                 received = decode_jpeg(jpeg, 4096, 4096)
                 seen.cloud[resolution].extend(detect_images(engine, Variant(resolution, CLOUD_NETWORK), [received]))
@@ -145,6 +147,7 @@ class _Known:
 
     def __init__(self, source: VideoSource, labels: list[list[LabelledObject]]) -> None:
         self.labels: Sequence[Sequence[LabelledObject]] | None = labels
+        self.classes = CLASSES
         self._source = source
         self._known: OrderedDict[int, tuple[int, NDArray[np.uint8]]] = OrderedDict()
 
@@ -167,7 +170,7 @@ class _TimedFusion(DetectionFusion):
     """Counts the processor time that a frame takes, the cloud's answer included where there is one."""
 
     def __init__(self, local_threshold: float, cloud_threshold: float) -> None:
-        super().__init__(local_threshold, cloud_threshold)
+        super().__init__(local_threshold, cloud_threshold, len(CLASSES))
         self.seconds: list[float] = []
         self._answer_s = 0.0
 
@@ -187,6 +190,7 @@ class _TimedFusion(DetectionFusion):
 
 class _Local:
     device = "local"
+    classes = CLASSES
 
     def __init__(self, seen: Seen, variant: Variant, threshold: float, source: _Known) -> None:
         self.name, self.threshold = variant.name, threshold
@@ -249,8 +253,8 @@ class _Play:
         terms = EdgeTerms("robot", fps, 1 / fps, self._cloud_fps, HISTORY_STEPS / fps)
         return EdgeDevice(terms, parts, Timeline(START_S), emit)
 
-    def _encode(self, source: _Known, image: NDArray[np.uint8], resolution: int) -> bytes:
-        number = source.number(image)
+    def _encode(self, source: _Known, image: NDArray[np.uint8], size: InputSize) -> bytes:
+        number, resolution = source.number(image), size.resolution
         mark = np.array([number, resolution], np.int32).tobytes()
         return mark + bytes(self._seen.jpeg_bytes[resolution][number] - len(mark))
 
@@ -276,7 +280,7 @@ class _Recording(FusionScore):
     """Keeps the answers, to draw them."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(Judge(CLASSES))
         self.answers: list[tuple[list[Detection], list[Detection], list[Detection]]] = []
 
     def answered(

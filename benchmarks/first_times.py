@@ -16,17 +16,18 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.core import Variant, fitted_size
+from jellyfish.core import Variant
 from jellyfish.devices.executor import detect_images
 from jellyfish.devices.process import tune_process
 from jellyfish.dispatch.warmth import shapes_in_order
 from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.slimmable.street import input_size
 from jellyfish.models.slimmable.weights import load_weights
 
 
 def seconds(engine: DetectorEngine, variant: Variant, batch: int) -> float:
     """One batch of noise in 16:9."""
-    width, height = fitted_size(1920, 1080, variant.resolution)
+    width, height = input_size(variant.resolution).fitted(1920, 1080)
     images = list(np.random.default_rng(0).integers(0, 256, (batch, height, width, 3), dtype=np.uint8))
     began_s = time.perf_counter()
     detect_images(engine, variant, images)

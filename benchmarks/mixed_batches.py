@@ -19,9 +19,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.core import Variant, canvas_size
+from jellyfish.core import Variant
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.sizes import SIZES
+from jellyfish.models.slimmable.street import input_size
 from jellyfish.models.slimmable.weights import load_weights
 
 MIXES: dict[str, tuple[str, ...]] = {
@@ -44,7 +45,8 @@ def compare(
     engine: DetectorEngine, resolution: int, networks: tuple[str, ...], rounds: int
 ) -> tuple[float, float, float]:
     """(median seconds mixed, apart, median of their ratio)."""
-    shape = (len(networks), *canvas_size(resolution), 3)
+    size = input_size(resolution)
+    shape = (len(networks), size.height, size.width, 3)
     canvases = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     variants = [Variant(resolution, network) for network in networks]
     groups = Counter(variants)

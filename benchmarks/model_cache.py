@@ -28,8 +28,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.core import Variant, canvas_size
+from jellyfish.core import Variant
 from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.slimmable.street import input_size
 from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.models.torchvision.engine import ZooEngine
 from jellyfish.models.torchvision.networks import NETWORKS, Zoo, open_zoo
@@ -55,7 +56,8 @@ def seconds(action: Callable[[], object]) -> float:
 
 def batch(engine: Engine, variant: Variant) -> float:
     """Seconds of a batch of one: bytes in, detections out."""
-    canvases = np.zeros((1, *canvas_size(variant.resolution), 3), np.uint8)
+    size = input_size(variant.resolution)
+    canvases = np.zeros((1, size.height, size.width, 3), np.uint8)
     return seconds(lambda: engine.detect(canvases, variant))
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import uvloop
-from fleet import Fleet, Load, Tally, encode_clip
+from fleet import Clip, Fleet, Load, Tally
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -35,6 +35,7 @@ from jellyfish.devices.executor import TorchExecutor
 from jellyfish.devices.naming import parse_variant
 from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.slimmable.street import input_size
 from jellyfish.models.slimmable.weights import Weights, load_weights
 from jellyfish.modes.serving import RunningServer, serving
 
@@ -89,7 +90,7 @@ class Bench:
         self._server, self._fleet, self._arguments = server, fleet, arguments
         self._variant = parse_variant(arguments.variant, weights.variants())
         resolution = self._variant.resolution
-        jpegs = encode_clip(video, [resolution])[resolution][: arguments.max_batch]
+        jpegs = Clip(video).frames({resolution: input_size(resolution)})[resolution][: arguments.max_batch]
         self._images = [decode_jpeg(jpeg, LARGEST_IMAGE, LARGEST_IMAGE) for jpeg in jpegs]
         self._executor = TorchExecutor([DetectorEngine(weights, torch.device("cpu"))], "ideal")
 

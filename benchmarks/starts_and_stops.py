@@ -77,6 +77,7 @@ class QuickNetwork:
     """A device's small network that finds nothing, at once."""
 
     name, device, threshold = "none", "none", 0.5
+    classes = ("thing",)
 
     async def run(self, image: NDArray[np.uint8]) -> list[Detection]:
         return []
@@ -156,7 +157,7 @@ async def devices_are_cancelled(chance: random.Random, url: str, folder: Path) -
 
 def edge_device(name: str, source: VideoSource, offload: Offload, start_s: float) -> EdgeDevice:
     parts = EdgeParts(
-        source, QuickNetwork(), DetectionFusion(0.5, 0.5), Periodic(2), Shaper(None, 0.0), Shaper(None, 0.0), offload
+        source, QuickNetwork(), DetectionFusion(0.5, 0.5, 1), Periodic(2), Shaper(None, 0.0), Shaper(None, 0.0), offload
     )
     return EdgeDevice(EdgeTerms(name, FPS, SLO_S, FPS / 2, 1.0), parts, Timeline(start_s), lambda record: None)
 

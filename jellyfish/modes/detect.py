@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from jellyfish.core import CLASSES, Detection, Variant, canvas_size
+from jellyfish.core import Detection, Variant
 from jellyfish.devices.naming import check_device, parse_variant
 from jellyfish.errors import InputError
 from jellyfish.media.contents import Contents
@@ -27,6 +27,7 @@ from jellyfish.media.picture import is_picture, read_picture, write_picture
 from jellyfish.media.resize import fit, letterbox
 from jellyfish.media.video_writer import write_stamped_video
 from jellyfish.models.slimmable.card import CardedVariants, read_weights
+from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.results.detections import CocoResults
 from jellyfish.whole_files import written_whole
@@ -98,12 +99,13 @@ class Finder:
         self._engine, self._variant, self._score = engine, variant, score
         self._frames, self._seconds = 0, 0.0
         self._labels: Counter[int] = Counter()
-        blank = np.zeros((1, *canvas_size(variant.resolution), 3), np.uint8)
+        self._size = input_size(variant.resolution)
+        blank = np.zeros((1, self._size.height, self._size.width, 3), np.uint8)
         engine.detect(blank, variant, score)  # the first run of a network takes much longer than any after it
 
     def find(self, images: Sequence[Image]) -> list[list[Detection]]:
         """Objects in each image, sides as shares of it."""
-        boxes = [letterbox(image, *canvas_size(self._variant.resolution)) for image in images]
+        boxes = [letterbox(image, self._size.height, self._size.width) for image in images]
         canvases = np.stack([box.canvas for box in boxes])
         started = time.perf_counter()
         answers = self._engine.detect(canvases, self._variant, self._score)
@@ -124,9 +126,9 @@ class Finder:
 def _picture(image: Image, draw: Path | None, finder: Finder, results: CocoResults) -> str:
     """Look at the picture, in which nothing is missing."""
     (found,) = finder.find([image])
-    results.add(1, _size(image), found)
+    results.add(1, _size(image), found, CLASSES)
     if draw is not None:
-        write_picture(draw, drawn(image, found))
+        write_picture(draw, drawn(image, found, CLASSES))
     return ""
 
 
@@ -141,7 +143,7 @@ def _video(
         for _ in looked_at:
             pass
     else:
-        _draw(draw, contents, ((number, drawn(image, found)) for number, image, found in looked_at))
+        _draw(draw, contents, ((number, drawn(image, found, CLASSES)) for number, image, found in looked_at))
     return contents.losses
 
 
@@ -172,7 +174,7 @@ def _looked_at(
     """Each frame's number, its image and what is in it, which is added to the results; a batch at a time."""
     while batch := list(itertools.islice(frames, _BATCH)):
         for (number, image), found in zip(batch, finder.find([image for _, image in batch]), strict=True):
-            results.add(number + 1, _size(image), found)
+            results.add(number + 1, _size(image), found, CLASSES)
             yield number, image, found
         advance(batch[-1][0] + 1)
 

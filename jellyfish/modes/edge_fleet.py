@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLOUD_FILTERS, DeviceConfig, DevicesConfig
-from jellyfish.core import Detection, Variant, canvas_size
+from jellyfish.core import Detection, Variant
 from jellyfish.devices.executor import detect_images
 from jellyfish.devices.workers import set_threads
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
@@ -30,6 +30,7 @@ from jellyfish.edge.fusion.gain import ExpectedGain
 from jellyfish.errors import InputError, RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.models.slimmable.weights import Weights, load_weights
 from jellyfish.modes.device_inputs import DeviceInputs
 from jellyfish.modes.progress import ProgressReport
@@ -56,6 +57,7 @@ class EngineNetwork:
     """A size of the slimmable detector on a thread of its own: one device's small network."""
 
     device = "local"
+    classes = CLASSES
 
     def __init__(self, engine: DetectorEngine, variant: Variant, threshold: float) -> None:
         self.name, self.threshold = variant.name, threshold
@@ -75,9 +77,9 @@ class EngineNetwork:
 
     async def warm(self) -> None:
         """The first runs of a network take much longer than any after them."""
-        height, width = canvas_size(self._variant.resolution)
+        size = input_size(self._variant.resolution)
         for _ in range(WARM_UP_RUNS):
-            await self.run(np.zeros((height, width, 3), np.uint8))
+            await self.run(np.zeros((size.height, size.width, 3), np.uint8))
 
     def close(self) -> None:
         """End the thread."""
@@ -154,7 +156,7 @@ class EdgeFleet:
         parts = EdgeParts(
             source=source,
             network=network,
-            fusion=DetectionFusion(network.threshold, self._cloud_threshold),
+            fusion=DetectionFusion(network.threshold, self._cloud_threshold, len(network.classes)),
             filter=FILTERS[config.filter](config.period),
             uplink=Shaper(trace and trace.shifted(-timeline.start_s), config.delay_s),
             downlink=Shaper(None, config.delay_s),
@@ -230,7 +232,9 @@ class EdgeFleet:
         streams = {name: device.cloud.stream for name, device in self._devices.items()}
         said = {name: stream.refusal or stream.unreachable for name, stream in streams.items()}
         lines += [f"{name}: {words}" for name, words in said.items() if words]
-        return lines + list(dict.fromkeys(note for source in self._sources.values() for note in source.label_notes))
+        return lines + list(
+            dict.fromkeys(note for source in self._sources.values() for note in source.label_notes(CLASSES))
+        )
 
 
 def edge_terms(config: DeviceConfig, video_fps: float) -> EdgeTerms:

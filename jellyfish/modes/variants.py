@@ -7,9 +7,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.core import CLASSES, Variant, canvas_size
+from jellyfish.core import Variant
 from jellyfish.models.slimmable.card import SHIPPED, CardedVariants, Evaluation, card_path, read_weights
 from jellyfish.models.slimmable.sizes import SIZES
+from jellyfish.models.slimmable.street import CLASSES, input_size
 
 STAGES = {1: "2 of 3", 2: "3 of 3"}
 """How many of the network's stages run before it ends, by exit."""
@@ -41,8 +42,8 @@ def _table(weights: CardedVariants) -> Table:
 def _sizes(variant: Variant) -> tuple[str, ...]:
     """Of the frame, of what it is fitted into, and of the network."""
     (size,) = (size for size in SIZES if size.name == variant.network)
-    height, width = canvas_size(variant.resolution)
-    return f"{variant.resolution} px", f"{width} x {height}", f"{size.width:.0%}", STAGES[size.exit]
+    taken = input_size(variant.resolution)
+    return f"{variant.resolution} px", f"{taken.width} x {taken.height}", f"{size.width:.0%}", STAGES[size.exit]
 
 
 def _accuracy(weights: CardedVariants, variant: Variant) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from jellyfish.core import Outcome, Reason
+from jellyfish.evaluation.judging import Worth
 from jellyfish.results.units import (
     F1,
     Bytes,
@@ -123,6 +124,12 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     """So many frames later the cloud's answer was used."""
     expected_f1: F1 | None = None
     """In simulations, which have no pictures: the variant's F1 as measured elsewhere."""
+
+
+def judged(worth: Worth) -> dict[str, int]:
+    """What a frame's record says of the worth of its answer."""
+    counts = worth.counts
+    return {} if counts is None else {"tp": counts.tp, "fp": counts.fp, "fn": counts.fn}
 
 
 class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):

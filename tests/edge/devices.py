@@ -20,6 +20,7 @@ from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
+from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.results.records import FrameRecord, Timeline
 from jellyfish.server.service import Service
 from tests.camera.cameras import PlainSource, inline
@@ -33,6 +34,7 @@ ONLY_THE_CLOUD_SEES = Detection(2, 0.9, 0.2, 0.2, 0.4, 0.4)
 
 class SmallNetwork:
     name, device, threshold = "w025e1-192", "local", 0.4
+    classes = CLASSES
 
     def __init__(self, found: Sequence[Detection] = (), fails_on: frozenset[int] = frozenset()) -> None:
         self._found, self._fails_on = list(found), fails_on
@@ -86,7 +88,7 @@ class Robot:
         self.records: list[FrameRecord] = []
         self.network = network or SmallNetwork()
         parts = EdgeParts(
-            PlainSource([[OBJECT]]), self.network, DetectionFusion(0.4, 0.4), filter or Periodic(5),
+            PlainSource([[OBJECT]]), self.network, DetectionFusion(0.4, 0.4, len(CLASSES)), filter or Periodic(5),
             Shaper(trace, delay_s), Shaper(None, delay_s), inline,
         )  # fmt: skip
         self.device = EdgeDevice(

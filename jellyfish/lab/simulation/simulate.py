@@ -296,7 +296,7 @@ class _Simulation:
     async def _camera_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a camera does off the event loop: it decodes the next frame, or encodes one."""
         if isinstance(function, FrameWeights):
-            await self._place.encode(arguments[1])
+            await self._place.encode(arguments[1].resolution)
         else:
             await self._place.capture()
         return function(*arguments)

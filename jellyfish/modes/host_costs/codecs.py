@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.control.frame_size import reference_bytes
-from jellyfish.core import RESOLUTIONS
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.media.video_writer import write_video
+from jellyfish.models.slimmable.street import RESOLUTIONS, input_size
 from jellyfish.modes.decoders import decode_frame
 
 CAMERA_SIZE = (640, 360)
@@ -70,9 +70,9 @@ def _mean_s(*calls: Callable[[], object]) -> float:
 
 def codec_s(picture: Image) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """To decode and to encode a frame of each resolution."""
-    jpegs = [scaled_jpeg(picture, resolution) for resolution in RESOLUTIONS]
+    jpegs = [scaled_jpeg(picture, input_size(resolution)) for resolution in RESOLUTIONS]
     decode_s = [usual_s(partial(decode_frame, max(CAMERA_SIZE), jpeg)) for jpeg in jpegs]
-    encode_s = [usual_s(partial(scaled_jpeg, picture, resolution)) for resolution in RESOLUTIONS]
+    encode_s = [usual_s(partial(scaled_jpeg, picture, input_size(resolution))) for resolution in RESOLUTIONS]
     return tuple(decode_s), tuple(encode_s)
 
 

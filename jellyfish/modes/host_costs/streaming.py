@@ -22,9 +22,10 @@ import uvloop
 
 from jellyfish.camera.frames import Offload, scaled_jpeg
 from jellyfish.config import DEFAULT_PLANNER, CameraConfig, Limits
-from jellyfish.core import Detection, LabelledObject, Variant
+from jellyfish.core import Detection, InputSize, LabelledObject, Variant
 from jellyfish.devices.executor import TorchExecutor
 from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.modes.decoders import decode_frame
 from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, Image
@@ -50,6 +51,8 @@ class _ReadyEngine:
 class _ReadyFrames:
     """Frames that are encoded already, with objects in them; given out by threads, as in `OwnFrames`."""
 
+    classes = CLASSES
+
     def __init__(self, jpeg: bytes, offload: Offload) -> None:
         self._jpeg, self._offload = jpeg, offload
 
@@ -60,11 +63,11 @@ class _ReadyFrames:
     def objects_at(self, elapsed_s: float) -> Sequence[LabelledObject]:
         return [LabelledObject(number, 0, *_place(number)) for number in range(OBJECTS)]
 
-    async def encoded(self, picture: None, resolution: int) -> bytes:
+    async def encoded(self, picture: None, size: InputSize) -> bytes:
         await self._offload(_nothing)
         return self._jpeg
 
-    def expect(self, resolution: int) -> None:
+    def expect(self, size: InputSize) -> None:
         """Nothing to prepare."""
 
 
@@ -101,7 +104,7 @@ def loops_s(profile: LatencyProfile, picture: Image) -> tuple[float, float]:
     ready.wait()
     url, loop, stop = shown[0]
     try:
-        frames, camera_s = uvloop.run(_stream(url, scaled_jpeg(picture, profile.variants[-1].resolution)))
+        frames, camera_s = uvloop.run(_stream(url, scaled_jpeg(picture, input_size(profile.variants[-1].resolution))))
     finally:
         loop.call_soon_threadsafe(stop.set)
         server.join()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jellyfish.core import Answer, Detection, LabelledObject, Outcome, Reason
+from jellyfish.core import Answer, LabelledObject, Outcome, Reason
 from jellyfish.edge.fusion.requests import Fate
 from jellyfish.evaluation.judging import NO_ANSWER, Judge
 from jellyfish.protocol.wire import PlanMessage
@@ -26,8 +26,8 @@ class Served:
     done_s: float
     variant: str
     device: str
-    detections: Sequence[Detection]
-    """The fused answer."""
+    answer: Answer
+    """The fused one."""
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class FrameAccount:
             "variant": served.variant,
             "device": served.device,
             "batch": 1,
-            "detections": len(served.detections),
+            "detections": len(served.answer.detections),
             "wait_ms": milliseconds(served.began_s - entry.captured_s),
             "execute_ms": milliseconds(served.done_s - served.began_s),
             "e2e_ms": milliseconds(e2e_s),
@@ -88,7 +88,7 @@ class FrameAccount:
         if entry.outcome is Outcome.LATE:
             entry.known["reason"] = Reason.SLOW
         if entry.objects is not None:
-            entry.known |= judged(self._judge.worth(Answer(tuple(served.detections)), entry.objects))
+            entry.known |= judged(self._judge.worth(served.answer, entry.objects))
         self._settle(frame)
 
     def sent(self, frame: int, resolution: int, size_bytes: int, plan: PlanMessage) -> None:

@@ -54,6 +54,9 @@ def make_objects_clip(path: Path, videos: Sequence[Path], console: Console) -> N
     """Write the clip and its labels. InputError for videos without labels, or without an object that can be shown."""
     with contextlib.ExitStack() as stack, ProgressReport(console) as progress:
         sources = [stack.enter_context(VideoSource(video)) for video in videos]
+        classes = sources[0].classes
+        if any(source.classes != classes for source in sources):
+            raise InputError("these videos are labelled with other classes each: give those that have the same")
         shots = in_turn(list(chain.from_iterable(map(shots_in, sources))))
         total = sum(len(shot.things) for shot in shots)
         labels: list[list[LabelledObject]] = []
@@ -67,7 +70,7 @@ def make_objects_clip(path: Path, videos: Sequence[Path], console: Console) -> N
 
         write_video(path, images(), shots[0].source.fps, SIDE, SIDE, _QUALITY)
     info = Info(f"Labelled objects cut out of {', '.join(video.name for video in videos)}")
-    save_labels(labels_path(path), labels, SIDE, SIDE, info)
+    save_labels(labels_path(path), labels, classes, SIDE, SIDE, info)
     console.print(f"written: {path} and its labels", soft_wrap=True, markup=False)
 
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jellyfish.core import Task
+from jellyfish.errors import InputError
 from jellyfish.models.classification.card import ClassifierCard, read_classifier
 from jellyfish.models.classification.sizes import VARIANTS, input_size
-from jellyfish.models.model import Description, Size
+from jellyfish.models.model import Description, EngineOptions, Size
 
 if TYPE_CHECKING:
     from jellyfish.models.classification.engine import ClassifierEngine
 
 NAME = "classification"
-_VERSION_DIGITS = 12
+_VERSION_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,24 @@ class ClassificationModel:
             classes=card.classes,
             sizes=tuple(sizes),
             identity=card.sha256,
+            libraries=("torch",),
+            preload=("jellyfish.models.classification.engine", "jellyfish.models.classification.weights"),
             movable=True,
         )
 
-    def engine(self, device: str) -> ClassifierEngine:
+    def engine(self, options: EngineOptions) -> ClassifierEngine:
         """See `Model.engine`. InputError if the weights have changed into something that cannot be used."""
         import torch  # seconds: not for who only wants to know what it is
 
         from jellyfish.models.classification.engine import ClassifierEngine
         from jellyfish.models.classification.weights import load_classifier
 
-        return ClassifierEngine(load_classifier(self.weights), torch.device(device))
+        torch.set_num_threads(options.threads)
+        return ClassifierEngine(load_classifier(self.weights), torch.device(options.device))
 
 
-def open_classifier(weights: Path | None = None) -> ClassificationModel:
+def open_classifier(part: str = "", weights: Path | None = None) -> ClassificationModel:
     """The classifier in `weights`; the shipped one without. InputError for a file or a card that cannot be used."""
+    if part:
+        raise InputError(f"the classifier has no part {part!r}: --variant names one of its sizes")
     return ClassificationModel(read_classifier(weights)[0], weights)

@@ -34,7 +34,7 @@ def test_what_was_saved_is_loaded_to_half_precision(weights_file, random_classif
 
 
 def test_the_model_is_what_the_card_says(weights_file):
-    description = open_classifier(weights_file).description
+    description = open_classifier(weights=weights_file).description
     assert (description.task, description.movable) == (Task.CLASSIFICATION, True)
     assert description.variants == VARIANTS
     assert description.ladder == {side: InputSize(side, side) for side in RESOLUTIONS}
@@ -44,7 +44,7 @@ def test_the_model_is_what_the_card_says(weights_file):
 
 
 def test_it_travels_to_another_process_without_its_weights(weights_file):
-    model = open_classifier(weights_file)
+    model = open_classifier(weights=weights_file)
     moved = pickle.dumps(model)
     assert len(moved) < 10_000
     assert pickle.loads(moved).description == model.description
@@ -53,17 +53,17 @@ def test_it_travels_to_another_process_without_its_weights(weights_file):
 def test_telling_what_it_is_loads_no_torch():
     program = (
         "import sys; from jellyfish.models.classification.model import open_classifier as o; "
-        "o(None).description; sys.exit('torch' in sys.modules)"
+        "o().description; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_a_missing_file_or_card_is_refused(weights_file):
     with pytest.raises(InputError, match=r"cannot read the weights .*none\.safetensors: No such file"):
-        open_classifier(weights_file.with_name("none.safetensors"))
+        open_classifier(weights=weights_file.with_name("none.safetensors"))
     card_path(weights_file).unlink()
     with pytest.raises(InputError, match=r"cannot read the card .* which must lie beside them"):
-        open_classifier(weights_file)
+        open_classifier(weights=weights_file)
 
 
 def test_a_changed_file_is_refused(weights_file):
@@ -71,14 +71,14 @@ def test_a_changed_file_is_refused(weights_file):
     data[-1] ^= 1
     weights_file.write_bytes(data)
     with pytest.raises(InputError, match="SHA-256"):
-        open_classifier(weights_file)
+        open_classifier(weights=weights_file)
 
 
 def test_the_detectors_weights_are_told_from_a_classifiers(weights_file):
     from jellyfish.models.slimmable.card import SHIPPED as DETECTOR
 
     with pytest.raises(InputError, match="schema 2; this version reads schema 1"):
-        open_classifier(DETECTOR)
+        open_classifier(weights=DETECTOR)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_the_detectors_weights_are_told_from_a_classifiers(weights_file):
 def test_a_card_of_another_kind_is_refused(weights_file, changes, message):
     edit_card(weights_file, **changes)
     with pytest.raises(InputError, match=message):
-        open_classifier(weights_file)
+        open_classifier(weights=weights_file)
 
 
 @pytest.mark.parametrize("damage", ["lacks", "has the unknown", "has another shape of"])

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from rich.console import Console
 
 from benchmarks.clownfish_replay import Link, Played, Seen, look, play
@@ -25,7 +26,6 @@ from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import DEFAULT_LOCAL, DEFAULT_PERIOD
 from jellyfish.core import Variant
 from jellyfish.devices.naming import parse_variant
-from jellyfish.devices.workers import set_threads
 from jellyfish.link.synthetic import constant, resolve_trace
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.draw import draw
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("results/clownfish-cache"))
     parser.add_argument("--draw", type=Path, help="A folder for annotated frames.")
     arguments = parser.parse_args()
-    set_threads(1)
+    torch.set_num_threads(1)
     weights = load_weights(None)
     local = parse_variant(arguments.local, weights.variants())
     console = Console(width=140)

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import aiohttp
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from jellyfish.camera.frames import scaled_jpeg
@@ -30,7 +29,6 @@ from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
 from jellyfish.control.solving import in_place
 from jellyfish.core import Answer, Detection, InputSize, LabelledObject, Task, Variant
-from jellyfish.devices.executor import detect_images
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
 from jellyfish.edge.fusion.by_task import FusedDetections, likely
@@ -47,7 +45,8 @@ from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.decoding_cost import weightless
 from jellyfish.media.jpeg import decode_jpeg
-from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.model import Engine, EngineOptions, answers
+from jellyfish.models.opening import open_model
 from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.models.slimmable.weights import Weights
 from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled
@@ -99,18 +98,19 @@ def look(video: Path, local: Variant, weights: Weights, cache: Path, progress: C
     kept = cache / f"{video.stem}-{local.name}-{weights.card.sha256[:8]}.json"
     if kept.is_file():
         return msgspec.json.decode(kept.read_bytes(), type=Seen)
-    engine = DetectorEngine(weights, torch.device("cpu"))
-    low = _Low(engine, min(LOCAL_SCORE_THRESHOLD, weights.score_threshold(local)))
+    model = open_model()
+    engine = model.engine(EngineOptions())
+    low = model.engine(EngineOptions(least_score=min(LOCAL_SCORE_THRESHOLD, weights.score_threshold(local))))
     with VideoSource(video) as source:
         seen = Seen(source.fps, [], {r: [] for r in RESOLUTIONS}, {r: [] for r in RESOLUTIONS}, source.labels)
         for frame in range(source.frames):
             image = source.frame(frame)
-            seen.local.extend(detect_images(low, local, [image]))
+            seen.local.append(_found(low, local, image))
             for resolution in RESOLUTIONS:
                 jpeg = scaled_jpeg(image, input_size(resolution))
                 seen.jpeg_bytes[resolution].append(len(jpeg))
                 received = decode_jpeg(jpeg, 4096, 4096)
-                seen.cloud[resolution].extend(detect_images(engine, Variant(resolution, CLOUD_NETWORK), [received]))
+                seen.cloud[resolution].append(_found(engine, Variant(resolution, CLOUD_NETWORK), received))
             progress(frame + 1, source.frames)
     cache.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(msgspec.json.encode(seen))
@@ -133,14 +133,9 @@ def reference(seen: Seen) -> list[list[LabelledObject]]:
     return [[LabelledObject(0, d.label, d.left, d.top, d.right, d.bottom) for d in each] for each in found]
 
 
-class _Low:
-    """An engine that tells of unlikely objects too."""
-
-    def __init__(self, engine: DetectorEngine, threshold: float) -> None:
-        self._engine, self._threshold = engine, threshold
-
-    def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
-        return self._engine.detect(canvases, variant, self._threshold)
+def _found(engine: Engine, variant: Variant, image: NDArray[np.uint8]) -> list[Detection]:
+    (answer,) = answers(engine, [image], [variant])
+    return list(answer.detections)
 
 
 class _Known:
@@ -212,10 +207,13 @@ class _CloudExecutor(TimedExecutor):
         super().__init__(profile)
         self._seen = seen
 
-    async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
-        await super().run(variant, images)
+    async def run(
+        self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
+    ) -> list[Answer]:
+        await super().run(variants, images)
+        most = variants[0].resolution
         marks = (image.view(np.int32).ravel() for image in images)
-        return [self._seen.cloud[min(int(sent), variant.resolution)][int(frame)] for frame, sent in marks]
+        return [Answer(tuple(self._seen.cloud[min(int(sent), most)][int(frame)])) for frame, sent in marks]
 
 
 class _Play:
@@ -268,8 +266,7 @@ class _Play:
         planner = make_planner("shared", 0, time_budget_s=math.inf)
         return ServerParts(
             devices=[(_CloudExecutor(profile, self._seen), profile)],
-            variants=tuple(Variant(resolution, CLOUD_NETWORK) for resolution in RESOLUTIONS),
-            accuracy=self._weights,
+            model=open_model().description.offering({Variant(resolution, CLOUD_NETWORK) for resolution in RESOLUTIONS}),
             max_batch=1,
             decode=_decode,
             policy=PlanningPolicy(in_place(planner), EachAnew(), violations, 0.5),
@@ -296,7 +293,7 @@ class _Recording(FusionScore):
         self.answers.append((list(local.detections), list(self._newest.detections), list(fused.detections)))
 
 
-async def _decode(jpeg: bytes) -> NDArray[np.uint8]:
+async def _decode(jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
     return np.frombuffer(jpeg[:8], np.uint8).reshape(1, 8)
 
 

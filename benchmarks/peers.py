@@ -3,7 +3,7 @@
     python -m benchmarks.peers [--loads .5 .7 .9 1.5] [--systems jellyfish litserve mosec] [--rounds 2]
 
 What is compared: three servers that run one network, one variant of the shipped detector, by the same code
-(`detect_images` on what `decode_jpeg` makes of the JPEG that was sent), with everything on this machine's processor
+(`answers` on what `decode_jpeg` makes of the JPEG that was sent), with everything on this machine's processor
 cores. The peers have two workers of one thread each; Jellyfish is `jellyfish serve --device cpu` as it divides the
 machine by itself. It serves the one variant (`--variant`: no plans, no smaller ones), so that every answer is worth the
 same. Each peer runs with that of a few settings (largest batch : milliseconds that a batch may wait) which answered

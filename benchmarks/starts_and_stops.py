@@ -48,6 +48,8 @@ from jellyfish.edge.fusion.filters import Periodic
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.link.shaper import Shaper
 from jellyfish.media.jpeg import decode_jpeg
+from jellyfish.models.model import Description, Size
+from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled
 from jellyfish.modes.fleet import Fleet
 from jellyfish.modes.run import MeasuredRun, run_info, running_beside
@@ -59,6 +61,7 @@ from jellyfish.server.app import create_app
 VIDEO = Path(__file__).parents[1] / "videos" / "street-town.mp4"
 VARIANT = Variant(128, "w025")
 PROFILE = LatencyProfile("cpu", "timed", "stress", (VariantLatency(VARIANT, (0.004, 0.006), (0.004, 0.006)),))
+MODEL = Description("timed", "", Task.DETECTION, CLASSES, (Size(VARIANT, input_size(128), 0.5),), "stress")
 CAMERAS, FPS, SLO_S = 4, 30.0, 0.15
 LONGEST_S = 0.25
 """A round is stopped after at most this."""
@@ -67,11 +70,6 @@ PATIENCE_S = 120.0
 """A child that takes longer hangs."""
 Round = Callable[[random.Random, str, Path], Awaitable[None]]
 """(chance, URL of the server, folder for result files)"""
-
-
-class EqualAccuracy:
-    def accuracy(self, variant: Variant) -> float:
-        return 0.5
 
 
 class QuickNetwork:
@@ -93,10 +91,9 @@ async def server() -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     parts = ServerParts(
         devices=[(TimedExecutor(PROFILE), PROFILE)],
-        variants=(VARIANT,),
-        accuracy=EqualAccuracy(),
+        model=MODEL,
         max_batch=2,
-        decode=lambda jpeg: loop.run_in_executor(pool, decode_jpeg, jpeg, 4096, 4096),
+        decode=lambda jpeg, size: loop.run_in_executor(pool, decode_jpeg, jpeg, 4096, 4096),
         policy=PlanningPolicy(in_place(FixedPlanner(VARIANT, 2)), EachAnew(), accept, 0.5),
         limits=Limits(),
     )

@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
+DEFAULT_MODEL = "slimmable"
+"""What a server runs, see `jellyfish.models.opening`."""
 DEFAULT_PLANNER = "shared"
 """Who plans for a server, see `jellyfish.control.planners`."""
 DEFAULT_PLANNING_SHARE = 0.05
@@ -79,7 +81,7 @@ class ServerConfig:
     port: int = 8765
     devices: tuple[str, ...] = ("cpu",)
     weights: Path | None = None
-    """A weights file; None takes those that ship."""
+    """Of its model: a file, or a folder of several; None takes those that ship."""
     profile: Path | None = None
     """A latency profile; None takes the one saved for the device, or makes a quick one."""
     planner: str = DEFAULT_PLANNER
@@ -95,10 +97,8 @@ class ServerConfig:
     threads: int | None = None
     """Processor threads of one batch on `cpu`; None takes what answers most frames."""
     limits: Limits = field(default_factory=Limits)
-    zoo: str | None = None
-    """Static detectors instead of the slimmable one: `torchvision`, or a part such as `torchvision:ssdlite,fcos`."""
-    zoo_weights: Path | None = None
-    """Folder of their state files; None downloads what torchvision has not downloaded before."""
+    model: str = DEFAULT_MODEL
+    """What is served, as `--model` names it."""
     actuation: bool = True
     """Whether batches may run with another variant than the planned one."""
     planning_share: float = DEFAULT_PLANNING_SHARE
@@ -135,6 +135,11 @@ class CameraConfig:
 
 DEFAULT_LOCAL = "w050e1-256"
 """What a device runs on each frame itself."""
+DEFAULT_FUSION = "detections"
+FUSED_MODELS = {DEFAULT_FUSION: DEFAULT_MODEL, "scores": "classification"}
+"""What devices fuse -> the model that their small networks are of."""
+DEFAULT_LOCALS = {DEFAULT_FUSION: DEFAULT_LOCAL, "scores": "w050-64"}
+"""What devices fuse -> the network that they run themselves, unless told otherwise."""
 CLOUD_FILTERS = ("periodic", "transition", "gain")
 DEFAULT_FILTER = CLOUD_FILTERS[0]
 """Which frames go to the cloud, see `jellyfish.edge.fusion.filters` and `jellyfish.edge.fusion.gain`."""
@@ -173,6 +178,8 @@ class DevicesConfig:
     """Of the small network; None takes those that ship."""
     server: ServerConfig | None = field(default_factory=ServerConfig)
     """The one in this process; None where the server is elsewhere."""
+    fusion: str = DEFAULT_FUSION
+    """What is fused, of `DEFAULT_LOCALS`: boxes, or class scores."""
 
 
 class Encoding(enum.StrEnum):

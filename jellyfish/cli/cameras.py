@@ -10,13 +10,13 @@ import typer
 
 from jellyfish.cli.bounds import MOST_CLIENTS, MOST_DELAY_MS, MOST_MEMORY_MB, MOST_RUN_S, MOST_SEED
 from jellyfish.cli.options import (
-    SHIPPED_VIDEOS,
     Actuation,
     Care,
     CloudFilter,
     FixedVariant,
     LocalVariant,
     MaxBatch,
+    ModelName,
     OnDevice,
     Period,
     Planner,
@@ -26,17 +26,18 @@ from jellyfish.cli.options import (
     Threads,
     Weights,
     Window,
-    Zoo,
-    ZooWeights,
 )
 from jellyfish.cli.parsing import (
     check_used,
     client_name,
     device_names,
+    fusion_with,
     known_filter,
+    known_fusion,
     one_video,
     planning_window_s,
     positive_numbers,
+    shipped_clips,
     video_files,
 )
 from jellyfish.cli.running import console, run_on_uvloop
@@ -44,11 +45,14 @@ from jellyfish.config import (
     CLIENTS_CHOOSE,
     DEFAULT_CARE,
     DEFAULT_FILTER,
-    DEFAULT_LOCAL,
+    DEFAULT_FUSION,
+    DEFAULT_LOCALS,
+    DEFAULT_MODEL,
     DEFAULT_PERIOD,
     DEFAULT_PLANNER,
     DEFAULT_PLANNING_SHARE,
     DEFAULT_TARGET,
+    FUSED_MODELS,
     BenchConfig,
     CameraConfig,
     DeviceConfig,
@@ -142,6 +146,7 @@ def bench(
         bool, typer.Option("--save-detections", help="Also write detections.json (COCO results).")
     ] = False,
     device: OnDevice = "cpu",
+    model: ModelName = DEFAULT_MODEL,
     weights: Weights = None,
     profile: Profile = None,
     planner: Planner = DEFAULT_PLANNER,
@@ -159,10 +164,8 @@ def bench(
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
-    zoo: Zoo = None,
-    zoo_weights: ZooWeights = None,
     actuation: Actuation = True,
-    local_variant: LocalVariant = DEFAULT_LOCAL,
+    local_variant: LocalVariant = None,
     filter: CloudFilter = DEFAULT_FILTER,
     period: Period = DEFAULT_PERIOD,
 ) -> None:
@@ -170,7 +173,7 @@ def bench(
 
     Without options: four cameras that show the shipped videos, over a WiFi-like link, for 20 seconds.
     """
-    videos = video_files(video or [SHIPPED_VIDEOS])
+    videos = video_files(video or shipped_clips(model))
     rates, slos = positive_numbers("--fps", fps, 240, LEAST_FPS), positive_numbers("--slo-ms", slo_ms, 60_000)
     traces = trace.split(",")
     check_used(
@@ -191,17 +194,20 @@ def bench(
     server = ServerConfig(
         "127.0.0.1", 0, device_names(device), weights, profile, planner, planning_window_s(window_ms), care, target,
         variant, max_batch, threads, Limits(clients=max(Limits().clients, most_clients if find_clients else clients)),
-        zoo, zoo_weights, actuation, planning_share / 100,
+        model, actuation, planning_share / 100,
     )  # fmt: skip
     if clownfish:
+        fusion = fusion_with(model)
         devices = tuple(
             DeviceConfig(
                 f"device-{number}", camera.video, camera.fps, camera.slo_s, camera.trace, camera.delay_s, camera.seed,
-                local_variant, known_filter(filter), period,
+                local_variant or DEFAULT_LOCALS[fusion], known_filter(filter), period,
             )
             for number, camera in enumerate(fleet(clients))
         )  # fmt: skip
-        _run_devices(DevicesConfig(devices, duration, results, seed, connect, weights, None if connect else server))
+        _run_devices(
+            DevicesConfig(devices, duration, results, seed, connect, weights, None if connect else server, fusion)
+        )
         return
     memory_bytes = round(clip_memory_mb * 1e6)
     run = BenchConfig(
@@ -229,7 +235,14 @@ def device(
     slo_ms: Annotated[
         float, typer.Option(min=1, max=60_000, help="Milliseconds from capture to the device's own answer.")
     ] = 100.0,
-    variant: LocalVariant = DEFAULT_LOCAL,
+    fusion: Annotated[
+        str,
+        typer.Option(
+            help="What its answers and the server's are fused of: `detections`, or `scores` of classes, for what a "
+            "whole frame shows; the server then needs a classifier, e.g. `serve --model classification`."
+        ),
+    ] = DEFAULT_FUSION,
+    variant: LocalVariant = None,
     filter: CloudFilter = DEFAULT_FILTER,
     period: Period = DEFAULT_PERIOD,
     trace: Annotated[
@@ -256,7 +269,7 @@ def device(
     A small network on this machine answers each frame of a video. A server far away, with a large one, is asked about
     some frames, and what it says is used for later ones whenever it comes (docs/clownfish.md).
     """
-    source = one_video(video)
+    source = one_video(video, FUSED_MODELS[known_fusion(fusion)])
     config = DeviceConfig(
         client_name(name),
         source,
@@ -265,11 +278,11 @@ def device(
         trace,
         delay_ms / 1000,
         seed,
-        variant,
+        variant or DEFAULT_LOCALS[fusion],
         known_filter(filter),
         period,
     )
-    _run_devices(DevicesConfig((config,), duration, results, seed, cloud, weights, None))
+    _run_devices(DevicesConfig((config,), duration, results, seed, cloud, weights, None, fusion))
 
 
 def _run_devices(config: DevicesConfig) -> None:

@@ -84,7 +84,9 @@ class Setup:
     """(frames per second, SLO in seconds) -> how the camera backs off between plans."""
 
 
-def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list[str], profile: str) -> RunInfo:
+def run_info(
+    mode: str, started: datetime, seed: int, config: Any, devices: list[str], profile: str, model: str = ""
+) -> RunInfo:
     """The header of a run by this process, now; `config`: a dataclass or Struct."""
     return RunInfo(
         command=[legible(argument) for argument in sys.argv],
@@ -96,6 +98,7 @@ def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list
         machine=machine(),
         devices=devices,
         profile=profile,
+        model=model,
     )
 
 

@@ -195,5 +195,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What networks ran on, where the server was in this process; of `device`, the small networks."""
     profile: str
     """The hardware that was measured, or the address of the server where it was elsewhere."""
+    model: str = ""
+    """What answered, and its version; empty where the server was elsewhere."""
     schema: int = SCHEMA
     """Number of the files' schema: this page is of the newest."""

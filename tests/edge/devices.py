@@ -25,7 +25,7 @@ from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.results.records import FrameRecord, Timeline
 from jellyfish.server.service import Service
 from tests.camera.cameras import PlainSource, inline
-from tests.server.peer import LARGE, PROFILE, SMALL, NoAccuracy, decode, everyone_on, http
+from tests.server.peer import LARGE, MODEL, PROFILE, SMALL, decode, everyone_on, http
 
 LOCAL_S = 0.010
 """What the small network takes for a frame."""
@@ -55,17 +55,17 @@ class Seeing(TimedExecutor):
     """A large network that finds one object in everything."""
 
     async def run(
-        self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
-    ) -> list[list[Detection]]:
-        await super().run(variant, images)
-        return [[ONLY_THE_CLOUD_SEES] for _ in images]
+        self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
+    ) -> list[Answer]:
+        await super().run(variants, images)
+        return [Answer((ONLY_THE_CLOUD_SEES,)) for _ in images]
 
 
 @contextlib.asynccontextmanager
 async def cloud(name: str = "robot") -> AsyncIterator[Service]:
     """A server that serves the device called `name` with its large network."""
     dispatcher = Dispatcher(Seeing(PROFILE), PROFILE, SMALL, 4)
-    service = Service([dispatcher], (SMALL, LARGE), NoAccuracy(), decode, Limits())
+    service = Service([dispatcher], MODEL, decode, Limits())
     service.on_change = lambda cause: service.apply(everyone_on(LARGE, name))
     task = asyncio.create_task(dispatcher.run())
     try:

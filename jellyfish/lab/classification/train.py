@@ -22,8 +22,8 @@ def train_classifier(config: TrainingConfig, console: Console) -> None:
     """
     check_device(config.device)
     check_files(config)
-    from jellyfish.devices.torch_devices import torch_device  # torch takes seconds to load
     from jellyfish.lab.classification.loop import train as run_training
+    from jellyfish.models.torch_device import torch_device  # torch takes seconds to load
 
     torch_device(config.device)
     with ProgressReport(console) as progress:

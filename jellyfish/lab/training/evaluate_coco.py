@@ -66,10 +66,10 @@ def _measured(
     told: Callable[[int, int], None],
 ) -> Evaluation:
     """The figures, once it is known that all is there to measure: torch takes seconds to load."""
-    from jellyfish.devices.torch_devices import torch_device
     from jellyfish.lab.training.evaluate import FrameSet, evaluation, examine, spread
     from jellyfish.models.slimmable.engine import DetectorEngine
     from jellyfish.models.slimmable.weights import load_weights
+    from jellyfish.models.torch_device import torch_device
 
     engine = DetectorEngine(load_weights(weights_path), torch_device(device))
     subject = FrameSet(name, spread(frames, count), CLASSES, frames.spoken_of)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,21 +53,28 @@ class SmallNetwork:
 
 
 class Seeing(TimedExecutor):
-    """A large network that finds one object in everything."""
+    """A large network that says the same of everything."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(PROFILE)
+        self._answer = answer
 
     async def run(
         self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
     ) -> list[Answer]:
         await super().run(variants, images)
-        return [Answer((ONLY_THE_CLOUD_SEES,)) for _ in images]
+        return [self._answer for _ in images]
 
 
 @contextlib.asynccontextmanager
-async def cloud(name: str = "robot") -> AsyncIterator[Service]:
-    """A server that serves the device called `name` with its large network."""
-    dispatcher = Dispatcher(Seeing(PROFILE), PROFILE, SMALL, 4)
-    service = Service([dispatcher], MODEL, decode, Limits())
-    service.on_change = lambda cause: service.apply(everyone_on(LARGE, name))
+async def cloud(
+    answer: Answer = Answer((ONLY_THE_CLOUD_SEES,)),  # noqa: B008
+    task: Task = Task.DETECTION,
+) -> AsyncIterator[Service]:
+    """A server that serves the device with its large network."""
+    dispatcher = Dispatcher(Seeing(answer), PROFILE, SMALL, 4)
+    service = Service([dispatcher], replace(MODEL, task=task), decode, Limits())
+    service.on_change = lambda cause: service.apply(everyone_on(LARGE, "robot"))
     task = asyncio.create_task(dispatcher.run())
     try:
         async with at_url(service):

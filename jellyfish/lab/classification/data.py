@@ -50,9 +50,7 @@ class CropSource:
         for address in addresses(source.frames, LEAST_PX):
             by_class.setdefault(address.thing.label, []).append(address)
         if not by_class:
-            raise InputError(
-                f"{name}: no labelled object is {LEAST_PX:g} pixels large, so there is nothing to learn"
-            )
+            raise InputError(f"{name}: no labelled object is {LEAST_PX:g} pixels large, so there is nothing to learn")
         self._found = list(by_class.values())
         weights = np.array([len(found) for found in self._found]) ** _BALANCE
         self._odds = weights / weights.sum()

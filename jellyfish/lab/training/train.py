@@ -9,9 +9,10 @@ from jellyfish.core import Variant
 from jellyfish.devices.naming import check_device
 from jellyfish.lab.training.config import Progress, TrainingConfig
 from jellyfish.lab.training.files import check_files
-from jellyfish.models.slimmable.card import CardedVariants, card_path
+from jellyfish.models.slimmable.card import CardedVariants
 from jellyfish.models.slimmable.sizes import SIZES
 from jellyfish.models.slimmable.street import RESOLUTIONS
+from jellyfish.models.weights_file import card_path
 from jellyfish.modes.progress import ProgressReport
 
 WORDS = {"render": "rendering scenes", "learn": "learning", "evaluate": "measuring every variant"}

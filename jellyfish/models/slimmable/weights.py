@@ -5,18 +5,17 @@ Never pickle: a weights file cannot run code. Every way in which the pair can be
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from jellyfish.errors import InputError
-from jellyfish.models.slimmable.card import SHIPPED, Card, CardedVariants, card_path, read_weights
+from jellyfish.models.slimmable.card import SHIPPED, Card, CardedVariants, read_weights
 from jellyfish.models.slimmable.detector import SlimmableDetector
+from jellyfish.models.weights_file import write_carded
 
 _CONVOLUTION = 4
 """Dimensions of a convolution's weights."""
@@ -63,13 +62,7 @@ def as_stored(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def save_weights(path: Path, tensors: dict[str, Tensor], card: Card) -> Weights:
     """Write weights and card (its checksum filled in); a reader never sees half of either file."""
-    data = save(as_stored(tensors))
-    card = msgspec.structs.replace(card, sha256=hashlib.sha256(data).hexdigest())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for target, content in ((path, data), (card_path(path), msgspec.json.format(msgspec.json.encode(card)) + b"\n")):
-        partial = target.with_name(target.name + ".partial")
-        partial.write_bytes(content)
-        partial.replace(target)
+    write_carded(path, save(as_stored(tensors)), card)
     return load_weights(path)
 
 

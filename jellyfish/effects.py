@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_MODEL, Encoding
-from jellyfish.core import Task
 
 Values = Mapping[str, Any]
 """Parameters of one call, defaults included."""
@@ -131,11 +130,6 @@ RULES: dict[str, tuple[VoidRule, ...]] = {
     "bench": BENCH_RULES,
     "profile": DETECTOR_RULES,
     "train": (
-        VoidRule(
-            ("backbone",),
-            lambda values: values["task"] == Task.CLASSIFICATION,
-            "with --task classification, which begins with the detector that ships",
-        ),
         VoidRule(("coco_share",), missing("coco"), "without --coco: there are no photographs to take a share of"),
         VoidRule(
             ("images",),

@@ -74,8 +74,8 @@ def train(
     backbone: Annotated[
         Path | None,
         typer.Option(
-            help="State file of EfficientNet-Lite0 to begin with; by default random weights. Classification begins "
-            "with the detector that ships."
+            help="State file of EfficientNet-Lite0 to begin with; by default random weights. With --task "
+            "classification: weights of a classifier to go on with; by default the detector that ships."
         ),
     ] = None,
     scenes: Annotated[int, typer.Option(min=1, max=MOST_SCENES, help="Generated street scenes to learn from.")] = 1200,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,8 @@ LEAST_PX = 24.0
 
 SHARES: dict[int, float] = {64: 0.32, 96: 0.26, 128: 0.18, 160: 0.1, 192: 0.07, 224: 0.07}
 """How often a step trains each resolution: the small ones cost little."""
+REFINING_SHARES: dict[int, float] = {64: 0.1, 96: 0.1, 128: 0.15, 160: 0.15, 192: 0.25, 224: 0.25}
+"""The same of a run that goes on with a classifier: the large ones have most to gain."""
 
 _BALANCE = 0.5
 """Classes are drawn as often as this power of their number says: 1 as they come, 0 each as often."""
@@ -65,17 +67,19 @@ class CropSource:
 class CropBatches(Dataset[CropBatch]):
     """The batch of each step: sources, objects, augmentation and resolution drawn from (seed, step).
 
-    `batch_size` is that of the largest resolution.
+    `batch_size` is that of the largest resolution; `shares` weighs the resolutions.
     """
 
-    def __init__(self, sources: Sequence[CropSource], batch_size: int, seed: int) -> None:
-        self._sources, self._batch_size, self._seed = sources, batch_size, seed
+    def __init__(
+        self, sources: Sequence[CropSource], batch_size: int, seed: int, shares: Mapping[int, float] = SHARES
+    ) -> None:
+        self._sources, self._batch_size, self._seed, self._shares = sources, batch_size, seed, shares
         self._odds = [source.share for source in sources]
 
     def __getitem__(self, step: int) -> CropBatch:
         random = np.random.default_rng((self._seed, step))
-        side = int(random.choice(list(SHARES), p=list(SHARES.values())))
-        count = round(self._batch_size * min(_MOST_LARGER, (max(SHARES) / side) ** 2))
+        side = int(random.choice(list(self._shares), p=list(self._shares.values())))
+        count = round(self._batch_size * min(_MOST_LARGER, (max(self._shares) / side) ** 2))
         images, labels = zip(*(self._sample(side, random) for _ in range(count)), strict=True)
         return CropBatch(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2), torch.tensor(labels))
 

@@ -40,12 +40,15 @@ def rate_share(step: int, steps: int) -> float:
 class ClassLearner:
     """What training changes."""
 
-    def __init__(self, seed: int, device: torch.device, detector: SlimmableDetector) -> None:
-        """`detector`: whose stem and stages are begun with."""
+    def __init__(self, seed: int, device: torch.device, begun: SlimmableDetector | Classifier) -> None:
+        """`begun`: a detector, whose stem and stages are begun with, or a classifier. One such has settled: its norms
+        keep their statistics, so that what is measured is what was trained, at every resolution.
+        """
         torch.manual_seed(seed)
         self._device = device
         self.classifier = Classifier().to(device)
-        self.classifier.begin_with(detector)
+        self.classifier.begin_with(begun)
+        self._settled = isinstance(begun, Classifier)
         self._kept = (self.classifier.stem, self.classifier.second, self.classifier.third)
         for stage in self._kept:
             stage.requires_grad_(False)
@@ -87,7 +90,7 @@ class ClassLearner:
 
     def _losses(self, batch: CropBatch) -> tuple[Tensor, Tensor]:
         """Of the wide network and of the narrow one."""
-        self.classifier.train()
+        self.classifier.train(not self._settled)
         for stage in self._kept:
             stage.eval()
         images, labels = normalise(batch.images.to(self._device)), batch.labels.to(self._device)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import torch
 
-from jellyfish.lab.classification.data import CropBatches, CropSource
+from jellyfish.lab.classification.data import REFINING_SHARES, SHARES, CropBatches, CropSource
 from jellyfish.lab.classification.evaluate import LabelledCrop, classifier_evaluation, crops_of
 from jellyfish.lab.classification.learner import ClassLearner
 from jellyfish.lab.training.checkpoint import load_checkpoint, save_checkpoint
@@ -23,7 +23,7 @@ from jellyfish.models.classification.card import KIND, ClassifierCard
 from jellyfish.models.classification.engine import ClassifierEngine
 from jellyfish.models.classification.network import Classifier
 from jellyfish.models.classification.sizes import VARIANTS
-from jellyfish.models.classification.weights import save_classifier
+from jellyfish.models.classification.weights import load_classifier, save_classifier
 from jellyfish.models.slimmable.card import Training
 from jellyfish.models.slimmable.weights import as_stored, load_weights
 
@@ -63,7 +63,8 @@ def train(config: TrainingConfig, report: Report = lambda progress: None) -> Cla
     held_out = held_out_of(config, report) if config.validation is None else photographs_held_out(config)
     held = {f"crops of {name}": _spread(crops_of(frames)) for name, frames in held_out.items()}
     sources = [CropSource(source, config.output.name) for source in sources_of(config, report)]
-    learner = ClassLearner(config.seed, torch.device(config.device), load_weights().detector())
+    begun = load_weights().detector() if config.backbone is None else load_classifier(config.backbone)
+    learner = ClassLearner(config.seed, torch.device(config.device), begun)
     if config.resume:
         learner.restore(load_checkpoint(checkpoint_path(config)))
     learn(config, learner, sources, next(iter(held.values())), report)
@@ -81,7 +82,8 @@ def learn(
     glance = _spread(held, _GLANCE)
     losses: list[float] = []
     started = time.monotonic() - 3600 * learner.hours
-    dataset = CropBatches(sources, config.batch_size, config.seed)
+    shares = SHARES if config.backbone is None else REFINING_SHARES
+    dataset = CropBatches(sources, config.batch_size, config.seed, shares)
     for batch in batches(dataset, range(learner.steps_done, config.steps), config.workers):
         losses.append(learner.step(batch, config.steps))
         learner.hours = (time.monotonic() - started) / 3600
@@ -106,14 +108,13 @@ def ship(
         advance = partial(_told, report, number * len(VARIANTS), total)
         measured.append(classifier_evaluation(engine, name, crops, advance=advance))
     objects = f"{sum(source.objects for source in sources):,} labelled objects"
-    begun = "stem and stages begun with those of the detector that ships"
     training = Training(
         config.command,
         learner.steps_done,
         config.seed,
         round(learner.hours, 2),
         config.machine,
-        (*data_in_words(config), objects, begun),
+        (*data_in_words(config), objects),
     )
     card = ClassifierCard(*KIND, "", tuple(measured), training, _licences(config.coco))
     save_classifier(config.output, learner.average.state_dict(), card)

@@ -143,7 +143,7 @@ def data_in_words(config: TrainingConfig) -> tuple[str, ...]:
     share = 0.0 if config.coco is None else config.coco_share
     photographs = f"{share:.0%} photographs of {config.coco.name}" if config.coco is not None else ""
     scenes = f"{1 - share:.0%} frames of {config.scenes} generated scenes" if share < 1 else ""
-    backbone = f"backbone begun with {config.backbone.name}" if config.backbone is not None else ""
+    backbone = f"begun with {config.backbone.name}" if config.backbone is not None else ""
     return tuple(line for line in (photographs, scenes, backbone) if line)
 
 

@@ -36,8 +36,10 @@ class Classifier(nn.Module):
             if isinstance(layer, SlimmableConv):
                 layer.norms = nn.ModuleDict({key: norm for key, norm in layer.norms.items() if key in keys})
 
-    def begin_with(self, detector: SlimmableDetector) -> None:
-        """Take over a trained detector's stem and stages; it has learned to see these classes already."""
+    def begin_with(self, detector: SlimmableDetector | Classifier) -> None:
+        """Take over a trained detector's stem and stages, which has learned to see these classes already, or all of a
+        classifier.
+        """
         own = self.state_dict()
         self.load_state_dict(
             {name: found for name, found in detector.state_dict().items() if name in own}, strict=False

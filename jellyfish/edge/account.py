@@ -14,7 +14,7 @@ from jellyfish.core import Answer, LabelledObject, Outcome, Reason
 from jellyfish.edge.fusion.requests import Fate
 from jellyfish.evaluation.judging import NO_ANSWER, Judge
 from jellyfish.protocol.wire import PlanMessage
-from jellyfish.results.records import FrameRecord, Timeline, judged, milliseconds
+from jellyfish.results.records import FrameRecord, Timeline, guessed, judged, milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,16 @@ class FrameAccount:
     """One device's frames. `emit` gets each frame's record once. Holds the frames that are open, and no others."""
 
     def __init__(
-        self, client: str, slo_s: float, timeline: Timeline, emit: Callable[[FrameRecord], None], judge: Judge
+        self,
+        client: str,
+        slo_s: float,
+        timeline: Timeline,
+        emit: Callable[[FrameRecord], None],
+        judge: Judge,
+        classes: Sequence[str] = (),
     ) -> None:
-        """`judge`: of what the device answers."""
-        self._judge = judge
+        """`judge`: of what the device answers; `classes`: of its answers, by label."""
+        self._judge, self._classes = judge, classes
         self._client, self._slo_s, self._timeline, self._emit = client, slo_s, timeline, emit
         self._open: dict[int, _Open] = {}
         self.frames = 0
@@ -85,6 +91,7 @@ class FrameAccount:
             "execute_ms": milliseconds(served.done_s - served.began_s),
             "e2e_ms": milliseconds(e2e_s),
         }
+        entry.known |= guessed(served.answer.scores, self._classes)
         if entry.outcome is Outcome.LATE:
             entry.known["reason"] = Reason.SLOW
         if entry.objects is not None:

@@ -107,7 +107,7 @@ class EdgeDevice:
         self.terms, self._parts = terms, parts
         network = parts.network
         judge = Judge(parts.source.classes, network.classes, network.task)
-        self.account = FrameAccount(terms.name, terms.slo_s, timeline, emit, judge)
+        self.account = FrameAccount(terms.name, terms.slo_s, timeline, emit, judge, network.classes)
         self.score = FusionScore(judge)
         hello = wire.Hello(terms.name, terms.cloud_fps, terms.cloud_patience_s * 1000)
         listener = Listener(self._sent, self._heard, self._ended)

@@ -39,6 +39,8 @@ async def test_with_the_cloud_near_the_fused_class_is_right_though_the_small_net
     told = device.device.score.f1()
     assert (told.local, told.cloud_instant) == (0.0, 1.0)
     assert told.fused is not None and told.fused > 0.9
+    assert [record.class_right for record in device.records].count(True) == round(60 * told.fused)
+    assert {record.class_name for record in device.records} == {CLASSES[RIGHT], CLASSES[WRONG]}
 
 
 @virtual

@@ -85,7 +85,7 @@ def train(
     workers: Annotated[int, typer.Option(min=0, max=MOST_PROCESSES, help="Processes that prepare batches.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
 ) -> None:
-    """Train the detector, or the classifier; write weights and their card.
+    """Train a network; write its weights and their card.
 
     It learns from photographs and generated street scenes; every variant is measured at the end. A run that was stopped
     goes on with --resume as if it had not been.

@@ -75,7 +75,8 @@ Round = Callable[[random.Random, str, Path], Awaitable[None]]
 class QuickNetwork:
     """A device's small network that finds nothing, at once."""
 
-    name, device, task, classes = "none", "none", Task.DETECTION, ("thing",)
+    name, device, task = "none", "none", Task.DETECTION
+    classes: tuple[str, ...] = ("thing",)
 
     async def run(self, image: NDArray[np.uint8]) -> Answer:
         return Answer()
@@ -156,10 +157,8 @@ async def devices_are_cancelled(chance: random.Random, url: str, folder: Path) -
 
 
 def edge_device(name: str, source: VideoSource, offload: Offload, start_s: float) -> EdgeDevice:
-    parts = EdgeParts(
-        *(source, QuickNetwork(), FusedDetections(DetectionFusion(0.5, 0.5, 1)), Periodic(2)),
-        *(Shaper(None, 0.0), Shaper(None, 0.0), offload),
-    )
+    fusion, link = FusedDetections(DetectionFusion(0.5, 0.5, 1)), Shaper(None, 0.0)
+    parts = EdgeParts(source, QuickNetwork(), fusion, Periodic(2), link, Shaper(None, 0.0), offload)
     return EdgeDevice(EdgeTerms(name, FPS, SLO_S, FPS / 2, 1.0), parts, Timeline(start_s), lambda record: None)
 
 

@@ -61,7 +61,7 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
             summary = await fleet.go(http, server.url if server else str(config.cloud), writer, windows, progress, stop)
     console.print(summary_table(summary, folder))
     console.print()
-    console.print(fusion_table(summary.fusion or {}))
+    console.print(fusion_table(summary))
     notes = incomplete_in_words(summary.incomplete_videos) + fleet.notes()
     console.print("\n".join(notes), highlight=False, markup=False)
     stop.leave(what_is_left(summary, folder))

@@ -7,10 +7,10 @@ A third kind of model is one more pair of them: see docs/models.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from jellyfish.errors import InputError
 
 Image = NDArray[np.uint8]
 """RGB [height, width, 3]."""
+
+
+_CAMERA = (1920, 1080)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,10 @@ class Description:
     """A checksum of all that times depend on: profiles are kept under it."""
     batches: tuple[int, ...] = ()
     """The batch sizes that its engines run, ascending; smaller batches are filled up. Empty: any."""
+    libraries: tuple[str, ...] = ()
+    """What else times depend on: distributions, as pip calls them. Profiles of other versions are not used."""
+    preload: tuple[str, ...] = ()
+    """Modules that its engines need, if it is `movable`: loaded once, for all processes that begin as copies."""
     in_flight: int = 1
     """Batches that an engine may have launched and not finished."""
     mixes: bool = False
@@ -60,6 +67,8 @@ class Description:
     movable: bool = False
     """Whether it may be pickled, and its engines made in processes of their own, where the event loop takes no time
     from them."""
+    notes: tuple[str, ...] = ()
+    """What else a person should know of it, a line each: what its sizes' names mean, its licence."""
 
     def __post_init__(self) -> None:
         if not self.sizes:
@@ -75,6 +84,9 @@ class Description:
                     f"{size.input.height} pixels; all sizes of one resolution must take the same, and be called by its "
                     "longest side"
                 )
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}".strip()
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
@@ -97,6 +109,26 @@ class Description:
     def accuracy(self, variant: Variant) -> float:
         """Expected accuracy (0..1) of `variant`; InputError for one that the model does not have."""
         return self.size(variant).accuracy
+
+    def input_of(self, resolution: int) -> InputSize:
+        """What a frame called by `resolution` is to fit into: the one place that decides how far it is scaled down.
+
+        What the network takes at that resolution, or at the next larger one there is; beyond all, at the largest.
+        """
+        *_, largest = self.ladder.values()
+        return next((size for own, size in self.ladder.items() if own >= resolution), largest)
+
+    def usual_frame(self, resolution: int) -> tuple[int, int]:
+        """(width, height) of what becomes of a large frame in 16:9, as most cameras have."""
+        return self.input_of(resolution).fitted(*_CAMERA)
+
+    def most(self, batch: int) -> int:
+        """The largest batch, of up to `batch`, that its engines run."""
+        return min(batch, self.batches[-1]) if self.batches else batch
+
+    def offering(self, variants: Collection[Variant]) -> Description:
+        """With these of its sizes alone."""
+        return replace(self, sizes=tuple(size for size in self.sizes if size.variant in variants))
 
 
 def _resolution(size: Size) -> int:
@@ -128,6 +160,18 @@ class Engine(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How an engine is to be made."""
+
+    device: str = "cpu"
+    """`cpu` or `cuda:N`."""
+    threads: int = 1
+    """Processor threads of one batch, on `cpu`."""
+    least_score: float | None = None
+    """The least score of a detection to answer with; None: as the model says itself. Evaluations want them all."""
+
+
 class Model(Protocol):
     """What can be served."""
 
@@ -136,10 +180,27 @@ class Model(Protocol):
         """What it is. Known at once."""
         ...
 
-    def engine(self, device: str, /) -> Engine:
-        """The model loaded on `device` (`cpu`, `cuda:N`), ready to run every size. InputError if it cannot be.
+    def engine(self, options: EngineOptions, /) -> Engine:
+        """The model loaded on a device, ready to run every size. InputError if it cannot be.
 
         Called where batches run: on the worker's thread, or in its process if the model is `movable`.
+        """
+        ...
+
+
+@runtime_checkable
+class LoadingEngine(Engine, Protocol):
+    """An engine that loads some of its networks while others run."""
+
+    @property
+    def loading(self) -> str:
+        """What that has cost so far, in words."""
+        ...
+
+    def ready(self, variant: Variant, /) -> Variant:
+        """What to run now in place of `variant`: itself, unless its network has yet to be loaded, which begins.
+
+        Returns at once. Called from any thread.
         """
         ...
 

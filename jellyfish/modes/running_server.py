@@ -21,6 +21,8 @@ class RunningServer:
     profiles: tuple[LatencyProfile, ...]
     devices: str
     """The devices in words, with the workers that each is divided into."""
+    model: str
+    """What is served, and its version, in words."""
     notes: Callable[[], list[str]] = list
     """What else a person should know of its devices so far."""
 

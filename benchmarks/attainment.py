@@ -28,7 +28,7 @@ from benchmarks.watching import stalls
 from jellyfish.core import Variant
 from jellyfish.devices.process import usable_cores
 from jellyfish.devices.profile.table import LatencyProfile
-from jellyfish.lab.simulation.model import Model
+from jellyfish.lab.simulation.model import SimulatedModel
 from jellyfish.lab.simulation.scenario import Clients, Host, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.models.slimmable.weights import Weights, load_weights
@@ -64,7 +64,7 @@ def real(folder: Path, variant: Variant, fps: float, seconds: float, profile: Pa
 def simulated(folder: Path, variant: Variant, fps: float, seconds: float, profile: LatencyProfile, f1: Weights) -> Path:
     """The same in virtual time, charged for what the host does."""
     latencies = tuple(entry for entry in profile.latencies if entry.variant == variant)
-    model = Model("measured", msgspec.structs.replace(profile, latencies=latencies), (f1.accuracy(variant),))
+    model = SimulatedModel("measured", msgspec.structs.replace(profile, latencies=latencies), (f1.accuracy(variant),))
     (folder / "model.json").write_bytes(msgspec.json.encode(model))
     scenario = Scenario(
         "Attainment", seconds, (SimulatedDevice("cpu", str(folder / "model.json")),),

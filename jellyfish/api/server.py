@@ -100,7 +100,7 @@ class Server:
     @property
     def model(self) -> Description:
         """What is served: the sizes that are used here, and classes by label."""
-        return self._server.service.model
+        return self._server.model
 
     async def serve_forever(self) -> None:
         """Return never; end by being cancelled, as by Ctrl-C, or when the server fails."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from jellyfish.config import ServerConfig
 from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.models.model import Description
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.service import Service
 
@@ -21,8 +22,8 @@ class RunningServer:
     profiles: tuple[LatencyProfile, ...]
     devices: str
     """The devices in words, with the workers that each is divided into."""
-    model: str
-    """What is served, and its version, in words."""
+    model: Description
+    """What is served."""
     notes: Callable[[], list[str]] = list
     """What else a person should know of its devices so far."""
 

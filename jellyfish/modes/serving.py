@@ -80,7 +80,7 @@ async def serving(
         gc.freeze()
         service.ready = True
         profiles = tuple(device.profile for device in devices)
-        yield RunningServer(url, service, profiles, in_words(devices), str(served), partial(loading_notes, devices))
+        yield RunningServer(url, service, profiles, in_words(devices), served, partial(loading_notes, devices))
 
 
 async def _solver(config: ServerConfig, brought: Brought, stack: contextlib.AsyncExitStack) -> Solve | None:

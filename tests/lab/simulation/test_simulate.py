@@ -11,7 +11,7 @@ import pytest
 from jellyfish.core import Outcome, Reason, Variant
 from jellyfish.errors import InputError
 from jellyfish.lab.simulation.invariants import Remains, breaches
-from jellyfish.lab.simulation.model import Model, load_model
+from jellyfish.lab.simulation.model import SimulatedModel, load_model
 from jellyfish.lab.simulation.scenario import (
     AnyFault,
     Clients,
@@ -62,6 +62,15 @@ def test_every_frame_is_answered_on_time_where_nothing_is_short(tmp_path: Path) 
     assert 0.4 <= (summary.accuracy.expected_offered or 0) <= 1
 
 
+def test_no_client_is_refused_for_those_that_have_joined(tmp_path: Path) -> None:
+    """They have no addresses of their own, and are not one party for it: there are more than one address may have."""
+    crowd = Clients("camera", 70, 1.0, 200.0, trace="40mbps", spread_s=1.0)
+    scenario = msgspec.structs.replace(SMALL, clients=(crowd,), duration_s=3.0)
+    run_scenario(scenario, tmp_path / "run")
+    answered = {record.client for record in records(tmp_path / "run") if record.outcome is Outcome.ON_TIME}
+    assert len(answered) == 70
+
+
 def test_a_frame_that_was_sent_smaller_counts_with_the_accuracy_of_that_size(tmp_path: Path) -> None:
     model = load_model("gpu")
     by_name = {variant.name: variant for variant in model.variants}
@@ -88,7 +97,7 @@ def test_a_size_that_the_network_is_not_offered_at_counts_as_a_smaller_one(tmp_p
     f1 = {Variant(128, "a"): 0.3, Variant(128, "b"): 0.4, Variant(256, "a"): 0.5, Variant(320, "b"): 0.8}
     gpu = load_model("gpu")
     latencies = tuple(msgspec.structs.replace(gpu.profile.of(Variant(v.resolution, "w100")), variant=v) for v in f1)
-    model = Model("test", msgspec.structs.replace(gpu.profile, latencies=latencies), tuple(f1.values()))
+    model = SimulatedModel("test", msgspec.structs.replace(gpu.profile, latencies=latencies), tuple(f1.values()))
     (tmp_path / "model.json").write_bytes(msgspec.json.encode(model))
     (tmp_path / "falls.csv").write_text(FALLING)
     device = SimulatedDevice("gpu-0", str(tmp_path / "model.json"))

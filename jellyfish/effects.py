@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_MODEL, DEFAULT_PLANNER, Encoding
+from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_MODEL, DEFAULT_PLANNER, PLANNERS, Encoding
 
 Values = Mapping[str, Any]
 """Parameters of one call, defaults included."""
@@ -41,11 +41,7 @@ def _nobody_plans(values: Values) -> bool:
 
 
 def _own_planner(values: Values) -> bool:
-    if (name := values.get("planner", DEFAULT_PLANNER)) in (DEFAULT_PLANNER, CLIENTS_CHOOSE):
-        return False
-    from jellyfish.control.planners import PLANNERS  # numpy, likewise
-
-    return name not in PLANNERS
+    return values.get("planner", DEFAULT_PLANNER) not in (*PLANNERS, CLIENTS_CHOOSE)
 
 
 def _own_weights(values: Values) -> bool:

@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from jellyfish.control.planners import PLANNERS, make_planner, own_planner
+from jellyfish.config import PLANNERS
+from jellyfish.control.planners import make_planner, own_planner
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.control.solving import Solved
 

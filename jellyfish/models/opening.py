@@ -50,7 +50,7 @@ def open_model(name: str = DEFAULT_MODEL, weights: Path | None = None) -> Model:
 def _opener(name: str) -> Callable[[], object]:
     """What makes the model called `name`, which is no family."""
     path = Path(name)
-    if path.is_dir() or path.suffix == ".zip":
+    if path.is_dir() or path.suffix in (".zip", ".onnx"):
         return lambda: _package(path)
     load = user_object(_called(name), name, GROUP)
     if load is None:
@@ -64,8 +64,6 @@ def _called(name: str) -> str:
 
 
 def _unknown(name: str) -> str:
-    if name.endswith(".onnx"):
-        return f"--model {name} is a graph without a description: `jellyfish model inspect {name}` writes a package"
     if name.endswith(".py"):
         return f"--model {name}: say what in it is the model, e.g. {name}:Detector"
     known = ", ".join([*FAMILIES, *entry_names(GROUP)])
@@ -76,7 +74,7 @@ def _unknown(name: str) -> str:
 
 
 def _package(path: Path) -> object:
-    """A folder or .zip; what reads it needs more than the rest."""
+    """A folder, a .zip, or a graph beside its `model.toml`; what reads it needs more than the rest."""
     open_package = attribute(_called(str(path)), "jellyfish.models.onnx.package:open_package")
     return open_package(path)
 

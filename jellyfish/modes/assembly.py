@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jellyfish.clock import seconds_now
-from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, DEFAULT_PLANNING_SHARE, Limits
+from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, DEFAULT_PLANNING_SHARE, PLANNERS, Limits
 from jellyfish.control.adaptation import Adaptation, Adapting, EachAnew
 from jellyfish.control.capacity import violations
 from jellyfish.control.loop import ControlLoop
-from jellyfish.control.planners import PLANNERS, check_planner, make_planner
+from jellyfish.control.planners import check_planner, make_planner
 from jellyfish.control.planners.client import ClientsChoice, asked_variants
 from jellyfish.control.planners.fixed import FixedPlanner, accept
 from jellyfish.control.problem import Plan, Problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from jellyfish.config import CLIENTS_CHOOSE
+from jellyfish.config import CLIENTS_CHOOSE, PLANNERS
 from jellyfish.control.planners.annealing import AnnealingPlanner
 from jellyfish.control.planners.best import BestPlanner
 from jellyfish.control.planners.exact import ExactPlanner
@@ -15,7 +15,6 @@ from jellyfish.control.problem import Planner
 from jellyfish.errors import InputError
 from jellyfish.loading import entry_names, loaded, user_object
 
-PLANNERS = ("annealing", "best", "exact", "shared")
 GROUP = "jellyfish.planners"
 """The entry-point group in which other distributions name planners of theirs."""
 

@@ -7,8 +7,8 @@ A third kind of model is one more pair of them: see docs/models.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -53,6 +53,10 @@ class Description:
     """A checksum of all that times depend on: profiles are kept under it."""
     batches: tuple[int, ...] = ()
     """The batch sizes that its engines run, ascending; smaller batches are filled up. Empty: any."""
+    libraries: tuple[str, ...] = ()
+    """What else times depend on: distributions, as pip calls them. Profiles of other versions are not used."""
+    preload: tuple[str, ...] = ()
+    """Modules that its engines need, if it is `movable`: loaded once, for all processes that begin as copies."""
     in_flight: int = 1
     """Batches that an engine may have launched and not finished."""
     mixes: bool = False
@@ -98,6 +102,22 @@ class Description:
         """Expected accuracy (0..1) of `variant`; InputError for one that the model does not have."""
         return self.size(variant).accuracy
 
+    def input_of(self, resolution: int) -> InputSize:
+        """What a frame called by `resolution` is to fit into: the one place that decides how far it is scaled down.
+
+        What the network takes at that resolution, or at the next larger one there is; beyond all, at the largest.
+        """
+        *_, largest = self.ladder.values()
+        return next((size for own, size in self.ladder.items() if own >= resolution), largest)
+
+    def most(self, batch: int) -> int:
+        """The largest batch, of up to `batch`, that its engines run."""
+        return min(batch, self.batches[-1]) if self.batches else batch
+
+    def offering(self, variants: Collection[Variant]) -> Description:
+        """With these of its sizes alone."""
+        return replace(self, sizes=tuple(size for size in self.sizes if size.variant in variants))
+
 
 def _resolution(size: Size) -> int:
     return size.variant.resolution
@@ -128,6 +148,18 @@ class Engine(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How an engine is to be made."""
+
+    device: str = "cpu"
+    """`cpu` or `cuda:N`."""
+    threads: int = 1
+    """Processor threads of one batch, on `cpu`."""
+    least_score: float | None = None
+    """The least score of a detection to answer with; None: as the model says itself. Evaluations want them all."""
+
+
 class Model(Protocol):
     """What can be served."""
 
@@ -136,8 +168,8 @@ class Model(Protocol):
         """What it is. Known at once."""
         ...
 
-    def engine(self, device: str, /) -> Engine:
-        """The model loaded on `device` (`cpu`, `cuda:N`), ready to run every size. InputError if it cannot be.
+    def engine(self, options: EngineOptions, /) -> Engine:
+        """The model loaded on a device, ready to run every size. InputError if it cannot be.
 
         Called where batches run: on the worker's thread, or in its process if the model is `movable`.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,6 +26,20 @@ def test_the_ladder_has_each_resolution_once_and_travels() -> None:
     assert description.ladder == {64: InputSize(64, 64), 128: InputSize(128, 96)}
     assert pickle.loads(pickle.dumps(description)) == description
     assert description.accuracy(Variant(64, "m")) == 0.5
+
+
+def test_a_frame_fits_into_what_its_resolution_takes_or_the_next_larger_one() -> None:
+    description = described(size(64), size(128, height=96))
+    assert [description.input_of(each).resolution for each in (1, 64, 65, 128, 4096)] == [64, 64, 128, 128, 128]
+    assert description.input_of(100) == InputSize(128, 96)
+
+
+def test_a_part_of_the_sizes_can_be_offered_and_batches_are_bounded() -> None:
+    description = described(size(64), size(64, "m"), size(128))
+    assert description.offering({Variant(128, "n")}).variants == (Variant(128, "n"),)
+    assert description.most(8) == 8
+    assert replace(description, batches=(1, 4)).most(8) == 4
+    assert replace(description, batches=(1, 4)).most(2) == 2
 
 
 def test_an_upright_input_is_called_by_its_height() -> None:

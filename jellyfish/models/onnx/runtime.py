@@ -1,0 +1,110 @@
+"""onnxruntime: whether it is there, where it runs, and what its errors mean. Nothing else imports it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+from jellyfish.errors import InputError
+
+_PREFERRED = {
+    "cpu": ("OpenVINOExecutionProvider", "CPUExecutionProvider"),
+    "cuda": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
+}
+"""By kind of device, best first."""
+_DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
+_MISSING = 'ONNX models need onnxruntime: pip install "jellyfish-serving[onnx]"'
+_ERRORS_ONLY = 3
+_MEANINGS = (
+    (
+        r"INVALID_PROTOBUF|Protobuf parsing failed",
+        "it is not an ONNX file, or not a whole one: export it again, or copy it again",
+    ),
+    (
+        r"nsupported model IR version|opset \d+ is under development|is till opset|No Op registered",
+        "it is newer than onnxruntime {version} knows: export it with a lower opset, or install a newer onnxruntime",
+    ),
+    (
+        r"[Ee]xternal data|model_path must not be empty|GetFileLength|file_size",
+        "the file with its weights (external data) is missing or does not fit: put it beside, under the name that it "
+        "had when the graph was exported",
+    ),
+    (
+        r"is not a registered function/op|NOT_IMPLEMENTED|Could not find an implementation",
+        "it has an operator that onnxruntime {version} does not have here: export it without",
+    ),
+)
+"""What a message of onnxruntime looks like, and what that means."""
+
+
+def onnxruntime() -> Any:
+    """The module. InputError where it is not installed."""
+    try:
+        import onnxruntime as module
+    except ImportError as error:
+        raise InputError(_MISSING) from error
+    return module
+
+
+def providers(device: str) -> list[str]:
+    """What runs graphs on `device` (`cpu`, `cuda:N`), best first. InputError where nothing does."""
+    kind = device.partition(":")[0]
+    there = onnxruntime().get_available_providers()
+    found = [name for name in _PREFERRED[kind] if name in there]
+    if kind == "cuda" and importlib.util.find_spec("tensorrt") is None:
+        found = [name for name in found if name != "TensorrtExecutionProvider"]  # its libraries are not there
+    if not found:
+        raise InputError(
+            f"device {device!r}: this onnxruntime runs on processors only; install onnxruntime-gpu in its place, or "
+            "use --device cpu"
+        )
+    return found
+
+
+def library() -> str:
+    """What is installed of onnxruntime, as pip calls it. InputError where nothing is."""
+    for name in _DISTRIBUTIONS:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            importlib.metadata.distribution(name)
+            return name
+    raise InputError(_MISSING)
+
+
+def open_session(path: Path, device: str, threads: int) -> Any:
+    """The graph at `path` as an `InferenceSession`. `threads`: of a processor, for each batch. InputError."""
+    module = onnxruntime()
+    options = module.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = threads
+    wanted = providers(device)
+    try:
+        session = module.InferenceSession(
+            path, options, providers=[_with_options(name, device, threads) for name in wanted]
+        )
+    except Exception as error:  # onnxruntime's errors have no base of their own
+        raise InputError(f"{path.name} cannot be loaded: {meaning(str(error))}") from error
+    if device != "cpu" and wanted[-1] not in session.get_providers():
+        raise InputError(f"device {device!r}: onnxruntime's {wanted[-1]} does not start: are CUDA and cuDNN there?")
+    return session
+
+
+def meaning(message: str) -> str:
+    """What an error of onnxruntime means to a person."""
+    line = message.strip().splitlines()[0] if message.strip() else "onnxruntime says nothing of why"
+    for pattern, words in _MEANINGS:
+        if re.search(pattern, message):
+            return words.format(version=onnxruntime().__version__)
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : (\w+) : ", "", line)
+
+
+def _with_options(provider: str, device: str, threads: int) -> Any:
+    number = device.partition(":")[2] or "0"
+    if provider == "OpenVINOExecutionProvider":
+        return provider, {"device_type": "CPU", "num_of_threads": str(threads)}
+    if provider == "CPUExecutionProvider":
+        return provider
+    return provider, {"device_id": number}

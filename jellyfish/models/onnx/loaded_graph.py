@@ -45,7 +45,8 @@ class LoadedGraph:
         self._fitting = Fitting(manifest.input, size.input, type_of(given))
         check_shape(manifest, size, given)
         self._outputs = outputs_of(session, manifest.decoder.outputs)
-        score = manifest.thresholds.score if least_score is None else least_score
+        own = manifest.thresholds.score if size.score is None else size.score
+        score = own if least_score is None else least_score
         case = Case(size.input, manifest.labels, score, folder, size.name)
         self._read = manifest.decoder.reader(case)
         self._more = self._further_inputs()

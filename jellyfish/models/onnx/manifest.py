@@ -74,6 +74,8 @@ class SizeEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{64}\Z")] = ""
     data: tuple[str, ...] = ()
     """Further files that hold the graph's weights."""
+    score: Share | None = None
+    """In place of the threshold of all sizes."""
 
     @property
     def input(self) -> InputSize:

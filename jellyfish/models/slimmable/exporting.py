@@ -6,14 +6,12 @@ score per class. What is left to do elsewhere is a score threshold and non-maxim
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from jellyfish.core import Variant
-from jellyfish.errors import InputError
 from jellyfish.models.slimmable.boxes import decode, grid_points
 from jellyfish.models.slimmable.detector import BOX_PARAMETERS, normalise
 from jellyfish.models.slimmable.folding import fold_stem, fold_tail
@@ -54,12 +52,7 @@ class ExportedDetector(nn.Module):
 
 
 def write_graph(weights: Weights, variant: Variant, path: Path) -> None:
-    """Write the network of `variant` as one ONNX file, for batches of any size.
-
-    Raises InputError where what writes such files is not installed.
-    """
-    if importlib.util.find_spec("onnxscript") is None:
-        raise InputError("writing ONNX files needs the package onnxscript: pip install 'jellyfish-serving[export]'")
+    """Write the network of `variant` as one ONNX file, for batches of any size. Needs the package onnxscript."""
     canvas = input_size(variant.resolution)
     example = torch.zeros(2, 3, canvas.height, canvas.width)  # a batch of one would be taken for a constant
     torch.onnx.export(

@@ -37,7 +37,6 @@ from benchmarks.bystanders import Bystanders
 from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import DEFAULT_TARGET, BenchConfig, CameraConfig, Encoding, ServerConfig
-from jellyfish.core import RESOLUTIONS
 from jellyfish.devices.opening import subject_of
 from jellyfish.devices.process import first_half_kept, usable_cores
 from jellyfish.devices.profile.host import HostCosts
@@ -50,7 +49,9 @@ from jellyfish.lab.simulation.model import Model
 from jellyfish.lab.simulation.scenario import Bystander, Clients, Host, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.link.synthetic import lte_like, wifi_like
-from jellyfish.models.slimmable.weights import Weights, load_weights
+from jellyfish.models.model import Model as Served
+from jellyfish.models.opening import open_model
+from jellyfish.models.slimmable.street import RESOLUTIONS, input_size
 from jellyfish.modes.bench import PAUSE_PER_CAMERA_S, bench
 from jellyfish.modes.host_costs.codecs import capture_s
 from jellyfish.modes.run import START_PAUSE_S
@@ -111,23 +112,23 @@ def main() -> None:
     parser.add_argument("--results", type=Path)
     arguments = parser.parse_args()
     numbers = [int(number) for number in arguments.cases.split(",")]
-    weights = load_weights()
-    profile, path = thorough_profile(arguments.profile, weights)
+    model = open_model()
+    profile, path = thorough_profile(arguments.profile, model)
     found: dict[int, list[tuple[Frames, Frames]]] = {number: [] for number in numbers}
     others: dict[int, float] = {}
     with contextlib.ExitStack() as stack:
         folder = arguments.results or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for seed in range(arguments.rounds):
             for number in numbers:
-                pair = Pair(CASES[number], folder / f"{number}-{seed}", arguments.seconds, seed, profile, path, weights)
+                pair = Pair(CASES[number], folder / f"{number}-{seed}", arguments.seconds, seed, profile, path, model)
                 found[number].append((pair.real(), pair.simulated()))
                 others[number] = max(others.get(number, 0.0), pair.others)
     Console(width=150).print(table(found, others))
 
 
-def thorough_profile(path: Path | None, weights: Weights) -> tuple[LatencyProfile, Path]:
+def thorough_profile(path: Path | None, model: Served) -> tuple[LatencyProfile, Path]:
     """The CPU's saved profile, with the costs of its host."""
-    path = path or profile_path(subject_of(Workplace("cpu", weights, None, usable_cores()), None))
+    path = path or profile_path(subject_of(Workplace("cpu", model, usable_cores()), None))
     profile = load_profile(path)
     if profile.host is None:
         raise InputError(f"{path} does not say what the host costs; run `jellyfish profile --device cpu` first")
@@ -138,10 +139,10 @@ class Pair:
     """One case, run and simulated."""
 
     def __init__(
-        self, case: Case, folder: Path, seconds: float, seed: int, profile: LatencyProfile, path: Path, weights: Weights
+        self, case: Case, folder: Path, seconds: float, seed: int, profile: LatencyProfile, path: Path, model: Served
     ) -> None:
         self._case, self._folder, self._seconds, self._seed = case, folder, seconds, seed
-        self._profile, self._path, self._weights = profile, path, weights
+        self._profile, self._path, self._served = profile, path, model
         folder.mkdir(parents=True, exist_ok=True)
         self._traces = [self._trace(number) for number in range(case.clients)]
         videos = sorted(Path("videos").glob("*.mp4"))
@@ -255,7 +256,7 @@ class Pair:
 
     def _model(self) -> Model:
         """What the server offers: all that is worth it, or the one variant."""
-        accuracy, profile = self._weights.accuracy, self._profile
+        accuracy, profile = self._served.description.accuracy, self._profile
         offered = set(pareto_front(profile, accuracy)) if self._case.variant is None else set(profile.variants)
         latencies = tuple(entry for entry in profile.latencies if entry.variant in offered)
         kept = msgspec.structs.replace(profile, latencies=latencies, host=self._costs())
@@ -268,7 +269,7 @@ def usual_bytes(video: Path) -> tuple[tuple[int, float], ...]:
     with VideoSource(video) as source:
         images = [source.frame(index) for index in range(0, source.frames, 10)]
     return tuple(
-        (resolution, statistics.median(len(scaled_jpeg(image, resolution)) for image in images))
+        (resolution, statistics.median(len(scaled_jpeg(image, input_size(resolution))) for image in images))
         for resolution in RESOLUTIONS
     )
 

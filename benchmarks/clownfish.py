@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from rich.console import Console
 
 from benchmarks.clownfish_replay import Link, Played, Seen, look, play
@@ -25,10 +26,10 @@ from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import DEFAULT_LOCAL, DEFAULT_PERIOD
 from jellyfish.core import Variant
 from jellyfish.devices.naming import parse_variant
-from jellyfish.devices.workers import set_threads
 from jellyfish.link.synthetic import constant, resolve_trace
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.draw import draw
+from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.models.slimmable.weights import Weights, load_weights
 from jellyfish.modes.edge_fleet import FILTERS
 from jellyfish.modes.progress import ProgressReport
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("results/clownfish-cache"))
     parser.add_argument("--draw", type=Path, help="A folder for annotated frames.")
     arguments = parser.parse_args()
-    set_threads(1)
+    torch.set_num_threads(1)
     weights = load_weights(None)
     local = parse_variant(arguments.local, weights.variants())
     console = Console(width=140)
@@ -122,7 +123,7 @@ def draw_frames(folder: Path, video: Path, played: Played) -> None:
     with VideoSource(video) as source:
         for number, frame in enumerate(range(count // 4, count, count // 4), 1):
             image = source.frame(frame)
-            panes = [draw(image, detections) for detections in played.answers[frame]]
+            panes = [draw(image, detections, CLASSES) for detections in played.answers[frame]]
             Image.fromarray(np.concatenate(panes, axis=1)).save(folder / f"clownfish-{number}.jpg", quality=85)
 
 

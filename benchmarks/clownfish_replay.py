@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import aiohttp
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from jellyfish.camera.frames import scaled_jpeg
@@ -29,13 +28,13 @@ from jellyfish.control.adaptation import EachAnew
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
 from jellyfish.control.solving import in_place
-from jellyfish.core import Detection, LabelledObject, Variant
-from jellyfish.devices.executor import detect_images
+from jellyfish.core import Answer, Detection, InputSize, LabelledObject, Variant
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
 from jellyfish.edge.fusion.detections import HISTORY_STEPS, LOCAL_SCORE_THRESHOLD, DetectionFusion
 from jellyfish.edge.fusion.filters import Filter
 from jellyfish.edge.score import FusionScore
+from jellyfish.evaluation.judging import Judge
 from jellyfish.evaluation.matching import Counts, match
 from jellyfish.lab.simulation.model import load_model
 from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
@@ -45,7 +44,9 @@ from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.decoding_cost import weightless
 from jellyfish.media.jpeg import decode_jpeg
-from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.model import Engine, EngineOptions, answers
+from jellyfish.models.opening import open_model
+from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.models.slimmable.weights import Weights
 from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled
 from jellyfish.results.fusion import FusionFigures, FusionTally
@@ -96,18 +97,19 @@ def look(video: Path, local: Variant, weights: Weights, cache: Path, progress: C
     kept = cache / f"{video.stem}-{local.name}-{weights.card.sha256[:8]}.json"
     if kept.is_file():
         return msgspec.json.decode(kept.read_bytes(), type=Seen)
-    engine = DetectorEngine(weights, torch.device("cpu"))
-    low = _Low(engine, min(LOCAL_SCORE_THRESHOLD, weights.score_threshold(local)))
+    model = open_model()
+    engine = model.engine(EngineOptions())
+    low = model.engine(EngineOptions(least_score=min(LOCAL_SCORE_THRESHOLD, weights.score_threshold(local))))
     with VideoSource(video) as source:
         seen = Seen(source.fps, [], {r: [] for r in RESOLUTIONS}, {r: [] for r in RESOLUTIONS}, source.labels)
         for frame in range(source.frames):
             image = source.frame(frame)
-            seen.local.extend(detect_images(low, local, [image]))
+            seen.local.append(_found(low, local, image))
             for resolution in RESOLUTIONS:
-                jpeg = scaled_jpeg(image, resolution)
+                jpeg = scaled_jpeg(image, input_size(resolution))
                 seen.jpeg_bytes[resolution].append(len(jpeg))
                 received = decode_jpeg(jpeg, 4096, 4096)
-                seen.cloud[resolution].extend(detect_images(engine, Variant(resolution, CLOUD_NETWORK), [received]))
+                seen.cloud[resolution].append(_found(engine, Variant(resolution, CLOUD_NETWORK), received))
             progress(frame + 1, source.frames)
     cache.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(msgspec.json.encode(seen))
@@ -130,14 +132,9 @@ def reference(seen: Seen) -> list[list[LabelledObject]]:
     return [[LabelledObject(0, d.label, d.left, d.top, d.right, d.bottom) for d in each] for each in found]
 
 
-class _Low:
-    """An engine that tells of unlikely objects too."""
-
-    def __init__(self, engine: DetectorEngine, threshold: float) -> None:
-        self._engine, self._threshold = engine, threshold
-
-    def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
-        return self._engine.detect(canvases, variant, self._threshold)
+def _found(engine: Engine, variant: Variant, image: NDArray[np.uint8]) -> list[Detection]:
+    (answer,) = answers(engine, [image], [variant])
+    return list(answer.detections)
 
 
 class _Known:
@@ -145,6 +142,7 @@ class _Known:
 
     def __init__(self, source: VideoSource, labels: list[list[LabelledObject]]) -> None:
         self.labels: Sequence[Sequence[LabelledObject]] | None = labels
+        self.classes = CLASSES
         self._source = source
         self._known: OrderedDict[int, tuple[int, NDArray[np.uint8]]] = OrderedDict()
 
@@ -167,7 +165,7 @@ class _TimedFusion(DetectionFusion):
     """Counts the processor time that a frame takes, the cloud's answer included where there is one."""
 
     def __init__(self, local_threshold: float, cloud_threshold: float) -> None:
-        super().__init__(local_threshold, cloud_threshold)
+        super().__init__(local_threshold, cloud_threshold, len(CLASSES))
         self.seconds: list[float] = []
         self._answer_s = 0.0
 
@@ -187,6 +185,7 @@ class _TimedFusion(DetectionFusion):
 
 class _Local:
     device = "local"
+    classes = CLASSES
 
     def __init__(self, seen: Seen, variant: Variant, threshold: float, source: _Known) -> None:
         self.name, self.threshold = variant.name, threshold
@@ -205,10 +204,13 @@ class _CloudExecutor(TimedExecutor):
         super().__init__(profile)
         self._seen = seen
 
-    async def run(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
-        await super().run(variant, images)
+    async def run(
+        self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
+    ) -> list[Answer]:
+        await super().run(variants, images)
+        most = variants[0].resolution
         marks = (image.view(np.int32).ravel() for image in images)
-        return [self._seen.cloud[min(int(sent), variant.resolution)][int(frame)] for frame, sent in marks]
+        return [Answer(tuple(self._seen.cloud[min(int(sent), most)][int(frame)])) for frame, sent in marks]
 
 
 class _Play:
@@ -249,8 +251,8 @@ class _Play:
         terms = EdgeTerms("robot", fps, 1 / fps, self._cloud_fps, HISTORY_STEPS / fps)
         return EdgeDevice(terms, parts, Timeline(START_S), emit)
 
-    def _encode(self, source: _Known, image: NDArray[np.uint8], resolution: int) -> bytes:
-        number = source.number(image)
+    def _encode(self, source: _Known, image: NDArray[np.uint8], size: InputSize) -> bytes:
+        number, resolution = source.number(image), size.resolution
         mark = np.array([number, resolution], np.int32).tobytes()
         return mark + bytes(self._seen.jpeg_bytes[resolution][number] - len(mark))
 
@@ -261,8 +263,7 @@ class _Play:
         planner = make_planner("shared", 0, time_budget_s=math.inf)
         return ServerParts(
             devices=[(_CloudExecutor(profile, self._seen), profile)],
-            variants=tuple(Variant(resolution, CLOUD_NETWORK) for resolution in RESOLUTIONS),
-            accuracy=self._weights,
+            model=open_model().description.offering({Variant(resolution, CLOUD_NETWORK) for resolution in RESOLUTIONS}),
             max_batch=1,
             decode=_decode,
             policy=PlanningPolicy(in_place(planner), EachAnew(), violations, 0.5),
@@ -276,7 +277,7 @@ class _Recording(FusionScore):
     """Keeps the answers, to draw them."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(Judge(CLASSES))
         self.answers: list[tuple[list[Detection], list[Detection], list[Detection]]] = []
 
     def answered(
@@ -289,7 +290,7 @@ class _Recording(FusionScore):
         self.answers.append((list(local), list(self._newest), list(fused)))
 
 
-async def _decode(jpeg: bytes) -> NDArray[np.uint8]:
+async def _decode(jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
     return np.frombuffer(jpeg[:8], np.uint8).reshape(1, 8)
 
 

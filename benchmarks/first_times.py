@@ -12,24 +12,22 @@ import argparse
 import time
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.core import Variant, fitted_size
-from jellyfish.devices.executor import detect_images
+from jellyfish.core import Variant
 from jellyfish.devices.process import tune_process
+from jellyfish.devices.profile.measure import noise
 from jellyfish.dispatch.warmth import shapes_in_order
-from jellyfish.models.slimmable.engine import DetectorEngine
-from jellyfish.models.slimmable.weights import load_weights
+from jellyfish.models.model import Description, Engine, EngineOptions, answers
+from jellyfish.models.opening import open_model
 
 
-def seconds(engine: DetectorEngine, variant: Variant, batch: int) -> float:
+def seconds(engine: Engine, model: Description, variant: Variant, batch: int) -> float:
     """One batch of noise in 16:9."""
-    width, height = fitted_size(1920, 1080, variant.resolution)
-    images = list(np.random.default_rng(0).integers(0, 256, (batch, height, width, 3), dtype=np.uint8))
+    images = noise(model, variant, batch)
     began_s = time.perf_counter()
-    detect_images(engine, variant, images)
+    answers(engine, images, [variant] * batch)
     return time.perf_counter() - began_s
 
 
@@ -38,13 +36,12 @@ def main() -> None:
     parser.add_argument("--max-batch", type=int, default=8)
     most = parser.parse_args().max_batch
     tune_process()
-    torch.set_num_threads(1)
-    weights = load_weights(None)
-    engine = DetectorEngine(weights, torch.device("cpu"))
+    model = open_model()
+    description, engine = model.description, model.engine(EngineOptions(threads=1))
     more_ms: dict[int, list[float]] = {batch: [] for batch in range(1, most + 1)}
     first_s = 0.0
-    for variant, batch in shapes_in_order(weights.variants(), most):
-        first, *later = (seconds(engine, variant, batch) for _ in range(3))
+    for variant, batch in shapes_in_order(description.variants, most):
+        first, *later = (seconds(engine, description, variant, batch) for _ in range(3))
         more_ms[batch].append(1000 * (first - min(later)))
         first_s += first
     shown = Table(title=f"First times: {first_s:.1f} s for all")

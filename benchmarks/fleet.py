@@ -12,7 +12,7 @@ import contextlib
 import multiprocessing
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,12 +23,12 @@ import aiohttp
 import numpy as np
 import uvloop
 
+from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.camera.thinning import Thinner
-from jellyfish.core import RESOLUTIONS, fitted_size
-from jellyfish.media.jpeg import encode_jpeg
-from jellyfish.media.resize import fit
+from jellyfish.core import InputSize
 from jellyfish.protocol import wire
+from jellyfish.protocol.served_model import served_model
 
 CLIP_FRAMES, CLIP_FPS = 45, 15.0
 """Frames encoded per resolution; clients go round them, each from a place of its own."""
@@ -93,8 +93,11 @@ class Tally:
 class Client:
     """One stream. `open`, then `run` once."""
 
-    def __init__(self, name: str, load: Load, frames: Frames, first: int) -> None:
-        self._name, self._load, self._frames, self._first = name, load, frames, first
+    def __init__(self, name: str, load: Load, first: int) -> None:
+        self._name, self._load, self._first = name, load, first
+        self._frames: Frames = {}
+        self.inputs: Mapping[int, InputSize] = {}
+        """What the network takes, by the welcome."""
         self._tally = Tally()
         self._due: dict[int, float] = {}
         self._count_from_s = 0.0
@@ -115,8 +118,9 @@ class Client:
             await self._reading
             raise ConnectionAbortedError(f"{self._name}: the connection ended before the welcome")
 
-    async def run(self, begin_s: float) -> Tally:
+    async def run(self, begin_s: float, frames: Frames) -> Tally:
         """Send for the load's time from `begin_s`, then say goodbye; the farewell comes when all is answered."""
+        self._frames = frames
         loop, fps = asyncio.get_running_loop(), self._load.fps
         self._count_from_s = begin_s + self._load.warm_s
         for number in range(round((self._load.warm_s + self._load.seconds) * fps)):
@@ -168,7 +172,7 @@ class Client:
                 case wire.PlanMessage():
                     self._plan = message
                 case wire.Welcome():
-                    self._plan = message.plan
+                    self._plan, self.inputs = message.plan, served_model(message).inputs
                     self._welcomed.set()
                 case wire.ErrorMessage():
                     raise ConnectionAbortedError(f"{self._name}: {message.code}: {message.message}")
@@ -191,31 +195,39 @@ class Client:
         self._tally.variants[result.variant] += 1
 
 
-async def offer(load: Load, frames: Frames, seed: int = 0) -> Tally:
+async def offer(load: Load, clip: Clip, seed: int = 0) -> Tally:
     """Put `load` on the server. Clients' phases are random, the same for every call with the same seed."""
     phases = random.Random(seed)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        clients = [Client(f"client-{number}", load, frames, 7 * number) for number in range(load.clients)]
+        clients = [Client(f"client-{number}", load, 7 * number) for number in range(load.clients)]
         await asyncio.gather(*(client.open(http) for client in clients))
+        frames = await asyncio.to_thread(clip.frames, clients[0].inputs)
         start_s = asyncio.get_running_loop().time() + START_S
-        running = [client.run(start_s + phases.random() / load.fps) for client in clients]
+        running = [client.run(start_s + phases.random() / load.fps, frames) for client in clients]
         return sum(await asyncio.gather(*running), start=Tally())
 
 
-def encode_clip(video: Path, resolutions: Sequence[int]) -> Frames:
-    """The clip's first seconds as JPEGs, once per resolution."""
-    with VideoSource(video) as source:
-        images = [source.frame_at(number / CLIP_FPS)[1] for number in range(CLIP_FRAMES)]
-    height, width = images[0].shape[:2]
-    sizes = {resolution: fitted_size(width, height, resolution) for resolution in resolutions}
-    return {resolution: [encode_jpeg(fit(image, *size)) for image in images] for resolution, size in sizes.items()}
+class Clip:
+    """A video's first seconds, encoded for whatever a server takes, once."""
+
+    def __init__(self, video: Path) -> None:
+        with VideoSource(video) as source:
+            self._images = [source.frame_at(number / CLIP_FPS)[1] for number in range(CLIP_FRAMES)]
+        self._encoded: dict[InputSize, list[bytes]] = {}
+
+    def frames(self, inputs: Mapping[int, InputSize]) -> Frames:
+        """The frames for each of the sizes that a welcome tells."""
+        for size in inputs.values():
+            if size not in self._encoded:
+                self._encoded[size] = [scaled_jpeg(image, size) for image in self._images]
+        return {resolution: self._encoded[size] for resolution, size in inputs.items()}
 
 
 def _fleet_process(pipe: Connection, video: Path) -> None:
-    frames = encode_clip(video, RESOLUTIONS)
+    clip = Clip(video)
     pipe.send("ready")
     while (load := pipe.recv()) is not None:
-        pipe.send(uvloop.run(offer(load, frames)))
+        pipe.send(uvloop.run(offer(load, clip)))
 
 
 class Fleet:

@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jellyfish.config import Limits
+from jellyfish.core import InputSize
 from jellyfish.errors import ImageError
 from jellyfish.media.decoding_cost import weighed
 from jellyfish.modes.decoders import decode_frame
 
-LIMITS = Limits()
+LIMITS, LARGEST = Limits(), InputSize(448, 256)
 FACTOR, CONSTANT_S = 3.0, 0.015
 ATTEMPTS = 3
 """Of one that seems to have taken too long: the least counts, for other work on the machine slows memory down."""
@@ -189,8 +190,8 @@ def decoded(data: bytes) -> Decoded:
     began_s = time.thread_time()
     outcome, announced = "image", 0.0
     try:
-        announced = weighed(data).megapixels
-        image = decode_frame(LIMITS.image_side, data)
+        announced = weighed(data, LARGEST).megapixels
+        image = decode_frame(LIMITS.image_side, data, LARGEST)
         assert image.ndim == 3 and image.dtype == np.uint8
     except ImageError as error:
         outcome = error.reason

@@ -2,7 +2,7 @@
 
     python benchmarks/mixed_batches.py [--device cpu] [--resolutions 128 256 448] [--rounds 30]
 
-One run, one thread, canvases in to detections out. The ratio is the median over interleaved rounds of (mixed / apart):
+One run, one thread, images in to detections out. The ratio is the median over interleaved rounds of (mixed / apart):
 below 1, mixing wins.
 """
 
@@ -14,15 +14,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-import numpy as np
-import torch
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.core import Variant, canvas_size
-from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.core import Variant
+from jellyfish.devices.profile.measure import noise
+from jellyfish.models.model import Description, Engine, EngineOptions, answers
+from jellyfish.models.opening import open_model
 from jellyfish.models.slimmable.sizes import SIZES
-from jellyfish.models.slimmable.weights import load_weights
 
 MIXES: dict[str, tuple[str, ...]] = {
     "2 sizes, 1 + 1": ("w025e1", "w100e2"),
@@ -41,20 +40,19 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 def compare(
-    engine: DetectorEngine, resolution: int, networks: tuple[str, ...], rounds: int
+    engine: Engine, model: Description, resolution: int, networks: tuple[str, ...], rounds: int
 ) -> tuple[float, float, float]:
     """(median seconds mixed, apart, median of their ratio)."""
-    shape = (len(networks), *canvas_size(resolution), 3)
-    canvases = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     variants = [Variant(resolution, network) for network in networks]
+    images = noise(model, variants[0], len(networks))
     groups = Counter(variants)
 
     def mixed() -> None:
-        engine.detect_mixed(canvases, variants)
+        answers(engine, images, variants)
 
     def apart() -> None:
         for variant, count in groups.items():
-            engine.detect(canvases[:count], variant)
+            answers(engine, images[:count], [variant] * count)
 
     for action in (mixed, apart):
         action()
@@ -70,8 +68,8 @@ def main() -> None:
     parser.add_argument("--resolutions", type=int, nargs="+", default=[128, 256, 448])
     parser.add_argument("--rounds", type=int, default=30)
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    engine = DetectorEngine(load_weights(), torch.device(options.device))
+    model = open_model()
+    engine = model.engine(EngineOptions(options.device))
     table = Table(title=f"mixed batches on {options.device}: mixed ms / apart ms = ratio")
     table.add_column("frames")
     for resolution in options.resolutions:
@@ -79,7 +77,7 @@ def main() -> None:
     for name, networks in MIXES.items():
         cells = []
         for resolution in options.resolutions:
-            mixed, apart, ratio = compare(engine, resolution, networks, options.rounds)
+            mixed, apart, ratio = compare(engine, model.description, resolution, networks, options.rounds)
             cells.append(f"{1e3 * mixed:.1f} / {1e3 * apart:.1f} = {ratio:.2f}")
         table.add_row(name, *cells)
     Console(width=120).print(table)

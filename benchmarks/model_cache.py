@@ -1,9 +1,9 @@
 """What a switch costs: between static networks, and between sizes of the slimmable detector.
 
-    python benchmarks/model_cache.py [--device cpu] [--zoo torchvision:ssdlite,fasterrcnn_mobile,fcos] [--rounds 10]
+    python benchmarks/model_cache.py [--device cpu] [--networks ssdlite,fasterrcnn_mobile,fcos] [--rounds 10]
 
 One run, batches of one, medians. State files are read from the system's file cache (the best case for loading); without
---zoo-weights they are random numbers in a temporary folder, as large as the published ones.
+--weights they are random numbers in a temporary folder, as large as the published ones.
 
 * loading: a network's state from the file to the device, alone. How the network is built is known from the first time.
 * a batch after a switch: over the same batch when the same network ran just before. Hit: the network was loaded. Miss:
@@ -28,19 +28,17 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.core import Variant, canvas_size
-from jellyfish.models.slimmable.engine import DetectorEngine
-from jellyfish.models.slimmable.weights import load_weights
+from jellyfish.core import Variant
+from jellyfish.models.model import Engine, EngineOptions, Model, answers
+from jellyfish.models.opening import open_model
 from jellyfish.models.torchvision.engine import ZooEngine
 from jellyfish.models.torchvision.networks import NETWORKS, Zoo, open_zoo
 
 RESOLUTION = 320
-Engine = DetectorEngine | ZooEngine
 
 
-def random_states(folder: Path, zoo: str) -> None:
+def random_states(folder: Path, part: str) -> None:
     """State files of untrained networks."""
-    part = zoo.partition(":")[2]
     for network in NETWORKS:
         if not part or network.name in part.split(","):
             state = network.build(weights=None, weights_backbone=None).state_dict()
@@ -55,8 +53,8 @@ def seconds(action: Callable[[], object]) -> float:
 
 def batch(engine: Engine, variant: Variant) -> float:
     """Seconds of a batch of one: bytes in, detections out."""
-    canvases = np.zeros((1, *canvas_size(variant.resolution), 3), np.uint8)
-    return seconds(lambda: engine.detect(canvases, variant))
+    image = np.zeros((RESOLUTION * 9 // 16, RESOLUTION, 3), np.uint8)
+    return seconds(lambda: answers(engine, [image], [variant]))
 
 
 def hit(engine: Engine, first: Variant, second: Variant, rounds: int) -> float:
@@ -105,12 +103,12 @@ def loading_table(zoo: Zoo, device: torch.device, rounds: int) -> Table:
     return table
 
 
-def switch_table(zoo: Zoo, slimmable: DetectorEngine, device: torch.device, rounds: int) -> Table:
+def switch_table(zoo: Zoo, slimmable: Model, options: EngineOptions, device: torch.device, rounds: int) -> Table:
     table = Table(title="the first batch after a switch, over one without")
     for column in ("detector", "between", "and", "ms"):
         table.add_column(column, justify="right" if column == "ms" else "left")
-    sizes = [variant for variant in slimmable.variants() if variant.resolution == RESOLUTION]
-    found = [("slimmable", (sizes[0], sizes[-1]), hit(slimmable, sizes[0], sizes[-1], 10 * rounds))]
+    sizes = [variant for variant in slimmable.description.variants if variant.resolution == RESOLUTION]
+    found = [("slimmable", (sizes[0], sizes[-1]), hit(slimmable.engine(options), sizes[0], sizes[-1], 10 * rounds))]
     found += [("static, hit", pair, hit(ZooEngine(zoo, device), *pair, rounds)) for pair in pairs(zoo)]
     found += [("static, miss", pair, miss(zoo, device, *pair, rounds)) for pair in pairs(zoo)]
     for detector, (first, second), extra_s in found:
@@ -137,20 +135,18 @@ def pairs(zoo: Zoo) -> list[tuple[Variant, Variant]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--zoo", default="torchvision:ssdlite,fasterrcnn_mobile,fcos")
-    parser.add_argument("--zoo-weights", type=Path)
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--networks", default="ssdlite,fasterrcnn_mobile,fcos")
+    parser.add_argument("--weights", type=Path, help="The folder of their state files.")
     parser.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args()
     torch.set_num_threads(1)
     device, console = torch.device(options.device), Console(width=120)
-    slimmable = DetectorEngine(load_weights(options.weights), device)
     with tempfile.TemporaryDirectory() as folder:
-        if options.zoo_weights is None:
-            random_states(Path(folder), options.zoo)
-        zoo = open_zoo(options.zoo, options.zoo_weights or Path(folder))
+        if options.weights is None:
+            random_states(Path(folder), options.networks)
+        zoo = open_zoo(options.networks, options.weights or Path(folder))
         console.print(loading_table(zoo, device, options.rounds))
-        console.print(switch_table(zoo, slimmable, device, options.rounds))
+        console.print(switch_table(zoo, open_model(), EngineOptions(options.device), device, options.rounds))
         console.print(beside_table(zoo, device))
 
 

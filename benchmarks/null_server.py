@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 
 from jellyfish.config import Limits
 from jellyfish.control.problem import DevicePlan, Plan
-from jellyfish.core import Detection, Variant
+from jellyfish.core import Answer, InputSize, Task, Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.media.decoding_cost import weightless
+from jellyfish.models.model import Description, Size
+from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.server.app import listening
 from jellyfish.server.service import Service
 
@@ -37,9 +39,9 @@ class NoDevice:
         return variant
 
     async def run(
-        self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
-    ) -> list[list[Detection]]:
-        return [[] for _ in images]
+        self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
+    ) -> list[Answer]:
+        return [Answer()] * len(images)
 
     async def warm(self, shapes: object, progress: object = None) -> None:
         return
@@ -51,12 +53,7 @@ class NoDevice:
         return
 
 
-class NoAccuracy:
-    def accuracy(self, variant: Variant) -> float:
-        return 0.0
-
-
-async def no_decoding(jpeg: bytes) -> NDArray[np.uint8]:
+async def no_decoding(jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
     return IMAGE
 
 
@@ -66,7 +63,9 @@ async def serve(pipe: Connection, resolution: int) -> None:
     profile = LatencyProfile("none", "none", "", (VariantLatency(variant, (1e-6,) * 8, (1e-6,) * 8),))
     dispatcher = Dispatcher(NoDevice(), profile, variant, 8)
     limits = Limits(clients=1024, joins_per_s=1000.0)
-    service = Service([dispatcher], (variant,), NoAccuracy(), no_decoding, limits, weigh=weightless)
+    size = Size(variant, input_size(resolution), 0.0)
+    model = Description("none", "", Task.DETECTION, CLASSES, (size,), "")
+    service = Service([dispatcher], model, no_decoding, limits, weigh=weightless)
     plan = {"none": DevicePlan(variant, 8)}
     service.on_change = lambda cause: service.apply(Plan(plan, dict.fromkeys(service.sessions, "none")))
     service.ready = True

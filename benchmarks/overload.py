@@ -23,19 +23,18 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 import uvloop
-from fleet import Fleet, Load, Tally, encode_clip
+from fleet import Clip, Fleet, Load, Tally
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from jellyfish.config import ServerConfig
-from jellyfish.devices.executor import TorchExecutor
+from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.naming import parse_variant
 from jellyfish.media.jpeg import decode_jpeg
-from jellyfish.models.slimmable.engine import DetectorEngine
-from jellyfish.models.slimmable.weights import Weights, load_weights
+from jellyfish.models.model import EngineOptions, Model
+from jellyfish.models.opening import open_model
 from jellyfish.modes.serving import RunningServer, serving
 
 VIDEOS = Path(__file__).parent.parent / "videos"
@@ -84,14 +83,14 @@ class Bench:
     """A server and a fleet, and the measurements on them."""
 
     def __init__(
-        self, server: RunningServer, fleet: Fleet, weights: Weights, arguments: argparse.Namespace, video: Path
+        self, server: RunningServer, fleet: Fleet, model: Model, arguments: argparse.Namespace, video: Path
     ) -> None:
         self._server, self._fleet, self._arguments = server, fleet, arguments
-        self._variant = parse_variant(arguments.variant, weights.variants())
-        resolution = self._variant.resolution
-        jpegs = encode_clip(video, [resolution])[resolution][: arguments.max_batch]
+        self._variant = parse_variant(arguments.variant, model.description.variants)
+        resolution, ladder = self._variant.resolution, model.description.ladder
+        jpegs = Clip(video).frames({resolution: ladder[resolution]})[resolution][: arguments.max_batch]
         self._images = [decode_jpeg(jpeg, LARGEST_IMAGE, LARGEST_IMAGE) for jpeg in jpegs]
-        self._executor = TorchExecutor([DetectorEngine(weights, torch.device("cpu"))], "ideal")
+        self._executor = EngineExecutor([partial(model.engine, EngineOptions())], "ideal", model.description)
 
     async def ideal(self) -> Ideal:
         """Every batch size in turns, so that a disturbed moment falls on all of them alike."""
@@ -101,7 +100,7 @@ class Bench:
         while loop.time() < end_s:
             for batch in range(1, len(self._images) + 1):
                 begin_s = loop.time()
-                await self._executor.run(self._variant, self._images[:batch])
+                await self._executor.run([self._variant] * batch, self._images[:batch])
                 seconds[batch - 1] += loop.time() - begin_s
             runs += 1
         return Ideal(seconds, runs)
@@ -130,7 +129,7 @@ async def measure(arguments: argparse.Namespace, console: Console) -> None:
     shares = arguments.loads[-1:] if arguments.adapt else arguments.loads
     with Fleet(video) as fleet:
         async with serving(config, lambda record, service: None, lambda words, done, total: None) as server:
-            bench = Bench(server, fleet, load_weights(config.weights), arguments, video)
+            bench = Bench(server, fleet, open_model(), arguments, video)
             await bench.ideal()  # warms up
             before = await bench.ideal()
             phases: dict[float, Phase] = {}

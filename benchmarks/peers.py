@@ -3,7 +3,7 @@
     python -m benchmarks.peers [--loads .5 .7 .9 1.5] [--systems jellyfish litserve mosec] [--rounds 2]
 
 What is compared: three servers that run one network, one variant of the shipped detector, by the same code
-(`detect_images` on what `decode_jpeg` makes of the JPEG that was sent), with everything on this machine's processor
+(`answers` on what `decode_jpeg` makes of the JPEG that was sent), with everything on this machine's processor
 cores. The peers have two workers of one thread each; Jellyfish is `jellyfish serve --device cpu` as it divides the
 machine by itself. It serves the one variant (`--variant`: no plans, no smaller ones), so that every answer is worth the
 same. Each peer runs with that of a few settings (largest batch : milliseconds that a batch may wait) which answered
@@ -43,9 +43,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bystanders import Bystanders, marked
-from benchmarks.fleet import encode_clip
+from benchmarks.fleet import Clip
 from benchmarks.peers_load import BATCH, JPEG, READY, VARIANT, Answers, Offer, put
 from jellyfish.errors import RunError
+from jellyfish.models.slimmable.street import input_size
 
 ROOT = Path(__file__).parent.parent
 PEERS = ("litserve==0.2.19", "mosec==0.9.8")
@@ -276,7 +277,7 @@ def cell(rounds: Sequence[Answers]) -> str:
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
     resolution = int(arguments.variant.rpartition("-")[2])
-    jpeg = encode_clip(ROOT / "videos" / f"{arguments.clip}.mp4", [resolution])[resolution][0]
+    jpeg = Clip(ROOT / "videos" / f"{arguments.clip}.mp4").frames({resolution: input_size(resolution)})[resolution][0]
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, context) as load:
         (warm_up := Path(folder) / "frame.jpg").write_bytes(jpeg)

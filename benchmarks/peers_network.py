@@ -9,16 +9,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import cv2
-import torch
 
 from benchmarks.peers_load import BATCH, JPEG, READY, VARIANT
-from jellyfish.core import Detection
-from jellyfish.devices.executor import Image, detect_images
+from jellyfish.core import Answer
 from jellyfish.devices.naming import parse_variant
 from jellyfish.devices.process import tune_process
 from jellyfish.media.jpeg import decode_jpeg
-from jellyfish.models.engines import make_engine
-from jellyfish.models.slimmable.weights import load_weights
+from jellyfish.models.model import EngineOptions, Image, answers
+from jellyfish.models.opening import open_model
 
 LARGEST_IMAGE = 4096
 
@@ -28,11 +26,10 @@ class Network:
 
     def __init__(self, variant: str, max_batch: int) -> None:
         tune_process()
-        torch.set_num_threads(1)
         cv2.setNumThreads(1)
-        weights = load_weights()
-        self._engine = make_engine(weights, None, torch.device("cpu"))
-        self._variant = parse_variant(variant, weights.variants())
+        model = open_model()
+        self._engine = model.engine(EngineOptions(threads=1))
+        self._variant = parse_variant(variant, model.description.variants)
         self._max_batch = max_batch
 
     def warm(self, jpeg: bytes) -> None:
@@ -44,10 +41,10 @@ class Network:
     def decode(self, jpeg: bytes) -> Image:
         return decode_jpeg(jpeg, LARGEST_IMAGE, LARGEST_IMAGE)
 
-    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        return detect_images(self._engine, self._variant, images)
+    def detect(self, images: Sequence[Image]) -> list[Answer]:
+        return answers(self._engine, images, [self._variant] * len(images))
 
-    def answer(self, jpegs: Sequence[bytes]) -> list[list[Detection]]:
+    def answer(self, jpegs: Sequence[bytes]) -> list[Answer]:
         """The whole of what a peer's worker does for a batch."""
         return self.detect([self.decode(jpeg) for jpeg in jpegs])
 

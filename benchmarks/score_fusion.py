@@ -31,7 +31,7 @@ import torch
 from numpy.typing import NDArray
 
 from jellyfish.camera.sources.file import VideoSource
-from jellyfish.core import CLASSES, LabelledObject, Variant, canvas_size, fitted_size
+from jellyfish.core import LabelledObject, Variant
 from jellyfish.edge.fusion.filters import Filter, Periodic, Transition
 from jellyfish.edge.fusion.requests import Requests
 from jellyfish.errors import InputError
@@ -47,6 +47,7 @@ from jellyfish.models.slimmable.boxes import grid_points
 from jellyfish.models.slimmable.detector import normalise
 from jellyfish.models.slimmable.folding import fold_stem, fold_tail
 from jellyfish.models.slimmable.sizes import SIZES
+from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.models.slimmable.weights import load_weights
 
 LOCAL, CLOUD = Variant(128, "w025e1"), Variant(448, "w100e2")
@@ -87,10 +88,11 @@ class Network:
     """One variant as a source of class scores."""
 
     def __init__(self, variant: Variant) -> None:
-        detector, size = load_weights().detector(), next(s for s in SIZES if s.name == variant.network)
-        self._canvas = canvas_size(variant.resolution)
+        detector, network = load_weights().detector(), next(s for s in SIZES if s.name == variant.network)
+        size = input_size(variant.resolution)
+        self._canvas = size.height, size.width
         self._dtype = inference_dtype(torch.device("cpu"))
-        self._stem, self._tail = fold_stem(detector).to(self._dtype), fold_tail(detector, size).to(self._dtype)
+        self._stem, self._tail = fold_stem(detector).to(self._dtype), fold_tail(detector, network).to(self._dtype)
         self._points = grid_points(*self._canvas).numpy()
 
     @torch.inference_mode()
@@ -127,7 +129,7 @@ def cut_out(image: Image, thing: LabelledObject) -> CutOut:
 
 def through_link(seen: CutOut) -> tuple[CutOut, int]:
     """What the cloud gets, and its bytes."""
-    width, height = fitted_size(seen.image.shape[1], seen.image.shape[0], CLOUD.resolution)
+    width, height = input_size(CLOUD.resolution).fitted(seen.image.shape[1], seen.image.shape[0])
     data = encode_jpeg(fit(seen.image, width, height))
     return CutOut(decode_jpeg(data, width, height), seen.box), len(data)
 

@@ -26,12 +26,12 @@ from rich.table import Table
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from jellyfish.core import canvas_size
 from jellyfish.models.precision import inference_dtype
 from jellyfish.models.slimmable.detector import Neck, SlimmableDetector
 from jellyfish.models.slimmable.folding import fold_stem, fold_tail
 from jellyfish.models.slimmable.layers import FixedBlock, FoldedConv, SlimmableBlock
 from jellyfish.models.slimmable.sizes import EXITS, LARGEST, SIZES, NetworkSize
+from jellyfish.models.slimmable.street import input_size
 from jellyfish.models.slimmable.weights import load_weights
 
 BATCHES = (1, 4)
@@ -107,7 +107,8 @@ class Bench:
         self.stem = fold_stem(self.detector).to(device, self.dtype)
         self.tails = {size: fold_tail(self.detector, size).to(device, self.dtype) for size in SIZES}
         self.plain = {size: self.on_device(PlainDetector(self.detector, size)) for size in SIZES}
-        images = torch.rand(max(BATCHES), 3, *canvas_size(resolution)) * 2 - 1
+        size = input_size(resolution)
+        images = torch.rand(max(BATCHES), 3, size.height, size.width) * 2 - 1
         self.images = images.to(device, self.dtype).contiguous(memory_format=torch.channels_last)
 
     def on_device(self, module: nn.Module) -> nn.Module:

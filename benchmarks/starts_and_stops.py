@@ -39,7 +39,7 @@ from jellyfish.config import BenchConfig, CameraConfig, Encoding, Limits
 from jellyfish.control.adaptation import EachAnew
 from jellyfish.control.planners.fixed import FixedPlanner, accept
 from jellyfish.control.solving import in_place
-from jellyfish.core import Detection, Variant
+from jellyfish.core import Detection, Task, Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
 from jellyfish.edge.fusion.detections import DetectionFusion
@@ -47,6 +47,8 @@ from jellyfish.edge.fusion.filters import Periodic
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.link.shaper import Shaper
 from jellyfish.media.jpeg import decode_jpeg
+from jellyfish.models.model import Description, Size
+from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.modes.assembly import PlanningPolicy, ServerParts, assembled
 from jellyfish.modes.fleet import Fleet
 from jellyfish.modes.run import MeasuredRun, run_info, running_beside
@@ -58,6 +60,7 @@ from jellyfish.server.app import create_app
 VIDEO = Path(__file__).parents[1] / "videos" / "street-town.mp4"
 VARIANT = Variant(128, "w025")
 PROFILE = LatencyProfile("cpu", "timed", "stress", (VariantLatency(VARIANT, (0.004, 0.006), (0.004, 0.006)),))
+MODEL = Description("timed", "", Task.DETECTION, CLASSES, (Size(VARIANT, input_size(128), 0.5),), "stress")
 CAMERAS, FPS, SLO_S = 4, 30.0, 0.15
 LONGEST_S = 0.25
 """A round is stopped after at most this."""
@@ -68,15 +71,11 @@ Round = Callable[[random.Random, str, Path], Awaitable[None]]
 """(chance, URL of the server, folder for result files)"""
 
 
-class EqualAccuracy:
-    def accuracy(self, variant: Variant) -> float:
-        return 0.5
-
-
 class QuickNetwork:
     """A device's small network that finds nothing, at once."""
 
     name, device, threshold = "none", "none", 0.5
+    classes = ("thing",)
 
     async def run(self, image: NDArray[np.uint8]) -> list[Detection]:
         return []
@@ -89,10 +88,9 @@ async def server() -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     parts = ServerParts(
         devices=[(TimedExecutor(PROFILE), PROFILE)],
-        variants=(VARIANT,),
-        accuracy=EqualAccuracy(),
+        model=MODEL,
         max_batch=2,
-        decode=lambda jpeg: loop.run_in_executor(pool, decode_jpeg, jpeg, 4096, 4096),
+        decode=lambda jpeg, size: loop.run_in_executor(pool, decode_jpeg, jpeg, 4096, 4096),
         policy=PlanningPolicy(in_place(FixedPlanner(VARIANT, 2)), EachAnew(), accept, 0.5),
         limits=Limits(),
     )
@@ -156,7 +154,7 @@ async def devices_are_cancelled(chance: random.Random, url: str, folder: Path) -
 
 def edge_device(name: str, source: VideoSource, offload: Offload, start_s: float) -> EdgeDevice:
     parts = EdgeParts(
-        source, QuickNetwork(), DetectionFusion(0.5, 0.5), Periodic(2), Shaper(None, 0.0), Shaper(None, 0.0), offload
+        source, QuickNetwork(), DetectionFusion(0.5, 0.5, 1), Periodic(2), Shaper(None, 0.0), Shaper(None, 0.0), offload
     )
     return EdgeDevice(EdgeTerms(name, FPS, SLO_S, FPS / 2, 1.0), parts, Timeline(start_s), lambda record: None)
 

@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
+DEFAULT_MODEL = "slimmable"
+"""What a server runs, see `jellyfish.models.opening`."""
 DEFAULT_PLANNER = "shared"
 """Who plans for a server, see `jellyfish.control.planners`."""
 DEFAULT_PLANNING_SHARE = 0.05
@@ -79,7 +81,7 @@ class ServerConfig:
     port: int = 8765
     devices: tuple[str, ...] = ("cpu",)
     weights: Path | None = None
-    """A weights file; None takes those that ship."""
+    """Of its model: a file, or a folder of several; None takes those that ship."""
     profile: Path | None = None
     """A latency profile; None takes the one saved for the device, or makes a quick one."""
     planner: str = DEFAULT_PLANNER
@@ -95,10 +97,8 @@ class ServerConfig:
     threads: int | None = None
     """Processor threads of one batch on `cpu`; None takes what answers most frames."""
     limits: Limits = field(default_factory=Limits)
-    zoo: str | None = None
-    """Static detectors instead of the slimmable one: `torchvision`, or a part such as `torchvision:ssdlite,fcos`."""
-    zoo_weights: Path | None = None
-    """Folder of their state files; None downloads what torchvision has not downloaded before."""
+    model: str = DEFAULT_MODEL
+    """What is served, as `--model` names it."""
     actuation: bool = True
     """Whether batches may run with another variant than the planned one."""
     planning_share: float = DEFAULT_PLANNING_SHARE

@@ -7,18 +7,8 @@ unit wherever a reader could doubt it. Coordinates are normalised to the frame: 
 from __future__ import annotations
 
 import enum
-import math
 
 import msgspec
-
-CLASSES: tuple[str, ...] = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
-"""Class names by label index. A COCO category id is the index + 1."""
-
-RESOLUTIONS: tuple[int, ...] = (128, 192, 256, 320, 384, 448)
-"""The ladder of frame sizes: longest side in pixels."""
-
-STRIDE = 32
-"""The detector's coarsest stride: canvas sides are multiples of it."""
 
 
 class Detection(msgspec.Struct, frozen=True, array_like=True):
@@ -101,22 +91,6 @@ class Variant(msgspec.Struct, frozen=True, order=True):
     def name(self) -> str:
         """Short name for logs and tables, e.g. `w075e2-320`."""
         return f"{self.network}-{self.resolution}"
-
-
-def canvas_size(resolution: int) -> tuple[int, int]:
-    """(height, width) in pixels of the network's input at `resolution`.
-
-    Cameras are mostly 16:9, so the canvas is too, rounded up to the stride: 40 % less work than a square.
-    Frames of another shape are fitted inside and padded.
-    """
-    return STRIDE * math.ceil(resolution * 9 / 16 / STRIDE), resolution
-
-
-def fitted_size(width: int, height: int, resolution: int) -> tuple[int, int]:
-    """(width, height) of a frame scaled to fit the canvas of `resolution`, never enlarged."""
-    canvas_height, canvas_width = canvas_size(resolution)
-    scale = min(canvas_width / width, canvas_height / height, 1.0)
-    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 class Outcome(enum.StrEnum):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jellyfish.config import CLIENTS_CHOOSE, Encoding
+from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_MODEL, Encoding
 
 Values = Mapping[str, Any]
 """Parameters of one call, defaults included."""
@@ -40,6 +40,18 @@ def _nobody_plans(values: Values) -> bool:
     return bool(values.get("variant") or values.get("controller")) or values.get("planner") == CLIENTS_CHOOSE
 
 
+def _own_weights(values: Values) -> bool:
+    if (name := values.get("model", DEFAULT_MODEL)) == DEFAULT_MODEL:
+        return False
+    from jellyfish.models.opening import takes_weights  # numpy: what has no --model need not wait for it
+
+    return not takes_weights(name)
+
+
+def _torchvision(values: Values) -> bool:
+    return str(values.get("model")).partition(":")[0] == "torchvision"
+
+
 def _only_gpus(values: Values) -> bool:
     return "cpu" not in values.get("device", "cpu")
 
@@ -51,8 +63,7 @@ def _unseeded(values: Values) -> bool:
 
 
 DETECTOR_RULES = (
-    VoidRule(("weights",), given("zoo"), "with --zoo, whose networks bring their own"),
-    VoidRule(("zoo_weights",), missing("zoo"), "without --zoo: it is for static detectors"),
+    VoidRule(("weights",), _own_weights, "with this --model, which brings its own"),
     VoidRule(("threads",), _only_gpus, "without the device cpu, whose batches they run"),
 )
 SERVER_RULES = (
@@ -69,7 +80,11 @@ SERVER_RULES = (
         "without a planner: nobody plans with --variant, --controller or --planner client",
     ),
     VoidRule(("actuation",), given("variant"), "with --variant: there is no other size to run a batch with"),
-    VoidRule(("actuation",), given("zoo"), "with --zoo: a network that is not loaded cannot stand in for another"),
+    VoidRule(
+        ("actuation",),
+        _torchvision,
+        "with --model torchvision: a network that is not loaded cannot stand in for another",
+    ),
     VoidRule(("threads",), given("profile"), "with --profile, which says how the device is divided"),
 )
 STEERED_RULE = VoidRule(("planner",), given("controller"), "with --controller: cameras choose their sizes themselves")
@@ -79,7 +94,7 @@ BENCH_RULES = (
     VoidRule(
         (
             *("device", "profile", "planner", "window_ms", "care", "planning_share", "variant"),
-            *("max_batch", "threads", "zoo", "zoo_weights", "actuation"),
+            *("max_batch", "threads", "model", "actuation"),
         ),
         given("connect"),
         _ELSEWHERE,

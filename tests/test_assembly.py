@@ -12,15 +12,14 @@ from jellyfish.errors import InputError, RunError
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.server.service import Service
-from tests.server.peer import LARGE, PROFILE, SMALL, NoAccuracy, decode
+from tests.server.peer import MODEL, PROFILE, decode
 from tests.virtual import virtual
 
 
 def parts() -> ServerParts:
     return ServerParts(
         devices=[(TimedExecutor(PROFILE), PROFILE)],
-        variants=(SMALL, LARGE),
-        accuracy=NoAccuracy(),
+        model=MODEL,
         max_batch=4,
         decode=decode,
         policy=policy("exact", None, 4, 0.5, seed=0),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from jellyfish.clock import call_at, seconds_now, timeout_at
 from jellyfish.control.clock_offset import ClockOffset
-from jellyfish.core import Detection, Variant
+from jellyfish.core import Answer, Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Request
@@ -56,13 +56,10 @@ class ExactDevice:
         return variant
 
     async def run(
-        self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
-    ) -> list[list[Detection]]:
+        self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
+    ) -> list[Answer]:
         self._loop.passes(self._seconds)
-        return [[] for _ in images]
-
-    async def run_mixed(self, variants: Any, images: Any, worker: int = 0) -> list[list[Detection]]:
-        raise NotImplementedError
+        return [Answer()] * len(images)
 
     async def warm(self, shapes: Any, progress: Any = None) -> None:
         return

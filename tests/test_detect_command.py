@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 from jellyfish import cli
 from jellyfish.camera.sources.file import VideoSource
-from jellyfish.core import CLASSES
 from jellyfish.lab.street import StreetScene
 from jellyfish.media.picture import read_picture, write_picture
 from jellyfish.media.video_writer import write_video
+from jellyfish.models.slimmable.street import CLASSES
 from tests.media.films import film
 
 FRAMES = 10

@@ -20,8 +20,7 @@ from jellyfish.modes.run import run_info
 URL = "ws://127.0.0.1:9/v1/stream"
 OF_SERVERS = {
     "device": "cuda:1", "profile": "x.json", "planner": "best", "window-ms": "500", "care": "1", "target": "99",
-    "planning-share": "5", "variant": "w100e2-448", "max-batch": "8", "threads": "1", "zoo": "torchvision",
-    "zoo-weights": "folder",
+    "planning-share": "5", "variant": "w100e2-448", "max-batch": "8", "threads": "1", "model": "torchvision",
 }  # fmt: skip
 TWO_CLIPS = [word for name in ("avenue", "town") for word in ("--video", str(SHIPPED_VIDEOS / f"street-{name}.mp4"))]
 NOBODY_PLANS = {option: OF_SERVERS[option] for option in ("care", "target", "planning-share")}
@@ -33,15 +32,14 @@ def options(given: dict[str, str], *beside: str) -> list[list[str]]:
 
 
 VOID_ON_SERVERS = [
-    ["--weights", "x", "--zoo", "torchvision"],
-    ["--zoo-weights", "x"],
+    ["--weights", "x", "--model", "my_model.py:Detector"],
     ["--threads", "1", "--device", "cuda:0"],
     ["--threads", "1", "--profile", "x.json"],
     ["--planner", "best", "--variant", "w100e2-448"],
     *options(NOBODY_PLANS, "--variant", "w100e2-448"),
     *options(NOBODY_PLANS, "--planner", "client"),
     ["--no-actuation", "--variant", "w100e2-448"],
-    ["--actuation", "--zoo", "torchvision"],
+    ["--actuation", "--model", "torchvision:fcos"],
 ]
 VOID = {
     "serve": [*VOID_ON_SERVERS, ["--results-mb", "20"], ["--results-days", "1"]],
@@ -66,7 +64,7 @@ VOID = {
         ["--filter", "gain"],
         ["--period", "5"],
     ],
-    "profile": VOID_ON_SERVERS[:3],
+    "profile": VOID_ON_SERVERS[:2],
     "train": [["--coco-share", "0.5"], ["--images", "x"]],
     "simulate": [["--seed", "1", "--chaos", "1"], ["--care", "0", "--chaos", "1"]],
     "video make": [["--duration", "9", "--name", "street-town"]],
@@ -118,7 +116,7 @@ ALWAYS = {
     *("cloud", "variant", "filter", "period", "name", "weights", "device", "max_batch", "window_ms", "planner", "seed"),
     *("host", "port", "max_clients", "max_message_kb", "max_image_side", "max_in_flight", "hello_timeout_s", "quiet"),
     *("silence_timeout_s", "per_address", "proxy", "scenario", "chaos", "evaluation", "policies", "seeds", "workers"),
-    *("runs", "output", "file", "time_budget_ms", "json", "quick", "zoo", "profile", "folder", "coco", "validation"),
+    *("runs", "output", "file", "time_budget_ms", "json", "quick", "model", "profile", "folder", "coco", "validation"),
     *("backbone", "scenes", "steps", "resume", "images", "limit", "draw", "score", "layout", "plot", "kind"),
     *("mean_mbps", "variation", "autocorrelation", "outage_s", "outage_every_s"),
 }
@@ -161,7 +159,7 @@ def defaults(command: str, **given: Any) -> dict[str, Any]:
 def test_what_has_an_effect_is_not_refused(given: dict[str, Any], option: str) -> None:
     assert option not in void(BENCH_RULES, defaults("bench", **given))
     assert void(BENCH_RULES, defaults("bench")).keys() == {
-        "local_variant", "filter", "period", "most_clients", "zoo_weights"
+        "local_variant", "filter", "period", "most_clients"
     }  # fmt: skip
 
 
@@ -170,7 +168,7 @@ def test_an_option_given_twice_is_refused_where_only_the_last_would_count() -> N
     assert "is given 2 times" in refused("serve", ["--actuation", "--no-actuation"])
 
 
-@pytest.mark.parametrize("option", ["connect", "results", "video", "weights", "zoo", "variant", "controller"])
+@pytest.mark.parametrize("option", ["connect", "results", "video", "weights", "variant", "controller"])
 def test_an_empty_option_is_not_taken_for_none(option: str) -> None:
     assert f"--{option} is empty" in refused("bench", [f"--{option}", ""])
     assert f"--{option} is empty" in refused("bench", [f"--{option}="])

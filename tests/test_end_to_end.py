@@ -27,9 +27,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from jellyfish import cli
-from jellyfish.core import CLASSES, Outcome
+from jellyfish.core import Outcome
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.models.slimmable.sizes import SIZES, VARIANTS
+from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.protocol import wire
 from jellyfish.results.records import FrameRecord, PlanRecord, RunInfo

@@ -25,7 +25,7 @@ from jellyfish.protocol import wire
 from jellyfish.server.offered import RATE_TOLERANCE
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
-from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode, everyone_on
+from tests.server.peer import MODEL, PROFILE, SMALL, decode, everyone_on
 
 ROOT = Path(__file__).parent.parent
 CODE = ROOT / "jellyfish"
@@ -46,7 +46,7 @@ async def listening(
     It plans with `fps` for clients, and adds to `sessions` those that come.
     """
     dispatcher = Dispatcher(TimedExecutor(PROFILE), PROFILE, SMALL, 4)
-    service = Service([dispatcher], (SMALL,), NoAccuracy(), decode, limits or Limits())
+    service = Service([dispatcher], MODEL.offering({SMALL}), decode, limits or Limits())
 
     def on_change(cause: str) -> None:
         service.apply(msgspec.structs.replace(everyone_on(SMALL, *service.sessions), fps=dict(fps or {})))

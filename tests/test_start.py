@@ -29,16 +29,9 @@ def test_every_command_says_what_is_wrong_before_it_loads_what_takes_seconds(tmp
     with socket.create_server(("127.0.0.1", 0)) as taken:
         cases = ERRORS | {
             "serve, port": ["serve", "--port", str(taken.getsockname()[1])],
-            "serve, zoo": ["serve", "--port", "0", "--zoo", "torchvision:yolo"],
-            "serve, zoo weights": [
-                "serve",
-                "--port",
-                "0",
-                "--zoo",
-                "torchvision",
-                "--zoo-weights",
-                str(tmp_path / "no"),
-            ],
+            "serve, network": ["serve", "--port", "0", "--model", "torchvision:yolo"],
+            "serve, folder": ["serve", "--port", "0", "--model", "torchvision", "--weights", str(tmp_path / "no")],
+            "serve, model": ["serve", "--port", "0", "--model", "nowhere"],
         }
         scratch = [[word.replace("SCRATCH", str(tmp_path)) for word in words] for words in cases.values()]
         calls = [[word.replace("VIDEO", str(VIDEO)) for word in words] for words in scratch]

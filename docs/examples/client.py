@@ -80,7 +80,9 @@ async def send(
         now = time.monotonic()  # a real camera says here when the picture was taken
         account.captured(frame, now)
         if now >= due_s:
-            await socket.send_bytes(pack(FRAME, struct.pack("<IHdd", frame, 320, now, now) + jpeg))
+            await socket.send_bytes(
+                pack(FRAME, struct.pack("<IHdd", frame, terms["plan"]["resolution"], now, now) + jpeg)
+            )
             due_s = now + 0.99 / terms["plan"].get("fps", 2 * FPS)  # a plan without `fps` takes every frame
         else:
             account.missed(frame, "skipped", "thinned")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import aiohttp
 
@@ -23,9 +23,11 @@ from jellyfish.camera.stream import Stream
 from jellyfish.camera.stream_log import StreamLog
 from jellyfish.camera.thinning import Thinner
 from jellyfish.clock import call_at, seconds_now
-from jellyfish.core import Reason
+from jellyfish.core import InputSize, Reason
+from jellyfish.evaluation.judging import Judge
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
+from jellyfish.protocol.served_model import ServedModel
 from jellyfish.waiting import Signal, sleep_until
 
 GOODBYE_S = 1.0
@@ -58,6 +60,8 @@ class Camera:
         self._thinner = Thinner()
         self._steering, self._uplink = steering, uplink
         self._controller: Controller | None = None
+        self._inputs: Mapping[int, InputSize] = {}
+        """What the network takes at each resolution, by the newest welcome."""
         self._loop = asyncio.get_running_loop()
         self._sendable = Signal(self._loop)
         """Set when a frame may have become sendable."""
@@ -74,6 +78,11 @@ class Camera:
     def plan(self) -> wire.PlanMessage | None:
         """The server's newest; None while the stream is not open."""
         return self._stream.plan
+
+    @property
+    def model(self) -> ServedModel | None:
+        """What answers, or last did; None before the first welcome."""
+        return self._stream.model
 
     @property
     def farewell(self) -> wire.Farewell | None:
@@ -200,10 +209,10 @@ class Camera:
                 await self._send_frame(frame)
                 self._ended.set()  # it may have been skipped
 
-    def welcomed(self, welcome: wire.Welcome) -> None:
-        """Learn how many frames may be unanswered, and which sizes there are."""
-        self._ledger.welcomed(welcome.max_in_flight)
-        self._sizer.ladder = welcome.resolutions
+    def welcomed(self, welcome: wire.Welcome, model: ServedModel) -> None:
+        """Learn how many frames may be unanswered, which sizes there are, and what is to be found."""
+        self._ledger.welcomed(welcome.max_in_flight, Judge(self._frames.classes, model.classes, model.task))
+        self._inputs, self._sizer.ladder = model.inputs, tuple(model.inputs)
         if self._steering is not None:
             self._controller = self._steering.controller(self.hello, welcome, self._uplink)
 
@@ -212,7 +221,7 @@ class Camera:
         self._sizer.paced(min(self.hello.fps, plan.fps or self.hello.fps))
         if self._controller is None:
             self._ledger.planned(plan)
-            self._frames.expect(plan.resolution)
+            self._frames.expect(self._inputs[plan.resolution])
         self._sendable.set()
 
     def report(self) -> wire.Report:
@@ -259,7 +268,7 @@ class Camera:
         if resolution is None:
             self._ledger.skip_stale(seconds_now())
             return
-        jpeg = await self._frames.encoded(frame.picture, resolution)
+        jpeg = await self._frames.encoded(frame.picture, self._inputs[resolution])
         if not self._stream.open:  # goodbye was said meanwhile
             return
         now, size_bytes = seconds_now(), wire.FRAME_OVERHEAD_BYTES + len(jpeg)

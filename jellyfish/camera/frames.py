@@ -12,19 +12,19 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import LabelledObject, fitted_size
+from jellyfish.core import InputSize, LabelledObject
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.media.resize import fit
 
 _ResultT = TypeVar("_ResultT")
 
-Encode = Callable[[NDArray[np.uint8], int], bytes]
-"""(image, resolution) -> the bytes of a frame."""
+Encode = Callable[[NDArray[np.uint8], InputSize], bytes]
+"""(image, what the network takes) -> the bytes of a frame."""
 
 
-def scaled_jpeg(image: NDArray[np.uint8], resolution: int) -> bytes:
-    """The frame at `resolution` as a JPEG of quality 90."""
-    width, height = fitted_size(image.shape[1], image.shape[0], resolution)
+def scaled_jpeg(image: NDArray[np.uint8], size: InputSize) -> bytes:
+    """The frame scaled to fit into `size`, as a JPEG of quality 90."""
+    width, height = size.fitted(image.shape[1], image.shape[0])
     return encode_jpeg(fit(image, width, height))
 
 
@@ -34,6 +34,11 @@ class FrameSource(Protocol):
     @property
     def labels(self) -> Sequence[Sequence[LabelledObject]] | None:
         """What is truly in each frame, by frame index; None when nobody knows."""
+        ...
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names by label of what `labels` hold; empty when nobody knows."""
         ...
 
     def index_at(self, time_s: float) -> int:
@@ -56,6 +61,11 @@ class Offload(Protocol):
 class CameraFrames(Protocol):
     """The pictures of one camera."""
 
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names by label of what `objects_at` tells; empty when nobody knows."""
+        ...
+
     async def at(self, elapsed_s: float, captured_s: float) -> Any:
         """The picture `elapsed_s` after the camera's start, which will be at `captured_s` on the event loop's clock.
 
@@ -67,12 +77,12 @@ class CameraFrames(Protocol):
         """What is truly there at that time; None when nobody knows."""
         ...
 
-    async def encoded(self, picture: Any, resolution: int) -> bytes:
-        """The bytes to send of a picture that `at` has given."""
+    async def encoded(self, picture: Any, size: InputSize) -> bytes:
+        """The bytes to send of a picture that `at` has given, for a network that takes `size`."""
         ...
 
-    def expect(self, resolution: int) -> None:
-        """From now on frames will probably be sent at `resolution`."""
+    def expect(self, size: InputSize) -> None:
+        """From now on frames will probably be sent for a network that takes `size`."""
         ...
 
 
@@ -85,6 +95,11 @@ class OwnFrames:
         """`offset_s`: the time of the source at which the camera starts."""
         self._source, self._offload, self._encode, self._offset_s = source, offload, encode, offset_s
 
+    @property
+    def classes(self) -> Sequence[str]:
+        """See `CameraFrames.classes`."""
+        return self._source.classes
+
     async def at(self, elapsed_s: float, captured_s: float) -> NDArray[np.uint8]:
         """See `CameraFrames.at`; returns when the image is decoded."""
         _, image = await self._offload(self._source.frame_at, self._offset_s + elapsed_s)
@@ -95,9 +110,9 @@ class OwnFrames:
         labels = self._source.labels
         return None if labels is None else labels[self._source.index_at(self._offset_s + elapsed_s)]
 
-    async def encoded(self, picture: NDArray[np.uint8], resolution: int) -> bytes:
+    async def encoded(self, picture: NDArray[np.uint8], size: InputSize) -> bytes:
         """See `CameraFrames.encoded`; scales and encodes now."""
-        return await self._offload(self._encode, picture, resolution)
+        return await self._offload(self._encode, picture, size)
 
-    def expect(self, resolution: int) -> None:
+    def expect(self, size: InputSize) -> None:
         """Of no concern: nothing is done ahead."""

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from jellyfish.camera.reporting import ReportTally
-from jellyfish.core import Detection, LabelledObject, Outcome, Reason
-from jellyfish.evaluation.matching import match
+from jellyfish.core import Answer, Detection, LabelledObject, Outcome, Reason
+from jellyfish.evaluation.judging import NO_ANSWER, Judge
 from jellyfish.evaluation.streaming import StreamingScore
 from jellyfish.protocol.wire import Farewell, PlanMessage, Report, Result
 from jellyfish.results.emulation import BUSY_SHARE
-from jellyfish.results.records import FrameRecord, Timeline, milliseconds
+from jellyfish.results.records import FrameRecord, Timeline, judged, milliseconds
 from jellyfish.results.streams import StreamAccount
 
 LATE_S = 1.0
@@ -79,9 +79,14 @@ class Ledger:
         timeline: Timeline,
         emit: Callable[[FrameRecord, Sequence[Detection]], None],
         hears_arrivals: bool = False,
+        classes: Sequence[str] = (),
     ) -> None:
-        """`hears_arrivals`: whether the server was asked to tell when a frame has arrived."""
+        """`hears_arrivals`: whether the server was asked to tell when a frame has arrived.
+
+        `classes`: names by label of the objects in the frames. Until a server has told what it can find, all are to be.
+        """
         self._hears_arrivals = hears_arrivals
+        self._judge = Judge(classes)
         self._client, self._slo_s, self._timeline = client, slo_s, timeline
         self._max_in_flight, self._in_flight_limit, self._emit = max_in_flight, max_in_flight, emit
         self.frames = 0
@@ -138,8 +143,14 @@ class Ledger:
                 due_s = min(due_s, sent.deadline_s + LATE_S)
         return due_s if due_s < math.inf else None
 
-    def welcomed(self, max_in_flight: int) -> None:
-        """A server opened the stream: no more than so many frames may be unanswered there, and reports begin anew."""
+    def welcomed(self, max_in_flight: int, judge: Judge) -> None:
+        """A server opened the stream: no more than so many frames may be unanswered there, and reports begin anew.
+
+        `judge`: of what its model answers.
+        """
+        self._judge = judge
+        if self.streaming is not None:
+            self.streaming.judge = judge
         self._reported = ReportTally()
         self._in_flight_limit = min(self._max_in_flight, max_in_flight)
 
@@ -163,7 +174,7 @@ class Ledger:
         self.frames += 1
         self._reported.captured()
         if frame.objects is not None:
-            self.streaming = self.streaming or StreamingScore()
+            self.streaming = self.streaming or StreamingScore(self._judge)
             self.streaming.captured(frame.frame, frame.captured_s + self._slo_s, frame.objects)
 
     def take(self) -> Captured | None:
@@ -356,8 +367,8 @@ class Ledger:
         slack_s = None if answer is None else self._slo_s - (now - frame.captured_s)
         self._reported.ended(outcome, reason, slack_s)
         if frame.objects is not None:
-            counts = match(answer.detections if answer is not None else (), frame.objects)
-            known |= {"tp": counts.tp, "fp": counts.fp, "fn": counts.fn}
+            given = NO_ANSWER if answer is None else Answer(answer.detections, answer.scores)
+            known |= judged(self._judge.worth(given, frame.objects))
         plan = self._plan if sent is None else sent.plan
         record = FrameRecord(
             client=self._client,

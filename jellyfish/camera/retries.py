@@ -13,7 +13,9 @@ FIRST_S, LONGEST_S = 0.25, 8.0
 """The first pause and the longest, each the upper end of a range that begins at half of it."""
 STEADY_S = 5.0
 """A stream that was open for so long was a good one: what ended it is no fault of how it began."""
-HOPELESS_CODES = frozenset({"bad_message", "unknown_version", "unexpected", "text", "message_too_large", "terms"})
+HOPELESS_CODES = frozenset(
+    {"bad_message", "unknown_version", "unexpected", "text", "message_too_large", "terms", "unknown_model"}
+)
 """Errors that the next try would only bring again. Others pass: `draining`, `full`, `silent`, and unknown ones."""
 PASSING_STATUS = frozenset({408, 425, 429})
 """Of the HTTP statuses 4xx, those that ask for another try later."""

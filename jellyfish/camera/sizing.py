@@ -13,7 +13,6 @@ from typing import Protocol
 from jellyfish.control.backoff import sustainable
 from jellyfish.control.frame_size import FrameSizeModel
 from jellyfish.control.smoothing import Ewma
-from jellyfish.core import RESOLUTIONS
 
 FRAME_CARE = 1.4
 """A frame is chosen so that it would be in time if the network took so many times as long as expected. Between plans
@@ -28,7 +27,8 @@ class FrameSizer(Protocol):
     """Chooses resolutions for one camera. Rates in bits per second, times on the client's clock."""
 
     ladder: Sequence[int]
-    """The resolutions that the server takes, ascending; its welcome tells them."""
+    """The resolutions that the server takes, ascending, of which there may be one only; its welcome tells them, and
+    none is chosen before that."""
 
     def paced(self, fps: float) -> None:
         """So many frames per second are sent from now on."""
@@ -66,7 +66,7 @@ class PlannedSizer:
     hears_arrivals = False
 
     def __init__(self) -> None:
-        self.ladder: Sequence[int] = RESOLUTIONS
+        self.ladder: Sequence[int] = ()
 
     def paced(self, fps: float) -> None:
         """Of no concern."""

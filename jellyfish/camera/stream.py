@@ -23,6 +23,7 @@ from jellyfish.link.link import Downlink, Link
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
 from jellyfish.protocol.client_stream import ClientState, ClientStream
+from jellyfish.protocol.served_model import ServedModel
 from jellyfish.waiting import Signal
 
 CONNECT_S = 10.0
@@ -43,8 +44,11 @@ class Owner(Protocol):
         """Send what there is to send. Begun anew with each connection and cancelled when that is lost."""
         ...
 
-    def welcomed(self, welcome: wire.Welcome) -> None:
-        """The server has taken the client in; its first plan follows. ProtocolError when its terms will not do."""
+    def welcomed(self, welcome: wire.Welcome, model: ServedModel) -> None:
+        """The server has taken the client in, and `model` answers, which may be another one than before.
+
+        Its first plan follows. ProtocolError when its terms will not do.
+        """
         ...
 
     def planned(self, plan: wire.PlanMessage) -> None:
@@ -97,6 +101,8 @@ class Stream:
         self.farewell: wire.Farewell | None = None
         self.refusal: str | None = None
         """What the server last said when it ended the stream; None when it never did."""
+        self.model: ServedModel | None = None
+        """What answers, or did while there was a server; None before the first welcome."""
         self.let_in = False
         """Whether a server has ever taken the client in."""
         self.unreachable: str | None = None
@@ -253,7 +259,9 @@ class Stream:
                 case wire.PlanMessage():
                     self._take_plan(event, now)
                 case wire.Welcome():
-                    self._owner.welcomed(event)
+                    self.model = conversation.model
+                    assert self.model is not None  # a conversation knows it from the welcome on
+                    self._owner.welcomed(event, self.model)
                     self.let_in = True
                     self.log.opened(now)
                     self._take_plan(event.plan, now)

@@ -17,6 +17,7 @@ from jellyfish.cli.options import (
     FixedVariant,
     LocalVariant,
     MaxBatch,
+    ModelName,
     OnDevice,
     Period,
     Planner,
@@ -26,8 +27,6 @@ from jellyfish.cli.options import (
     Threads,
     Weights,
     Window,
-    Zoo,
-    ZooWeights,
 )
 from jellyfish.cli.parsing import (
     check_used,
@@ -45,6 +44,7 @@ from jellyfish.config import (
     DEFAULT_CARE,
     DEFAULT_FILTER,
     DEFAULT_LOCAL,
+    DEFAULT_MODEL,
     DEFAULT_PERIOD,
     DEFAULT_PLANNER,
     DEFAULT_PLANNING_SHARE,
@@ -142,6 +142,7 @@ def bench(
         bool, typer.Option("--save-detections", help="Also write detections.json (COCO results).")
     ] = False,
     device: OnDevice = "cpu",
+    model: ModelName = DEFAULT_MODEL,
     weights: Weights = None,
     profile: Profile = None,
     planner: Planner = DEFAULT_PLANNER,
@@ -159,8 +160,6 @@ def bench(
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
-    zoo: Zoo = None,
-    zoo_weights: ZooWeights = None,
     actuation: Actuation = True,
     local_variant: LocalVariant = DEFAULT_LOCAL,
     filter: CloudFilter = DEFAULT_FILTER,
@@ -191,7 +190,7 @@ def bench(
     server = ServerConfig(
         "127.0.0.1", 0, device_names(device), weights, profile, planner, planning_window_s(window_ms), care, target,
         variant, max_batch, threads, Limits(clients=max(Limits().clients, most_clients if find_clients else clients)),
-        zoo, zoo_weights, actuation, planning_share / 100,
+        model, actuation, planning_share / 100,
     )  # fmt: skip
     if clownfish:
         devices = tuple(

@@ -9,29 +9,29 @@ from typing import Annotated
 import typer
 
 from jellyfish.cli.bounds import MOST_PROCESSES, MOST_SCENES, MOST_SEED, MOST_STEPS
-from jellyfish.cli.options import MaxBatch, OnDevice, Threads, Weights, Zoo, ZooWeights
+from jellyfish.cli.options import MaxBatch, ModelName, OnDevice, Threads, Weights
 from jellyfish.cli.parsing import device_names
 from jellyfish.cli.running import console, guard
+from jellyfish.config import DEFAULT_MODEL
 
 
-def variants(weights: Weights = None) -> None:
-    """List the detector's sizes and how much each finds.
+def variants(model: ModelName = DEFAULT_MODEL, weights: Weights = None) -> None:
+    """List a model's sizes and how much each finds.
 
     `w075e2-320`, for example, is 75 % of the channels (w075) up to the second exit (e2) on frames of 320 pixels.
     """
     from jellyfish.modes.variants import variants as variants_mode
 
-    guard(lambda: variants_mode(weights, console()))
+    guard(lambda: variants_mode(model, weights, console()))
 
 
 def profile(
     device: OnDevice = "cpu",
+    model: ModelName = DEFAULT_MODEL,
     weights: Weights = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
     quick: Annotated[bool, typer.Option("--quick", help="A short measurement, as a first `serve` makes.")] = False,
-    zoo: Zoo = None,
-    zoo_weights: ZooWeights = None,
 ) -> None:
     """Measure how long this machine takes for each variant.
 
@@ -41,7 +41,7 @@ def profile(
     from jellyfish.modes.profile import profile as profile_mode
 
     names = device_names(device)
-    guard(lambda: profile_mode(names, weights, zoo, zoo_weights, max_batch, threads, quick, console()))
+    guard(lambda: profile_mode(names, model, weights, max_batch, threads, quick, console()))
 
 
 def train(
@@ -140,8 +140,9 @@ def evaluate(
 def detect(
     file: Annotated[Path, typer.Argument(help="A video or an image.")],
     variant: Annotated[
-        str, typer.Option(help="The variant that looks; `jellyfish variants` lists them.")
-    ] = "w100e2-448",
+        str | None,
+        typer.Option(help="The variant that looks, by default the most accurate; `jellyfish variants` lists them."),
+    ] = None,
     output: Annotated[
         Path,
         typer.Option(
@@ -156,6 +157,7 @@ def detect(
         float | None,
         typer.Option(min=0, max=1, help="Least score of a detection; by default what `serve` takes for this variant."),
     ] = None,
+    model: ModelName = DEFAULT_MODEL,
     weights: Weights = None,
     device: Annotated[str, typer.Option(help="Where the network runs: `cpu` or `cuda:0`.")] = "cpu",
 ) -> None:
@@ -165,4 +167,4 @@ def detect(
     """
     from jellyfish.modes.detect import detect as detect_mode
 
-    guard(lambda: detect_mode(file, variant, output, draw, score, weights, device, console()))
+    guard(lambda: detect_mode(file, variant, output, draw, score, model, weights, device, console()))

@@ -16,19 +16,21 @@ SHIPPED_VIDEOS = Path(__file__).parents[1] / "videos"
 OnDevice = Annotated[
     str, typer.Option(help="What networks run on: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.", show_default=True)
 ]
-Weights = Annotated[
-    Path | None,
-    typer.Option(help="A weights file (.safetensors, with its .json beside it); by default the shipped one."),
-]
-Zoo = Annotated[
-    str | None,
+ModelName = Annotated[
+    str,
     typer.Option(
-        help="Other people's detectors in place of ours: `torchvision`, or some of them: "
-        "`torchvision:ssdlite,fcos` (docs/zoo.md)."
+        "--model",
+        help="What is run: `slimmable` (ours), `torchvision` or some of its networks (`torchvision:ssdlite,fcos`), a "
+        "package (a folder or .zip with model.toml), or Python: FILE.py:NAME, MODULE:NAME (docs/models.md).",
+        show_default=True,
     ),
 ]
-ZooWeights = Annotated[
-    Path | None, typer.Option(help="With --zoo: the folder of their state files; without it they are downloaded.")
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        help="The model's weights in place of those that ship: a file (.safetensors, with its .json beside it); of "
+        "torchvision the folder of its state files, which are downloaded otherwise."
+    ),
 ]
 Profile = Annotated[
     Path | None,

@@ -21,6 +21,7 @@ from jellyfish.cli.options import (
     Care,
     FixedVariant,
     MaxBatch,
+    ModelName,
     OnDevice,
     Planner,
     PlanningShare,
@@ -29,13 +30,12 @@ from jellyfish.cli.options import (
     Threads,
     Weights,
     Window,
-    Zoo,
-    ZooWeights,
 )
 from jellyfish.cli.parsing import device_names, ip_addresses, listening_host, planning_window_s
 from jellyfish.cli.running import console, guard, run_on_uvloop
 from jellyfish.config import (
     DEFAULT_CARE,
+    DEFAULT_MODEL,
     DEFAULT_PLANNER,
     DEFAULT_PLANNING_SHARE,
     DEFAULT_TARGET,
@@ -52,6 +52,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8765,
     device: OnDevice = "cpu",
+    model: ModelName = DEFAULT_MODEL,
     weights: Weights = None,
     profile: Profile = None,
     planner: Planner = DEFAULT_PLANNER,
@@ -62,8 +63,6 @@ def serve(
     variant: FixedVariant = None,
     max_batch: MaxBatch = 8,
     threads: Threads = None,
-    zoo: Zoo = None,
-    zoo_weights: ZooWeights = None,
     actuation: Actuation = True,
     max_clients: Annotated[
         int, typer.Option(min=1, max=MOST_SERVED, help="Most cameras at a time; further ones are refused.")
@@ -144,8 +143,7 @@ def serve(
         max_batch,
         threads,
         limits,
-        zoo=zoo,
-        zoo_weights=zoo_weights,
+        model=model,
         actuation=actuation,
         planning_share=planning_share / 100,
         log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),

@@ -1,6 +1,6 @@
-"""A device as the dispatcher sees it: a batch of images in, detections out, as many at a time as it has workers.
+"""A device as the dispatcher sees it: a batch of images in, answers out, as many at a time as it has workers.
 
-Knows nothing of queues, deadlines or clients. Torch stays behind the `Engine` protocol.
+Knows nothing of queues, deadlines or clients, nor what a model is beyond the seam (`jellyfish.models.model`).
 """
 
 from __future__ import annotations
@@ -10,39 +10,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from jellyfish.core import Detection, Variant, canvas_size
+from jellyfish.core import Answer, Variant
 from jellyfish.devices.worker_thread import WorkerThread
-from jellyfish.media.resize import Letterboxed, letterbox
-from jellyfish.models.torchvision.cache import Loads
+from jellyfish.models.model import Description, Engine, Image, LoadingEngine, answers
 
-Image = NDArray[np.uint8]
-"""RGB [height, width, 3]."""
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
 Shape = tuple[Variant, int]
 """A variant and a batch size."""
-Ready = Callable[[Variant], Variant]
-"""What can run now in place of a variant."""
 Result = TypeVar("Result")
-
-
-class Engine(Protocol):
-    """What runs the network: `jellyfish.models.slimmable.engine.DetectorEngine`."""
-
-    def detect(self, canvases: NDArray[np.uint8], variant: Variant, /) -> list[list[Detection]]:
-        """Detections of each canvas of [n, canvas height, canvas width, 3], sides normalised to the canvas."""
-        ...
-
-
-@runtime_checkable
-class MixingEngine(Engine, Protocol):
-    """An engine whose networks share a first stage."""
-
-    def detect_mixed(self, canvases: NDArray[np.uint8], variants: Sequence[Variant], /) -> list[list[Detection]]:
-        """As `detect`, each canvas at its own variant, all of one resolution."""
-        ...
 
 
 @runtime_checkable
@@ -54,20 +31,6 @@ class ClosableEngine(Protocol):
         ...
 
 
-@runtime_checkable
-class LoadingEngine(Engine, Protocol):
-    """An engine that loads networks while others run."""
-
-    @property
-    def loads(self) -> Loads:
-        """What that has cost so far."""
-        ...
-
-    def ready(self, variant: Variant, /) -> Variant:
-        """See `Executor.ready`."""
-        ...
-
-
 class Executor(Protocol):
     """A device, real or simulated. The seam at which tests and simulations put theirs."""
 
@@ -75,17 +38,12 @@ class Executor(Protocol):
         """What to run now in place of `variant`: itself, unless its network has yet to be loaded. Returns at once."""
         ...
 
-    async def run(self, variant: Variant, images: Sequence[Image], worker: int = 0, /) -> list[list[Detection]]:
-        """Detections of each image, sides normalised to the image. May raise anything: the device failed.
+    async def run(self, variants: Sequence[Variant], images: Sequence[Image], worker: int = 0, /) -> list[Answer]:
+        """An answer for each image, sides as shares of the image. May raise anything: the device failed.
 
-        `worker`: which of the device's workers is to run it.
+        `variants`: one for each image; all alike, or of one resolution where the model mixes. `worker`: which of the
+        device's workers is to run it.
         """
-        ...
-
-    async def run_mixed(
-        self, variants: Sequence[Variant], images: Sequence[Image], worker: int = 0, /
-    ) -> list[list[Detection]]:
-        """As `run`, each image at its own variant, all of one resolution."""
         ...
 
     async def warm(self, shapes: Sequence[Shape], progress: Progress | None = None) -> None:
@@ -101,76 +59,59 @@ class Executor(Protocol):
         ...
 
 
-def detect_images(engine: Engine, variant: Variant, images: Sequence[Image]) -> list[list[Detection]]:
-    """Detections of each image, sides normalised to the image (0..1). The code path that serves and is profiled.
-
-    `images`: at least one, each RGB [height, width, 3] of any size; scaled to fit the variant's canvas. What the
-    engine finds in the padding alone is left out.
-    """
-    fitted, canvases = _canvases(variant.resolution, images)
-    found = engine.detect(canvases, variant)
-    return [box.on_frame(detections) for box, detections in zip(fitted, found, strict=True)]
-
-
-def detect_mixed(engine: MixingEngine, variants: Sequence[Variant], images: Sequence[Image]) -> list[list[Detection]]:
-    """As `detect_images`, each image at its own variant, all of one resolution, through a first stage they share."""
-    fitted, canvases = _canvases(variants[0].resolution, images)
-    found = engine.detect_mixed(canvases, variants)
-    return [box.on_frame(detections) for box, detections in zip(fitted, found, strict=True)]
-
-
-def _canvases(resolution: int, images: Sequence[Image]) -> tuple[list[Letterboxed], NDArray[np.uint8]]:
-    fitted = [letterbox(image, *canvas_size(resolution)) for image in images]
-    return fitted, np.stack([box.canvas for box in fitted])
-
-
 def _as_it_is() -> None:
     """A worker that needs nothing before its first batch."""
 
 
-class TorchExecutor:
-    """An engine on worker threads, so that the event loop goes on while the device computes.
+class EngineExecutor:
+    """Engines on worker threads, so that the event loop goes on while the device computes.
 
     A worker runs one batch at a time.
     """
 
     def __init__(
         self,
-        engines: Sequence[Engine],
+        makers: Sequence[Callable[[], Engine]],
         device: str,
+        model: Description,
         begin: Callable[[], None] = _as_it_is,
-        ready: Ready | None = None,
     ) -> None:
-        """`engines`: each worker's own. `begin`: called on each worker's thread first.
+        """`makers`: of each worker's own engine, called on its thread; this waits for them, and raises what they raise.
 
-        `ready`: of engines that load networks while others run; None where every variant can run at once.
+        `begin`: called on each worker's thread first.
         """
-        self.engines, self._ready = tuple(engines), ready
-        self._workers = [WorkerThread(f"device-{device}-{number}", begin) for number in range(len(engines))]
+        self.model = model
+        self._workers = [WorkerThread(f"device-{device}-{number}", begin) for number in range(len(makers))]
+        self.engines: tuple[Engine, ...] = ()
+        try:
+            self.engines = tuple(
+                worker.submit(make).result() for worker, make in zip(self._workers, makers, strict=True)
+            )
+        except BaseException:
+            for worker in self._workers:
+                worker.close()
+            raise
 
     @property
-    def mixes(self) -> bool:
-        """Whether its engines can run several networks in one batch."""
-        return all(isinstance(engine, MixingEngine) for engine in self.engines)
+    def loading(self) -> list[LoadingEngine]:
+        """Its engines that load networks while others run: what they have not loaded cannot stand in."""
+        return [engine for engine in self.engines if isinstance(engine, LoadingEngine)]
+
+    @property
+    def memory_bytes(self) -> int:
+        """Of all engines together, as far as it is known."""
+        return sum(engine.memory_bytes for engine in self.engines)
 
     def ready(self, variant: Variant) -> Variant:
         """See `Executor.ready`."""
-        return variant if self._ready is None else self._ready(variant)
+        for engine in self.loading:
+            return engine.ready(variant)
+        return variant
 
-    async def run(self, variant: Variant, images: Sequence[Image], worker: int = 0) -> list[list[Detection]]:
+    async def run(self, variants: Sequence[Variant], images: Sequence[Image], worker: int = 0) -> list[Answer]:
         """See `Executor.run`."""
-        return await self._on(worker, detect_images, variant, images)
-
-    async def run_mixed(
-        self, variants: Sequence[Variant], images: Sequence[Image], worker: int = 0
-    ) -> list[list[Detection]]:
-        """See `Executor.run_mixed`. Profiles say where mixing pays, and do so of engines alone that can."""
-        return await self._on(worker, detect_mixed, variants, images)
-
-    async def _on(
-        self, worker: int, function: Callable[..., list[list[Detection]]], *batch: Any
-    ) -> list[list[Detection]]:
-        return await asyncio.wrap_future(self._workers[worker].submit(function, self.engines[worker], *batch))
+        running = self._workers[worker].submit(answers, self.engines[worker], images, variants)
+        return await asyncio.wrap_future(running)
 
     def on_all(self, function: Callable[..., Result], *arguments: Any) -> list[Result]:
         """`function(engine, ...)` on every worker at once; returns when all are done. For measuring: it blocks."""
@@ -181,9 +122,9 @@ class TorchExecutor:
     async def warm(self, shapes: Sequence[Shape], progress: Progress | None = None) -> None:
         """See `Executor.warm`. Every worker has to: each keeps what it has prepared for itself."""
         for done, (variant, batch) in enumerate(shapes, start=1):
-            image = np.zeros((*canvas_size(variant.resolution), 3), dtype=np.uint8)
+            images = [blank_frame(self.model, variant)] * batch
             workers = range(len(self.engines))
-            await asyncio.gather(*(self._on(worker, detect_images, variant, [image] * batch) for worker in workers))
+            await asyncio.gather(*(self.run([variant] * batch, images, worker) for worker in workers))
             if progress is not None:
                 progress(done, len(shapes))
 
@@ -205,3 +146,9 @@ class TorchExecutor:
         for worker, thread in enumerate(self._workers):
             thread.close()
             self.give_up(worker)
+
+
+def blank_frame(model: Description, variant: Variant) -> Image:
+    """A black frame, as large as they come for a variant."""
+    width, height = model.usual_frame(variant.resolution)
+    return np.zeros((height, width, 3), np.uint8)

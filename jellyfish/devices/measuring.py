@@ -10,13 +10,14 @@ from typing import NamedTuple
 import msgspec
 
 from jellyfish.core import Variant
-from jellyfish.devices.executor import Engine, Image, TorchExecutor, detect_images, detect_mixed
+from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.process import sharing_workers
 from jellyfish.devices.profile.measure import measure_profile
 from jellyfish.devices.profile.mixing import QUICK_ROUNDS, ROUNDS, measure_mixing
 from jellyfish.devices.profile.store import check_folder, save_profile
 from jellyfish.devices.profile.table import LatencyProfile, Subject
 from jellyfish.devices.workers import Report, Workplace
+from jellyfish.models.model import Engine, Image, answers
 
 QUICK_PROFILE_S = 9.0
 """Time for all variants, in a profile that is made because none exists: a user waits for it."""
@@ -26,7 +27,7 @@ class Measured(NamedTuple):
     """What was found, and the workers that it was found with."""
 
     profile: LatencyProfile
-    executor: TorchExecutor
+    executor: EngineExecutor
 
 
 def measured_profile(
@@ -42,7 +43,7 @@ def measured_profile(
     division, words = workplace.divided(threads, partial(report, f"dividing {subject.device}"))
     executor = workplace.executor(division)
     try:
-        profile = _timed(executor, workplace.detectors.variants(), subject, max_batch, budget_s, report)
+        profile = _timed(executor, subject, workplace.model.description.most(max_batch), budget_s, report)
     except BaseException:
         executor.close()
         raise
@@ -58,33 +59,28 @@ def measured_profile(
 
 
 def _timed(
-    executor: TorchExecutor,
-    variants: Sequence[Variant],
-    subject: Subject,
-    max_batch: int,
-    budget_s: float | None,
-    report: Report,
+    executor: EngineExecutor, subject: Subject, max_batch: int, budget_s: float | None, report: Report
 ) -> LatencyProfile:
     """Batches of one variant, and then of several."""
     note = "" if budget_s is None else " (a quick profile)"
     timed, told = partial(_first_seconds, executor), partial(report, f"measuring {subject.device}{note}")
-    profile = measure_profile(timed, subject, variants, max_batch, budget_s, told)
-    if not executor.mixes:
+    profile = measure_profile(timed, subject, executor.model, max_batch, budget_s, told)
+    if not executor.model.mixes:
         return profile
-    detect, mixed = partial(executor.on_all, detect_images), partial(executor.on_all, detect_mixed)
     rounds = ROUNDS if budget_s is None else QUICK_ROUNDS
     told = partial(report, f"measuring mixed batches on {subject.device}")
+    run = partial(executor.on_all, answers)
     return msgspec.structs.replace(
-        profile, mixes=measure_mixing(detect, mixed, variants, max_batch, progress=told, rounds=rounds)
+        profile, mixes=measure_mixing(run, executor.model, max_batch, progress=told, rounds=rounds)
     )
 
 
-def _first_seconds(executor: TorchExecutor, variant: Variant, images: Sequence[Image]) -> float:
+def _first_seconds(executor: EngineExecutor, variant: Variant, images: Sequence[Image]) -> float:
     """What the first worker takes for a batch while all are busy. The slowest of them would say more than one takes."""
     return executor.on_all(_seconds, variant, images)[0]
 
 
 def _seconds(engine: Engine, variant: Variant, images: Sequence[Image]) -> float:
     began_s = time.perf_counter()
-    detect_images(engine, variant, images)
+    answers(engine, images, [variant] * len(images))
     return time.perf_counter() - began_s

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 
 from jellyfish.config import ServerConfig
 from jellyfish.devices.division import Division
-from jellyfish.devices.executor import LoadingEngine, TorchExecutor
+from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.measuring import QUICK_PROFILE_S, measured_profile
-from jellyfish.devices.processes import asked
 from jellyfish.devices.profile.given import chosen_profile, require_variants
 from jellyfish.devices.profile.hardware import processor_name
 from jellyfish.devices.profile.table import LatencyProfile, Subject
 from jellyfish.devices.workers import Report, Workplace
-from jellyfish.models.families import Detectors
+from jellyfish.errors import InputError
+from jellyfish.models.model import Description, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,43 +24,46 @@ class OpenDevice:
 
     name: str
     profile: LatencyProfile
-    executor: TorchExecutor
+    executor: EngineExecutor
     measured: bool = False
     """Whether its workers have just been measured, and so have run each variant as a batch of one."""
 
 
 def subject_of(workplace: Workplace, threads: int | None) -> Subject:
     """What a profile of this device is kept under. `threads`: those of a batch on `cpu`, where the user said so."""
-    name, weights = workplace.device, workplace.detectors.identity
+    name, model = workplace.device, workplace.model.description
+    software = libraries_in_words(model)
     if name == "cpu":
-        return Subject(name, processor_name(len(workplace.cores), threads), weights, asked(partial(_software, name)))
-    from jellyfish.devices.torch_devices import gpu_name, software
+        hardware = processor_name(len(workplace.cores), threads)
+        return Subject(name, hardware, model.identity, software, model.name)
+    from jellyfish.devices.gpus import driver_in_words, gpu_name
 
-    return Subject(name, gpu_name(name), weights, software(name))
-
-
-def _software(name: str) -> str:
-    from jellyfish.devices.torch_devices import software
-
-    return software(name)
+    return Subject(name, gpu_name(name), model.identity, f"{software}, {driver_in_words()}", model.name)
 
 
-def open_devices(config: ServerConfig, detectors: Detectors, cores: Sequence[int], report: Report) -> list[OpenDevice]:
+def libraries_in_words(model: Description) -> str:
+    """What times depend on beside hardware and model: which versions there are of what it needs. InputError."""
+    try:
+        return ", ".join(f"{name} {version(name)}" for name in model.libraries)
+    except PackageNotFoundError as error:
+        raise InputError(f"the model {model.name} needs {error.name}, which is not installed") from error
+
+
+def open_devices(config: ServerConfig, model: Model, cores: Sequence[int], report: Report) -> list[OpenDevice]:
     """Every configured device, profiled, and with its workers. `cores`: the processors that a `cpu` device may use."""
-    return [_open(Workplace(name, detectors, config.weights, cores), config, report) for name in config.devices]
+    return [_open(Workplace(name, model, cores), config, report) for name in config.devices]
 
 
 def _open(workplace: Workplace, config: ServerConfig, report: Report) -> OpenDevice:
     report(f"loading the network for {workplace.device}", 0, 1)
-    subject, executor = subject_of(workplace, config.threads), None
-    profile = chosen_profile(config.profile, subject, config.max_batch)
+    model, executor = workplace.model.description, None
+    subject, max_batch = subject_of(workplace, config.threads), model.most(config.max_batch)
+    profile = chosen_profile(config.profile, subject, max_batch)
     if profile is None:
-        profile, executor = measured_profile(
-            workplace, subject, config.max_batch, config.threads, QUICK_PROFILE_S, report
-        )
+        profile, executor = measured_profile(workplace, subject, max_batch, config.threads, QUICK_PROFILE_S, report)
     if config.cameras_beside:
         profile = profile.beside_cameras()
-    require_variants(workplace.detectors.variants(), profile)
+    require_variants(model.variants, profile)
     if executor is None:
         return OpenDevice(workplace.device, profile, workplace.executor(Division(profile.workers, profile.threads)))
     executor.keep(profile.workers)
@@ -76,10 +79,4 @@ def in_words(devices: Sequence[OpenDevice]) -> str:
 
 def loading_notes(devices: Sequence[OpenDevice]) -> list[str]:
     """What loading networks has cost each device that does so, warming up included, in words."""
-    zoos = [(each.name, engine) for each in devices for engine in each.executor.engines]
-    return [
-        f"{name}: {engine.loads.loads} networks loaded, {1000 * engine.loads.mean_load_s:.0f} ms each; the planned one "
-        f"was there for {engine.loads.hits} batches, another stood in for {engine.loads.misses}."
-        for name, engine in zoos
-        if isinstance(engine, LoadingEngine)
-    ]
+    return [f"{each.name}: {engine.loading}" for each in devices for engine in each.executor.loading]

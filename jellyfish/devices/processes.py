@@ -1,59 +1,29 @@
-"""New processes that find torch loaded: a first one loads it, and all others are copies of that one."""
+"""New processes that find what their engine needs loaded: a first one loads it, all others are copies of that one."""
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Sequence
 from multiprocessing import forkserver
-from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
-from typing import TypeVar
 
 from jellyfish.devices.process import deaf_children
-from jellyfish.errors import RunError
 
-PRELOADED = ["jellyfish.devices.workers", "jellyfish.models.engines"]
-"""What new processes find loaded already: with torch among it a start takes a moment, not seconds."""
+PRELOADED = "jellyfish.devices.workers"
+"""What is loaded for every model."""
 END_S = 0.5
 """How long a process that has been killed is waited for: where the kernel holds it, it is left behind."""
-Answer = TypeVar("Answer")
 
 
-def begin_loading() -> None:
+def begin_loading(modules: Sequence[str]) -> None:
     """Have what new processes need loaded, which takes seconds, while the caller does something else."""
-    processes()
+    processes(modules)
     with deaf_children():
         forkserver.ensure_running()
 
 
-def asked(question: Callable[[], Answer]) -> Answer:
-    """What `question`, a function of a module or a `partial` of one, answers in a process where torch is loaded."""
-    context = processes()
-    pipe, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_reply, args=(theirs, question), daemon=True)
-    with deaf_children():
-        process.start()
-    theirs.close()
-    try:
-        answer: Answer = pipe.recv()
-    except EOFError:
-        raise RunError("a process that was to run networks has ended; is torch installed?") from None
-    finally:
-        pipe.close()
-        process.join(END_S)
-    return answer
-
-
-def _reply(pipe: Connection, question: Callable[[], object]) -> None:
-    """Send the answer, unless who asked has ended meanwhile: they were stopped, and nobody is to hear of it."""
-    answer = question()
-    with contextlib.suppress(BrokenPipeError):
-        pipe.send(answer)
-
-
-def processes() -> ForkServerContext:
-    """What starts them."""
+def processes(modules: Sequence[str]) -> ForkServerContext:
+    """What starts them; `modules`: what is loaded before, where the first one has not begun yet."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context.set_forkserver_preload([PRELOADED, *modules])
     return context

@@ -11,21 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
-import numpy as np
 
-from jellyfish.core import Variant, canvas_size
+from jellyfish.core import Variant
 from jellyfish.devices.division import Division, choose_division, divisions
-from jellyfish.devices.executor import Engine, Image, LoadingEngine, TorchExecutor, detect_images
+from jellyfish.devices.executor import EngineExecutor, blank_frame
 from jellyfish.devices.process import give_way, stands_apart, tune_process, worker_cores
 from jellyfish.devices.remote_engine import RemoteEngine
-from jellyfish.models.families import Detectors, slimmable
-
-if TYPE_CHECKING:
-    from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.model import Engine, EngineOptions, Image, Model, answers
 
 Report = Callable[[str, int, int], None]
 """Told what is being done, and how far it is: (words, steps done, steps in all)."""
@@ -35,85 +29,63 @@ DIVIDING_S, WARM_UP_RUNS = 1.0, 5
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """A device and what its workers are made of."""
+    """A device and what its workers run."""
 
     device: str
-    detectors: Detectors
-    weights: Path | None
-    """The file that slimmable detectors are from; None: the one that ships."""
+    model: Model
     cores: Sequence[int]
     """The processors that a `cpu` device may use."""
 
-    def executor(self, division: Division) -> TorchExecutor:
+    def executor(self, division: Division) -> EngineExecutor:
         """The workers. Those of a processor have processes of their own, and give way to what all frames wait for where
-        that is beside them; static detectors, which are loaded while others run, stay here."""
-        on_processor = self.device == "cpu"
-        if on_processor and slimmable(self.detectors):
-            opened = partial(_open_engine, self.weights)
+        that is beside them; a model that cannot be moved stays here."""
+        options = EngineOptions(self.device, division.threads)
+        description = self.model.description
+        if self._moves:
             places = worker_cores(self.cores, division.workers, division.threads)
-            remote = [
-                RemoteEngine(
-                    opened, partial(_begin_process, division.threads, each, not stands_apart(self.cores, each))
-                )
-                for each in places
-            ]
-            return TorchExecutor(remote, self.device, scale_on_one_thread)
-        from jellyfish.devices.torch_devices import torch_device
-        from jellyfish.models.engines import make_engine
+            makers = [partial(RemoteEngine, self.model, options, self._begin_in(each)) for each in places]
+            return EngineExecutor(makers, self.device, description, scale_on_one_thread)
+        begin = partial(_begin_worker, self.device == "cpu")
+        return EngineExecutor([partial(self.model.engine, options)], self.device, description, begin)
 
-        engine = make_engine(self.detectors, self.weights, torch_device(self.device))
-        ready = engine.ready if isinstance(engine, LoadingEngine) else None
-        begin = partial(_begin_worker, division.threads, on_processor)
-        return TorchExecutor([engine], self.device, begin, ready)
+    @property
+    def _moves(self) -> bool:
+        return self.device == "cpu" and self.model.description.movable
+
+    def _begin_in(self, place: frozenset[int]) -> Callable[[], None]:
+        return partial(_begin_process, place, not stands_apart(self.cores, place))
 
     def divided(self, threads: int | None, progress: Callable[[int, int], None]) -> tuple[Division, str]:
-        """How many workers there are to be, and why. One where it is no processor or its engine bears only one.
+        """How many workers there are to be, and why. One where it is no processor or its model cannot be moved.
 
         `threads`: of each batch, where the user has decided that. `progress`: told (steps done, steps in all).
         """
         if self.device != "cpu":
             return Division(1, 1), ""
-        if not slimmable(self.detectors):
+        if not self._moves:
             return Division(1, threads or len(self.cores)), ""
         ways = divisions(len(self.cores), threads)
 
         def rate_fps(division: Division) -> float:
             progress(ways.index(division), len(ways))
             with contextlib.closing(self.executor(division)) as executor:
-                return _rate_fps(executor, self.detectors.variants())
+                return _rate_fps(executor)
 
         return choose_division(ways, rate_fps)
 
 
-def _open_engine(weights: Path | None) -> DetectorEngine:
-    import torch
-
-    from jellyfish.models.slimmable.engine import DetectorEngine
-    from jellyfish.models.slimmable.weights import load_weights
-
-    return DetectorEngine(load_weights(weights), torch.device("cpu"))
-
-
-def _begin_process(threads: int, cores: frozenset[int], gives_way: bool) -> None:
+def _begin_process(cores: frozenset[int], gives_way: bool) -> None:
     tune_process()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    _begin_worker(threads, gives_way)
+    _begin_worker(gives_way)
 
 
-def _begin_worker(threads: int, gives_way: bool) -> None:
+def _begin_worker(gives_way: bool) -> None:
     """The settings of a worker's thread, before its first batch. `gives_way`: to others on its processors."""
-    set_threads(threads)
+    scale_on_one_thread()
     if gives_way:
         give_way()
-
-
-def set_threads(threads: int) -> None:
-    """Have the calling thread run networks on so many processor threads. Frames are scaled on one."""
-    import torch
-
-    torch.set_num_threads(threads)
-    scale_on_one_thread()
 
 
 def scale_on_one_thread() -> None:
@@ -121,12 +93,13 @@ def scale_on_one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _rate_fps(executor: TorchExecutor, variants: Sequence[Variant]) -> float:
+def _rate_fps(executor: EngineExecutor) -> float:
     """Frames a second that all workers answer together, of the middle variant, one by one."""
+    variants = executor.model.variants
     variant = variants[len(variants) // 2]
-    image = np.zeros((*canvas_size(variant.resolution), 3), dtype=np.uint8)
+    image = blank_frame(executor.model, variant)
     for _ in range(WARM_UP_RUNS):
-        executor.on_all(detect_images, variant, [image])
+        executor.on_all(answers, [image], [variant])
     return sum(executor.on_all(_frames_within, variant, image)) / DIVIDING_S
 
 
@@ -134,6 +107,6 @@ def _frames_within(engine: Engine, variant: Variant, image: Image) -> int:
     ends_s = time.perf_counter() + DIVIDING_S
     count = 0
     while time.perf_counter() < ends_s:
-        detect_images(engine, variant, [image])
+        answers(engine, [image], [variant])
         count += 1
     return count

@@ -1,1 +1,1 @@
-"""From a decoded frame to its detections: a deadline-ordered queue, batches and the device that runs them."""
+"""From a decoded frame to its answer: a deadline-ordered queue, batches and the device that runs them."""

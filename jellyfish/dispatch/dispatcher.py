@@ -18,7 +18,7 @@ import numpy as np
 from jellyfish.clock import call_at, seconds_now
 from jellyfish.control.care import batch_s
 from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan, Share
-from jellyfish.core import Detection, Reason, Variant
+from jellyfish.core import Answer, Reason, Variant
 from jellyfish.devices.executor import Executor, Shape
 from jellyfish.devices.health import HANGING, DeviceState, Health
 from jellyfish.devices.profile.table import LatencyProfile
@@ -366,11 +366,7 @@ class Dispatcher:
         self._begin(worker, batch, started, profiled_s)
         try:
             images = [request.image for request in batch]
-            if len(groups) == 1:
-                detections = await self._executor.run(variants[0], images, worker)
-            else:
-                detections = await self._executor.run_mixed(variants, images, worker)
-            answers = list(zip(batch, variants, detections, strict=True))
+            answers = list(zip(batch, variants, await self._executor.run(variants, images, worker), strict=True))
         except asyncio.CancelledError:
             self._health.cancelled(worker)
             self._drop((request, Reason.SHUTDOWN) for request in batch)
@@ -452,7 +448,7 @@ class Dispatcher:
         return self.device if self._profile.workers == 1 else f"{self.device}, worker {worker + 1},"
 
     def _answer(
-        self, answers: list[tuple[Request, Variant, list[Detection]]], started: float, execute_s: float, on_top: bool
+        self, answers: list[tuple[Request, Variant, Answer]], started: float, execute_s: float, on_top: bool
     ) -> None:
         device, batch = self._profile.device, len(answers)
         for request, variant, found in answers:

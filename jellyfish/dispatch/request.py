@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import Detection, Reason, Variant
+from jellyfish.core import Answer, Reason, Variant
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The device ran the frame. Times are on the server's clock, in seconds."""
 
-    detections: list[Detection]
+    answer: Answer
     variant: Variant
     """The one that ran, which need not be the planned one."""
     device: str
@@ -42,7 +42,7 @@ class Request:
     deadline_s: float
     queued_s: float
     image: NDArray[np.uint8]
-    """RGB [height, width, 3], any size up to the largest canvas; scaled to the variant's canvas when it runs."""
+    """RGB [height, width, 3], no larger than what the largest network takes; fitted to its own when it runs."""
     done: asyncio.Future[Answered | Dropped] = field(repr=False)
     variant: Variant | None = None
     """What its client was planned to be served with; None where there is no such plan."""

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jellyfish.core import Detection, LabelledObject, Outcome, Reason
+from jellyfish.core import Answer, Detection, LabelledObject, Outcome, Reason
 from jellyfish.edge.fusion.requests import Fate
-from jellyfish.evaluation.matching import match
+from jellyfish.evaluation.judging import NO_ANSWER, Judge
 from jellyfish.protocol.wire import PlanMessage
-from jellyfish.results.records import FrameRecord, Timeline, milliseconds
+from jellyfish.results.records import FrameRecord, Timeline, judged, milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,11 @@ class _Open:
 class FrameAccount:
     """One device's frames. `emit` gets each frame's record once. Holds the frames that are open, and no others."""
 
-    def __init__(self, client: str, slo_s: float, timeline: Timeline, emit: Callable[[FrameRecord], None]) -> None:
+    def __init__(
+        self, client: str, slo_s: float, timeline: Timeline, emit: Callable[[FrameRecord], None], judge: Judge
+    ) -> None:
+        """`judge`: of what the device answers."""
+        self._judge = judge
         self._client, self._slo_s, self._timeline, self._emit = client, slo_s, timeline, emit
         self._open: dict[int, _Open] = {}
         self.frames = 0
@@ -84,8 +88,7 @@ class FrameAccount:
         if entry.outcome is Outcome.LATE:
             entry.known["reason"] = Reason.SLOW
         if entry.objects is not None:
-            counts = match(served.detections, entry.objects)
-            entry.known |= {"tp": counts.tp, "fp": counts.fp, "fn": counts.fn}
+            entry.known |= judged(self._judge.worth(Answer(tuple(served.detections)), entry.objects))
         self._settle(frame)
 
     def sent(self, frame: int, resolution: int, size_bytes: int, plan: PlanMessage) -> None:
@@ -121,8 +124,7 @@ class FrameAccount:
         entry.outcome = outcome
         entry.known["reason"] = reason
         if entry.objects is not None:
-            counts = match((), entry.objects)
-            entry.known |= {"tp": counts.tp, "fp": counts.fp, "fn": counts.fn}
+            entry.known |= judged(self._judge.worth(NO_ANSWER, entry.objects))
         self._settle(frame)
 
     def _settle(self, frame: int) -> None:

@@ -20,11 +20,13 @@ from jellyfish.camera.frames import Encode, Offload, scaled_jpeg
 from jellyfish.camera.sizing import PublishedSizer
 from jellyfish.camera.stream import Stream
 from jellyfish.camera.stream_log import StreamLog
+from jellyfish.classes import ClassMap
 from jellyfish.clock import seconds_now
-from jellyfish.core import Detection
+from jellyfish.core import Detection, InputSize
 from jellyfish.edge.fusion.requests import MOST_OUTSTANDING, Fate, Requests
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
+from jellyfish.protocol.served_model import ServedModel
 from jellyfish.results.streams import StreamAccount
 
 Image = NDArray[np.uint8]
@@ -54,6 +56,7 @@ class Cloud:
     def __init__(
         self,
         hello: wire.Hello,
+        classes: tuple[str, ...],
         uplink: Shaper,
         downlink: Shaper,
         offload: Offload,
@@ -61,7 +64,13 @@ class Cloud:
         encode: Encode = scaled_jpeg,
         log: StreamLog | None = None,
     ) -> None:
-        """`hello.fps`: the mean rate of frames that are sent. `hello.slo_ms`: an answer that is older is of no use."""
+        """`hello.fps`: the mean rate of frames that are sent. `hello.slo_ms`: an answer that is older is of no use.
+
+        `classes`: the device's own, by label. What the cloud finds of others is left out.
+        """
+        self._classes = classes
+        self._of_cloud, self._inputs = ClassMap((), classes), dict[int, InputSize]()
+        """By the newest welcome."""
         self._patience_s = hello.slo_ms / 1000
         self._offload, self._encode, self._listener = offload, encode, listener
         self._sizer = PublishedSizer(hello.fps, self._patience_s)
@@ -138,9 +147,10 @@ class Cloud:
             while self._stream.open and (plan := self._stream.plan) and (offered := self._next(plan)) is not None:
                 await self._send(offered, plan)
 
-    def welcomed(self, welcome: wire.Welcome) -> None:
-        """Learn what the server takes."""
-        self._sizer.ladder = welcome.resolutions
+    def welcomed(self, welcome: wire.Welcome, model: ServedModel) -> None:
+        """Learn what the server takes and finds."""
+        self._inputs, self._sizer.ladder = dict(model.inputs), tuple(model.inputs)
+        self._of_cloud = ClassMap(model.classes, self._classes)
         self._given.clear()
 
     def planned(self, plan: wire.PlanMessage) -> None:
@@ -160,8 +170,9 @@ class Cloud:
         if result.reason is not None:
             self._requests.dropped(result.frame)
         elif result.frame in self._requests.outstanding:
-            self._listener.heard(result.frame, result.detections, now)
-            self._requests.answered(result.frame, result.detections)
+            found = self._of_cloud.detections(result.detections)
+            self._listener.heard(result.frame, found, now)
+            self._requests.answered(result.frame, found)
         self._wake.set()
 
     def disconnected(self) -> None:
@@ -191,7 +202,7 @@ class Cloud:
     async def _send(self, offered: _Offered, plan: wire.PlanMessage) -> None:
         resolution = self._sizer.choose(seconds_now(), plan.resolution, offered.captured_s, ())
         assert resolution is not None  # this sizer sends every frame
-        jpeg = await self._offload(self._encode, offered.image, resolution)
+        jpeg = await self._offload(self._encode, offered.image, self._inputs[resolution])
         size_bytes = wire.FRAME_OVERHEAD_BYTES + len(jpeg)
         self._sizer.sent(seconds_now(), resolution, size_bytes)
         if self._stream.open and offered.frame in self._requests.outstanding:

@@ -26,6 +26,7 @@ from jellyfish.edge.fusion.detections import DetectionFusion
 from jellyfish.edge.fusion.filters import Filter
 from jellyfish.edge.fusion.requests import Fate
 from jellyfish.edge.score import FusionScore
+from jellyfish.evaluation.judging import Judge
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
 from jellyfish.results.records import FrameRecord, Timeline
@@ -42,6 +43,8 @@ class LocalNetwork(Protocol):
 
     name: str
     """Of its variant."""
+    classes: tuple[str, ...]
+    """What it finds: names by label."""
     device: str
     threshold: float
     """The least score of a detection worth answering with; `run` may tell of less likely ones."""
@@ -99,11 +102,14 @@ class EdgeDevice:
     ) -> None:
         """`log` is told of the cloud's plans, and when there was none."""
         self.terms, self._parts = terms, parts
-        self.account = FrameAccount(terms.name, terms.slo_s, timeline, emit)
-        self.score = FusionScore()
+        judge = Judge(parts.source.classes, parts.network.classes)
+        self.account = FrameAccount(terms.name, terms.slo_s, timeline, emit, judge)
+        self.score = FusionScore(judge)
         hello = wire.Hello(terms.name, terms.cloud_fps, terms.cloud_patience_s * 1000)
         listener = Listener(self._sent, self._heard, self._ended)
-        self.cloud = Cloud(hello, parts.uplink, parts.downlink, parts.offload, listener, parts.encode, log)
+        self.cloud = Cloud(
+            hello, parts.network.classes, parts.uplink, parts.downlink, parts.offload, listener, parts.encode, log
+        )
         self._newest: _CapturedFrame | None = None
         self._frame = 0
         self._wake = asyncio.Event()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jellyfish.core import Detection, LabelledObject
+from jellyfish.evaluation.judging import Judge
 from jellyfish.evaluation.matching import Counts, match
 from jellyfish.results.fusion import FusionF1
 
@@ -17,7 +18,9 @@ NOTHING = Counts(0, 0, 0)
 class FusionScore:
     """One device's counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Judge) -> None:
+        """`judge`: of detections in the device's own classes."""
+        self._judge = judge
         self._counts = dict.fromkeys(FusionF1.__struct_fields__, NOTHING)
         self._labelled = False
         self._objects: dict[int, Sequence[LabelledObject]] = {}
@@ -61,5 +64,6 @@ class FusionScore:
         return FusionF1(**told)
 
     def _add(self, name: str, found: Sequence[Detection], objects: Sequence[LabelledObject]) -> None:
-        old, new = self._counts[name], match(found, objects)
+        old, judge = self._counts[name], self._judge
+        new = match(judge.spoken_of(found), judge.asked_for(objects))
         self._counts[name] = Counts(old.tp + new.tp, old.fp + new.fp, old.fn + new.fn)

@@ -9,12 +9,13 @@ import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 
-from jellyfish.core import CLASSES, LabelledObject
-from jellyfish.models.slimmable.boxes import MAXIMUM_DETECTIONS
+from jellyfish.core import LabelledObject
 
 Found = NDArray[np.float64]
 """[k, 6]: label, score, left, top, right, bottom of what was found in one image, sides as shares of it."""
 
+MOST_DETECTIONS = 100
+"""In an image, the best ones: COCO's own limit."""
 _EVERY_AREA = [0.0, 1e10]
 
 
@@ -33,8 +34,9 @@ class GroundTruth:
     An object to ignore is COCO's `iscrowd`: detections of its class that lie on it are neither right nor wrong.
     """
 
-    def __init__(self, images: Sequence[Sequence[LabelledObject]]) -> None:
-        """`images`: the objects of each image."""
+    def __init__(self, images: Sequence[Sequence[LabelledObject]], classes: Sequence[str]) -> None:
+        """`images`: the objects of each image; `classes`: names by label."""
+        self._classes = classes
         self._images = len(images)
         self._truth = self._coco(
             _annotation((o.left, o.top, o.right, o.bottom), image, o.label, iscrowd=int(o.ignore))
@@ -54,7 +56,7 @@ class GroundTruth:
             for label, score, *sides in rows.tolist()
         )
         evaluation = COCOeval_faster(self._truth, results, "bbox")
-        evaluation.params.maxDets = [MAXIMUM_DETECTIONS]
+        evaluation.params.maxDets = [MOST_DETECTIONS]
         evaluation.params.areaRng, evaluation.params.areaRngLbl = [_EVERY_AREA], ["all"]
         evaluation.evaluate()
         evaluation.accumulate()
@@ -68,7 +70,7 @@ class GroundTruth:
         return COCO(
             {
                 "images": [{"id": image} for image in range(self._images)],
-                "categories": [{"id": label, "name": name} for label, name in enumerate(CLASSES)],
+                "categories": [{"id": label, "name": name} for label, name in enumerate(self._classes)],
                 "annotations": [annotation | {"id": number} for number, annotation in enumerate(annotations, start=1)],
             }
         )

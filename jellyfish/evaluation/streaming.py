@@ -11,13 +11,16 @@ import heapq
 from collections.abc import Sequence
 
 from jellyfish.core import Detection, LabelledObject
+from jellyfish.evaluation.judging import Judge
 from jellyfish.evaluation.matching import Counts, match
 
 
 class StreamingScore:
     """Holds the frames whose deadline is still to come (few: SLO times frame rate) and one answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        """Of the answers and deadlines from now on: the model that answers may become another one."""
         self.counts = Counts(0, 0, 0)
         """Over the frames whose deadline has passed."""
         self._waiting: list[tuple[float, int, Sequence[LabelledObject]]] = []
@@ -33,11 +36,11 @@ class StreamingScore:
         self.advance(received_s)
         if frame > self._newest_frame:
             self._newest_frame = frame
-            self._answer = detections
+            self._answer = self.judge.spoken_of(detections)
 
     def advance(self, now: float) -> None:
         """Score the frames whose deadline is before `now`; `math.inf` at the end of a run."""
         while self._waiting and self._waiting[0][0] < now:
             _, _, objects = heapq.heappop(self._waiting)
-            counts = match(self._answer, objects)
+            counts = match(self._answer, self.judge.asked_for(objects))
             self.counts = Counts(self.counts.tp + counts.tp, self.counts.fp + counts.fp, self.counts.fn + counts.fn)

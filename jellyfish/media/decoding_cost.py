@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jellyfish.core import RESOLUTIONS, fitted_size
+from jellyfish.core import InputSize
 from jellyfish.media.jpeg_header import JpegHeader, read_header
 
 REDUCTIONS = (8, 4, 2, 1)
@@ -32,7 +32,7 @@ class DecodingCost(NamedTuple):
     """Of one picture."""
 
     megapixels: float
-    """As it will be decoded: no larger than networks take."""
+    """As it will be decoded: not much larger than the network takes."""
     whole_megapixels: float
     """At its full size, and with all of it coded in one scan."""
     width: int
@@ -40,12 +40,12 @@ class DecodingCost(NamedTuple):
     scans: int
 
 
-def weighed(data: bytes) -> DecodingCost:
-    """Read the header of `data`. ImageError where it is one that is not decoded."""
+def weighed(data: bytes, size: InputSize) -> DecodingCost:
+    """Read the header of `data`, which is to fit into `size`. ImageError where it is one that is not decoded."""
     header = read_header(data)
     whole = header._replace(scans=1)
     return DecodingCost(
-        _pixels(header, reduction(*header.seen)) / 1e6,
+        _pixels(header, reduction(*header.seen, size)) / 1e6,
         _pixels(whole, 1) / 1e6,
         header.width,
         header.height,
@@ -53,14 +53,14 @@ def weighed(data: bytes) -> DecodingCost:
     )
 
 
-def weightless(data: bytes) -> DecodingCost:
+def weightless(data: bytes, size: InputSize) -> DecodingCost:
     """Of frames that are no pictures, as in simulations."""
     return DecodingCost(0.0, 0.0, 0, 0, 1)
 
 
-def reduction(width: int, height: int) -> int:
-    """By how much both sides may be divided and still be no smaller than what the largest network takes."""
-    fitted_width, fitted_height = fitted_size(width, height, RESOLUTIONS[-1])
+def reduction(width: int, height: int, size: InputSize) -> int:
+    """By how much both sides may be divided and still be no smaller than fitted into `size`."""
+    fitted_width, fitted_height = size.fitted(width, height)
     most = min(width // fitted_width, height // fitted_height)
     return next(divisor for divisor in REDUCTIONS if divisor <= most)
 

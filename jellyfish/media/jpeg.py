@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
-from jellyfish.core import fitted_size
+from jellyfish.core import InputSize
 from jellyfish.errors import ImageError
 from jellyfish.media.jpeg_header import decodable, read_header
 from jellyfish.media.orientation import SIDEWAYS, UPRIGHT
@@ -28,11 +28,11 @@ def encode_jpeg(image: NDArray[np.uint8], quality: int = 90) -> bytes:
     return data.tobytes()
 
 
-def decode_jpeg(data: bytes, max_width: int, max_height: int, resolution: int | None = None) -> NDArray[np.uint8]:
+def decode_jpeg(data: bytes, max_width: int, max_height: int, size: InputSize | None = None) -> NDArray[np.uint8]:
     """The RGB image [height, width, 3], read-only, as a person sees it: what its EXIF note says of that is honoured.
 
-    One that is much larger than the canvas of `resolution` is decoded at a half, a quarter or an eighth of its size,
-    which takes less, and no smaller than it would be on that canvas. The size is read from the header and checked
+    One that is much larger than `size` is decoded at a half, a quarter or an eighth, which takes less, and no smaller
+    than it would be fitted in there. How large it is is read from the header and checked
     before any pixel is decoded. Raises ImageError with the reason `image_too_large`, or `bad_image` for data that is no
     JPEG, truncated or broken. A flipped bit within the compressed pixels often still is a valid JPEG, which no decoder
     can tell.
@@ -44,8 +44,8 @@ def decode_jpeg(data: bytes, max_width: int, max_height: int, resolution: int | 
             "image_too_large", f"the image is {width} x {height} pixels; at most {max_width} x {max_height} are taken"
         )
     file = _open(decodable(data, header))
-    if resolution is not None:
-        fitted = fitted_size(width, height, resolution)
+    if size is not None:
+        fitted = size.fitted(width, height)
         file.draft(None, fitted[::-1] if header.orientation >= SIDEWAYS else fitted)
     try:
         image = np.asarray(file if file.mode == "RGB" else file.convert("RGB"), np.uint8)

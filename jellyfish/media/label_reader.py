@@ -1,34 +1,64 @@
 """Labels read, from COCO JSON: the one way in, for labels beside a video and for those of a set of pictures.
 
 There is one rule for each thing that may be wrong with them (docs/labels.md). What would make a figure wrong without a
-word is refused; what can be done without is left out, counted, and told in `notes`. Pictures are not looked at here.
+word is refused; what can be done without is left out, counted, and told in `notes`. Pictures are not looked at here,
+nor are models: labels keep their own classes, and what a model makes of those is asked of `LabelledClasses`.
 """
 
 from __future__ import annotations
 
 import codecs
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from jellyfish.core import CLASSES, LabelledObject
+from jellyfish.classes import same_name, translation
+from jellyfish.core import LabelledObject
 from jellyfish.errors import InputError
 from jellyfish.media.files import legible, require_file
-from jellyfish.media.labels import Annotation, Category, Image, LabelFile
+from jellyfish.media.labels import Annotation, Image, LabelFile
 
 SLACK_PX = 1.0
 """A box may reach so far beyond its picture, from rounding or from counting pixels from one; it is cut there."""
 LEAST_SIDE_PX = 16
 """Of pictures at least so large, no object lies within the very first pixel: such boxes are shares."""
 NAMED = 5
-"""Of the categories that are left out, so many are told by name."""
+"""Of many classes, so many are told by name."""
 
 _KeyT = TypeVar("_KeyT", bound=Hashable)
 _BOXES_ARE = "boxes are [left, top, width, height] in pixels"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledClasses:
+    """The classes that a label file speaks of."""
+
+    file: str
+    """As people call it."""
+    names: tuple[str, ...]
+    """By label, as the file writes them."""
+    boxes: tuple[int, ...]
+    """Of each, likewise."""
+
+    def notes(self, classes: Sequence[str]) -> list[str]:
+        """What a person should know where a model finds `classes`: what is left out, and what is taken for what."""
+        labels = translation(self.names, classes)
+        if all(label is None for label in labels):
+            return [f"{self.file}: accuracy is not measured, {self.nothing_known(classes)}"]
+        unknown = Counter({name: self.boxes[own] for own, name in enumerate(self.names) if labels[own] is None})
+        named = {name: classes[label] for name, label in zip(self.names, labels, strict=True) if label is not None}
+        other = [f"{said} for {meant}" for said, meant in named.items() if said != meant]
+        left_out = f"left out {_boxes(unknown.total())} of classes that the model does not know ({_some(unknown)})"
+        told = [left_out] * bool(unknown.total()) + [f"took {', '.join(other)}"] * bool(other)
+        return [f"{self.file}: {note}" for note in told]
+
+    def nothing_known(self, classes: Sequence[str]) -> str:
+        """Why nothing can be measured of a model that finds `classes`, none of which are here."""
+        return f"for none of its categories ({_first(self.names)}) is one of the model's classes ({_first(classes)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +68,9 @@ class LabelSet:
     images: tuple[Image, ...]
     objects: Mapping[int, list[LabelledObject]]
     """What is in each picture, by its id; sides as shares of it."""
+    classes: LabelledClasses
     notes: tuple[str, ...]
-    """What was left out, and what was taken for what, for people."""
+    """What was left out, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +79,7 @@ class VideoLabels:
 
     frames: list[list[LabelledObject]]
     """The objects of each frame, by its index."""
+    classes: LabelledClasses
     notes: tuple[str, ...] = ()
 
 
@@ -61,7 +93,8 @@ def read_labels(path: Path) -> LabelSet:
             reading.take(annotation)
     except ValueError as error:
         raise InputError(f"the labels {path} cannot be used: {error}") from error
-    return LabelSet(content.images, reading.objects, tuple(f"{legible(path)}: {note}" for note in reading.notes()))
+    file = legible(path)
+    return LabelSet(content.images, reading.objects, reading.classes(file), reading.notes(file))
 
 
 def read_video_labels(path: Path, video: str, frames: int, size: tuple[int, int]) -> VideoLabels:
@@ -77,7 +110,7 @@ def read_video_labels(path: Path, video: str, frames: int, size: tuple[int, int]
     for image in labels.images:
         check_size(image, size, f"{path}, frame {image.frame}", video)
     by_frame = sorted(labels.images, key=lambda image: image.frame or 0)
-    return VideoLabels([labels.objects[image.id] for image in by_frame], labels.notes)
+    return VideoLabels([labels.objects[image.id] for image in by_frame], labels.classes, labels.notes)
 
 
 def check_size(image: Image, size: tuple[int, int], where: str, picture: object) -> None:
@@ -133,15 +166,16 @@ class _Reading:
 
     def __init__(self, content: LabelFile) -> None:
         self._images = {image.id: image for image in content.images}
-        self._names = {category.id: category.name for category in content.categories}
-        self._labels = {
-            category.id: label for category in content.categories if (label := _label(category)) is not None
-        }
+        self._names: dict[str, str] = {}
+        for category in content.categories:
+            self._names.setdefault(same_name(category.name), category.name)
+        order = list(self._names)
+        self._labels = {category.id: order.index(same_name(category.name)) for category in content.categories}
         if not self._labels:
-            raise ValueError(f"it has none of the classes {', '.join(CLASSES)}; rename its categories")
+            raise ValueError("it names no categories: say what the boxes are around")
         self._seen: set[Hashable] = set()
         self._empty = self._twice = 0
-        self._unknown: Counter[str] = Counter()
+        self._boxes: Counter[int] = Counter()
         self.objects: dict[int, list[LabelledObject]] = {image.id: [] for image in content.images}
 
     def take(self, annotation: Annotation) -> None:
@@ -149,39 +183,31 @@ class _Reading:
         image, label = self._images.get(annotation.image_id), self._labels.get(annotation.category_id)
         if image is None:
             raise ValueError(f"{_name(annotation)} is of image {annotation.image_id}, which it does not list")
-        if annotation.category_id not in self._names:
-            raise ValueError(f"{_name(annotation)} is of category {annotation.category_id}, which it does not list")
         if label is None:
-            self._unknown[self._names[annotation.category_id]] += 1
-        elif not _has_area(annotation):
+            raise ValueError(f"{_name(annotation)} is of category {annotation.category_id}, which it does not list")
+        if not _has_area(annotation):
             self._empty += 1
         elif (key := (image.id, label, annotation.bbox, annotation.track_id)) in self._seen:
             self._twice += 1
         else:
             self._seen.add(key)
+            self._boxes[label] += 1
             self.objects[image.id].append(_object(annotation, label, image))
 
-    def notes(self) -> list[str]:
+    def classes(self, file: str) -> LabelledClasses:
+        """What there are boxes of, and how many."""
+        return LabelledClasses(
+            file, tuple(self._names.values()), tuple(self._boxes[label] for label in range(len(self._names)))
+        )
+
+    def notes(self, file: str) -> tuple[str, ...]:
         """What is not as the file says, in words."""
         left_out = []
-        if self._unknown:
-            names = [name for name, _ in self._unknown.most_common(NAMED)]
-            more = f" and {len(self._unknown) - NAMED} more" if len(self._unknown) > NAMED else ""
-            left_out.append(f"{_boxes(self._unknown.total())} of categories not known here ({', '.join(names)}{more})")
         if self._empty:
             left_out.append(f"{_boxes(self._empty)} without area")
         if self._twice:
             left_out.append(f"{_boxes(self._twice)} that {'is' if self._twice == 1 else 'are'} there twice")
-        named = {self._names[key]: CLASSES[label] for key, label in self._labels.items()}
-        other = [f"{said} for {meant}" for said, meant in named.items() if said != meant]
-        notes = [f"left out {', '.join(left_out)}"] if left_out else []
-        return notes + ([f"took {', '.join(other)}"] if other else [])
-
-
-def _label(category: Category) -> int | None:
-    """The label of a category, by its name in any letters; None for one that is not known here."""
-    name = category.name.strip().lower()
-    return CLASSES.index(name) if name in CLASSES else None
+        return (f"{file}: left out {', '.join(left_out)}",) if left_out else ()
 
 
 def _has_area(annotation: Annotation) -> bool:
@@ -228,3 +254,13 @@ def _name(annotation: Annotation) -> str:
 
 def _boxes(count: int) -> str:
     return "1 box" if count == 1 else f"{count:,} boxes"
+
+
+def _some(counted: Counter[str]) -> str:
+    """The most frequent names of those that there are any of, and how many more."""
+    return _first([name for name, count in counted.most_common() if count])
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from jellyfish.core import CLASSES, LabelledObject
+from jellyfish.core import LabelledObject
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -76,15 +76,22 @@ def labels_path(video: Path) -> Path:
     return video.with_suffix(".labels.json")
 
 
-def save_labels(path: Path, frames: Sequence[Sequence[LabelledObject]], width: int, height: int, info: Info) -> None:
-    """Write the labels of all frames, boxes rounded to a tenth of a pixel."""
+def save_labels(
+    path: Path,
+    frames: Sequence[Sequence[LabelledObject]],
+    classes: Sequence[str],
+    width: int,
+    height: int,
+    info: Info,
+) -> None:
+    """Write the labels of all frames, boxes rounded to a tenth of a pixel. `classes`: names by label."""
     annotations: list[Annotation] = []
     for index, objects in enumerate(frames):
         for thing in objects:
             annotations.append(_annotation(len(annotations) + 1, index + 1, thing, width, height))
     content = VideoLabelFile(
         info=info,
-        categories=tuple(Category(index + 1, name) for index, name in enumerate(CLASSES)),
+        categories=tuple(Category(index + 1, name) for index, name in enumerate(classes)),
         images=tuple(Image(index + 1, width, height, index) for index in range(len(frames))),
         annotations=tuple(annotations),
     )

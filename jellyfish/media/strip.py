@@ -26,6 +26,8 @@ class Tile:
 
     image: NDArray[np.uint8]
     detections: Sequence[Detection]
+    classes: Sequence[str]
+    """Names by label."""
     words: str
 
 
@@ -50,4 +52,4 @@ def _drawn(tile: Tile) -> NDArray[np.uint8]:
     scaled = fit(tile.image, TILE_WIDTH_PX, max(1, round(height * TILE_WIDTH_PX / width)))
     words = Image.new("RGB", (TILE_WIDTH_PX, WORDS_HEIGHT_PX), _PAPER)
     ImageDraw.Draw(words).text((1, 2), tile.words, fill=_INK, font=lettering(_FONT_PX))
-    return np.concatenate([draw(scaled, tile.detections), np.asarray(words, np.uint8)])
+    return np.concatenate([draw(scaled, tile.detections, tile.classes), np.asarray(words, np.uint8)])

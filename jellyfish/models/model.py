@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from jellyfish.errors import InputError
 
 Image = NDArray[np.uint8]
 """RGB [height, width, 3]."""
+
+
+_CAMERA = (1920, 1080)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Description:
     movable: bool = False
     """Whether it may be pickled, and its engines made in processes of their own, where the event loop takes no time
     from them."""
+    notes: tuple[str, ...] = ()
+    """What else a person should know of it, a line each: what its sizes' names mean, its licence."""
 
     def __post_init__(self) -> None:
         if not self.sizes:
@@ -79,6 +84,9 @@ class Description:
                     f"{size.input.height} pixels; all sizes of one resolution must take the same, and be called by its "
                     "longest side"
                 )
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}".strip()
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
@@ -109,6 +117,10 @@ class Description:
         """
         *_, largest = self.ladder.values()
         return next((size for own, size in self.ladder.items() if own >= resolution), largest)
+
+    def usual_frame(self, resolution: int) -> tuple[int, int]:
+        """(width, height) of what becomes of a large frame in 16:9, as most cameras have."""
+        return self.input_of(resolution).fitted(*_CAMERA)
 
     def most(self, batch: int) -> int:
         """The largest batch, of up to `batch`, that its engines run."""
@@ -172,6 +184,23 @@ class Model(Protocol):
         """The model loaded on a device, ready to run every size. InputError if it cannot be.
 
         Called where batches run: on the worker's thread, or in its process if the model is `movable`.
+        """
+        ...
+
+
+@runtime_checkable
+class LoadingEngine(Engine, Protocol):
+    """An engine that loads some of its networks while others run."""
+
+    @property
+    def loading(self) -> str:
+        """What that has cost so far, in words."""
+        ...
+
+    def ready(self, variant: Variant, /) -> Variant:
+        """What to run now in place of `variant`: itself, unless its network has yet to be loaded, which begins.
+
+        Returns at once. Called from any thread.
         """
         ...
 

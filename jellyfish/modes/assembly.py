@@ -29,9 +29,10 @@ from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.queue import FrameQueue
 from jellyfish.dispatch.warmth import Warmth
 from jellyfish.media.decoding_cost import weighed
+from jellyfish.models.model import Description
 from jellyfish.server.decoding import Weigh
 from jellyfish.server.host_meter import Decode, HostParts
-from jellyfish.server.service import AccuracySource, Service
+from jellyfish.server.service import Service
 
 OnWindow = Callable[[WindowRecord, Service], None]
 
@@ -90,8 +91,8 @@ class ServerParts:
     """What a server is made of."""
 
     devices: Sequence[tuple[Executor, LatencyProfile]]
-    variants: tuple[Variant, ...]
-    accuracy: AccuracySource
+    model: Description
+    """With the sizes that are served."""
     max_batch: int
     decode: Decode
     policy: PlanningPolicy
@@ -117,18 +118,18 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
     Should a dispatcher or the control loop ever end of an error, the context is cancelled and raises it: a server that
     serves nobody must not look alive.
     """
-    smallest = parts.variants[0]
-    stand_ins = {variant: parts.accuracy.accuracy(variant) for variant in parts.variants if parts.actuation}
+    model, smallest = parts.model, parts.model.variants[0]
+    stand_ins = {size.variant: size.accuracy for size in model.sizes if parts.actuation}
     dispatchers = [
         Dispatcher(
             executor, profile, smallest, parts.max_batch, parts.queue(), stand_ins, parts.warmth.get(profile.device)
         )
         for executor, profile in parts.devices
     ]
-    accuracy = [parts.accuracy.accuracy(variant) for variant in parts.variants]
-    asked = asked_variants(parts.variants, accuracy) if parts.policy.clients_choose else None
+    accuracy = [size.accuracy for size in model.sizes]
+    asked = asked_variants(model.variants, accuracy) if parts.policy.clients_choose else None
     service = Service(
-        dispatchers, parts.variants, parts.accuracy, parts.decode, parts.limits, parts.policy.care, parts.policy.target,
+        dispatchers, model, parts.decode, parts.limits, parts.policy.care, parts.policy.target,
         asked, parts.actuation, parts.host, parts.weigh, parts.decode_large,
     )  # fmt: skip
     control = ControlLoop(

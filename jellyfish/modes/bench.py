@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -23,19 +23,18 @@ from jellyfish.camera.reaching import require_ready
 from jellyfish.camera.steering import Steering
 from jellyfish.clock import seconds_now
 from jellyfish.config import BenchConfig
-from jellyfish.core import Detection
 from jellyfish.errors import RunError
 from jellyfish.modes.fleet import Fleet
 from jellyfish.modes.pictures import Moments, write_pictures
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.run import START_PAUSE_S, MeasuredRun, run_info, running_beside
+from jellyfish.modes.run import START_PAUSE_S, EndedFrame, MeasuredRun, run_info, running_beside
 from jellyfish.modes.serving import RunningServer, serving
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
 from jellyfish.results.detections import DetectionFile
 from jellyfish.results.emulation import EmulationFigures, in_words
 from jellyfish.results.live import NOTHING_KNOWN, LiveDisplay, LiveServer, LiveTally
-from jellyfish.results.records import FrameRecord, RunInfo
+from jellyfish.results.records import RunInfo
 from jellyfish.results.summary import Summary, emulation_figures, incomplete_in_words
 from jellyfish.results.table import summary_table, what_is_left
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
@@ -141,7 +140,7 @@ async def _measure(
     notes = [] if late is None else [f"Event loop: timers late by {late.p50:.1f} ms (p50), {late.p99:.1f} ms (p99)."]
     notes += incomplete_in_words(summary.incomplete_videos)
     notes += run.notes() + ([] if server is None else server.notes())
-    return summary, notes + fleet.label_notes()
+    return summary, notes + fleet.label_notes(run.model)
 
 
 class _Watch:
@@ -155,13 +154,13 @@ class _Watch:
         self._service = None if server is None else server.service
         self._live: LiveTally | None = None
 
-    def frame(self, record: FrameRecord, detections: Sequence[Detection], now: float) -> None:
+    def frame(self, ended: EndedFrame) -> None:
         """A frame has ended."""
         if self._live is not None:
-            self._live.add(record, now)
-        self._moments.add(record, detections)
+            self._live.add(ended.record, ended.now)
+        self._moments.add(ended)
         if self._detections is not None:
-            self._detections.add(record, detections)
+            self._detections.add(ended.record, ended.detections, ended.classes)
 
     async def show(self, run: MeasuredRun, console: Console) -> None:
         """Keep the live display up to date, until cancelled."""
@@ -202,4 +201,5 @@ def _detection_file(
 def _run_info(config: BenchConfig, server: RunningServer | None, started: datetime) -> RunInfo:
     profiles = server.profiles if server else ()
     hardware = "; ".join(profile.hardware for profile in profiles) if server else str(config.connect)
-    return run_info("bench", started, config.seed, config, [profile.device for profile in profiles], hardware)
+    model = server.model if server else ""
+    return run_info("bench", started, config.seed, config, [profile.device for profile in profiles], hardware, model)

@@ -14,7 +14,8 @@ from jellyfish.devices.process import tune_process
 from jellyfish.devices.processes import begin_loading
 from jellyfish.devices.profile.given import check_profile
 from jellyfish.errors import InputError
-from jellyfish.models.families import Detectors, open_detectors, slimmable
+from jellyfish.models.model import Model
+from jellyfish.models.opening import open_model
 from jellyfish.server.address import why_not_listening
 
 
@@ -25,21 +26,22 @@ def look_at(config: ServerConfig) -> None:
         checked(config)
 
 
-def checked(config: ServerConfig) -> tuple[Detectors, Variant | None]:
-    """The detectors, and the only variant that is served if there is one; InputError for whatever cannot be used.
+def checked(config: ServerConfig) -> tuple[Model, Variant | None]:
+    """The model, and the only variant that is served if there is one; InputError for whatever cannot be used.
 
     As nothing is wrong, what workers need begins to load.
     """
     for name in config.devices:
         check_device(name)
-    detectors = open_detectors(config.weights, config.zoo, config.zoo_weights)
-    fixed = None if config.variant is None else parse_variant(config.variant, detectors.variants())
+    model = open_model(config.model, config.weights)
+    description = model.description
+    fixed = None if config.variant is None else parse_variant(config.variant, description.variants)
     if fixed is None:
         check_planner(config.planner)
-    check_profile(config, detectors)
-    if "cpu" in config.devices and slimmable(detectors):
-        begin_loading()
-    return detectors, fixed
+    check_profile(config, description)
+    if "cpu" in config.devices and description.movable:
+        begin_loading(description.preload)
+    return model, fixed
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import RESOLUTIONS, fitted_size
+from jellyfish.core import InputSize
 from jellyfish.devices.process import give_way
 from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.media.resize import fit
@@ -30,16 +30,16 @@ class Decoders:
         self._loop = asyncio.get_running_loop()
         self._running: set[asyncio.Future[tuple[NDArray[np.uint8], float]]] = set()
 
-    async def decode(self, jpeg: bytes) -> NDArray[np.uint8]:
-        """JPEG bytes -> image no larger than the largest canvas."""
-        return await self._decoded(self._pool, jpeg)
+    async def decode(self, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
+        """JPEG bytes -> image that fits into `size`."""
+        return await self._decoded(self._pool, jpeg, size)
 
-    async def decode_large(self, jpeg: bytes) -> NDArray[np.uint8]:
+    async def decode_large(self, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
         """The same of a large picture, which takes long: on threads that leave the processor to others."""
-        return await self._decoded(self._beside, jpeg)
+        return await self._decoded(self._beside, jpeg, size)
 
-    async def _decoded(self, pool: ThreadPoolExecutor, jpeg: bytes) -> NDArray[np.uint8]:
-        job = self._loop.run_in_executor(pool, _timed_decode, self._max_side, jpeg)
+    async def _decoded(self, pool: ThreadPoolExecutor, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
+        job = self._loop.run_in_executor(pool, _timed_decode, self._max_side, jpeg, size)
         self._running.add(job)
         job.add_done_callback(self._running.discard)
         image, spent_s = await job
@@ -54,14 +54,14 @@ class Decoders:
             await asyncio.wait(self._running, timeout=CLOSING_S)
 
 
-def _timed_decode(max_side: int, jpeg: bytes) -> tuple[NDArray[np.uint8], float]:
+def _timed_decode(max_side: int, jpeg: bytes, size: InputSize) -> tuple[NDArray[np.uint8], float]:
     began_s = time.thread_time()
-    image = decode_frame(max_side, jpeg)
+    image = decode_frame(max_side, jpeg, size)
     return image, time.thread_time() - began_s
 
 
-def decode_frame(max_side: int, jpeg: bytes) -> NDArray[np.uint8]:
-    """A frame as RGB, scaled down if it is larger than any variant needs, so that queues stay small."""
-    image = decode_jpeg(jpeg, max_side, max_side, RESOLUTIONS[-1])
+def decode_frame(max_side: int, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
+    """A frame as RGB, scaled down if it is larger than `size`, so that queues stay small."""
+    image = decode_jpeg(jpeg, max_side, max_side, size)
     height, width = image.shape[:2]
-    return fit(image, *fitted_size(width, height, RESOLUTIONS[-1]))
+    return fit(image, *size.fitted(width, height))

@@ -10,29 +10,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
-from jellyfish.core import CLASSES, Detection, Variant, canvas_size
+from jellyfish.classes import class_name
+from jellyfish.core import Detection, Task, Variant
+from jellyfish.devices.executor import blank_frame
 from jellyfish.devices.naming import check_device, parse_variant
+from jellyfish.devices.process import usable_cores
 from jellyfish.errors import InputError
 from jellyfish.media.contents import Contents
 from jellyfish.media.draw import draw as drawn
 from jellyfish.media.files import legible
 from jellyfish.media.footage import Footage, open_footage, seen
 from jellyfish.media.picture import is_picture, read_picture, write_picture
-from jellyfish.media.resize import fit, letterbox
+from jellyfish.media.resize import fit
 from jellyfish.media.video_writer import write_stamped_video
-from jellyfish.models.slimmable.card import CardedVariants, read_weights
+from jellyfish.models.model import Description, Engine, EngineOptions, Image, answers
+from jellyfish.models.opening import open_model
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.results.detections import CocoResults
 from jellyfish.whole_files import written_whole
-
-if TYPE_CHECKING:
-    from jellyfish.models.slimmable.engine import DetectorEngine
 
 _BATCH = 8
 _CRF = 23
@@ -41,29 +40,29 @@ _CRF = 23
 _TICK_S = Fraction(1, 90_000)
 """Of a drawn video whose frames are at odd times."""
 
-Image = NDArray[np.uint8]
-"""RGB [height, width, 3]."""
-
 
 def detect(
     file: Path,
-    variant_name: str,
+    variant_name: str | None,
     output: Path,
     draw: Path | None,
     score: float | None,
-    weights_path: Path | None,
+    model_name: str,
+    weights: Path | None,
     device: str,
     console: Console,
 ) -> None:
     """Look at every frame of `file`, write COCO results to `output` and, if wanted, the drawn file to `draw`.
 
-    Raises InputError for a file that is neither video nor image, an unknown variant, weights or a device that cannot be
-    used, or a target that cannot be written. No results file is left then.
+    Without a variant the most accurate one looks. Raises InputError for a file that is neither video nor image, an
+    unknown variant, a model or a device that cannot be used, or a target that cannot be written. No results file is
+    left then.
     """
     picture = is_picture(file)
     _check_targets(file, output, draw, picture)
     check_device(device)
-    variant = parse_variant(variant_name, CardedVariants(read_weights(weights_path)[0]).variants())
+    model = open_model(model_name, weights)
+    variant = _chosen(model.description, variant_name)
     with contextlib.ExitStack() as stack:
         look: Callable[[Finder, CocoResults], str]
         if picture:
@@ -72,7 +71,8 @@ def detect(
             footage = stack.enter_context(contextlib.closing(open_footage(file)))
             progress = stack.enter_context(ProgressReport(console))
             look = partial(_video, footage, draw, partial(progress, f"looking at {legible(file)}"))
-        finder = Finder(_engine(weights_path, device), variant, score)
+        options = EngineOptions(device, len(usable_cores()), score)  # loaded once there is something to look at
+        finder = Finder(model.engine(options), model.description, variant)
         with _results(output) as results:
             losses = look(finder, results)
     console.print(finder.summary(), soft_wrap=True, markup=False, highlight=False)
@@ -82,41 +82,47 @@ def detect(
         console.print(f"written: {legible(path)}", soft_wrap=True, markup=False)
 
 
-def _engine(weights_path: Path | None, device: str) -> DetectorEngine:
-    """The network, once it is known that there is something to look at: torch takes seconds to load."""
-    from jellyfish.devices.torch_devices import torch_device
-    from jellyfish.models.slimmable.engine import DetectorEngine
-    from jellyfish.models.slimmable.weights import load_weights
-
-    return DetectorEngine(load_weights(weights_path), torch_device(device))
+def _chosen(model: Description, name: str | None) -> Variant:
+    """The variant called so; without a name the most accurate one."""
+    if model.task is not Task.DETECTION:
+        raise InputError(f"{model.name} finds no objects: it is for {model.task}")
+    if name is None:
+        return max(model.sizes, key=lambda size: size.accuracy).variant
+    return parse_variant(name, model.variants)
 
 
 class Finder:
     """One variant at work, and what came of it so far."""
 
-    def __init__(self, engine: DetectorEngine, variant: Variant, score: float | None) -> None:
-        self._engine, self._variant, self._score = engine, variant, score
+    def __init__(self, engine: Engine, model: Description, variant: Variant) -> None:
+        self._engine, self._model, self._variant = engine, model, variant
         self._frames, self._seconds = 0, 0.0
         self._labels: Counter[int] = Counter()
-        blank = np.zeros((1, *canvas_size(variant.resolution), 3), np.uint8)
-        engine.detect(blank, variant, score)  # the first run of a network takes much longer than any after it
+        answers(engine, [blank_frame(model, variant)], [variant])  # the first run takes much longer than any after it
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names by label."""
+        return self._model.classes
 
     def find(self, images: Sequence[Image]) -> list[list[Detection]]:
         """Objects in each image, sides as shares of it."""
-        boxes = [letterbox(image, *canvas_size(self._variant.resolution)) for image in images]
-        canvases = np.stack([box.canvas for box in boxes])
-        started = time.perf_counter()
-        answers = self._engine.detect(canvases, self._variant, self._score)
-        self._seconds += time.perf_counter() - started
+        found: list[list[Detection]] = []
+        most = self._model.most(len(images))
+        for batch in (images[first : first + most] for first in range(0, len(images), most)):
+            inputs = self._engine.prepare(batch, [self._variant] * len(batch))
+            started = time.perf_counter()
+            found += [list(answer.detections) for answer in self._engine.finish(self._engine.launch(inputs))]
+            self._seconds += time.perf_counter() - started
         self._frames += len(images)
-        found = [box.on_frame(answer) for box, answer in zip(boxes, answers, strict=True)]
         self._labels.update(detection.label for one in found for detection in one)
         return found
 
     def summary(self) -> str:
         """Frames, detections per class, time per frame; for people."""
         frames = "1 frame" if self._frames == 1 else f"{self._frames:,} frames"
-        counts = ", ".join(f"{self._labels[label]:,} {CLASSES[label]}" for label in sorted(self._labels))
+        found = sorted(self._labels)
+        counts = ", ".join(f"{self._labels[label]:,} {class_name(label, self.classes)}" for label in found)
         each_ms = self._seconds / self._frames * 1e3
         return f"{frames}: {counts or 'nothing found'}; {self._variant.name} took {each_ms:.1f} ms per frame"
 
@@ -124,9 +130,9 @@ class Finder:
 def _picture(image: Image, draw: Path | None, finder: Finder, results: CocoResults) -> str:
     """Look at the picture, in which nothing is missing."""
     (found,) = finder.find([image])
-    results.add(1, _size(image), found)
+    results.add(1, _size(image), found, finder.classes)
     if draw is not None:
-        write_picture(draw, drawn(image, found))
+        write_picture(draw, drawn(image, found, finder.classes))
     return ""
 
 
@@ -141,7 +147,7 @@ def _video(
         for _ in looked_at:
             pass
     else:
-        _draw(draw, contents, ((number, drawn(image, found)) for number, image, found in looked_at))
+        _draw(draw, contents, ((number, drawn(image, found, finder.classes)) for number, image, found in looked_at))
     return contents.losses
 
 
@@ -172,7 +178,7 @@ def _looked_at(
     """Each frame's number, its image and what is in it, which is added to the results; a batch at a time."""
     while batch := list(itertools.islice(frames, _BATCH)):
         for (number, image), found in zip(batch, finder.find([image for _, image in batch]), strict=True):
-            results.add(number + 1, _size(image), found)
+            results.add(number + 1, _size(image), found, finder.classes)
             yield number, image, found
         advance(batch[-1][0] + 1)
 

@@ -15,22 +15,23 @@ from functools import partial
 import aiohttp
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLOUD_FILTERS, DeviceConfig, DevicesConfig
-from jellyfish.core import Detection, Variant, canvas_size
-from jellyfish.devices.executor import detect_images
-from jellyfish.devices.workers import set_threads
+from jellyfish.core import Detection, Variant
+from jellyfish.devices.executor import blank_frame
+from jellyfish.devices.workers import scale_on_one_thread
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
 from jellyfish.edge.fusion.detections import HISTORY_STEPS, LOCAL_SCORE_THRESHOLD, DetectionFusion
 from jellyfish.edge.fusion.filters import Filter, Periodic, Transition
 from jellyfish.edge.fusion.gain import ExpectedGain
 from jellyfish.errors import InputError, RunError
 from jellyfish.link.shaper import Shaper
-from jellyfish.models.slimmable.engine import DetectorEngine
-from jellyfish.models.slimmable.weights import Weights, load_weights
+from jellyfish.models.model import EngineOptions, Model, answers
+from jellyfish.models.slimmable.card import CardedVariants, read_weights
+from jellyfish.models.slimmable.model import SlimmableModel
+from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.modes.device_inputs import DeviceInputs
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, end_early, logged_stream, running_beside, timeline_from
@@ -56,28 +57,26 @@ class EngineNetwork:
     """A size of the slimmable detector on a thread of its own: one device's small network."""
 
     device = "local"
+    classes = CLASSES
 
-    def __init__(self, engine: DetectorEngine, variant: Variant, threshold: float) -> None:
+    def __init__(self, model: Model, variant: Variant, threshold: float) -> None:
         self.name, self.threshold = variant.name, threshold
-        self._engine, self._variant = engine, variant
-        self._least = min(threshold, LOCAL_SCORE_THRESHOLD)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="local", initializer=partial(set_threads, 1))
-
-    def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
-        """Those too that are too unlikely to answer with: fusion makes something of them."""
-        return self._engine.detect(canvases, variant, self._least)
+        self._model, self._variant = model, variant
+        # Those too that are too unlikely to answer with: fusion makes something of them.
+        options = EngineOptions(least_score=min(threshold, LOCAL_SCORE_THRESHOLD))
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="local", initializer=scale_on_one_thread)
+        self._engine = self._worker.submit(model.engine, options).result()
 
     async def run(self, image: NDArray[np.uint8]) -> list[Detection]:
         """See `LocalNetwork.run`."""
         loop = asyncio.get_running_loop()
-        (found,) = await loop.run_in_executor(self._worker, detect_images, self, self._variant, [image])
-        return found
+        (found,) = await loop.run_in_executor(self._worker, answers, self._engine, [image], [self._variant])
+        return list(found.detections)
 
     async def warm(self) -> None:
         """The first runs of a network take much longer than any after them."""
-        height, width = canvas_size(self._variant.resolution)
         for _ in range(WARM_UP_RUNS):
-            await self.run(np.zeros((height, width, 3), np.uint8))
+            await self.run(blank_frame(self._model.description, self._variant))
 
     def close(self) -> None:
         """End the thread."""
@@ -93,15 +92,19 @@ class EdgeFleet:
         """`inputs`: of each device by its name."""
         self._config, self._inputs = config, inputs
         self._loop = asyncio.get_running_loop()
-        weights = load_weights(config.weights)
+        card = read_weights(config.weights)[0]
+        model, known = SlimmableModel(config.weights, card), CardedVariants(card)
         self._sources = {name: each.source for name, each in inputs.items()}
         self._pool = ThreadPoolExecutor(max_workers=2 + 2 * len(config.devices), thread_name_prefix="device")
         stack.callback(self._pool.shutdown, wait=True, cancel_futures=True)  # before the files that its threads read
-        self._networks = {name: _network(each.variant, weights) for name, each in inputs.items()}
+        self._networks = {
+            name: EngineNetwork(model, each.variant, known.score_threshold(each.variant))
+            for name, each in inputs.items()
+        }
         for network in self._networks.values():
             stack.callback(network.close)
         self._terms = {each.name: edge_terms(each, self._sources[each.name].fps) for each in config.devices}
-        self._cloud_threshold = weights.score_threshold(weights.variants()[-1])
+        self._cloud_threshold = known.score_threshold(known.variants()[-1])
         self._devices: dict[str, EdgeDevice] = {}
         self._running: dict[asyncio.Task[None], Callable[[], bool]] = {}
         self._start_s, self._duration_s, self._stopped = 0.0, config.duration_s, False
@@ -154,7 +157,7 @@ class EdgeFleet:
         parts = EdgeParts(
             source=source,
             network=network,
-            fusion=DetectionFusion(network.threshold, self._cloud_threshold),
+            fusion=DetectionFusion(network.threshold, self._cloud_threshold, len(network.classes)),
             filter=FILTERS[config.filter](config.period),
             uplink=Shaper(trace and trace.shifted(-timeline.start_s), config.delay_s),
             downlink=Shaper(None, config.delay_s),
@@ -230,7 +233,9 @@ class EdgeFleet:
         streams = {name: device.cloud.stream for name, device in self._devices.items()}
         said = {name: stream.refusal or stream.unreachable for name, stream in streams.items()}
         lines += [f"{name}: {words}" for name, words in said.items() if words]
-        return lines + list(dict.fromkeys(note for source in self._sources.values() for note in source.label_notes))
+        return lines + list(
+            dict.fromkeys(note for source in self._sources.values() for note in source.label_notes(CLASSES))
+        )
 
 
 def edge_terms(config: DeviceConfig, video_fps: float) -> EdgeTerms:
@@ -243,8 +248,3 @@ def edge_terms(config: DeviceConfig, video_fps: float) -> EdgeTerms:
             f"{wire.LEAST_FPS:g} a second at least: give a smaller --period or more --fps"
         )
     return EdgeTerms(config.name, fps, config.slo_s, cloud_fps, patience_s)
-
-
-def _network(variant: Variant, weights: Weights) -> EngineNetwork:
-    engine = DetectorEngine(weights, torch.device("cpu"))
-    return EngineNetwork(engine, variant, weights.score_threshold(variant))

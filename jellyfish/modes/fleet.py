@@ -15,6 +15,7 @@ from jellyfish.camera.steering import Steering
 from jellyfish.config import BenchConfig, CameraConfig, Encoding
 from jellyfish.link.synthetic import resolve_trace
 from jellyfish.modes.run import Setup
+from jellyfish.protocol.served_model import ServedModel
 from jellyfish.results.emulation import ClipFigures
 
 
@@ -77,9 +78,10 @@ class Fleet:
         """What is missing of each video that is not whole, as far as it was played."""
         return {name: words for source in self._opened.values() for name, words in source.losses.items()}
 
-    def label_notes(self) -> list[str]:
-        """What was left out of the videos' labels."""
-        return [note for source in self._opened.values() for note in source.label_notes]
+    def label_notes(self, model: ServedModel | None) -> list[str]:
+        """What was left out of the videos' labels for `model`; None where nobody knows what answers."""
+        classes = None if model is None else model.classes
+        return [note for source in self._opened.values() for note in source.label_notes(classes)]
 
     def figures(self) -> ClipFigures | None:
         """What sharing has done so far; None where each camera has an encoder of its own."""

@@ -7,28 +7,20 @@ when it is over.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import CameraConfig
-from jellyfish.core import Detection, Outcome
+from jellyfish.core import Outcome
 from jellyfish.errors import InputError
 from jellyfish.media.picture import write_picture
 from jellyfish.media.strip import Tile, strip
+from jellyfish.modes.run import EndedFrame
 from jellyfish.results.records import FrameRecord
 from jellyfish.results.writer import PICTURES
 
 MOST_CAMERAS, MOMENTS = 4, 3
 OpenVideo = Callable[[Path], VideoSource]
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One answer to show."""
-
-    record: FrameRecord
-    detections: Sequence[Detection]
 
 
 class Moments:
@@ -41,18 +33,19 @@ class Moments:
         order = sorted(range(len(cameras)), key=lambda number: (number not in firsts, number))
         self.cameras = [cameras[number] for number in sorted(order[:MOST_CAMERAS])]
         self._part_s = duration_s / MOMENTS
-        self._picked: dict[str, dict[int, Shown]] = {camera.name: {} for camera in self.cameras}
+        self._picked: dict[str, dict[int, EndedFrame]] = {camera.name: {} for camera in self.cameras}
 
-    def add(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
+    def add(self, ended: EndedFrame) -> None:
         """A frame has ended. The first on time of each part is picked, or the first in which something was found."""
+        record = ended.record
         picked = self._picked.get(record.client)
         if picked is None or record.outcome is not Outcome.ON_TIME:
             return
         part = min(int(record.captured_s / self._part_s), MOMENTS - 1)
-        if part not in picked or (detections and not picked[part].detections):
-            picked[part] = Shown(record, detections)
+        if part not in picked or (ended.detections and not picked[part].detections):
+            picked[part] = ended
 
-    def of(self, camera: str) -> list[Shown]:
+    def of(self, camera: str) -> list[EndedFrame]:
         """What was picked of a camera, by time."""
         return [shown for _, shown in sorted(self._picked[camera].items())]
 
@@ -79,7 +72,10 @@ def _tiles(camera: CameraConfig, moments: Moments, start_s: float, opened: OpenV
     with opened(camera.video) as source:
         times_s = [start_s + each.record.frame / camera.fps for each in shown]
         images = [source.frame_at(time_s)[1] for time_s in times_s]
-    return [Tile(image, each.detections, _words(each.record)) for image, each in zip(images, shown, strict=True)]
+    return [
+        Tile(image, each.detections, each.classes, _words(each.record))
+        for image, each in zip(images, shown, strict=True)
+    ]
 
 
 def _words(record: FrameRecord) -> str:

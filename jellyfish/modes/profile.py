@@ -17,16 +17,17 @@ from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.store import check_folder, profile_path, save_profile
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.workers import Workplace
-from jellyfish.models.families import Detectors, open_detectors, slimmable
+from jellyfish.models.model import Description
+from jellyfish.models.opening import open_model
 from jellyfish.modes.host_costs.measure import measure_host
 from jellyfish.modes.progress import ProgressReport
+from jellyfish.modes.variants import MEASURE
 
 
 def profile(
     devices: tuple[str, ...],
+    model_name: str,
     weights: Path | None,
-    zoo: str | None,
-    zoo_weights: Path | None,
     max_batch: int,
     threads: int | None,
     quick: bool,
@@ -38,17 +39,18 @@ def profile(
     """
     for name in devices:
         check_device(name)
-    detectors = open_detectors(weights, zoo, zoo_weights)
+    model = open_model(model_name, weights)
+    description = model.description
     check_folder()
     tune_process()
     cores = usable_cores()
-    if "cpu" in devices and slimmable(detectors):
-        begin_loading()
+    if "cpu" in devices and description.movable:
+        begin_loading(description.preload)
     for name in devices:
-        workplace = Workplace(name, detectors, weights, cores)
+        workplace = Workplace(name, model, cores)
         with ProgressReport(console) as progress:
             measured = _measured(workplace, max_batch, threads, quick, progress)
-        _show(measured, detectors, console)
+        _show(measured, description, console)
 
 
 def _measured(
@@ -61,13 +63,13 @@ def _measured(
     executor.close()
     if quick:
         return measured
-    measured = msgspec.structs.replace(measured, host=measure_host(measured, progress))
+    measured = msgspec.structs.replace(measured, host=measure_host(measured, workplace.model.description, progress))
     save_profile(measured)
     return measured
 
 
-def _show(measured: LatencyProfile, detectors: Detectors, console: Console) -> None:
-    console.print(_table(measured, detectors))
+def _show(measured: LatencyProfile, model: Description, console: Console) -> None:
+    console.print(_table(measured, model))
     if measured.host is not None:
         console.print(_in_words(measured.host), highlight=False)
     if measured.division:
@@ -75,16 +77,24 @@ def _show(measured: LatencyProfile, detectors: Detectors, console: Console) -> N
     console.print(f"saved: {profile_path(measured.subject)}", soft_wrap=True)
 
 
-def _table(measured: LatencyProfile, detectors: Detectors) -> Table:
-    """Latency of a batch of one and of the largest, best rate, and F1, per variant."""
+def _table(measured: LatencyProfile, model: Description) -> Table:
+    """Latency of a batch of one and of the largest, best rate, and accuracy, per variant."""
     largest = measured.max_batch
-    table = Table(title=f"{measured.device}: {measured.hardware}")
-    for column in ("variant", "ms p50, batch 1", "p99", f"ms p50, batch {largest}", "p99", "best fps", "F1"):
+    table = Table(title=f"{model.name} on {measured.device}: {measured.hardware}")
+    for column in (
+        "variant",
+        "ms p50, batch 1",
+        "p99",
+        f"ms p50, batch {largest}",
+        "p99",
+        "best fps",
+        MEASURE[model.task],
+    ):
         table.add_column(column, justify="left" if column == "variant" else "right")
     for entry in measured.latencies:
         rate = measured.workers * max((batch + 1) / seconds for batch, seconds in enumerate(entry.p50_s))
         times = (entry.p50_s[0], entry.p99_s[0], entry.p50_s[-1], entry.p99_s[-1])
-        accuracy = detectors.accuracy(entry.variant)
+        accuracy = model.accuracy(entry.variant)
         table.add_row(
             entry.variant.name, *(f"{seconds * 1000:.2f}" for seconds in times), f"{rate:.0f}", f"{accuracy:.3f}"
         )

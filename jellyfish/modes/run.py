@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
@@ -35,6 +35,7 @@ from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.files import legible
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.protocol import wire
+from jellyfish.protocol.served_model import ServedModel
 from jellyfish.results.emulation import EmulationFigures
 from jellyfish.results.environment import machine, versions
 from jellyfish.results.histogram import Percentiles
@@ -52,8 +53,20 @@ STOPPING_S = 0.8
 AT_ONCE, AT_MOST_S = 128, 0.25
 """Records that are taken in together, and the longest that one waits for that while others come."""
 
-OnFrame = Callable[[FrameRecord, Sequence[Detection], float], None]
-"""Told each record, the detections of its answer and the time, beside what is written anyway."""
+
+class EndedFrame(NamedTuple):
+    """A frame that has its outcome."""
+
+    record: FrameRecord
+    detections: Sequence[Detection]
+    """Of its answer."""
+    classes: Sequence[str]
+    """Names by label of what answered; empty where nothing did."""
+    now: float
+
+
+OnFrame = Callable[[EndedFrame], None]
+"""Told each frame, beside what is written anyway."""
 ExpectedF1 = Callable[[str, int], float]
 """(name of the variant, resolution that the frame was sent at) -> the frame's expected F1."""
 
@@ -71,7 +84,9 @@ class Setup:
     """(frames per second, SLO in seconds) -> how the camera backs off between plans."""
 
 
-def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list[str], profile: str) -> RunInfo:
+def run_info(
+    mode: str, started: datetime, seed: int, config: Any, devices: list[str], profile: str, model: str = ""
+) -> RunInfo:
     """The header of a run by this process, now; `config`: a dataclass or Struct."""
     return RunInfo(
         command=[legible(argument) for argument in sys.argv],
@@ -83,6 +98,7 @@ def run_info(mode: str, started: datetime, seed: int, config: Any, devices: list
         machine=machine(),
         devices=devices,
         profile=profile,
+        model=model,
     )
 
 
@@ -151,7 +167,7 @@ class MeasuredRun:
         seed: int,
         writer: ResultWriter,
         windows: WindowLog,
-        on_frame: OnFrame = lambda record, detections, now: None,
+        on_frame: OnFrame = lambda ended: None,
         expected_f1: ExpectedF1 | None = None,
         pause_s: float = START_PAUSE_S,
     ) -> None:
@@ -168,7 +184,7 @@ class MeasuredRun:
         """When the newest frame ended: until then devices may be busy with the run."""
         self._summary, self._outages = RunSummary(), OutageTally()
         self._timeline = timeline_from(self.start_s)
-        self._fresh: list[tuple[FrameRecord, Sequence[Detection], float]] = []
+        self._fresh: list[EndedFrame] = []
         self._ledgers: dict[str, Ledger] = {}
         self.cameras: dict[str, Camera] = {}
         self._configs: dict[str, CameraConfig] = {}
@@ -184,7 +200,9 @@ class MeasuredRun:
         sizer = setup.sizer(config.fps, config.slo_s)
         arrivals = setup.steering is None and sizer.hears_arrivals
         hello = wire.Hello(config.name, config.fps, config.slo_s * 1000, arrivals)
-        ledger = Ledger(config.name, config.slo_s, config.max_in_flight, self._timeline, self._ended, arrivals)
+        ledger = Ledger(
+            config.name, config.slo_s, config.max_in_flight, self._timeline, self._ended, arrivals, setup.frames.classes
+        )
         log = logged_stream(config.name, self._timeline, self._writer, self._outages)
         camera = Camera(hello, setup.frames, ledger, uplink, downlink, setup.clock, setup.steering, sizer, log)
         self._ledgers[config.name], self.cameras[config.name] = ledger, camera
@@ -192,25 +210,26 @@ class MeasuredRun:
 
     def _ended(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
         """A frame has ended. Records are taken in many at a time, which is several times as quick as one by one."""
-        now = seconds_now()
-        self._fresh.append((record, detections, now))
-        if len(self._fresh) >= AT_ONCE or now - self._fresh[0][2] >= AT_MOST_S:
+        now, model = seconds_now(), self.cameras[record.client].model
+        self._fresh.append(EndedFrame(record, detections, () if model is None else model.classes, now))
+        if len(self._fresh) >= AT_ONCE or now - self._fresh[0].now >= AT_MOST_S:
             self._take_in()
 
     def _take_in(self) -> None:
         """Write down and count the frames that have ended since."""
         fresh, self._fresh = self._fresh, []
-        for record, detections, now in fresh:
-            self._record(record, detections, now)
+        for ended in fresh:
+            self._record(ended)
 
-    def _record(self, record: FrameRecord, detections: Sequence[Detection], now: float) -> None:
+    def _record(self, ended: EndedFrame) -> None:
+        record = ended.record
         if self._expected_f1 is not None and record.variant is not None and record.resolution is not None:
             f1 = self._expected_f1(record.variant, record.resolution)
             record = msgspec.structs.replace(record, expected_f1=f1)
-        self._last_s = max(self._last_s, now)
-        self._writer.frame(record, now)
+        self._last_s = max(self._last_s, ended.now)
+        self._writer.frame(record, ended.now)
         self._summary.add(record)
-        self._on_frame(record, detections, now)
+        self._on_frame(ended._replace(record=record))
 
     async def go(self, http: Callable[[str], aiohttp.ClientSession], url: str) -> None:
         """All cameras from start to farewell; `http` gives each, by its name, the session to connect with."""
@@ -276,6 +295,12 @@ class MeasuredRun:
     def _busy_span_s(self) -> float:
         """The time that devices may have been busy in: they still are after the last frame was captured."""
         return max(self.duration_s, self._last_s - self.start_s)
+
+    @property
+    def model(self) -> ServedModel | None:
+        """What answered; None while no server has said. Of several, the one that was met last."""
+        models = [camera.model for camera in self.cameras.values() if camera.model is not None]
+        return models[-1] if models else None
 
     @property
     def hopeless(self) -> bool:

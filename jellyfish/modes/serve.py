@@ -34,7 +34,8 @@ async def serve(config: ServerConfig, console: Console, stop: Stop, quiet: bool 
         with ProgressReport(console) as progress:
             server = await stack.enter_async_context(serving(config, log, stop.watched(progress)))
         log.begin(config, server)
-        console.print(f"[bold]ready[/]: {escape(server.url)} on {escape(server.devices)} (Ctrl-C stops)")
+        where = f"{escape(server.url)} with {escape(server.model)} on {escape(server.devices)}"
+        console.print(f"[bold]ready[/]: {where} (Ctrl-C stops)")
         if not quiet:
             await stack.enter_async_context(_telling(server.service, console))
         with stop.in_order(stopped.set):
@@ -70,7 +71,8 @@ class _LoggedWindows:
         profiles = server.profiles
         hardware = "; ".join(profile.hardware for profile in profiles)
         started = datetime.now().astimezone()
-        self._log.begin(run_info("serve", started, 0, config, [profile.device for profile in profiles], hardware))
+        devices = [profile.device for profile in profiles]
+        self._log.begin(run_info("serve", started, 0, config, devices, hardware, server.model))
         self._windows.start(self._log.window, timeline_from(seconds_now()))
 
     def __call__(self, record: WindowRecord, service: Service) -> None:

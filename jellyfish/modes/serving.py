@@ -20,7 +20,6 @@ import numpy as np
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
 from jellyfish.control.solving import Solve
-from jellyfish.core import Variant
 from jellyfish.devices.opening import OpenDevice, in_words, loading_notes, open_devices
 from jellyfish.devices.process import first_half_kept, thread_times_s, tune_process, usable_cores
 from jellyfish.devices.profile.pareto import pareto_front
@@ -31,7 +30,7 @@ from jellyfish.dispatch.request import Answered, Request
 from jellyfish.dispatch.warmth import Warmth
 from jellyfish.errors import RunError
 from jellyfish.media.jpeg import encode_jpeg
-from jellyfish.models.families import Detectors
+from jellyfish.models.model import Description
 from jellyfish.modes.assembly import OnWindow, ServerParts, assembled, policy
 from jellyfish.modes.checks import bound, cannot_listen, checked, in_url
 from jellyfish.modes.decoders import Decoders
@@ -53,6 +52,8 @@ class RunningServer:
     profiles: tuple[LatencyProfile, ...]
     devices: str
     """The devices in words, with the workers that each is divided into."""
+    model: str
+    """What is served, and its version, in words."""
     notes: Callable[[], list[str]] = list
     """What else a person should know of its devices so far."""
 
@@ -66,19 +67,19 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
     tune_process()
     async with contextlib.AsyncExitStack() as stack:
         sockets = stack.enter_context(bound(config.host, config.port))
-        detectors, fixed = checked(config)
+        model, fixed = checked(config)
         cores, on_processor = usable_cores(), "cpu" in config.devices
         if on_processor:
             stack.enter_context(first_half_kept(cores))
         solve = await _solver(config, stack)
-        opened = partial(open_devices, config, detectors, cores, report)
+        opened = partial(open_devices, config, model, cores, report)
         opening = WorkerThread("opening", begin=lambda: None)  # nothing waits for it where a device hangs
         stack.callback(opening.close)
         devices = await asyncio.wrap_future(opening.submit(opened))
         stack.callback(_close, devices)
-        variants = _offered(detectors, devices) if fixed is None else (fixed,)
-        warmth = await warmed(devices, detectors, config, variants, report)
-        parts = _parts(config, detectors, variants, devices, warmth, solve, stack)
+        served = _offered(model.description, devices) if fixed is None else model.description.offering({fixed})
+        warmth = await warmed(devices, config, served.variants, report)
+        parts = _parts(config, served, devices, warmth, solve, stack)
         service = await stack.enter_async_context(assembled(parts, on_window))
         url = await stack.enter_async_context(_listening_on(service, sockets, config.host))
         await _probe(service)
@@ -86,7 +87,7 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         gc.freeze()
         service.ready = True
         profiles = tuple(device.profile for device in devices)
-        yield RunningServer(url, service, profiles, in_words(devices), partial(loading_notes, devices))
+        yield RunningServer(url, service, profiles, in_words(devices), str(served), partial(loading_notes, devices))
 
 
 async def _solver(config: ServerConfig, stack: contextlib.AsyncExitStack) -> Solve | None:
@@ -96,16 +97,14 @@ async def _solver(config: ServerConfig, stack: contextlib.AsyncExitStack) -> Sol
     return (await stack.enter_async_context(solver_process(config.planner, seed=0))).solve
 
 
-def _offered(detectors: Detectors, devices: list[OpenDevice]) -> tuple[Variant, ...]:
-    """What planners may choose from: what is on the Pareto front of some device's profile."""
-    fronts = {variant for device in devices for variant in pareto_front(device.profile, detectors.accuracy)}
-    return tuple(variant for variant in detectors.variants() if variant in fronts)
+def _offered(model: Description, devices: list[OpenDevice]) -> Description:
+    """With what planners may choose from: what is on the Pareto front of some device's profile."""
+    return model.offering({variant for device in devices for variant in pareto_front(device.profile, model.accuracy)})
 
 
 def _parts(
     config: ServerConfig,
-    detectors: Detectors,
-    variants: tuple[Variant, ...],
+    model: Description,
     devices: list[OpenDevice],
     warmth: Mapping[str, Warmth],
     solve: Solve | None,
@@ -114,17 +113,17 @@ def _parts(
     """What the server is made of. Decoders have threads of their own."""
     decoders = Decoders(os.cpu_count() or 2, config.limits.image_side)
     stack.push_async_callback(decoders.close)
-    max_batch = min(config.max_batch, *(device.profile.max_batch for device in devices))
+    max_batch = model.most(min(config.max_batch, *(device.profile.max_batch for device in devices)))
+    loads = any(device.executor.loading for device in devices)  # a network that is not loaded cannot stand in
     return ServerParts(
         devices=[(device.executor, device.profile) for device in devices],
-        variants=variants,
-        accuracy=detectors,
+        model=model,
         max_batch=max_batch,
         decode=decoders.decode,
         decode_large=decoders.decode_large,
         policy=policy(
             config.planner,
-            variants[0] if config.variant else None,
+            model.variants[0] if config.variant else None,
             max_batch,
             config.window_s,
             seed=0,
@@ -134,7 +133,7 @@ def _parts(
             solve=solve,
         ),
         limits=config.limits,
-        actuation=config.actuation and config.zoo is None,  # a network that is not loaded cannot stand in
+        actuation=config.actuation and not loads,
         host=HostParts(decoders.threads, lambda: ProcessorTime(*thread_times_s(), decoders.spent_s)),
         warmth=warmth,
     )
@@ -168,8 +167,10 @@ async def _listening_on(service: Service, sockets: Sequence[socket.socket], host
 async def _probe(service: Service) -> None:
     """Send one frame the whole way, decoder and device included, on every device."""
     loop = asyncio.get_running_loop()
-    decode = service.decoding.for_client("probe", fps=1.0)
-    image = await decode(encode_jpeg(np.full((360, 640, 3), 128, np.uint8)), seconds_now() + PROBE_DEADLINE_S)
+    *_, largest = service.model.ladder.values()
+    decode = service.decoding.for_client("probe", 1.0, largest)
+    frame = encode_jpeg(np.full((360, 640, 3), 128, np.uint8))
+    image = await decode(frame, largest, seconds_now() + PROBE_DEADLINE_S)
     for name, dispatcher in service.dispatchers.items():
         done: asyncio.Future[Any] = loop.create_future()
         dispatcher.submit(Request("probe", 0, seconds_now() + PROBE_DEADLINE_S, seconds_now(), image, done))

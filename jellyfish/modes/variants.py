@@ -1,72 +1,62 @@
-"""`jellyfish variants`: what sizes the detector has, what they are called, and how much each finds."""
+"""`jellyfish variants`: what sizes a model has, what they are called, and how much each is worth."""
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.core import CLASSES, Variant, canvas_size
-from jellyfish.models.slimmable.card import SHIPPED, CardedVariants, Evaluation, card_path, read_weights
-from jellyfish.models.slimmable.sizes import SIZES
+from jellyfish.core import Task
+from jellyfish.models.model import Description
+from jellyfish.models.opening import open_model
 
-STAGES = {1: "2 of 3", 2: "3 of 3"}
-"""How many of the network's stages run before it ends, by exit."""
+MEASURE = {Task.DETECTION: "F1", Task.CLASSIFICATION: "top-1"}
+"""What a task's accuracy is."""
+FINDS = {Task.DETECTION: "It finds", Task.CLASSIFICATION: "It tells apart"}
+LINE = 110
+"""Characters of the list of classes."""
 
 
-def variants(path: Path | None, console: Console) -> None:
-    """Print every variant of the weights at `path`, or of the shipped ones. InputError if they cannot be used."""
-    weights = CardedVariants(read_weights(path)[0])
-    console.print(_table(weights))
-    for line in _source(weights, path or SHIPPED):
+def variants(name: str, weights: Path | None, console: Console) -> None:
+    """Print every size of the model called so. InputError if it cannot be used."""
+    model = open_model(name, weights).description
+    console.print(_table(model))
+    for line in _in_words(model):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(weights: CardedVariants) -> Table:
+def _table(model: Description) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("variant", no_wrap=True)
-    table.add_column("frame", justify="right")
-    table.add_column("input", justify="right")
-    table.add_column("channels", justify="right")
-    table.add_column("stages", justify="right")
-    table.add_column("F1", justify="right")
-    for number, _ in enumerate(weights.card.evaluations, 1):
-        table.add_column(f"AP50 ({number})", justify="right")
-    for variant in weights.variants():
-        table.add_row(variant.name, *_sizes(variant), *_accuracy(weights, variant))
+    for heading in ("frame", "input", MEASURE[model.task]):
+        table.add_column(heading, justify="right")
+    for size in model.sizes:
+        resolution = f"{size.variant.resolution} px"
+        table.add_row(
+            size.variant.name, resolution, f"{size.input.width} x {size.input.height}", f"{size.accuracy:.3f}"
+        )
     return table
 
 
-def _sizes(variant: Variant) -> tuple[str, ...]:
-    """Of the frame, of what it is fitted into, and of the network."""
-    (size,) = (size for size in SIZES if size.name == variant.network)
-    height, width = canvas_size(variant.resolution)
-    return f"{variant.resolution} px", f"{width} x {height}", f"{size.width:.0%}", STAGES[size.exit]
-
-
-def _accuracy(weights: CardedVariants, variant: Variant) -> tuple[str, ...]:
-    """F1, which is what planners go by, then AP50 in each set of images."""
-    return (
-        f"{weights.accuracy(variant):.3f}",
-        *(_average_precision(evaluation, variant) for evaluation in weights.card.evaluations),
-    )
-
-
-def _average_precision(evaluation: Evaluation, variant: Variant) -> str:
-    return next((f"{entry.ap50:.3f}" for entry in evaluation.variants if entry.variant == variant), "-")
-
-
-def _source(weights: CardedVariants, path: Path) -> list[str]:
-    """Where the figures come from, a line each, and what else there is to know."""
-    sets = weights.card.evaluations
+def _in_words(model: Description) -> list[str]:
+    """What the columns are, where the figures come from, what is found."""
+    classes = f"{FINDS[model.task]} {len(model.classes)} classes: {', '.join(model.classes)}."
     return [
         "",
-        "frame: its longest side. input: what the network gets. channels, stages: how much of the network runs.",
-        *(f"({number}) {each.name}, {each.images:,} images" for number, each in enumerate(sets, 1)),
-        f"F1, by which plans choose, is the mean over {'these' if len(sets) > 1 else 'this'}, as the weights' card "
-        f"says: {card_path(path)}",
-        f"They find: {', '.join(CLASSES)}.",
+        f"{model}: {model.task}. frame: its longest side. input: what the network gets.",
+        *(f"{MEASURE[model.task]}, by which plans choose, {where}" for where in _sources(model)),
+        *textwrap.wrap(classes, LINE),
+        *model.notes,
         "On images of your own: jellyfish evaluate. How long each takes on this machine: jellyfish profile.",
-        "Those of --zoo are others: docs/zoo.md.",
     ]
+
+
+def _sources(model: Description) -> list[str]:
+    """Where the accuracy of sizes is from, each source once."""
+    counts = Counter(size.source or "nobody has said" for size in model.sizes)
+    if len(counts) == 1:
+        return [f"is {source}." for source in counts]
+    return [f"of {count} sizes is {source}." for source, count in counts.items()]

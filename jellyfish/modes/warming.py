@@ -12,7 +12,6 @@ from jellyfish.devices.executor import Progress, Shape
 from jellyfish.devices.opening import OpenDevice
 from jellyfish.devices.workers import Report
 from jellyfish.dispatch.warmth import Warmth, shapes_in_order
-from jellyfish.models.families import Detectors, slimmable
 
 WARM_UP_S = 1.5
 """So long batches are run on a processor before it serves; the rest are run while it has nothing else to do."""
@@ -22,14 +21,13 @@ LEAST_SHAPES = 3
 
 async def warmed(
     devices: Sequence[OpenDevice],
-    detectors: Detectors,
     config: ServerConfig,
     variants: Sequence[Variant],
     report: Report,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Warmth]:
     """Device -> what has run on it, where that is not all. Elsewhere than on processors all is: what is captured and
-    allocated on a GPU, and loaded of static detectors, is so before anybody waits for it.
+    allocated on a GPU, and loaded of networks that are loaded as they are wanted, is so before anybody waits for it.
 
     On a processor a variant has run when a single frame has. What larger batches need beyond that is 4 to 9 ms more in
     the mean of their first time, and 74 ms at most, a fifth of that batch (`python -m benchmarks.first_times`); running
@@ -37,9 +35,9 @@ async def warmed(
     """
     warmth = {}
     for device in devices:
-        most = min(config.max_batch, device.profile.max_batch)
+        most = device.executor.model.most(min(config.max_batch, device.profile.max_batch))
         told = partial(report, f"warming up {device.name}")
-        if device.name != "cpu" or not slimmable(detectors):
+        if device.name != "cpu" or device.executor.loading:
             await device.executor.warm(shapes_in_order(variants, most), told)
             continue
         singles = shapes_in_order(variants, 1)

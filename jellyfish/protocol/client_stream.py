@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 from jellyfish.errors import ProtocolError
 from jellyfish.protocol import wire
+from jellyfish.protocol.served_model import ServedModel, served_model
 
 WELCOME_S = 10.0
 """A server that has not taken the client in so long after its hello is taken for gone."""
@@ -61,6 +62,8 @@ class ClientStream:
         self.opened_s: float | None = None
         """When the welcome came."""
         self.takes_reports = False
+        self.model: ServedModel | None = None
+        """What answers; None before the welcome."""
         self._arrivals, self._clock = hello.arrivals, clock
         self._begun_s = self.heard_s = now
         """`heard_s`: when the server last said anything."""
@@ -103,9 +106,10 @@ class ClientStream:
                     self._outgoing.append(wire.encode(wire.Pong(message.server_s, self._clock(now), self._clock(now))))
                 return ()
             case wire.PlanMessage():
-                _check_plan(message)
+                self._check_plan(message)
             case wire.Welcome():
-                _check_welcome(message)
+                self.model = _model(message)
+                self._check_plan(message.plan)
                 self.takes_reports, self.opened_s = message.reports, now
                 self._report_due_s = now + REPORT_PERIOD_S
                 self._enter(ClientState.OPEN)
@@ -170,24 +174,25 @@ class ClientStream:
         self._report_due_s = now + REPORT_PERIOD_S
         return True
 
+    def _check_plan(self, plan: wire.PlanMessage) -> None:
+        """ProtocolError for what no client can do."""
+        assert self.model is not None  # a plan comes with the welcome, or after it
+        if plan.resolution not in self.model.inputs:
+            sizes = ", ".join(map(str, self.model.inputs))
+            raise ProtocolError(
+                "bad_message", f"a plan's resolution must be one of the welcome's ({sizes}), not {plan.resolution}"
+            )
+        if not plan.probe_interval_ms > 0:
+            raise ProtocolError("bad_message", f"probe_interval_ms must be above 0, not {plan.probe_interval_ms}")
+
     def _enter(self, state: ClientState) -> None:
         self.state, self._may_come = state, _MAY_COME[state]
         if state is ClientState.CLOSED:
             self._outgoing.clear()
 
 
-def _check_welcome(welcome: wire.Welcome) -> None:
-    """ProtocolError for terms that no client can keep to."""
-    ladder = welcome.resolutions
-    if not ladder or ladder[0] < 1 or list(ladder) != sorted(set(ladder)):
-        raise ProtocolError("bad_message", f"the welcome's resolutions must be ascending sizes, not {list(ladder)}")
+def _model(welcome: wire.Welcome) -> ServedModel:
+    """What answers; ProtocolError for terms that no client can keep to."""
     if welcome.max_in_flight < 1:
         raise ProtocolError("bad_message", f"max_in_flight must be at least 1, not {welcome.max_in_flight}")
-    _check_plan(welcome.plan)
-
-
-def _check_plan(plan: wire.PlanMessage) -> None:
-    if not 1 <= plan.resolution < 2**16:
-        raise ProtocolError("bad_message", f"a plan's resolution must fit into a frame's header, not {plan.resolution}")
-    if not plan.probe_interval_ms > 0:
-        raise ProtocolError("bad_message", f"probe_interval_ms must be above 0, not {plan.probe_interval_ms}")
+    return served_model(welcome)

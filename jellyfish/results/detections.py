@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from jellyfish.classes import class_name
 from jellyfish.core import Detection
 from jellyfish.errors import RunError
 from jellyfish.results.records import FrameRecord
@@ -21,8 +22,13 @@ class CocoResults:
         self._file, self._path = file, path
         self._separator = b"[\n"
 
-    def add(self, image_id: int, size: tuple[int, int], detections: Sequence[Detection], **more: str) -> None:
-        """Write the detections of one image of (width, height) pixels, each with what `more` says."""
+    def add(
+        self, image_id: int, size: tuple[int, int], detections: Sequence[Detection], classes: Sequence[str], **more: str
+    ) -> None:
+        """Write the detections of one image of (width, height) pixels, each with what `more` says.
+
+        `classes`: names by label. A category's id is the label + 1, and its name stands beside it.
+        """
         width, height = size
         for detection in detections:
             left, top = detection.left * width, detection.top * height
@@ -30,6 +36,7 @@ class CocoResults:
             line = more | {
                 "image_id": image_id,
                 "category_id": detection.label + 1,
+                "category": class_name(detection.label, classes),
                 "bbox": [round(side, 2) for side in box],
                 "score": round(detection.score, 4),
             }
@@ -62,9 +69,9 @@ class DetectionFile:
         self._sizes = sizes
         self._results = CocoResults(path.open("xb"), path)
 
-    def add(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
-        """Write the detections of one frame."""
-        self._results.add(record.frame, self._sizes[record.client], detections, client=record.client)
+    def add(self, record: FrameRecord, detections: Sequence[Detection], classes: Sequence[str]) -> None:
+        """Write the detections of one frame; `classes`: names by label."""
+        self._results.add(record.frame, self._sizes[record.client], detections, classes, client=record.client)
 
     def close(self) -> None:
         """End the array."""

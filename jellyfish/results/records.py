@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from jellyfish.core import Outcome, Reason
+from jellyfish.evaluation.judging import Worth
 from jellyfish.results.units import (
     F1,
     Bytes,
@@ -125,6 +126,12 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     """In simulations, which have no pictures: the variant's F1 as measured elsewhere."""
 
 
+def judged(worth: Worth) -> dict[str, int]:
+    """What a frame's record says of the worth of its answer."""
+    counts = worth.counts
+    return {} if counts is None else {"tp": counts.tp, "fp": counts.fp, "fn": counts.fn}
+
+
 class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A plan as a client was told it: a line of `plans.jsonl`. It holds until that client's next line, or an outage."""
 
@@ -188,5 +195,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What networks ran on, where the server was in this process; of `device`, the small networks."""
     profile: str
     """The hardware that was measured, or the address of the server where it was elsewhere."""
+    model: str = ""
+    """What answered, and its version; empty where the server was elsewhere."""
     schema: int = SCHEMA
     """Number of the files' schema: this page is of the newest."""

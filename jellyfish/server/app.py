@@ -87,7 +87,7 @@ async def _ready(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     states = service.device_states
     status = _status(service, states.values())
-    answer = {"status": status, "clients": len(service.sessions), "devices": states}
+    answer = {"status": status, "model": service.model.name, "clients": len(service.sessions), "devices": states}
     return web.json_response(answer, status=200 if status in ("ready", "degraded") else 503)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from jellyfish.clock import seconds_now, timeout_at
 from jellyfish.config import Limits
 from jellyfish.control.host import HostLoad
-from jellyfish.core import Reason
+from jellyfish.core import InputSize, Reason
 from jellyfish.errors import ImageError
 from jellyfish.media.decoding_cost import DecodingCost
 from jellyfish.server.decoding_budget import DecodingBudget
@@ -23,16 +23,17 @@ from jellyfish.server.decoding_queue import DecodingQueue, WaitingFrame
 from jellyfish.server.host_meter import Decode, HostMeter
 
 Image = NDArray[np.uint8]
-DecodeInTime = Callable[[bytes, float], Awaitable[Image]]
-"""The image of a JPEG that is of use until a time; ImageError says why there is none."""
-Weigh = Callable[[bytes], DecodingCost]
-"""What a JPEG takes, by its header. ImageError for one that is not decoded."""
+DecodeInTime = Callable[[bytes, InputSize, float], Awaitable[Image]]
+"""The image of a JPEG, fitted into a size, that is of use until a time; ImageError says why there is none."""
+Weigh = Callable[[bytes, InputSize], DecodingCost]
+"""What a JPEG takes to decode for a size, by its header. ImageError for one that is not decoded."""
 
 
 class _Order(NamedTuple):
     """What is to be decoded, and who waits for it."""
 
     jpeg: bytes
+    size: InputSize
     done: asyncio.Future[Image]
 
 
@@ -63,14 +64,14 @@ class Decoding:
         self._running: dict[asyncio.Future[Image], _Frame] = {}
         self._closed = False
 
-    def for_client(self, client: str, fps: float) -> DecodeInTime:
-        """What decodes the frames of one client, within a budget of its own."""
-        budget = DecodingBudget(self._limits, fps)
+    def for_client(self, client: str, fps: float, largest: InputSize) -> DecodeInTime:
+        """What decodes the frames of one client, within a budget of its own. `largest`: what they are fitted into."""
+        budget = DecodingBudget(self._limits, fps, largest)
 
-        async def decode(jpeg: bytes, until_s: float) -> Image:
-            cost = self._weigh(jpeg)
+        async def decode(jpeg: bytes, size: InputSize, until_s: float) -> Image:
+            cost = self._weigh(jpeg, size)
             budget.spend(cost, self._load.room, seconds_now())
-            order = _Order(jpeg, asyncio.get_running_loop().create_future())
+            order = _Order(jpeg, size, asyncio.get_running_loop().create_future())
             return await self._in_turn(WaitingFrame(client, cost.megapixels, until_s, order))
 
         return decode
@@ -108,7 +109,8 @@ class Decoding:
             frame = self._queue.take(large=large < max(1, self._workers - 1))
             if frame is None:
                 return
-            job = asyncio.ensure_future((self._decode_large if frame.large else self._decode)(frame.owner.jpeg))
+            order, decode = frame.owner, self._decode_large if frame.large else self._decode
+            job = asyncio.ensure_future(decode(order.jpeg, order.size))
             self._running[job] = frame
             job.add_done_callback(self._ended)
 

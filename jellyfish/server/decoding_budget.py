@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 
 from jellyfish.config import Limits
+from jellyfish.core import InputSize
 from jellyfish.errors import ImageError
 from jellyfish.media.decoding_cost import DecodingCost
 from jellyfish.protocol.bucket import Bucket
 
-PLANNED_MEGAPIXELS = 0.5
-"""Frames that plans ask for take less, the largest half of it. Each client may have such at its own rate, however
-little room there is."""
+PLANNED = 2.5
+"""Megapixels for each of what the largest network takes, were it square: frames that plans ask for take less, the
+largest half of it. Each client may have such at its own rate, however little room there is."""
 STEP_PX = 16
 """Sizes that are recommended are multiples of it."""
 
@@ -23,8 +24,10 @@ STEP_PX = 16
 class DecodingBudget:
     """One client's. What it leaves is kept for about a second, and for one frame of the largest size in any case."""
 
-    def __init__(self, limits: Limits, fps: float) -> None:
-        self._most, self._fps, self._least = limits.decoded_megapixels, fps, PLANNED_MEGAPIXELS * fps
+    def __init__(self, limits: Limits, fps: float, largest: InputSize) -> None:
+        """`largest`: what frames are fitted into."""
+        self._most, self._fps = limits.decoded_megapixels, fps
+        self._least = PLANNED * largest.resolution**2 / 1e6 * fps
         burst = max(self._most, self._least, limits.image_side**2 / 1e6)
         self._bucket = Bucket(self._most, burst)
 

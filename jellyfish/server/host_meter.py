@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from jellyfish.clock import seconds_now
 from jellyfish.control.host import HostReading, Occupancy
+from jellyfish.core import InputSize
 
-Decode = Callable[[bytes], Awaitable[NDArray[np.uint8]]]
+Decode = Callable[[bytes, InputSize], Awaitable[NDArray[np.uint8]]]
+"""A JPEG -> its image, fitted into a size."""
 
 
 class ProcessorTime(NamedTuple):

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from statistics import median
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import DEFAULT_CARE, Limits
@@ -27,6 +27,7 @@ from jellyfish.devices.health import DeviceState
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import ProtocolError
 from jellyfish.media.decoding_cost import weighed
+from jellyfish.models.model import Description
 from jellyfish.protocol import wire
 from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.decoding import Decoding, Weigh
@@ -43,14 +44,6 @@ GOLDEN = 0.618034
 """Multiples of it, modulo 1, are spread evenly however many there are."""
 DRAIN_S = 1.0
 """Longest wait for the batches that run when the server stops; a device that hangs is left behind."""
-
-
-class AccuracySource(Protocol):
-    """What the weights know of their variants."""
-
-    def accuracy(self, variant: Variant) -> float:
-        """Expected F1 (0..1) of `variant`."""
-        ...
 
 
 class Fared(NamedTuple):
@@ -72,8 +65,7 @@ class Service:
     def __init__(
         self,
         dispatchers: Iterable[Dispatcher],
-        variants: tuple[Variant, ...],
-        accuracy: AccuracySource,
+        model: Description,
         decode: Decode,
         limits: Limits,
         care: float = DEFAULT_CARE,
@@ -84,8 +76,8 @@ class Service:
         weigh: Weigh = weighed,
         decode_large: Decode | None = None,
     ) -> None:
-        """`care`: of plans. Where `target` is given it is what they begin with; then it is learnt, for each client, so
-        that so many per cent of its captured frames are in time.
+        """`model`: with the sizes that are served. `care`: of plans. Where `target` is given they begin with it, and
+        it is learnt, for each client, so that so many per cent of its captured frames are in time.
 
         `asked`: what frames of each resolution are run with, where clients choose; None where a plan decides.
 
@@ -98,7 +90,7 @@ class Service:
         self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
         for dispatcher in self.dispatchers.values():
             dispatcher.on_change = partial(self.announce, "device")
-        self.limits = limits
+        self.model, self.limits = model, limits
         self.sessions: dict[str, Session] = {}
         self.ready = False
         self.draining = False
@@ -111,10 +103,8 @@ class Service:
         self.on_event: Callable[[ServerEvent], None] = lambda event: None
         """Told what happens to clients, for people."""
         self._gone = self._told = Fared(0, 0)
-        self.ladder = tuple(sorted({variant.resolution for variant in variants}))
-        """The resolutions that clients may send at, ascending."""
-        self._variants = variants
-        self._accuracy = tuple(accuracy.accuracy(variant) for variant in variants)
+        self._variants = model.variants
+        self._accuracy = tuple(size.accuracy for size in model.sizes)
         self._care, self.target = care, target
         """Per cent of captured frames in time that care is learnt for; None where it is not."""
         self._streams = 0
@@ -134,15 +124,18 @@ class Service:
         A name that is in use gets a number, so that a client whose old connection is half dead can come back. Plans
         take notice of a client from its welcome, or its first frame on (`welcomed`).
         """
+        if hello.model not in (None, self.model.name):
+            raise ProtocolError("unknown_model", f"this server has the model {self.model.name}, not {hello.model}")
         if self.draining:
             raise ProtocolError("draining", "the server is shutting down")
         if len(self.sessions) >= self.limits.clients and not self._dismissed_one():
             raise ProtocolError("full", f"the server has its {self.limits.clients} clients; try again later")
         names = itertools.chain([hello.client], (f"{hello.client}#{number}" for number in itertools.count(2)))
         name = next(name for name in names if name not in self.sessions)
+        *_, largest = self.model.ladder.values()
         session = Session(
-            name, hello, send, self.decoding.for_client(name, hello.fps), self._quietest(), self.limits,
-            self.ladder[0], self._asked, self.host,
+            name, hello, send, self.decoding.for_client(name, hello.fps, largest), self._quietest(), self.limits,
+            self.model, self._asked, self.host,
         )  # fmt: skip
         if self.target is not None:
             session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)

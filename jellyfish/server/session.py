@@ -23,6 +23,7 @@ from jellyfish.core import FOR_WANT_OF_TIME, Reason, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
+from jellyfish.models.model import Description
 from jellyfish.protocol import wire
 from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.attained import LATE, NOT_SENT, Attained, Attainment
@@ -74,7 +75,7 @@ class Session:
         decode: DecodeInTime,
         dispatcher: Dispatcher,
         limits: Limits,
-        probe_resolution: int,
+        model: Description,
         asked: Mapping[int, Variant] | None = None,
         host: HostLoad | None = None,
     ) -> None:
@@ -106,7 +107,9 @@ class Session:
         self._asked = asked or {}
         self._rate = Bucket(hello.fps, limits.in_flight + HELD_UP_S * hello.fps)
         self._tells_arrivals = hello.arrivals
-        self._plan = wire.PlanMessage(probe_resolution, "", mapped=False, probe_interval_ms=self._begin_ms)
+        self._model = model
+        smallest = next(iter(model.ladder))
+        self._plan = wire.PlanMessage(smallest, "", mapped=False, probe_interval_ms=self._begin_ms, model=model.name)
 
     # --- control -----------------------------------------------------------------------------------------
 
@@ -163,7 +166,8 @@ class Session:
         self._variant = variant if mapped else None
         begins = not mapped and (not self._seen or self.offered_fps(seconds_now()) == 0)
         pause_ms = self._begin_ms if begins else PROBE_INTERVAL_S * 1000
-        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, pause_ms, fps if mapped else None)
+        fps = fps if mapped else None
+        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, pause_ms, fps, self._model.name)
         if plan != self._plan:
             self._plan = plan
             self.plan_changed.set()
@@ -244,7 +248,8 @@ class Session:
         if arrived_s + self._host.ahead_s + dispatcher.quickest_s(variant) > deadline_s:
             return Dropped(Reason.EXPIRED), ""
         try:
-            image = await self._decode(frame.jpeg, deadline_s - dispatcher.quickest_s(variant))
+            size = self._model.input_of(frame.resolution)
+            image = await self._decode(frame.jpeg, size, deadline_s - dispatcher.quickest_s(variant))
         except ImageError as error:
             return Dropped(Reason(error.reason)), str(error)
         queued_s = seconds_now()
@@ -315,5 +320,6 @@ class Session:
             device=outcome.device,
             batch=outcome.batch,
             execute_ms=outcome.execute_s * 1000,
-            detections=tuple(outcome.detections),
+            detections=outcome.answer.detections,
+            scores=outcome.answer.scores,
         )

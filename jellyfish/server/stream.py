@@ -15,7 +15,6 @@ import contextlib
 from aiohttp import WSMessage, WSMsgType, hdrs, web
 
 from jellyfish.clock import seconds_now
-from jellyfish.core import CLASSES
 from jellyfish.errors import ProtocolError, each_error
 from jellyfish.protocol import wire
 from jellyfish.protocol.server_stream import (
@@ -183,9 +182,21 @@ class _Connection:
                 pass
 
     def _welcome(self, session: Session) -> wire.Welcome:
-        service, limits = self._service, self._service.limits
-        settings = limits.in_flight, limits.message_bytes, session.plan, service.offers(seconds_now()), service.narrows
-        return wire.Welcome(CLASSES, service.ladder, *settings, reports=True)
+        service, limits, model = self._service, self._service.limits, self._service.model
+        return wire.Welcome(
+            model.classes,
+            tuple(model.ladder),
+            limits.in_flight,
+            limits.message_bytes,
+            session.plan,
+            service.offers(seconds_now()),
+            service.narrows,
+            reports=True,
+            model=model.name,
+            version=model.version,
+            task=model.task,
+            inputs=tuple(model.ladder.values()),
+        )
 
     async def _answer(self, session: Session, frame: wire.Frame, arrived_s: float) -> None:
         try:

@@ -21,6 +21,7 @@ from jellyfish.errors import InputError
 from jellyfish.lab.simulation.network import MemoryConnector
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
+from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.protocol import wire
 from jellyfish.results.records import FrameRecord, OutageRecord, Timeline
 from tests.server.peer import http
@@ -37,6 +38,10 @@ class PlainSource:
         self._labels, self._fails_at_s = labels, fails_at_s
         noise = np.random.default_rng(0).integers(0, 40, (252, 448, 3))
         self._image = (100 + noise).astype(np.uint8)
+
+    @property
+    def classes(self) -> Sequence[str]:
+        return CLASSES
 
     @property
     def labels(self) -> Sequence[Sequence[LabelledObject]] | None:
@@ -79,7 +84,7 @@ class Setup:
     ) -> None:
         self.records: list[FrameRecord] = []
         self.ended_s: dict[int, float] = {}
-        self.ledger = Ledger(name, slo_ms / 1000, 3, Timeline(0.0), self.emit, arrivals)
+        self.ledger = Ledger(name, slo_ms / 1000, 3, Timeline(0.0), self.emit, arrivals, CLASSES)
         hello = wire.Hello(name, fps, slo_ms, arrivals)
         shapers = Shaper(trace, delay_s), Shaper(None, delay_s)
         frames = OwnFrames(source or PlainSource(), offload)

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from jellyfish.camera.ledger import LATE_S, MOST_FREED, Captured, Ledger
 from jellyfish.core import Detection, LabelledObject, Outcome, Reason
+from jellyfish.evaluation.judging import Judge
 from jellyfish.protocol.wire import FIRST_IN_TIME, Farewell, Report, Result
 from jellyfish.results.emulation import BUSY_SHARE
 from jellyfish.results.records import FrameRecord, Timeline
 
 IMAGE = np.zeros((9, 16, 3), np.uint8)
 BOX = (0.1, 0.1, 0.3, 0.3)
+NAMES = ("person",)
 PERSON = LabelledObject(1, 0, *BOX)
 SLO_S = 0.125  # a binary fraction, so that a deadline can be hit exactly
 
@@ -28,7 +30,7 @@ class Book:
     def __init__(self, max_in_flight: int = 3, hears_arrivals: bool = False) -> None:
         self.records: list[FrameRecord] = []
         self.detections: list[Sequence[Detection]] = []
-        self.ledger = Ledger("camera", SLO_S, max_in_flight, Timeline(100.0, 1e9), self._emit, hears_arrivals)
+        self.ledger = Ledger("camera", SLO_S, max_in_flight, Timeline(100.0, 1e9), self._emit, hears_arrivals, NAMES)
 
     def _emit(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
         self.records.append(record)
@@ -101,14 +103,14 @@ def test_a_newer_frame_takes_the_place_of_the_one_that_waits() -> None:
 
 def test_no_more_frames_are_on_their_way_than_either_side_allows() -> None:
     book = Book(max_in_flight=3)
-    book.ledger.welcomed(2)
+    book.ledger.welcomed(2, Judge(NAMES))
     book.send(0, 100.0)
     book.send(1, 100.1)
     book.capture(2, 100.2)
     assert book.ledger.take() is None
     book.ledger.answered(100.2, Result(0))
     assert book.ledger.take() is not None
-    book.ledger.welcomed(100)
+    book.ledger.welcomed(100, Judge(NAMES))
     book.ledger.sent(100.3, 128, 1000)
     book.send(3, 100.3)
     book.capture(4, 100.4)
@@ -248,7 +250,7 @@ def test_any_history_gives_every_frame_one_outcome_and_agrees_with_the_servers_c
                 book.ledger.disconnected()
                 server, taken = _ServerCount(), False
                 unanswered.clear()
-                book.ledger.welcomed(3)
+                book.ledger.welcomed(3, Judge(NAMES))
                 opened_frames, opened_records = frames, len(book.records)
         assert book.ledger.agrees(server.farewell())
         assert len(book.ledger.unanswered) <= 3

@@ -8,34 +8,53 @@ from hypothesis import strategies as st
 
 from jellyfish.camera.sizing import PlannedSizer, PublishedSizer, Sizer
 from jellyfish.control.frame_size import reference_bytes
-from jellyfish.core import RESOLUTIONS
 
 BANDWIDTHS = st.floats(1e3, 1e9)
+RESOLUTIONS = (128, 192, 256, 320, 384, 448)
 PLANS = st.sampled_from(RESOLUTIONS)
+LADDERS = st.just(RESOLUTIONS) | st.sets(st.integers(32, 1920), min_size=1, max_size=8).map(
+    lambda some: (*sorted(some),)
+)
+"""Whatever sizes a model has, if it is a single one."""
 ON_THE_WAY = st.lists(st.tuples(st.floats(0, 10), st.integers(500, 100_000)), max_size=3).map(sorted)
 NOW = 10.0
 
 
-def sizer(bandwidth_bps: float | None = None, rest_s: float = 0.02, fps: float = 15, slo_s: float = 0.15) -> Sizer:
+def sizer(
+    bandwidth_bps: float | None = None,
+    rest_s: float = 0.02,
+    fps: float = 15,
+    slo_s: float = 0.15,
+    ladder: tuple[int, ...] = RESOLUTIONS,
+) -> Sizer:
     chooser = Sizer(fps, slo_s)
+    chooser.ladder = ladder
     if bandwidth_bps is not None:
         chooser.answered(bandwidth_bps, rest_s)
     return chooser
 
 
-@given(bandwidth_bps=BANDWIDTHS | st.none(), planned=PLANS, age_s=st.floats(0, 5), on_the_way=ON_THE_WAY)
+@given(
+    ladder=LADDERS, data=st.data(), bandwidth_bps=BANDWIDTHS | st.none(), age_s=st.floats(0, 5), on_the_way=ON_THE_WAY
+)
 def test_a_choice_is_on_the_ladder_and_never_above_the_plan(
-    bandwidth_bps: float | None, planned: int, age_s: float, on_the_way: list[tuple[float, int]]
+    ladder: tuple[int, ...],
+    data: st.DataObject,
+    bandwidth_bps: float | None,
+    age_s: float,
+    on_the_way: list[tuple[float, int]],
 ) -> None:
-    chosen = sizer(bandwidth_bps).choose(NOW, planned, NOW - age_s, on_the_way)
-    assert chosen is None or (chosen in RESOLUTIONS and chosen <= planned)
+    planned = data.draw(st.sampled_from(ladder))
+    chosen = sizer(bandwidth_bps, ladder=ladder).choose(NOW, planned, NOW - age_s, on_the_way)
+    assert chosen is None or (chosen in ladder and chosen <= planned)
 
 
-@given(bandwidth_bps=BANDWIDTHS | st.none(), planned=PLANS, age_s=st.floats(0, 5))
+@given(ladder=LADDERS, data=st.data(), bandwidth_bps=BANDWIDTHS | st.none(), age_s=st.floats(0, 5))
 def test_with_nothing_on_the_way_a_frame_is_always_sent(
-    bandwidth_bps: float | None, planned: int, age_s: float
+    ladder: tuple[int, ...], data: st.DataObject, bandwidth_bps: float | None, age_s: float
 ) -> None:
-    assert sizer(bandwidth_bps).choose(NOW, planned, NOW - age_s, []) is not None
+    planned = data.draw(st.sampled_from(ladder))
+    assert sizer(bandwidth_bps, ladder=ladder).choose(NOW, planned, NOW - age_s, []) is not None
 
 
 def test_a_server_that_estimates_no_bandwidth_is_sent_the_smallest_frames() -> None:
@@ -137,12 +156,18 @@ def test_only_sizes_that_the_server_takes_are_chosen() -> None:
 
 def published(bandwidth_bps: float | None = None, fps: float = 15) -> PublishedSizer:
     chooser = PublishedSizer(fps, 0.15)
+    chooser.ladder = RESOLUTIONS
     if bandwidth_bps is not None:
         chooser.answered(bandwidth_bps, 0.02)
     return chooser
 
 
-@given(bandwidth_bps=BANDWIDTHS | st.none(), planned=PLANS, age_s=st.floats(0, 5), on_the_way=ON_THE_WAY)
+@given(
+    bandwidth_bps=BANDWIDTHS | st.none(),
+    planned=st.sampled_from(RESOLUTIONS),
+    age_s=st.floats(0, 5),
+    on_the_way=ON_THE_WAY,
+)
 def test_the_published_back_off_sends_every_frame_and_none_above_the_plan(
     bandwidth_bps: float | None, planned: int, age_s: float, on_the_way: list[tuple[float, int]]
 ) -> None:

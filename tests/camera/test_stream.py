@@ -15,6 +15,7 @@ from jellyfish.errors import ProtocolError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.protocol import wire
+from jellyfish.protocol.served_model import ServedModel
 from jellyfish.results.records import OutageRecord
 from tests.camera.cameras import URL
 from tests.server.peer import JPEG, LARGE, SMALL, connected, everyone_on, http, running, welcomed
@@ -44,7 +45,7 @@ class Asker:
         finally:
             self.talking -= 1
 
-    def welcomed(self, welcome: wire.Welcome) -> None:
+    def welcomed(self, welcome: wire.Welcome, model: ServedModel) -> None:
         self.heard.append("welcome")
         if not self._will_do:
             raise ProtocolError("terms", "not on these terms")

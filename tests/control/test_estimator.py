@@ -16,7 +16,8 @@ from jellyfish.control.estimator import (
     ClientEstimator,
 )
 from jellyfish.control.frame_size import FrameSizeModel, reference_bytes
-from jellyfish.core import RESOLUTIONS, Variant
+from jellyfish.core import Variant
+from jellyfish.models.slimmable.street import RESOLUTIONS
 
 OFFSET_S = 123.0
 ONE_WAY_S = 0.01

@@ -1,4 +1,4 @@
-"""Images are fitted to the canvas, detections are mapped back to the image."""
+"""Engines on threads: they are made there, run there, and hold nothing up."""
 
 from __future__ import annotations
 
@@ -6,71 +6,46 @@ import asyncio
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from jellyfish.core import Detection, Variant, canvas_size
-from jellyfish.devices.executor import TorchExecutor, detect_images
-from tests.dispatch.requests import SMALL
+from jellyfish.core import Answer, Variant
+from jellyfish.devices.executor import EngineExecutor
+from jellyfish.models.model import Engine, Image, WholeBatches
+from tests.server.peer import LARGE, MODEL, SMALL
+
+IMAGE = np.zeros((72, 128, 3), np.uint8)
 
 
-class BrightBox:
-    """An engine that reports the bounding box of the bright pixels of each canvas."""
+class BrightBox(WholeBatches):
+    """An engine that reports the bounding box of the bright pixels of each image."""
 
     def __init__(self) -> None:
-        self.batches: list[tuple[Variant, tuple[int, ...]]] = []
+        super().__init__(self.found)
+        self.batches: list[tuple[Variant, list[tuple[int, ...]]]] = []
         self.threads: set[str] = set()
 
-    def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
-        self.batches.append((variant, canvases.shape))
+    def found(self, images: Sequence[Image], variant: Variant) -> list[Answer]:
+        self.batches.append((variant, [image.shape for image in images]))
         self.threads.add(threading.current_thread().name)
-        height, width = canvas_size(variant.resolution)
-        found = []
-        for canvas in canvases:
-            rows, columns = np.nonzero(canvas.min(axis=2) > 200)
-            sides = (columns.min() / width, rows.min() / height, (columns.max() + 1) / width, (rows.max() + 1) / height)
-            found.append([Detection(2, 0.5, *map(float, sides))])
-        return found
+        return [Answer()] * len(images)
 
 
-def image_with_box(height: int, width: int) -> NDArray[np.uint8]:
-    """Dark, bright from a quarter to three quarters across and from the middle to the bottom."""
-    image = np.zeros((height, width, 3), dtype=np.uint8)
-    image[height // 2 :, width // 4 : 3 * width // 4] = 255
-    return image
+def opened(*engines: Engine, begin: Callable[[], None] = lambda: None) -> EngineExecutor:
+    return EngineExecutor([partial(_as_it_is, engine) for engine in engines], "cpu", MODEL, begin)
 
 
-@pytest.mark.parametrize("shape", [(72, 128), (720, 1280), (480, 640), (1280, 720), (24, 32)])
-def test_boxes_are_shares_of_the_image_whatever_its_shape(shape: tuple[int, int]) -> None:
-    variant = Variant(256, "w050")
-    [[box]] = detect_images(BrightBox(), variant, [image_with_box(*shape)])
-    assert (box.label, box.score) == (2, 0.5)
-    assert (box.left, box.top, box.right, box.bottom) == pytest.approx((0.25, 0.5, 0.75, 1.0), abs=0.05)
-
-
-def test_boxes_are_cut_at_the_padding_and_left_out_inside_it() -> None:
-    class Everything:
-        def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
-            return [[Detection(0, 1.0, 0.0, 0.0, 1.0, 1.0), Detection(1, 1.0, 0.9, 0.0, 1.0, 1.0)] for _ in canvases]
-
-    [[box]] = detect_images(Everything(), SMALL, [image_with_box(640, 480)])
-    assert box == Detection(0, 1.0, 0.0, 0.0, 1.0, 1.0)
-
-
-def test_images_of_different_sizes_make_one_batch() -> None:
-    engine = BrightBox()
-    found = detect_images(engine, SMALL, [image_with_box(72, 128), image_with_box(480, 640)])
-    assert engine.batches == [(SMALL, (2, *canvas_size(128), 3))]
-    assert len(found) == 2
+def _as_it_is(engine: Engine) -> Engine:
+    return engine
 
 
 async def test_the_engine_runs_on_one_thread_that_is_not_the_loops() -> None:
     engine = BrightBox()
-    executor = TorchExecutor([engine], "cpu")
-    image = image_with_box(72, 128)
-    results = await asyncio.gather(executor.run(SMALL, [image]), executor.run(SMALL, [image] * 2))
+    executor = opened(engine)
+    results = await asyncio.gather(executor.run([SMALL], [IMAGE]), executor.run([SMALL] * 2, [IMAGE] * 2))
     executor.close()
     assert [len(result) for result in results] == [1, 2]
     assert len(engine.threads) == 1
@@ -79,36 +54,27 @@ async def test_the_engine_runs_on_one_thread_that_is_not_the_loops() -> None:
 
 async def test_a_failing_engine_raises_to_the_caller_and_the_thread_lives_on() -> None:
     class FailsOnce(BrightBox):
-        def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
-            found = super().detect(canvases, variant)
+        def found(self, images: Sequence[Image], variant: Variant) -> list[Answer]:
+            found = super().found(images, variant)
             if len(self.batches) == 1:
                 raise RuntimeError("broken")
             return found
 
-    executor = TorchExecutor([FailsOnce()], "cpu")
+    executor = opened(FailsOnce())
     with pytest.raises(RuntimeError, match="broken"):
-        await executor.run(SMALL, [image_with_box(72, 128)])
-    assert len(await executor.run(SMALL, [image_with_box(72, 128)])) == 1
+        await executor.run([SMALL], [IMAGE])
+    assert len(await executor.run([SMALL], [IMAGE])) == 1
     executor.close()
 
 
 async def test_warming_runs_every_shape_and_tells_progress() -> None:
-    class Blank(BrightBox):
-        def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
-            self.batches.append((variant, canvases.shape))
-            return [[] for _ in canvases]
-
-    engine, steps = Blank(), []
-    executor = TorchExecutor([engine], "cpu")
-    shapes = [(variant, batch) for variant in (SMALL, Variant(192, "w050")) for batch in (1, 2)]
+    engine, steps = BrightBox(), []
+    executor = opened(engine)
+    shapes = [(variant, batch) for variant in (SMALL, LARGE) for batch in (1, 2)]
     await executor.warm(shapes, lambda done, total: steps.append((done, total)))
     executor.close()
-    assert [(variant.resolution, shape[0]) for variant, shape in engine.batches] == [
-        (128, 1),
-        (128, 2),
-        (192, 1),
-        (192, 2),
-    ]
+    small, large = (72, 128, 3), (252, 448, 3)
+    assert engine.batches == [(SMALL, [small]), (SMALL, [small] * 2), (LARGE, [large]), (LARGE, [large] * 2)]
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
@@ -120,19 +86,18 @@ async def test_workers_run_batches_at_the_same_time_and_each_begins_and_warms_by
             super().__init__()
             self.meeting = threading.Barrier(2, timeout=20)
 
-        def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
-            self.threads.add(threading.current_thread().name)
+        def found(self, images: Sequence[Image], variant: Variant) -> list[Answer]:
             self.meeting.wait()
-            return [[] for _ in canvases]
+            return super().found(images, variant)
 
     begun: list[str] = []
     engine = Meets()
-    executor = TorchExecutor([engine, engine], "cpu", lambda: begun.append(threading.current_thread().name))
-    image = image_with_box(72, 128)
+    executor = opened(engine, engine, begin=lambda: begun.append(threading.current_thread().name))
     await executor.warm([(SMALL, 1)])
     assert len(engine.threads) == 2
     for _ in range(3):
-        assert await asyncio.gather(executor.run(SMALL, [image], 0), executor.run(SMALL, [image], 1)) == [[[]], [[]]]
+        both = await asyncio.gather(*(executor.run([SMALL], [IMAGE], worker) for worker in (0, 1)))
+        assert both == [[Answer()], [Answer()]]
     executor.close()
     assert set(begun) == engine.threads and len(begun) == 2
 
@@ -145,27 +110,27 @@ async def test_workers_that_are_not_kept_are_closed_and_the_first_ones_go_on() -
             self.closed = True
 
     engines = [Closable(), Closable()]
-    executor = TorchExecutor(engines, "cpu")
+    executor = opened(*engines)
     executor.keep(1)
     assert [engine.closed for engine in engines] == [False, True]
-    assert len(await executor.run(SMALL, [image_with_box(72, 128)])) == 1
+    assert len(await executor.run([SMALL], [IMAGE])) == 1
     executor.close()
 
 
 HANGS = """
 import asyncio, threading
 import numpy as np
-from jellyfish.core import Variant
-from jellyfish.devices.executor import TorchExecutor
+from jellyfish.devices.executor import EngineExecutor
+from jellyfish.models.model import WholeBatches
+from tests.server.peer import MODEL, SMALL
 
-class Hangs:
-    def detect(self, canvases, variant):
-        threading.Event().wait()
+def hangs():
+    return WholeBatches(lambda images, variant: threading.Event().wait())
 
 async def main():
-    executor = TorchExecutor([Hangs(), Hangs()], "cuda")
+    executor = EngineExecutor([hangs, hangs], "cuda", MODEL)
     image = np.zeros((72, 128, 3), np.uint8)
-    running = [asyncio.create_task(executor.run(Variant(128, "w"), [image], worker)) for worker in (0, 1)]
+    running = [asyncio.create_task(executor.run([SMALL], [image], worker)) for worker in (0, 1)]
     await asyncio.sleep(0.1)
     for task in running:
         task.cancel()
@@ -182,9 +147,17 @@ def test_an_engine_that_hangs_in_its_thread_holds_up_neither_closing_nor_the_int
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
 
 
-async def test_a_worker_that_cannot_begin_fails_every_batch() -> None:
-    executor = TorchExecutor([BrightBox()], "cpu", lambda: int("no number"))  # type: ignore[arg-type, return-value]
-    for _ in range(2):
-        with pytest.raises(ValueError, match="no number"):
-            await executor.run(SMALL, [image_with_box(72, 128)])
+def test_a_worker_that_cannot_begin_or_make_its_engine_says_so_at_once() -> None:
+    with pytest.raises(ValueError, match="no number"):
+        opened(BrightBox(), begin=lambda: int("no number"))  # type: ignore[arg-type, return-value]
+    with pytest.raises(ValueError, match="no engine"):
+        EngineExecutor([lambda: int("no engine")], "cpu", MODEL)  # type: ignore[list-item, return-value]
+
+
+def test_what_is_in_memory_is_that_of_all_engines() -> None:
+    class Heavy(BrightBox):
+        memory_bytes = 5
+
+    executor = opened(Heavy(), Heavy(), BrightBox())
+    assert executor.memory_bytes == 10
     executor.close()

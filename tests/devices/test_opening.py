@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from jellyfish.config import ServerConfig
 from jellyfish.core import Variant
+from jellyfish.devices.opening import libraries_in_words
 from jellyfish.devices.profile.given import check_profile, chosen_profile
 from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
 from jellyfish.errors import InputError
+from tests.models.descriptions import described
 
 VARIANT = Variant(128, "w025e1")
 PROFILE = LatencyProfile("cpu", "a processor", "abc", (VariantLatency(VARIANT, (0.01,), (0.02,)),), software="torch 2")
 
 
-class Served:
-    identity = "abc"
-
-    def variants(self) -> tuple[Variant, ...]:
-        return (VARIANT,)
-
-    def accuracy(self, variant: Variant) -> float:
-        return 0.5
+SERVED = described(VARIANT)
 
 
 @pytest.fixture
@@ -36,26 +33,24 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_profile_of_the_weights_that_are_served_is_taken(path: Path) -> None:
-    check_profile(ServerConfig(profile=path), Served())
+    check_profile(ServerConfig(profile=path), SERVED)
 
 
 def test_a_profile_of_other_weights_is_refused(path: Path) -> None:
-    served = Served()
-    served.identity = "def"
-    with pytest.raises(InputError, match="other weights"):
-        check_profile(ServerConfig(profile=path), served)
+    with pytest.raises(InputError, match="other weights than those of tested"):
+        check_profile(ServerConfig(profile=path), replace(SERVED, identity="def"))
 
 
 def test_a_profile_for_two_devices_and_one_without_a_variant_are_refused(path: Path) -> None:
     with pytest.raises(InputError, match="for one device"):
-        check_profile(ServerConfig(profile=path, devices=("cpu", "cuda:0")), Served())
+        check_profile(ServerConfig(profile=path, devices=("cpu", "cuda:0")), SERVED)
     path.write_bytes(
         msgspec.json.encode(
             msgspec.structs.replace(PROFILE, latencies=(VariantLatency(Variant(192, "w025e1"), (0.01,), (0.02,)),))
         )
     )
     with pytest.raises(InputError, match="lacks the variant w025e1-128"):
-        check_profile(ServerConfig(profile=path), Served())
+        check_profile(ServerConfig(profile=path), SERVED)
 
 
 @pytest.mark.parametrize(
@@ -73,3 +68,10 @@ def test_a_profile_of_other_hardware_or_software_is_used_and_that_is_said(
         assert chosen_profile(path, subject, max_batch=1) == PROFILE
     assert len(caplog.messages) == len(said)
     assert all(words in message for words, message in zip(said, caplog.messages, strict=True))
+
+
+def test_a_profile_is_kept_under_the_versions_of_what_the_model_needs() -> None:
+    needing = replace(SERVED, libraries=("numpy", "msgspec"))
+    assert libraries_in_words(needing) == f"numpy {np.__version__}, msgspec {msgspec.__version__}"
+    with pytest.raises(InputError, match="tested needs no-such-thing, which is not installed"):
+        libraries_in_words(replace(SERVED, libraries=("no-such-thing",)))

@@ -7,33 +7,58 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from jellyfish.core import Detection, Variant
+from jellyfish.core import Answer, Detection, Variant
 from jellyfish.devices.remote_engine import RemoteEngine, RemoteError
-from tests.dispatch.requests import LARGE, SMALL
+from jellyfish.errors import InputError
+from jellyfish.models.model import Engine, EngineOptions, Image, WholeBatches, answers
+from tests.server.peer import LARGE, MODEL, SMALL
 
 FATAL, WRONG, ENDLESS = 255, 254, 253
 
 
 class Told:
-    """Finds in each canvas one object, with the process and the brightest pixel for its sides."""
+    """Finds in each image one object, with the process, the brightest pixel and the size for its sides."""
 
-    def detect(self, canvases: NDArray[np.uint8], variant: Variant) -> list[list[Detection]]:
-        return self.detect_mixed(canvases, [variant] * len(canvases))
+    def __init__(self, unfit: str = "") -> None:
+        self.description = replace(MODEL, movable=True)
+        self._unfit = unfit
 
-    def detect_mixed(self, canvases: NDArray[np.uint8], variants: Sequence[Variant]) -> list[list[Detection]]:
-        if canvases.max() == FATAL:
+    def engine(self, options: EngineOptions) -> Engine:
+        if self._unfit:
+            raise InputError(self._unfit)
+        return Telling()
+
+
+class Telling(WholeBatches):
+    memory_bytes = 7
+
+    def __init__(self) -> None:
+        super().__init__(lambda images, variant: [])
+
+    def prepare(self, images: Sequence[Image], variants: Sequence[Variant]) -> Any:
+        return images, variants
+
+    def launch(self, inputs: Any) -> list[Answer]:
+        images, variants = inputs
+        brightest = max(int(image.max()) for image in images)
+        if brightest == FATAL:
             os._exit(1)
-        if canvases.max() == WRONG:
+        if brightest == WRONG:
             raise ValueError("a wrong pixel")
-        if canvases.max() == ENDLESS:
+        if brightest == ENDLESS:
             time.sleep(3600)
-        pairs = zip(canvases, variants, strict=True)
-        return [[Detection(each.resolution, 0.5, float(os.getpid()), float(c.max()), 1.0, 1.0)] for c, each in pairs]
+        return [told(image, each) for image, each in zip(images, variants, strict=True)]
+
+
+def told(image: Image, variant: Variant) -> Answer:
+    height, width, _ = image.shape
+    return Answer((Detection(variant.resolution, 0.5, float(os.getpid()), float(image.max()), width, height),))
 
 
 def quiet() -> None:
@@ -42,40 +67,62 @@ def quiet() -> None:
 
 @pytest.fixture
 def engine() -> Iterator[RemoteEngine]:
-    made = RemoteEngine(Told, quiet)
+    made = RemoteEngine(Told(), EngineOptions(), quiet)
     yield made
     made.close()
 
 
-def canvases(*brightest: int) -> NDArray[np.uint8]:
-    made = np.zeros((len(brightest), 96, 128, 3), np.uint8)
-    made[:, 50, 60, 1] = brightest
+def image(brightest: int, width: int = 128) -> Image:
+    made = np.zeros((96, width, 3), np.uint8)
+    made[50, 60, 1] = brightest
     return made
 
 
-def test_pixels_go_there_and_detections_come_back(engine: RemoteEngine) -> None:
-    [first], [second] = engine.detect(canvases(7, 9), SMALL)
-    assert (first.label, first.top, second.top) == (SMALL.resolution, 7, 9)
+def found(engine: RemoteEngine, *brightest: int) -> list[Detection]:
+    images = [image(each) for each in brightest]
+    return [answer.detections[0] for answer in answers(engine, images, [SMALL] * len(images))]
+
+
+def test_images_of_any_size_go_there_and_answers_come_back(engine: RemoteEngine) -> None:
+    sizes = answers(engine, [image(7), image(9, width=70)], [SMALL, LARGE])
+    (first,), (second,) = (answer.detections for answer in sizes)
+    assert (first.label, first.top, first.right, first.bottom) == (SMALL.resolution, 7, 128, 96)
+    assert (second.label, second.top, second.right, second.bottom) == (LARGE.resolution, 9, 70, 96)
     assert first.left == second.left != os.getpid()
-    mixed = engine.detect_mixed(canvases(7, 9), [SMALL, LARGE])
-    assert [found[0].label for found in mixed] == [SMALL.resolution, LARGE.resolution]
+    assert engine.memory_bytes == 7
+
+
+def test_a_model_of_which_no_engine_can_be_made_says_why_each_time() -> None:
+    unfit = RemoteEngine(Told("the weights are of another network"), EngineOptions(), quiet)
+    for _ in range(2):
+        with pytest.raises(InputError, match="of another network"):
+            found(unfit, 3)
+    unfit.close()
+
+
+def test_a_model_that_cannot_travel_although_it_says_so_is_refused() -> None:
+    class Local(Told):
+        """Known nowhere else."""
+
+    with pytest.raises(InputError, match="tested cannot be pickled"):
+        RemoteEngine(Local(), EngineOptions(), quiet)
 
 
 def test_what_the_engine_raises_is_raised_here_and_it_goes_on(engine: RemoteEngine) -> None:
     with pytest.raises(RemoteError, match="ValueError: a wrong pixel"):
-        engine.detect(canvases(WRONG), SMALL)
-    assert engine.detect(canvases(3), SMALL)[0][0].top == 3
+        found(engine, WRONG)
+    assert found(engine, 3)[0].top == 3
 
 
 def test_a_process_that_has_died_costs_its_batch_and_is_started_anew(engine: RemoteEngine) -> None:
-    before = engine.detect(canvases(3), SMALL)[0][0].left
+    before = found(engine, 3)[0].left
     with pytest.raises(RemoteError, match="started anew"):
-        engine.detect(canvases(FATAL), SMALL)
-    assert engine.detect(canvases(4), SMALL)[0][0].left != before
+        found(engine, FATAL)
+    assert found(engine, 4)[0].left != before
 
 
 def test_closing_ends_the_process(engine: RemoteEngine) -> None:
-    process = int(engine.detect(canvases(3), SMALL)[0][0].left)
+    process = int(found(engine, 3)[0].left)
     engine.close()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
@@ -86,14 +133,14 @@ def test_a_process_that_hangs_is_killed_its_call_raises_and_the_next_one_starts_
     engine: RemoteEngine, stopped: bool
 ) -> None:
     """Stopped, it does not even take what is sent, so that its caller is stuck in sending."""
-    before = int(engine.detect(canvases(3), SMALL)[0][0].left)
+    before = int(found(engine, 3)[0].left)
     if stopped:
         os.kill(before, signal.SIGSTOP)
     raised: list[BaseException] = []
 
     def call() -> None:
         try:
-            engine.detect(canvases(*[ENDLESS] * 64), SMALL)
+            found(engine, *[ENDLESS] * 64)
         except RemoteError as error:
             raised.append(error)
 
@@ -104,4 +151,4 @@ def test_a_process_that_hangs_is_killed_its_call_raises_and_the_next_one_starts_
     engine.close()
     calling.join(30)
     assert "started anew" in str(raised[0])
-    assert engine.detect(canvases(4), SMALL)[0][0].left != before
+    assert found(engine, 4)[0].left != before

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan, Share
-from jellyfish.core import Detection, Reason, Variant
+from jellyfish.core import Answer, Reason, Variant
 from jellyfish.devices.health import DeviceState
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.batcher import Batcher
@@ -60,8 +60,8 @@ async def test_a_frame_is_answered_with_its_times() -> None:
         first = submit(served, 10.0)
         await asyncio.sleep(0.25)
         second = submit(served, 10.0)
-        assert await first == Answered([], SMALL, "cpu", batch=1, queue_s=0.0, execute_s=1.0)
-        assert await second == Answered([], SMALL, "cpu", batch=1, queue_s=0.75, execute_s=1.0)
+        assert await first == Answered(Answer(), SMALL, "cpu", batch=1, queue_s=0.0, execute_s=1.0)
+        assert await second == Answered(Answer(), SMALL, "cpu", batch=1, queue_s=0.75, execute_s=1.0)
 
 
 @virtual
@@ -88,12 +88,12 @@ async def test_idle_workers_share_the_frames_that_wait_and_the_first_to_be_free_
         large, small = submit(served, 20.0, variant=LARGE), submit(served, 20.0, variant=SMALL)
         await asyncio.sleep(0.5)
         later = [submit(served, 20.0, frame, SMALL) for frame in range(3)]
-        assert await small == Answered([], SMALL, "cpu", 1, 0.0, 1.0)
-        assert [await each for each in later] == [Answered([], SMALL, "cpu", 3, 0.5, 2.0)] * 3
-        assert await large == Answered([], LARGE, "cpu", 1, 0.0, 4.0)
+        assert await small == Answered(Answer(), SMALL, "cpu", 1, 0.0, 1.0)
+        assert [await each for each in later] == [Answered(Answer(), SMALL, "cpu", 3, 0.5, 2.0)] * 3
+        assert await large == Answered(Answer(), LARGE, "cpu", 1, 0.0, 4.0)
         assert loop.time() - begin_s == 4.0
         both = [submit(served, 20.0, frame, SMALL) for frame in range(4)]
-        assert [await each for each in both] == [Answered([], SMALL, "cpu", 2, 0.0, 1.5)] * 4
+        assert [await each for each in both] == [Answered(Answer(), SMALL, "cpu", 2, 0.0, 1.5)] * 4
     assert served.statistics().busy_s == 1.0 + 2.0 + 4.0 + 2 * 1.5
 
 
@@ -254,8 +254,8 @@ def test_a_device_that_stays_broken_is_tested_ever_more_seldom_and_does_not_fill
 async def test_a_device_that_returns_too_few_results_has_failed() -> None:
     class Forgetful(TimedExecutor):
         async def run(
-            self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
-        ) -> list[list[Detection]]:
+            self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
+        ) -> list[Answer]:
             return []
 
     served = Dispatcher(Forgetful(profile()), profile(), SMALL, 4)
@@ -385,11 +385,11 @@ async def test_frames_of_two_networks_and_one_resolution_run_as_one_batch_where_
     batches: list[list[str]] = []
 
     class Recording(TimedExecutor):
-        async def run_mixed(
+        async def run(
             self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
-        ) -> list[list[Detection]]:
+        ) -> list[Answer]:
             batches.append([variant.network for variant in variants])
-            return await super().run_mixed(variants, images, worker)
+            return await super().run(variants, images, worker)
 
     served = Dispatcher(Recording(mixing), mixing, SMALL, 4)
     served.apply(DevicePlan(SMALL, 2, (Share(wide, 1),)), {})
@@ -406,7 +406,7 @@ async def test_one_failure_costs_its_batch_alone_and_what_waits_is_served_after_
     async with serving(served):
         failed, waits = submit(served, 10.0), submit(served, 10.0)
         assert await failed == Dropped(Reason.DEVICE_ERROR)
-        assert await waits == Answered([], SMALL, "cpu", 1, queue_s=1.0, execute_s=1.0)
+        assert await waits == Answered(Answer(), SMALL, "cpu", 1, queue_s=1.0, execute_s=1.0)
 
 
 def hanging_once(for_s: float) -> Disturbance:
@@ -429,7 +429,7 @@ def test_a_device_that_hangs_is_taken_out_of_service_until_it_answers(caplog: py
             assert served.latency_table([SMALL, LARGE], 20.1, 1.0) == ((OUT_OF_SERVICE_S,) * 1,) * 2
             await asyncio.sleep(80.0)
             assert served.state is DeviceState.WORKING
-            assert await submit(served, 1000.0) == Answered([], SMALL, "cpu", 1, 0.0, 1.0)
+            assert await submit(served, 1000.0) == Answered(Answer(), SMALL, "cpu", 1, 0.0, 1.0)
 
     with caplog.at_level(logging.WARNING):
         scenario()
@@ -459,12 +459,12 @@ async def test_a_worker_that_hangs_is_given_up_and_tested_at_once() -> None:
         hung: asyncio.Future[None] | None = None
 
         async def run(
-            self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
-        ) -> list[list[Detection]]:
+            self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
+        ) -> list[Answer]:
             if self.hung is None:
                 self.hung = asyncio.get_running_loop().create_future()
                 await self.hung
-            return await super().run(variant, images, worker)
+            return await super().run(variants, images, worker)
 
         def give_up(self, worker: int) -> None:
             assert self.hung is not None

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan
-from jellyfish.core import Detection, Variant
+from jellyfish.core import Answer, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.lanes import make_lanes
 from jellyfish.dispatch.warmth import EXTRA_S, Warmth, shapes_in_order
@@ -99,10 +99,10 @@ class Recording(TimedExecutor):
         self.ran: list[tuple[float, Variant, int]] = []
 
     async def run(
-        self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
-    ) -> list[list[Detection]]:
-        self.ran.append((asyncio.get_running_loop().time(), variant, len(images)))
-        return await super().run(variant, images, worker)
+        self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
+    ) -> list[Answer]:
+        self.ran.append((asyncio.get_running_loop().time(), variants[0], len(images)))
+        return await super().run(variants, images, worker)
 
 
 @virtual

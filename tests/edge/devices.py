@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.config import Limits
-from jellyfish.core import Detection, LabelledObject, Outcome, Variant
+from jellyfish.core import Answer, Detection, LabelledObject, Outcome, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
 from jellyfish.edge.fusion.detections import DetectionFusion
@@ -20,10 +20,11 @@ from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
+from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.results.records import FrameRecord, Timeline
 from jellyfish.server.service import Service
 from tests.camera.cameras import PlainSource, inline
-from tests.server.peer import LARGE, PROFILE, SMALL, NoAccuracy, decode, everyone_on, http
+from tests.server.peer import LARGE, MODEL, PROFILE, SMALL, decode, everyone_on, http
 
 LOCAL_S = 0.010
 """What the small network takes for a frame."""
@@ -33,6 +34,7 @@ ONLY_THE_CLOUD_SEES = Detection(2, 0.9, 0.2, 0.2, 0.4, 0.4)
 
 class SmallNetwork:
     name, device, threshold = "w025e1-192", "local", 0.4
+    classes = CLASSES
 
     def __init__(self, found: Sequence[Detection] = (), fails_on: frozenset[int] = frozenset()) -> None:
         self._found, self._fails_on = list(found), fails_on
@@ -50,17 +52,17 @@ class Seeing(TimedExecutor):
     """A large network that finds one object in everything."""
 
     async def run(
-        self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
-    ) -> list[list[Detection]]:
-        await super().run(variant, images)
-        return [[ONLY_THE_CLOUD_SEES] for _ in images]
+        self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
+    ) -> list[Answer]:
+        await super().run(variants, images)
+        return [Answer((ONLY_THE_CLOUD_SEES,)) for _ in images]
 
 
 @contextlib.asynccontextmanager
 async def cloud(name: str = "robot") -> AsyncIterator[Service]:
     """A server that serves the device called `name` with its large network."""
     dispatcher = Dispatcher(Seeing(PROFILE), PROFILE, SMALL, 4)
-    service = Service([dispatcher], (SMALL, LARGE), NoAccuracy(), decode, Limits())
+    service = Service([dispatcher], MODEL, decode, Limits())
     service.on_change = lambda cause: service.apply(everyone_on(LARGE, name))
     task = asyncio.create_task(dispatcher.run())
     try:
@@ -86,7 +88,7 @@ class Robot:
         self.records: list[FrameRecord] = []
         self.network = network or SmallNetwork()
         parts = EdgeParts(
-            PlainSource([[OBJECT]]), self.network, DetectionFusion(0.4, 0.4), filter or Periodic(5),
+            PlainSource([[OBJECT]]), self.network, DetectionFusion(0.4, 0.4, len(CLASSES)), filter or Periodic(5),
             Shaper(trace, delay_s), Shaper(None, delay_s), inline,
         )  # fmt: skip
         self.device = EdgeDevice(

@@ -10,17 +10,19 @@ from jellyfish.core import Detection, LabelledObject, Outcome, Reason
 from jellyfish.edge.account import FrameAccount, Served
 from jellyfish.edge.fusion.requests import Fate
 from jellyfish.edge.score import FusionScore
+from jellyfish.evaluation.judging import Judge
 from jellyfish.protocol.wire import PlanMessage
 from jellyfish.results.fusion import FusionTally
 from jellyfish.results.records import FrameRecord, Timeline
 
+JUDGE = Judge(("person", "bicycle", "car"))
 CAR = LabelledObject(1, 2, 0.2, 0.2, 0.4, 0.4)
 SEEN, WRONG = Detection(2, 0.9, 0.2, 0.2, 0.4, 0.4), Detection(0, 0.8, 0.6, 0.6, 0.8, 0.8)
 
 
 def account() -> tuple[FrameAccount, list[FrameRecord]]:
     records: list[FrameRecord] = []
-    return FrameAccount("robot", 0.05, Timeline(10.0, 1e9), records.append), records
+    return FrameAccount("robot", 0.05, Timeline(10.0, 1e9), records.append, JUDGE), records
 
 
 def served(began_s: float, done_s: float, *found: Detection) -> Served:
@@ -86,7 +88,7 @@ def test_every_frame_has_one_record_in_the_end(ends: list[str]) -> None:
 
 
 def test_scores_tell_what_the_cloud_is_good_for() -> None:
-    score = FusionScore()
+    score = FusionScore(JUDGE)
     score.answered([CAR], local=[WRONG], fused=[WRONG])
     score.asked(0, [CAR])
     score.heard(0, [SEEN])
@@ -99,7 +101,7 @@ def test_scores_tell_what_the_cloud_is_good_for() -> None:
 
 
 def test_without_labels_nothing_is_claimed() -> None:
-    score = FusionScore()
+    score = FusionScore(JUDGE)
     score.answered(None, [SEEN], [SEEN])
     score.asked(0, None)
     score.heard(0, [SEEN])
@@ -118,7 +120,7 @@ def test_figures_of_the_cloud() -> None:
         tally.add(FrameRecord(frame=frame, **common))
     tally.add(FrameRecord(frame=3, bytes=1000, cloud="used", cloud_lag=2, cloud_ms=100.0, **common))
     tally.add(FrameRecord(frame=4, bytes=1500, cloud="lost", **common))
-    told = tally.figures(2.0, FusionScore().f1())
+    told = tally.figures(2.0, FusionScore(JUDGE).f1())
     assert (told.sent, told.sent_share, told.bytes, told.kbps) == (2, 0.4, 2500, 10.0)
     assert told.fates == {"used": 1, "lost": 1}
     assert told.lag_frames is not None and told.lag_frames.p50 == told.lag_frames.max == 2

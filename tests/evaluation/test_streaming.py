@@ -1,8 +1,11 @@
 import math
 
 from jellyfish.core import Detection, LabelledObject
+from jellyfish.evaluation.judging import Judge
 from jellyfish.evaluation.matching import Counts
 from jellyfish.evaluation.streaming import StreamingScore
+
+NAMES = ("person", "bicycle", "car")
 
 
 def at(left: float) -> list[LabelledObject]:
@@ -14,7 +17,7 @@ def found(left: float) -> list[Detection]:
 
 
 def test_without_any_answer_every_object_is_missed() -> None:
-    score = StreamingScore()
+    score = StreamingScore(Judge(NAMES))
     score.captured(0, 0.1, at(0.1))
     score.captured(1, 0.2, at(0.1))
     score.advance(0.15)
@@ -24,7 +27,7 @@ def test_without_any_answer_every_object_is_missed() -> None:
 
 
 def test_an_answer_counts_from_its_arrival_until_a_newer_one() -> None:
-    score = StreamingScore()
+    score = StreamingScore(Judge(NAMES))
     for frame in range(4):
         score.captured(frame, 0.1 * frame + 0.1, at(0.1 if frame < 3 else 0.6))
     score.answered(0, 0.1, found(0.1))  # just in time for frame 0, and at hand for 1 and 2; wrong for 3
@@ -33,7 +36,7 @@ def test_an_answer_counts_from_its_arrival_until_a_newer_one() -> None:
 
 
 def test_an_answer_after_a_deadline_does_not_help_its_frame() -> None:
-    score = StreamingScore()
+    score = StreamingScore(Judge(NAMES))
     score.captured(0, 0.1, at(0.1))
     score.captured(1, 0.2, at(0.1))
     score.answered(0, 0.11, found(0.1))
@@ -42,7 +45,7 @@ def test_an_answer_after_a_deadline_does_not_help_its_frame() -> None:
 
 
 def test_newest_is_by_capture_not_by_arrival() -> None:
-    score = StreamingScore()
+    score = StreamingScore(Judge(NAMES))
     score.captured(0, 0.1, at(0.1))
     score.captured(1, 0.2, at(0.6))
     score.answered(1, 0.15, found(0.6))
@@ -52,7 +55,7 @@ def test_newest_is_by_capture_not_by_arrival() -> None:
 
 
 def test_a_passed_deadline_is_forgotten() -> None:
-    score = StreamingScore()
+    score = StreamingScore(Judge(NAMES))
     for frame in range(1000):
         score.captured(frame, frame + 0.5, at(0.1))
         score.advance(frame + 1.0)

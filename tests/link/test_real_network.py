@@ -20,7 +20,7 @@ from jellyfish.link.synthetic import constant
 from jellyfish.media.video_writer import write_video
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.server.app import listening
-from tests.server.peer import PROFILE, SMALL, NoAccuracy, decode
+from tests.server.peer import MODEL, PROFILE, SMALL, decode
 
 SECONDS, FPS, SLO_MS = 4.0, 5.0, 1000.0
 RATE_MBPS = 1.0
@@ -37,8 +37,7 @@ async def server(network: Network) -> AsyncIterator[None]:
     """A server in this process, a timed device behind it, that listens in the namespace of the network's server."""
     parts = ServerParts(
         devices=[(TimedExecutor(PROFILE), PROFILE)],
-        variants=(SMALL,),
-        accuracy=NoAccuracy(),
+        model=MODEL.offering({SMALL}),
         max_batch=4,
         decode=decode,
         policy=policy("best", SMALL, 4, 0.5, seed=0),

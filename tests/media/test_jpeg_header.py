@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.fuzz_jpeg import as_jpeg, changed_at_random, textured
-from jellyfish.core import RESOLUTIONS, fitted_size
+from jellyfish.core import InputSize
 from jellyfish.errors import ImageError
 from jellyfish.media.decoding_cost import reduction, weighed
 from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.media.jpeg_header import MOST_SCANS, MOST_SEGMENTS, decodable, read_header
 from jellyfish.modes.decoders import decode_frame
 
+LARGEST = InputSize(448, 256)
 PICTURE = textured(320, 180, 50.0)
 JPEG = as_jpeg(PICTURE, quality=80)
 PROGRESSIVE = as_jpeg(PICTURE, quality=80, progressive=True)
@@ -121,22 +122,22 @@ def test_what_is_not_decoded_is_refused_in_words(words: str, data: Callable[[], 
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_frame_of_a_planned_size_is_decoded_as_it_is(shape: tuple[int, int], progressive: bool) -> None:
     data = as_jpeg(textured(*shape, 50.0), quality=90, progressive=progressive)
-    assert np.array_equal(decode_jpeg(data, 4096, 4096, RESOLUTIONS[-1]), pixels(data))
+    assert np.array_equal(decode_jpeg(data, 4096, 4096, LARGEST), pixels(data))
 
 
 @given(width=st.integers(1, 8000), height=st.integers(1, 8000))
 def test_a_large_frame_is_decoded_no_smaller_than_networks_take(width: int, height: int) -> None:
-    divisor = reduction(width, height)
-    fitted_width, fitted_height = fitted_size(width, height, RESOLUTIONS[-1])
+    divisor = reduction(width, height, LARGEST)
+    fitted_width, fitted_height = LARGEST.fitted(width, height)
     assert -(-width // divisor) >= fitted_width and -(-height // divisor) >= fitted_height
     assert divisor == 8 or min(width // fitted_width, height // fitted_height) < 2 * divisor
 
 
 @pytest.mark.parametrize(("shape", "divisor"), [((1000, 562), 2), ((1920, 1080), 4), ((4000, 40), 8)])
 def test_a_large_frame_looks_as_it_did_when_it_was_decoded_whole(shape: tuple[int, int], divisor: int) -> None:
-    assert reduction(*shape) == divisor
+    assert reduction(*shape, LARGEST) == divisor
     data = as_jpeg(textured(*shape, 50.0), quality=90)
-    reduced = decode_jpeg(data, 4096, 4096, RESOLUTIONS[-1])
+    reduced = decode_jpeg(data, 4096, 4096, LARGEST)
     assert reduced.shape[:2] == (-(-shape[1] // divisor), -(-shape[0] // divisor))
     small = np.asarray(Image.fromarray(pixels(data)).resize(reduced.shape[1::-1], Image.Resampling.BOX))
     assert np.abs(reduced.astype(int) - small).mean() < 1.0
@@ -146,7 +147,7 @@ def test_costs_of_one_picture_stand_in_the_order_that_was_measured() -> None:
     """In megapixels of a plain photograph: one at its full size; a sixth of it at an eighth; eight times that with ten
     scans."""
     large = resized(JPEG, 4096, 4096)
-    plain, progressive = weighed(large), weighed(resized(PROGRESSIVE, 4096, 4096))
+    plain, progressive = weighed(large, LARGEST), weighed(resized(PROGRESSIVE, 4096, 4096), LARGEST)
     assert plain.whole_megapixels == pytest.approx(16.8 * 0.9, rel=0.05)
     assert plain.megapixels == pytest.approx(16.8 / 6, rel=0.1)
     assert progressive.megapixels > 8 * plain.megapixels
@@ -158,7 +159,7 @@ def test_costs_of_one_picture_stand_in_the_order_that_was_measured() -> None:
 def test_whatever_a_jpeg_has_become_it_is_an_image_or_refused(seed: int) -> None:
     data = changed_at_random(seed)
     try:
-        image = decode_frame(4096, data)
+        image = decode_frame(4096, data, LARGEST)
     except ImageError as error:
         assert error.reason in ("bad_image", "image_too_large")
     else:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from jellyfish.core import CLASSES, LabelledObject
+from jellyfish.core import LabelledObject
 from jellyfish.errors import InputError
 from jellyfish.media.label_reader import LabelSet, read_labels
+from jellyfish.models.slimmable.street import CLASSES
 
 WIDTH, HEIGHT = 200, 100
 
@@ -72,7 +73,7 @@ def test_a_wrong_annotation_is_refused(tmp_path: Path, annotation: object, words
         ({"images": [IMAGE | {"height": -100}]}, "image 7 is 200 x -100 pixels"),
         ({"images": None}, "not a label file"),
         ({"annotations": 3}, "not a label file"),
-        ({"categories": [KITE]}, "none of the classes person, bicycle"),
+        ({"categories": []}, "names no categories"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, changes: dict[str, object], words: str) -> None:
@@ -98,31 +99,49 @@ def test_what_is_no_file_of_labels_is_refused(tmp_path: Path) -> None:
 
 def test_what_a_figure_can_do_without_is_left_out_and_counted(tmp_path: Path) -> None:
     empty, twice = box([5, 5, 0, 9], 1), box([20, 10, 100, 50], 2)
-    unknown = [box([0, 0, 900, 5], 10 + number, category=99) for number in range(2)]
-    read = labels(tmp_path, empty, twice, *unknown)
+    read = labels(tmp_path, empty, twice)
     assert len(read.objects[7]) == 1
-    (note,) = read.notes
-    assert note == (
-        f"{tmp_path / 'labels.json'}: left out 2 boxes of categories not known here (kite), 1 box without area, "
-        "1 box that is there twice"
-    )
+    assert read.notes == (f"{tmp_path / 'labels.json'}: left out 1 box without area, 1 box that is there twice",)
+
+
+def test_labels_keep_their_own_classes_whatever_a_model_knows(tmp_path: Path) -> None:
+    read = labels(tmp_path, box([0, 0, 9, 5], 1, category=99), box([0, 0, 5, 5], 2, category=31))
+    assert read.classes.names == ("car", "person", "kite")
+    assert [read.classes.names[thing.label] for thing in read.objects[7]] == ["car", "kite", "person"]
+    assert read.classes.boxes == (1, 1, 1)
+
+
+def test_what_a_model_does_not_know_is_told_once_and_counted(tmp_path: Path) -> None:
+    classes = labels(tmp_path, *(box([0, number, 9, 5], 10 + number, category=99) for number in range(2))).classes
+    file = tmp_path / "labels.json"
+    assert classes.notes(CLASSES) == [f"{file}: left out 2 boxes of classes that the model does not know (kite)"]
+    assert classes.notes(("kite", "car", "person", "dog")) == []
+    assert classes.notes(("dog",)) == [
+        f"{file}: accuracy is not measured, for none of its categories (car, person, kite) is one of the model's "
+        "classes (dog)"
+    ]
 
 
 def test_nothing_is_said_of_labels_that_are_as_they_should_be(tmp_path: Path) -> None:
-    assert labels(tmp_path, box([20, 10, 100, 50], category=31)).notes == ()
+    read = labels(tmp_path, box([20, 10, 100, 50], category=31))
+    assert read.notes == ()
+    assert read.classes.notes(CLASSES) == []
 
 
 def test_of_many_unknown_categories_the_most_frequent_are_named(tmp_path: Path) -> None:
     names = [{"id": number, "name": f"thing {number}"} for number in range(8)]
-    boxes = [box([5, 5, 5, 5], None, category=number) for number in range(8) for _ in range(number + 1)]
-    (note,) = labels(tmp_path, *boxes, categories=[CAR, *names]).notes
-    assert "36 boxes of categories not known here (thing 7, thing 6, thing 5, thing 4, thing 3 and 3 more)" in note
+    boxes = [box([5, 5, 5, 5 + n], None, category=number) for number in range(8) for n in range(number + 1)]
+    (note,) = labels(tmp_path, *boxes, categories=[CAR, *names]).classes.notes(CLASSES)
+    assert (
+        "36 boxes of classes that the model does not know (thing 7, thing 6, thing 5, thing 4, thing 3 and 3 more)"
+        in note
+    )
 
 
 def test_names_in_other_letters_are_the_same_and_that_is_said(tmp_path: Path) -> None:
-    read = labels(tmp_path, categories=[CAR | {"name": " CAR "}, PERSON])
-    assert [CLASSES[thing.label] for thing in read.objects[7]] == ["car"]
-    assert read.notes == (f"{tmp_path / 'labels.json'}: took  CAR  for car",)
+    read = labels(tmp_path, categories=[CAR | {"name": " CAR "}, CAR | {"id": 1}, PERSON])
+    assert read.classes.names == (" CAR ", "person")
+    assert read.classes.notes(CLASSES) == [f"{tmp_path / 'labels.json'}: took  CAR  for car"]
 
 
 def test_a_box_is_cut_where_it_reaches_a_pixel_beyond_its_picture(tmp_path: Path) -> None:
@@ -135,7 +154,7 @@ def test_sides_are_shares_and_crowds_are_to_be_ignored(tmp_path: Path) -> None:
         tmp_path, box([0, 0, 20, 20], None, category=31, iscrowd=1), box([0, 0, 8, 8], iscrowd=False)
     )
     assert (car.left, car.top, car.right, car.bottom) == pytest.approx((0.1, 0.1, 0.6, 0.6))
-    assert (CLASSES[car.label], car.ignore, CLASSES[crowd.label], crowd.ignore) == ("car", False, "person", True)
+    assert (car.label, car.ignore, crowd.label, crowd.ignore) == (0, False, 1, True)
     assert not fact.ignore
 
 

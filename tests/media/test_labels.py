@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jellyfish.core import CLASSES, LabelledObject
+from jellyfish.core import LabelledObject
 from jellyfish.errors import InputError
 from jellyfish.media.label_reader import VideoLabels, read_video_labels
 from jellyfish.media.labels import Info, labels_path, save_labels
+from jellyfish.models.slimmable.street import CLASSES
 
 
 @st.composite
@@ -36,7 +37,7 @@ def test_labels_come_back_within_a_tenth_of_a_pixel(
     tmp_path_factory: pytest.TempPathFactory, frames: list[list[LabelledObject]]
 ) -> None:
     path = tmp_path_factory.mktemp("labels") / "a.labels.json"
-    save_labels(path, frames, 640, 360, Info("test"))
+    save_labels(path, frames, CLASSES, 640, 360, Info("test"))
     loaded = read_video_labels(path, "a.mp4", len(frames), (640, 360)).frames
     assert [len(frame) for frame in loaded] == [len(frame) for frame in frames]
     for frame, same in zip(frames, loaded, strict=True):
@@ -51,7 +52,7 @@ def test_labels_come_back_within_a_tenth_of_a_pixel(
 
 def test_the_file_is_coco_with_ids_from_one(tmp_path: Path) -> None:
     path = tmp_path / "a.labels.json"
-    save_labels(path, [[], [LabelledObject(7, 2, 0.5, 0.5, 0.75, 1.0)]], 640, 360, Info("test", "town", 3, 1))
+    save_labels(path, [[], [LabelledObject(7, 2, 0.5, 0.5, 0.75, 1.0)]], CLASSES, 640, 360, Info("test", "town", 3, 1))
     content = json.loads(path.read_bytes())
     assert content["info"] == {"description": "test", "layout": "town", "seed": 3, "generator": 1}
     assert content["categories"][2] == {"id": 3, "name": "car"}

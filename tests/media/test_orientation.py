@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from jellyfish.core import RESOLUTIONS, fitted_size
+from jellyfish.core import InputSize
 from jellyfish.media.decoding_cost import weighed
 from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.media.jpeg_header import read_header
@@ -22,6 +22,8 @@ CORNERS = np.zeros((48, 96, 3), np.uint8)
 CORNERS[:24, :48] = (250, 0, 0)
 CORNERS[24:, :48] = (0, 250, 0)
 CORNERS[:24, 48:] = (0, 0, 250)
+
+LARGEST = InputSize(448, 256)
 
 
 def photograph(orientation: int, image: NDArray[np.uint8] = CORNERS, **more: Any) -> bytes:
@@ -44,11 +46,11 @@ def test_a_jpeg_is_seen_as_pillow_shows_it(orientation: int) -> None:
 def test_a_large_one_that_lies_on_its_side_is_no_smaller_than_the_canvas_takes(orientation: int) -> None:
     data = photograph(orientation, np.zeros((600, 1000, 3), np.uint8))
     width, height = read_header(data).seen
-    image = decode_jpeg(data, 4096, 4096, RESOLUTIONS[-1])
-    fitted = fitted_size(width, height, RESOLUTIONS[-1])
+    image = decode_jpeg(data, 4096, 4096, LARGEST)
+    fitted = LARGEST.fitted(width, height)
     assert (image.shape[1], image.shape[0]) == (width // 2, height // 2)
     assert image.shape[1] >= fitted[0] and image.shape[0] >= fitted[1]
-    assert weighed(data).megapixels < weighed(data).whole_megapixels
+    assert weighed(data, LARGEST).megapixels < weighed(data, LARGEST).whole_megapixels
 
 
 def test_the_largest_side_is_one_that_a_person_sees() -> None:

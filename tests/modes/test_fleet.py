@@ -12,9 +12,11 @@ import pytest
 
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import BenchConfig, CameraConfig, Encoding
+from jellyfish.core import Task
 from jellyfish.media.files import legible
 from jellyfish.media.labels import labels_path
 from jellyfish.modes.fleet import Fleet
+from jellyfish.protocol.served_model import ServedModel
 from jellyfish.results.summary import incomplete_in_words
 from tests.media.films import film
 from tests.virtual import virtual
@@ -51,9 +53,10 @@ async def test_what_is_left_out_of_labels_is_told_once(tmp_path: Path, encode: E
     categories = [{"id": 1, "name": "car"}, {"id": 9, "name": "kite"}]
     content = {"images": images, "annotations": [annotation], "categories": categories}
     labels_path(path).write_text(json.dumps(content))
+    model = ServedModel("street", "1", Task.DETECTION, ("person", "car"), {})
     with contextlib.ExitStack() as stack:
-        (note,) = Fleet(config(path, encode), None, offload, stack).label_notes()
-    assert note == f"{labels_path(path)}: left out 1 box of categories not known here (kite)"
+        (note,) = Fleet(config(path, encode), None, offload, stack).label_notes(model)
+    assert note == f"{labels_path(path)}: left out 1 box of classes that the model does not know (kite)"
 
 
 def test_names_that_are_not_utf_8_can_be_written_into_results() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jellyfish.control.frame_size import reference_bytes
-from jellyfish.core import RESOLUTIONS
 from jellyfish.lab.simulation.model import load_model
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.modes.host_costs import codecs, measure, streaming
@@ -24,6 +25,8 @@ def test_every_cost_is_measured_with_a_server_and_its_cameras(monkeypatch: pytes
     for module, values in small.items():
         for name, value in values.items():
             monkeypatch.setattr(module, name, value)
-    costs = measure.measure_host(load_model("cpu").profile, lambda words, done, total: None)
-    assert costs.resolutions == RESOLUTIONS
+    model = load_model("cpu")
+    moving = replace(model.description, movable=True)
+    costs = measure.measure_host(model.profile, moving, lambda words, done, total: None)
+    assert costs.resolutions == tuple(moving.ladder)
     assert min(*costs.decode_s, *costs.encode_s, *costs.hand_s, costs.capture_s, costs.server_s, costs.camera_s) > 0.0

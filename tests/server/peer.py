@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jellyfish.config import Limits
 from jellyfish.control.problem import DevicePlan, Plan
-from jellyfish.core import Variant
+from jellyfish.core import InputSize, Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
@@ -21,6 +21,7 @@ from jellyfish.lab.simulation.timed_executor import Disturbance, TimedExecutor
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.protocol import wire
 from jellyfish.server.service import Service
+from tests.models.descriptions import described
 
 SMALL, LARGE = Variant(128, "w025"), Variant(448, "w100")
 PROFILE = LatencyProfile(
@@ -36,12 +37,10 @@ JPEG = encode_jpeg(np.zeros((72, 128, 3), np.uint8))
 MessageT = TypeVar("MessageT", bound=wire.Message)
 
 
-class NoAccuracy:
-    def accuracy(self, variant: Variant) -> float:
-        return 0.5
+MODEL = described(SMALL, LARGE)
 
 
-async def decode(jpeg: bytes) -> NDArray[np.uint8]:
+async def decode(jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
     return decode_jpeg(jpeg, 4096, 4096)
 
 
@@ -49,7 +48,7 @@ async def decode(jpeg: bytes) -> NDArray[np.uint8]:
 async def running(limits: Limits | None = None, disturbance: Disturbance | None = None) -> AsyncIterator[Service]:
     """A service behind its HTTP application on the in-memory host `server`, port 80."""
     dispatcher = Dispatcher(TimedExecutor(PROFILE, disturbance), PROFILE, SMALL, 4)
-    service = Service([dispatcher], (SMALL, LARGE), NoAccuracy(), decode, limits or Limits())
+    service = Service([dispatcher], MODEL, decode, limits or Limits())
     task = asyncio.create_task(dispatcher.run())
     try:
         async with at_url(service):

@@ -13,7 +13,7 @@ from jellyfish.lab.simulation.network import at_url
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.protocol import wire
-from tests.server.peer import JPEG, LARGE, PROFILE, SMALL, NoAccuracy, Peer, connected, decode, running, welcomed
+from tests.server.peer import JPEG, LARGE, MODEL, PROFILE, SMALL, Peer, connected, decode, running, welcomed
 from tests.virtual import virtual
 
 
@@ -21,8 +21,7 @@ from tests.virtual import virtual
 async def letting_choose(actuation: bool) -> AsyncIterator[None]:
     parts = ServerParts(
         devices=[(TimedExecutor(PROFILE), PROFILE)],
-        variants=(SMALL, LARGE),
-        accuracy=NoAccuracy(),
+        model=MODEL,
         max_batch=4,
         decode=decode,
         policy=policy(CLIENTS_CHOOSE, None, 4, 0.5, seed=0),

@@ -20,7 +20,7 @@ from jellyfish.lab.simulation.network import at_url
 from jellyfish.lab.simulation.timed_executor import Disturbance, TimedExecutor
 from jellyfish.protocol import wire
 from jellyfish.server.service import Service
-from tests.server.peer import LARGE, PROFILE, SMALL, NoAccuracy, decode, http, running, welcomed
+from tests.server.peer import MODEL, PROFILE, SMALL, decode, http, running, welcomed
 from tests.virtual import virtual
 
 
@@ -94,7 +94,7 @@ async def two_devices(first: Disturbance) -> AsyncIterator[Service]:
         Dispatcher(TimedExecutor(profiles[0], first), profiles[0], SMALL, 4),
         Dispatcher(TimedExecutor(profiles[1]), profiles[1], SMALL, 4),
     ]
-    service = Service(dispatchers, (SMALL, LARGE), NoAccuracy(), decode, Limits())
+    service = Service(dispatchers, MODEL, decode, Limits())
     service.ready = True
     tasks = [asyncio.create_task(each.run()) for each in dispatchers]
     try:

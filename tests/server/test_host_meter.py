@@ -12,24 +12,25 @@ from jellyfish.clock import seconds_now
 from jellyfish.config import Limits
 from jellyfish.control.host import HostLoad, HostReading, Occupancy
 from jellyfish.control.learnt_care import UNLEARNT, LearntCare
-from jellyfish.core import Reason
+from jellyfish.core import InputSize, Reason
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import ImageError
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.media.decoding_cost import weightless
+from jellyfish.models.slimmable.street import input_size
 from jellyfish.protocol import wire
 from jellyfish.server.decoding import Decoding
 from jellyfish.server.host_meter import HostMeter, HostParts, ProcessorTime
 from jellyfish.server.service import Service
-from tests.server.peer import JPEG, LARGE, PROFILE, SMALL, NoAccuracy, decode, everyone_on
+from tests.server.peer import JPEG, MODEL, PROFILE, SMALL, decode, everyone_on
 from tests.virtual import virtual
 
 
-async def slow_decode(jpeg: bytes) -> NDArray[np.uint8]:
+async def slow_decode(jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
     await asyncio.sleep(0.1)
     if not jpeg:
         raise ImageError("bad_image", "there is nothing in it")
-    return await decode(jpeg)
+    return await decode(jpeg, size)
 
 
 async def no_send(message: wire.Message) -> None:
@@ -44,9 +45,7 @@ class Served:
         parts = HostParts(1, lambda: ProcessorTime(self.occupied * seconds_now(), 0.0, 0.0))
         dispatcher = Dispatcher(TimedExecutor(PROFILE), PROFILE, SMALL, 4)
         self.dispatching = dispatcher.run()
-        self.service = Service(
-            [dispatcher], (SMALL, LARGE), NoAccuracy(), slow_decode, Limits(), target=target, host=parts
-        )
+        self.service = Service([dispatcher], MODEL, slow_decode, Limits(), target=target, host=parts)
         self.session = self.service.join(wire.Hello("camera", 15, 500.0), no_send)
         self.service.apply(everyone_on(SMALL, "camera"))
 
@@ -66,11 +65,11 @@ class Served:
 async def test_decoders_are_occupied_while_a_frame_is_with_them_or_waits_and_every_frame_counts() -> None:
     meter = HostMeter(HostParts(2, lambda: ProcessorTime(1.0, 2.0, 3.0)), Occupancy(2))
     decoding = Decoding(slow_decode, weightless, 2, Limits(), HostLoad(), meter)
-    decode = decoding.for_client("camera", 15.0)
+    decode, size = decoding.for_client("camera", 15.0, input_size(448)), input_size(128)
     never = seconds_now() + 0.05
     await asyncio.gather(
-        *(decode(jpeg, seconds_now() + 1.0) for jpeg in (JPEG, JPEG, JPEG, b"")),
-        decode(JPEG, never),
+        *(decode(jpeg, size, seconds_now() + 1.0) for jpeg in (JPEG, JPEG, JPEG, b"")),
+        decode(JPEG, size, never),
         return_exceptions=True,
     )
     assert meter.reading(seconds_now()) == HostReading(1.0, 2.0, 3.0, pytest.approx(0.4), 5)

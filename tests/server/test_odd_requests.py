@@ -16,7 +16,7 @@ from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.modes.serving import listening_at
 from jellyfish.server.service import Service
-from tests.server.peer import LARGE, PROFILE, SMALL, NoAccuracy, decode
+from tests.server.peer import MODEL, PROFILE, SMALL, decode
 
 FEW_LINES = 20
 
@@ -24,7 +24,7 @@ FEW_LINES = 20
 @contextlib.asynccontextmanager
 async def real_server() -> AsyncIterator[tuple[str, int]]:
     dispatcher = Dispatcher(TimedExecutor(PROFILE), PROFILE, SMALL, 4)
-    service = Service([dispatcher], (SMALL, LARGE), NoAccuracy(), decode, IMPATIENT)
+    service = Service([dispatcher], MODEL, decode, IMPATIENT)
     running = asyncio.create_task(dispatcher.run())
     try:
         async with listening_at(service, "127.0.0.1", 0) as url:

@@ -8,7 +8,7 @@ it, for a decoder that is freed while it decodes ends the process.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,8 +31,8 @@ SEEK_FRAMES = 90
 class VideoSource:
     """A video played in a loop.
 
-    `labels` holds the objects of each frame when a label file lies beside the video, else None; `label_notes` tells
-    what was left out of it. Raises InputError for a missing file, a file that is no video, a video without frames, or
+    `labels` holds the objects of each frame when a label file lies beside the video, else None; `classes` the names by
+    label that it gives them. Raises InputError for a missing file, a file that is no video, a video without frames, or
     labels that do not fit it.
     """
 
@@ -53,7 +53,7 @@ class VideoSource:
             self.close()
             raise
         self.labels = None if self._labelled is None else self._labelled.frames
-        self.label_notes = () if self._labelled is None else self._labelled.notes
+        self.classes: tuple[str, ...] = () if self._labelled is None else self._labelled.classes.names
 
     @property
     def frames(self) -> int:
@@ -85,6 +85,12 @@ class VideoSource:
         """What is missing of the file, in words, by its name, as far as it was played; empty where nothing is."""
         words = self.contents.losses
         return {legible(self.path): words} if words else {}
+
+    def label_notes(self, classes: Sequence[str] | None) -> list[str]:
+        """What was left out of the labels, and is for a model that finds `classes`; None where nobody has told them."""
+        if self._labelled is None:
+            return []
+        return [*self._labelled.notes, *([] if classes is None else self._labelled.classes.notes(classes))]
 
     def frame_at(self, time_s: float) -> tuple[int, NDArray[np.uint8]]:
         """(index in the file, RGB image [height, width, 3]) of the frame on show at `time_s` seconds.

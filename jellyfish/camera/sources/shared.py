@@ -22,7 +22,7 @@ import av
 from jellyfish.camera.frames import Offload, scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.clock import seconds_now
-from jellyfish.core import LabelledObject
+from jellyfish.core import InputSize, LabelledObject
 from jellyfish.waiting import Signal
 
 _HeldT = TypeVar("_HeldT")
@@ -60,7 +60,7 @@ class Key(NamedTuple):
 
     clip: int
     number: int
-    resolution: int
+    size: InputSize
 
 
 class Memory(Generic[_HeldT]):
@@ -173,9 +173,9 @@ class Reader:
         self._loop = asyncio.get_running_loop()
         self._wake = Signal(self._loop)
 
-    def want(self, index: int, resolution: int, by_s: float) -> None:
+    def want(self, index: int, size: InputSize, by_s: float) -> None:
         """Have a frame ready by `by_s` of the event loop, if there is time."""
-        key = Key(self._number, index, resolution)
+        key = Key(self._number, index, size)
         if key not in self._memory.encoded:
             self._want(key, by_s)
 
@@ -190,9 +190,9 @@ class Reader:
         want.by_s = min(want.by_s, by_s)
         return want
 
-    async def get(self, index: int, resolution: int) -> bytes:
+    async def get(self, index: int, size: InputSize) -> bytes:
         """A frame's bytes, now or as soon as they can be had. Raises what decoding it raised."""
-        key = Key(self._number, index, resolution)
+        key = Key(self._number, index, size)
         data = self._memory.encoded.get(key)
         if data is not None:
             return data
@@ -242,7 +242,7 @@ class Reader:
         made = []
         for key, held in work:
             frame = held or self.source.decoded(key.number)
-            made.append((key, frame, scaled_jpeg(self.source.image(frame), key.resolution)))
+            made.append((key, frame, scaled_jpeg(self.source.image(frame), key.size)))
         self.encoded += len(made)
         return made
 
@@ -273,12 +273,17 @@ class SharedFrames:
         self._next_s = 0.0
         """When the newest frame that was asked about is seen, after the camera's start; and on the loop's clock."""
         self._captured_s = 0.0
-        self._resolution: int | None = None
+        self._size: InputSize | None = None
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """See `CameraFrames.classes`."""
+        return self._reader.source.classes
 
     async def at(self, elapsed_s: float, captured_s: float) -> int:
         """See `CameraFrames.at`; the image itself is made when it is sent, or before."""
         self._next_s, self._captured_s = elapsed_s, captured_s
-        if self._resolution is not None:
+        if self._size is not None:
             self._want(self._ahead)
         return self._index(elapsed_s)
 
@@ -287,22 +292,22 @@ class SharedFrames:
         labels = self._reader.source.labels
         return None if labels is None else labels[self._index(elapsed_s)]
 
-    async def encoded(self, picture: int, resolution: int) -> bytes:
+    async def encoded(self, picture: int, size: InputSize) -> bytes:
         """See `CameraFrames.encoded`; at once where the frame is ready."""
-        return await self._reader.get(picture, resolution)
+        return await self._reader.get(picture, size)
 
-    def expect(self, resolution: int) -> None:
+    def expect(self, size: InputSize) -> None:
         """See `CameraFrames.expect`: the next frames are asked for at that size."""
-        if resolution != self._resolution:
-            self._resolution = resolution
+        if size != self._size:
+            self._size = size
             for steps in range(self._ahead + 1):
                 self._want(steps)
 
     def _want(self, steps: int) -> None:
         """Ask for the frame `steps` after the one that is captured next."""
-        assert self._resolution is not None
+        assert self._size is not None
         ahead_s = steps / self._fps
-        self._reader.want(self._index(self._next_s + ahead_s), self._resolution, self._captured_s + ahead_s)
+        self._reader.want(self._index(self._next_s + ahead_s), self._size, self._captured_s + ahead_s)
 
     def _index(self, elapsed_s: float) -> int:
         return self._reader.source.index_at(self.offset_s + elapsed_s)

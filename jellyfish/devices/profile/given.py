@@ -11,13 +11,13 @@ from jellyfish.core import Variant
 from jellyfish.devices.profile.store import find_profile, load_profile
 from jellyfish.devices.profile.table import LatencyProfile, Subject
 from jellyfish.errors import InputError
-from jellyfish.models.families import Detectors
+from jellyfish.models.model import Description
 
 logger = logging.getLogger(__name__)
 
 
-def check_profile(config: ServerConfig, detectors: Detectors) -> None:
-    """InputError for a profile file that is not of the one device and the weights that it is given for."""
+def check_profile(config: ServerConfig, model: Description) -> None:
+    """InputError for a profile file that is not of the one device and the model that it is given for."""
     if config.profile is None:
         return
     if len(config.devices) > 1:
@@ -25,12 +25,12 @@ def check_profile(config: ServerConfig, detectors: Detectors) -> None:
     profile, (device,) = load_profile(config.profile), config.devices
     if profile.device != device:
         raise InputError(f"{config.profile} is the profile of {profile.device}, not of {device}")
-    require_variants(detectors.variants(), profile)
-    if profile.weights != detectors.identity:
+    if profile.weights != model.identity:
         raise InputError(
-            f"{config.profile} was measured with other weights than those that are to be served; measure these: "
-            "`jellyfish profile`"
+            f"{config.profile} was measured with other weights than those of {model.name} that are to be served; "
+            "measure these: `jellyfish profile`"
         )
+    require_variants(model.variants, profile)
 
 
 def chosen_profile(path: Path | None, subject: Subject, max_batch: int) -> LatencyProfile | None:

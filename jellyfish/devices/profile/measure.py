@@ -9,14 +9,15 @@ engines: what is timed is the function that serves, handed in by the caller.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import Variant, fitted_size
+from jellyfish.core import Variant
 from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
 from jellyfish.devices.profile.variation import Variation, persistence_of, usual_variation, variation_of
+from jellyfish.models.model import Description
 
 Timed = Callable[[Variant, Sequence[NDArray[np.uint8]]], float]
 """Runs a batch of RGB images on every worker at once; seconds that one of them took."""
@@ -39,7 +40,7 @@ ENOUGH_SAMPLES = 100
 def measure_profile(
     timed: Timed,
     subject: Subject,
-    variants: Sequence[Variant],
+    model: Description,
     max_batch: int,
     budget_s: float | None = None,
     progress: Progress = lambda done, total: None,
@@ -51,12 +52,13 @@ def measure_profile(
     `THOROUGH_S`. With `budget_s`, batches of 1, 4 and maybe the largest, as many rounds as the time allows (2 at the
     least, so a slow device may take longer), and a straight line through the medians: with few samples it is nearer to
     the truth than they are. p99 is p50 times the 99th percentile of sample / median. Images are
-    noise in 16:9 at the variant's resolution.
+    noise, as large as what becomes of a camera's frame at the variant's resolution.
     """
-    quick = budget_s is not None
+    variants, quick = model.variants, budget_s is not None
     batches = _quick_batches(max_batch) if quick else list(range(1, max_batch + 1))
     shapes = [(variant, batch) for variant in variants for batch in batches]
-    rounds = _timed_rounds(timed, shapes, budget_s, progress, clock)
+    images = {variant: noise(model, variant, max(batches)) for variant in variants}
+    rounds = _timed_rounds(timed, shapes, images, budget_s, progress, clock)
     samples = np.array(rounds).reshape(len(rounds), len(variants), len(batches))
     medians = np.median(samples, axis=0)
     spread = _spread(samples / medians)
@@ -66,7 +68,9 @@ def measure_profile(
         p50 = _line(batches, medians[number], max_batch) if quick else np.maximum.accumulate(medians[number])
         p99 = tuple((p50 * spread[number]).tolist())
         rows.append(VariantLatency(variant, tuple(p50.tolist()), p99, variations[number]))
-    return LatencyProfile(subject.device, subject.hardware, subject.weights, tuple(rows), software=subject.software)
+    return LatencyProfile(
+        subject.device, subject.hardware, subject.weights, tuple(rows), software=subject.software, model=subject.model
+    )
 
 
 def _quick_batches(max_batch: int) -> list[int]:
@@ -74,12 +78,16 @@ def _quick_batches(max_batch: int) -> list[int]:
 
 
 def _timed_rounds(
-    timed: Timed, shapes: Sequence[Shape], budget_s: float | None, progress: Progress, clock: Callable[[], float]
+    timed: Timed,
+    shapes: Sequence[Shape],
+    images: Mapping[Variant, Sequence[NDArray[np.uint8]]],
+    budget_s: float | None,
+    progress: Progress,
+    clock: Callable[[], float],
 ) -> list[list[float]]:
     """Seconds of every shape, round by round, without the rounds that warm up. In a quick profile there are none: there
     each shape runs twice in the first round, so that its first time is none that counts.
     """
-    images = {variant: _images(variant, max(batch for _, batch in shapes)) for variant, _ in shapes}
     warm = WARM_ROUNDS if budget_s is None else 0
     most_s = THOROUGH_S if budget_s is None else budget_s
     begin = clock()
@@ -102,8 +110,9 @@ def _timed_rounds(
     return rounds[warm:]
 
 
-def _images(variant: Variant, count: int) -> list[NDArray[np.uint8]]:
-    width, height = fitted_size(1920, 1080, variant.resolution)
+def noise(model: Description, variant: Variant, count: int) -> list[NDArray[np.uint8]]:
+    """Frames without a picture, as large as they come for a variant."""
+    width, height = model.usual_frame(variant.resolution)
     return list(np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8))
 
 

@@ -1,4 +1,4 @@
-"""Profiles as JSON files, one per device, hardware, software and weights, in the user's cache folder."""
+"""Profiles as JSON files, one per device, hardware, software and model, in the user's cache folder."""
 
 from __future__ import annotations
 

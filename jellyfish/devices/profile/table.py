@@ -22,6 +22,7 @@ class Subject(msgspec.Struct, frozen=True):
     hardware: str
     weights: str
     software: str = ""
+    model: str = ""
 
 
 class VariantLatency(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ class LatencyProfile(msgspec.Struct, frozen=True):
     hardware: str
     """What the device is, in words, e.g. the processor's name and the number of cores used."""
     weights: str
-    """Checksum of the weights the profile was measured with."""
+    """Checksum of the model that was measured: of its weights, and of all else that is its own."""
     latencies: tuple[VariantLatency, ...]
     mixes: tuple[int, ...] = ()
     """Resolutions at which frames of several networks run quicker as one batch than as one for each."""
@@ -59,6 +60,8 @@ class LatencyProfile(msgspec.Struct, frozen=True):
     schema: int = 3
     host: HostCosts | None = None
     """What a frame costs the machine beside the device; None where that was not measured."""
+    model: str = ""
+    """What the model is called; empty in profiles of the time when there was one."""
 
     def __post_init__(self) -> None:
         lengths = {len(entry.p50_s) for entry in self.latencies} | {len(entry.p99_s) for entry in self.latencies}
@@ -71,7 +74,7 @@ class LatencyProfile(msgspec.Struct, frozen=True):
     @property
     def subject(self) -> Subject:
         """What it is of."""
-        return Subject(self.device, self.hardware, self.weights, self.software)
+        return Subject(self.device, self.hardware, self.weights, self.software, self.model)
 
     def beside_cameras(self) -> LatencyProfile:
         """Where cameras are emulated on the same processors: they take those that workers would share."""

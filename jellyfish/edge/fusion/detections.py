@@ -71,19 +71,21 @@ class Past(NamedTuple):
 class DetectionFusion:
     """The fused detections of one stream, step by step."""
 
-    def __init__(self, local_threshold: float, cloud_threshold: float) -> None:
+    def __init__(self, local_threshold: float, cloud_threshold: float, classes: int) -> None:
         """`local_threshold`, `cloud_threshold`: serving thresholds of the two networks, within 0..1.
+
+        `classes`: how many there are; both networks' labels mean the same.
 
         Fused scores are on the cloud's scale: all that is returned scores at least `cloud_threshold`.
         """
         for threshold in (local_threshold, cloud_threshold):
             if not 0 < threshold < 1:
                 raise InputError(f"a score threshold lies between 0 and 1, not at {threshold:g}")
-        self._local_threshold, self._cloud_threshold = local_threshold, cloud_threshold
+        self._local_threshold, self._cloud_threshold, self._classes = local_threshold, cloud_threshold, classes
         self._motion = Motion()
         self._past: OrderedDict[int, Past] = OrderedDict()
         self._born = 0
-        self._tracks = Tracks.none()
+        self._tracks = Tracks.none(classes)
         self._newest_used: int | None = None
         self._step = -1
         self.gain = 0.0
@@ -101,8 +103,8 @@ class DetectionFusion:
         self._step = step
         view = self._motion.see(image)
         self._move(view)
-        likely = [one for one in local if is_sound(one) and one.score >= LOCAL_SCORE_THRESHOLD]
-        self._follow(found(likely, self._local_threshold, MOST_OBJECTS))
+        likely = [one for one in local if is_sound(one, self._classes) and one.score >= LOCAL_SCORE_THRESHOLD]
+        self._follow(found(likely, self._local_threshold, MOST_OBJECTS, self._classes))
         self._past[step] = Past(view, self._tracks.numbers, self._tracks.boxes.copy())
         if len(self._past) > HISTORY_STEPS:
             self._past.popitem(last=False)
@@ -118,7 +120,7 @@ class DetectionFusion:
             return False
         self._newest_used = step
         sure = [one for one in cloud if one.score >= self._cloud_threshold]
-        self._judge(found(sure, self._cloud_threshold, MOST_OBJECTS), step)
+        self._judge(found(sure, self._cloud_threshold, MOST_OBJECTS, self._classes), step)
         return True
 
     def _move(self, view: View) -> None:
@@ -149,7 +151,7 @@ class DetectionFusion:
         """Take in what the cloud found in `step`: paired with what was known there, and carried to now."""
         tracks, past = self._tracks, self._past[step]
         looks = patches(past.view.grey, then.boxes)
-        seen = Found(self._to_now(then.boxes, step), then.labels, np.maximum(then.scores, FOUND))
+        seen = Found(self._to_now(then.boxes, step), then.labels, np.maximum(then.scores, FOUND), then.classes)
         i, j, denied = self._same(past, then, seen)
         before = np.where(tracks.judged[i], tracks.cloud[i], seen.scores[j])
         tracks.cloud[i] = np.maximum(CLOUD_MEMORY * before + (1 - CLOUD_MEMORY) * seen.scores[j], FOUND)

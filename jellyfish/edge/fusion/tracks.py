@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import CLASSES, Detection
+from jellyfish.core import Detection
 from jellyfish.edge.fusion.motion import PATCH_PIXELS, Boxes
 
 Scores = NDArray[np.float64]
@@ -50,31 +50,33 @@ class Found:
     labels: NDArray[np.intp]
     scores: Scores
     """[n] levelled."""
+    classes: int
+    """How many there are."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def only(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Found:
         """The chosen ones."""
-        return Found(self.boxes[chosen], self.labels[chosen], self.scores[chosen])
+        return Found(self.boxes[chosen], self.labels[chosen], self.scores[chosen], self.classes)
 
     def votes(self) -> NDArray[np.float64]:
         """[n, classes] each one's score at its class."""
-        votes = np.zeros((len(self), len(CLASSES)))
+        votes = np.zeros((len(self), self.classes))
         votes[np.arange(len(self)), self.labels] = self.scores
         return votes
 
 
-def found(detections: Sequence[Detection], threshold: float, most: int) -> Found:
-    """The best `most` detections, their scores levelled by the network's serving `threshold`.
+def found(detections: Sequence[Detection], threshold: float, most: int, classes: int) -> Found:
+    """The best `most` detections of so many classes, their scores levelled by the network's serving `threshold`.
 
     What is no box within the frame, or has a class or score that is none, is left out.
     """
-    sound = [one for one in detections if is_sound(one)]
+    sound = [one for one in detections if is_sound(one, classes)]
     ranked = sorted(sound, key=lambda one: -one.score)[:most]
     boxes = np.array([(d.left, d.top, d.right, d.bottom) for d in ranked], np.float32).reshape(-1, 4)
     scores = np.array([d.score for d in ranked], np.float64)
-    return Found(boxes, np.array([d.label for d in ranked], np.intp), shifted(scores, threshold, FOUND))
+    return Found(boxes, np.array([d.label for d in ranked], np.intp), shifted(scores, threshold, FOUND), classes)
 
 
 def shifted(scores: Scores, threshold: float, to: float) -> Scores:
@@ -85,12 +87,12 @@ def shifted(scores: Scores, threshold: float, to: float) -> Scores:
     return moved
 
 
-def is_sound(one: Detection) -> bool:
-    """A box within the frame, of a class and with a score that there are."""
+def is_sound(one: Detection, classes: int) -> bool:
+    """A box within the frame, with a score and of one of so many classes."""
     return (
         0 <= one.left < one.right <= 1
         and 0 <= one.top < one.bottom <= 1
-        and 0 <= one.label < len(CLASSES)
+        and 0 <= one.label < classes
         and 0 <= one.score <= 1
     )
 
@@ -124,9 +126,9 @@ class Tracks:
     """[n] who is who, rising."""
 
     @classmethod
-    def none(cls) -> Tracks:
-        """No objects."""
-        return cls.of_local(found([], FOUND, 0), np.zeros(0, np.intp))
+    def none(cls, classes: int) -> Tracks:
+        """No objects, of so many classes."""
+        return cls.of_local(found([], FOUND, 0, classes), np.zeros(0, np.intp))
 
     @classmethod
     def of_local(cls, seen: Found, numbers: NDArray[np.intp]) -> Tracks:

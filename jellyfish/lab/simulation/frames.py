@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.control.frame_size import reference_bytes
-from jellyfish.core import LabelledObject
+from jellyfish.core import InputSize, LabelledObject
 
 NO_PICTURE = np.zeros((1, 1, 3), np.uint8)
 SCENE_SPREAD, FRAME_SPREAD = 0.25, 0.08
@@ -21,6 +21,7 @@ class NoPictures:
     """A frame source for the camera's seam: it has no picture to show and does not know what is in it."""
 
     labels: Sequence[Sequence[LabelledObject]] | None = None
+    classes: Sequence[str] = ()
 
     def index_at(self, time_s: float) -> int:
         """0: all are the same."""
@@ -55,8 +56,9 @@ class FrameWeights:
         """How many bytes the next frame will have."""
         return round(self.usual(resolution) * self._frame)
 
-    def __call__(self, image: NDArray[np.uint8], resolution: int) -> bytes:
+    def __call__(self, image: NDArray[np.uint8], size: InputSize) -> bytes:
         """The bytes of one frame."""
+        resolution = size.resolution
         encoded = resolution.to_bytes(RESOLUTION_BYTES).ljust(self.weight(resolution), b"\0")
         self._frame = self._random.lognormvariate(0.0, FRAME_SPREAD)
         return encoded

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from jellyfish.core import Variant
+from jellyfish.core import Task, Variant
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.errors import InputError
+from jellyfish.models.model import Description, Size
+from jellyfish.models.slimmable.street import CLASSES, input_size
 
 SHIPPED = Path(__file__).parent / "models"
 
@@ -33,6 +35,12 @@ class Model(msgspec.Struct, frozen=True):
     def accuracy(self, variant: Variant) -> float:
         """F1 of a variant."""
         return self.f1[self.profile.variants.index(variant)]
+
+    @property
+    def description(self) -> Description:
+        """As a server sees it."""
+        sizes = [Size(each, input_size(each.resolution), self.accuracy(each), self.origin) for each in self.variants]
+        return Description("simulated", "", Task.DETECTION, CLASSES, tuple(sizes), self.profile.weights)
 
 
 def load_model(name: str) -> Model:

@@ -30,7 +30,7 @@ from jellyfish.control.planners import make_planner
 from jellyfish.control.planners.fixed import accept
 from jellyfish.control.problem import Plan, Planner, Problem
 from jellyfish.control.solving import Solve, Solved
-from jellyfish.core import Variant
+from jellyfish.core import InputSize, Variant
 from jellyfish.devices.executor import Executor
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
@@ -239,8 +239,7 @@ class _Simulation:
             devices.append((TimedExecutor(profile, disturbance, take), profile))
         return ServerParts(
             devices=devices,
-            variants=self._variants,
-            accuracy=next(iter(self._models.values())),
+            model=next(iter(self._models.values())).description.offering(self._variants),
             max_batch=self._max_batch,
             decode=self._decode,
             policy=self._policy(),
@@ -289,14 +288,14 @@ class _Simulation:
         slow = [fault for fault in self._scenario.faults if isinstance(fault, PlannerSlow)]
         return sum(fault.takes_s for fault in slow if fault.at_s <= self._run_s() < fault.at_s + fault.for_s)
 
-    async def _decode(self, jpeg: bytes) -> NDArray[np.uint8]:
+    async def _decode(self, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
         await self._place.decode(resolution_of(jpeg))
         return NO_PICTURE
 
     async def _camera_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a camera does off the event loop: it decodes the next frame, or encodes one."""
         if isinstance(function, FrameWeights):
-            await self._place.encode(arguments[1])
+            await self._place.encode(arguments[1].resolution)
         else:
             await self._place.capture()
         return function(*arguments)

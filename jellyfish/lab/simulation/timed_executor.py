@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import Detection, Variant
+from jellyfish.core import Answer, Variant
 from jellyfish.devices.executor import Progress, Shape
 from jellyfish.devices.profile.table import LatencyProfile
 
@@ -42,19 +42,15 @@ class TimedExecutor:
         return variant
 
     async def run(
-        self, variant: Variant, images: Sequence[NDArray[np.uint8]], worker: int = 0
-    ) -> list[list[Detection]]:
-        """No detections for each image, after the profiled time; raises what the disturbance raises."""
-        await self._take(self._seconds(variant, len(images)), worker, variant.resolution, len(images))
-        return [[] for _ in images]
-
-    async def run_mixed(
         self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
-    ) -> list[list[Detection]]:
-        """As `run`; takes as long as one batch for each variant, which is what is planned with."""
+    ) -> list[Answer]:
+        """Nothing found in each image, after the profiled time; raises what the disturbance raises.
+
+        Several variants take as long as one batch for each, which is what is planned with.
+        """
         seconds = sum(self._seconds(variant, size) for variant, size in Counter(variants).items())
         await self._take(seconds, worker, variants[0].resolution, len(images))
-        return [[] for _ in images]
+        return [Answer()] * len(images)
 
     def _seconds(self, variant: Variant, batch: int) -> float:
         factor = 1.0 if self._disturbance is None else self._disturbance(variant, batch)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import CLASSES
 from jellyfish.lab.street.figures import Figure, Limb
 from jellyfish.lab.street.mesh import Colour
 from jellyfish.lab.street.people import CLOTHES, pick
 from jellyfish.lab.street.vehicles import PAINTS
+from jellyfish.models.slimmable.street import CLASSES
 
 BICYCLE, MOTORCYCLE = CLASSES.index("bicycle"), CLASSES.index("motorcycle")
 Floats = NDArray[np.float32]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jellyfish.core import CLASSES
 from jellyfish.lab.street.mesh import Colour, Outline
 from jellyfish.lab.street.vehicles import GLASS, PAINTS, Builder, Vehicle, darker, paint_for
+from jellyfish.models.slimmable.street import CLASSES
 
 CAR, TRUCK = CLASSES.index("car"), CLASSES.index("truck")
 

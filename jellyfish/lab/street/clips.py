@@ -14,6 +14,7 @@ from jellyfish.errors import InputError
 from jellyfish.lab.street import StreetScene
 from jellyfish.media.labels import Info, labels_path, save_labels
 from jellyfish.media.video_writer import write_video
+from jellyfish.models.slimmable.street import CLASSES
 
 GENERATOR_VERSION = 1
 """Written into label files: the same version, layout and seed give the same labels."""
@@ -65,4 +66,4 @@ def make_street_video(path: Path, clip: Clip, progress: Progress = lambda done, 
 
     write_video(path, images(), clip.fps, clip.width, clip.height, clip.crf)
     info = Info("Procedural street scene with exact labels", clip.layout, clip.seed, GENERATOR_VERSION)
-    save_labels(labels_path(path), labels, clip.width, clip.height, info)
+    save_labels(labels_path(path), labels, CLASSES, clip.width, clip.height, info)

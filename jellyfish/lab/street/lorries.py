@@ -6,9 +6,9 @@ import itertools
 
 import numpy as np
 
-from jellyfish.core import CLASSES
 from jellyfish.lab.street.cars import TRUCK, pickup
 from jellyfish.lab.street.vehicles import GLASS, PAINTS, TAIL, Builder, Vehicle, darker, paint_for
+from jellyfish.models.slimmable.street import CLASSES
 
 BUS = CLASSES.index("bus")
 

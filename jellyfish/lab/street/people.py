@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import CLASSES
 from jellyfish.lab.street.figures import Figure, Limb
 from jellyfish.lab.street.mesh import Colour
+from jellyfish.models.slimmable.street import CLASSES
 
 PERSON = CLASSES.index("person")
 Floats = NDArray[np.float32]

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import LabelledObject, canvas_size
+from jellyfish.core import LabelledObject
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.media.resize import PADDING, fit
+from jellyfish.models.slimmable.street import input_size
 
 _LEAST_SIDE_PIXELS = 2.0
 """An object whose longer side is below this on the canvas is not asked for."""
@@ -43,7 +45,7 @@ def augment(frames: Sequence[LabelledFrame], resolution: int, random: np.random.
     """A canvas with one frame, or several side by side, each cropped at a random scale, mirrored and recoloured;
     then blurred, noisy and compressed as a whole.
     """
-    height, width = canvas_size(resolution)
+    width, height = msgspec.structs.astuple(input_size(resolution))
     edges = [round(width * share) for share in _edges(len(frames), random)]
     parts = []
     for (image, objects), left, right in zip(frames, edges, edges[1:], strict=False):

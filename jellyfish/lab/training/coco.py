@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from jellyfish.classes import translation
 from jellyfish.core import LabelledObject
 from jellyfish.errors import InputError
 from jellyfish.media.label_reader import check_size, first_twice, read_labels
@@ -17,17 +19,24 @@ from jellyfish.media.picture_size import picture_size
 
 
 class CocoFrames:
-    """The images of a COCO file and their objects of the classes this project knows, matched by name.
+    """The images of a COCO file and their objects of a model's classes, matched by name.
 
     Objects with `iscrowd` are regions to ignore: nothing is asked for there, and nothing is wrong.
     """
 
-    def __init__(self, file: Path, folder: Path) -> None:
-        """InputError if the file cannot be read or used, or `folder` lacks images that it names."""
+    def __init__(self, file: Path, folder: Path, classes: Sequence[str]) -> None:
+        """`classes`: the model's, by label. InputError if the file cannot be read or used, has none of them, or
+        `folder` lacks images that it names."""
         labels = read_labels(file)
+        own = translation(labels.classes.names, classes)
+        self.spoken_of = frozenset(label for label in own if label is not None)
+        """The labels of classes that the file knows. Whether detections of others are right, it does not say."""
+        if not self.spoken_of:
+            raise InputError(f"{file}: nothing can be measured, {labels.classes.nothing_known(classes)}")
         self._file, self._folder = file, folder
-        self._images, self._objects = labels.images, labels.objects
-        self.notes = labels.notes
+        self._images = labels.images
+        self._objects = {image: _of_classes(things, own) for image, things in labels.objects.items()}
+        self.notes = (*labels.notes, *labels.classes.notes(classes))
         """What was left out of the labels, in words."""
         self._check_names()
 
@@ -69,6 +78,12 @@ class CocoFrames:
         if missing is not None:
             name = self._images[missing].file_name
             raise InputError(f"{self._file} names {name}; {self._folder} must hold the images it names")
+
+
+def _of_classes(things: Iterable[LabelledObject], labels: Sequence[int | None]) -> list[LabelledObject]:
+    """The same with other labels, without those that have none."""
+    told = ((thing, labels[thing.label]) for thing in things)
+    return [msgspec.structs.replace(thing, label=label) for thing, label in told if label is not None]
 
 
 def spread_numbers(total: int, count: int) -> Iterator[int]:

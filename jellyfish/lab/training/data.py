@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from jellyfish.core import canvas_size
 from jellyfish.devices.process import deaf_children
 from jellyfish.errors import InputError
 from jellyfish.lab.training.augment import LabelledFrame, Sample, augment
 from jellyfish.lab.training.targets import Labels
+from jellyfish.models.slimmable.street import input_size
 
 _LEAST_PAIRED = 256
 _PAIRED = 0.4
@@ -75,9 +75,9 @@ class StepBatches(Dataset[Batch]):
         return augment(frames, resolution, random)
 
     def _size_at(self, resolution: int) -> int:
-        height, width = canvas_size(resolution)
-        full_height, full_width = canvas_size(max(self._shares))
-        return min(2 * self._batch_size, self._batch_size * full_height * full_width // (height * width))
+        size, largest = input_size(resolution), input_size(max(self._shares))
+        full = self._batch_size * largest.height * largest.width
+        return min(2 * self._batch_size, full // (size.height * size.width))
 
 
 def batches(dataset: StepBatches, steps: range, workers: int) -> Iterator[Batch]:

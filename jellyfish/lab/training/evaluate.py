@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.core import Detection, LabelledObject, Variant, canvas_size, fitted_size
+from jellyfish.core import Detection, LabelledObject, Variant
 from jellyfish.errors import InputError
 from jellyfish.evaluation.average_precision import AveragePrecision, Found, GroundTruth
 from jellyfish.evaluation.matching import Judged, joined, judge
@@ -19,6 +19,7 @@ from jellyfish.lab.training.coco import spread_numbers
 from jellyfish.lab.training.data import Frames
 from jellyfish.media.resize import Letterboxed, fit, letterbox
 from jellyfish.models.slimmable.card import Evaluation, VariantAccuracy, VariantEvaluation
+from jellyfish.models.slimmable.street import input_size
 
 IOU_THRESHOLD = 0.5
 THRESHOLDS: tuple[float, ...] = tuple(round(0.10 + 0.025 * i, 3) for i in range(25))
@@ -44,6 +45,10 @@ class FrameSet(NamedTuple):
 
     name: str
     frames: Iterable[LabelledFrame]
+    classes: Sequence[str]
+    """Names by label, of frames and detections."""
+    spoken_of: Container[int] | None = None
+    """Labels of the classes that are labelled in them; detections of others are neither right nor wrong. None: all."""
 
 
 class Findings(NamedTuple):
@@ -91,13 +96,14 @@ def examine(
     frames = iter(subject.frames)
     while some := list(itertools.islice(frames, _BATCH)):
         for variant, answers in _answers(detector, [image for image, _ in some], variants):
+            answers = [_spoken_of(answer, subject.spoken_of) for answer in answers]
             found[variant] += [_rows(answer) for answer in answers]
             judged[variant] += [_judge(answer, there) for answer, (_, there) in zip(answers, some, strict=True)]
         objects += [there for _, there in some]
         advance(done := done + len(some))
     if all(thing.ignore for there in objects for thing in there):
         raise InputError(f"the {done} images of {subject.name} have no labelled objects: nothing can be measured")
-    truth = GroundTruth(objects)
+    truth = GroundTruth(objects, subject.classes)
     findings = {v: Findings(truth.average_precision(found.pop(v)), joined(judged[v])) for v in variants}
     return Examined(subject.name, done, findings)
 
@@ -115,8 +121,9 @@ def evaluation(examined: Examined, thresholds: Mapping[Variant, float]) -> Evalu
 
 def served(image: Image, resolution: int) -> Letterboxed:
     """The canvas the detector gets in service: fitted to the resolution, JPEG, decoded, letterboxed."""
-    size = fitted_size(image.shape[1], image.shape[0], resolution)
-    return letterbox(through_jpeg(fit(image, *size), _JPEG_QUALITY), *canvas_size(resolution))
+    size = input_size(resolution)
+    sent = through_jpeg(fit(image, *size.fitted(image.shape[1], image.shape[0])), _JPEG_QUALITY)
+    return letterbox(sent, size.height, size.width)
 
 
 def _answers(
@@ -129,6 +136,10 @@ def _answers(
         for variant in group:
             answers = detector.detect(canvases, variant, _FLOOR)
             yield variant, [box.on_frame(answer) for box, answer in zip(boxes, answers, strict=True)]
+
+
+def _spoken_of(answer: list[Detection], labels: Container[int] | None) -> list[Detection]:
+    return answer if labels is None else [one for one in answer if one.label in labels]
 
 
 def _rows(answer: Sequence[Detection]) -> Found:

@@ -16,6 +16,7 @@ from jellyfish.devices.naming import check_device, parse_variant
 from jellyfish.errors import InputError
 from jellyfish.lab.training.coco import CocoFrames, spread_numbers
 from jellyfish.models.slimmable.card import CardedVariants, Evaluation, read_weights
+from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.modes.progress import ProgressReport
 
 
@@ -37,7 +38,7 @@ def evaluate(
     check_device(device)
     known = CardedVariants(read_weights(weights_path)[0])
     variants = _variants(known, names)
-    frames = CocoFrames(coco, images)
+    frames = CocoFrames(coco, images, CLASSES)
     if output is not None and output.is_dir():
         raise InputError(f"cannot write {output}: it is a folder")
     count = min(limit or len(frames), len(frames))
@@ -65,13 +66,13 @@ def _measured(
     told: Callable[[int, int], None],
 ) -> Evaluation:
     """The figures, once it is known that all is there to measure: torch takes seconds to load."""
-    from jellyfish.devices.torch_devices import torch_device
     from jellyfish.lab.training.evaluate import FrameSet, evaluation, examine, spread
     from jellyfish.models.slimmable.engine import DetectorEngine
     from jellyfish.models.slimmable.weights import load_weights
+    from jellyfish.models.torch_device import torch_device
 
     engine = DetectorEngine(load_weights(weights_path), torch_device(device))
-    subject = FrameSet(name, spread(frames, count))
+    subject = FrameSet(name, spread(frames, count), CLASSES, frames.spoken_of)
     examined = examine(engine, subject, variants, lambda done: told(done, count))
     return evaluation(examined, {variant: known.score_threshold(variant) for variant in variants})
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from jellyfish.errors import InputError
 from jellyfish.lab.training.coco import CocoFrames
 from jellyfish.lab.training.config import TrainingConfig
+from jellyfish.models.slimmable.street import CLASSES
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def check_files(config: TrainingConfig) -> None:
 
 def photographs(config: TrainingConfig, file: Path) -> CocoFrames:
     """The labelled photographs of a file in COCO format, all of them looked at: better now than after hours."""
-    frames = CocoFrames(file, config.images or file.parent)
+    frames = CocoFrames(file, config.images or file.parent, CLASSES)
     frames.check(range(len(frames)))
     for note in frames.notes:
         logger.warning("%s", note)

@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from jellyfish.core import canvas_size
 from jellyfish.lab.training.data import Batch
 from jellyfish.lab.training.loss import detection_loss, targets_of
 from jellyfish.models.slimmable.boxes import grid_points
 from jellyfish.models.slimmable.detector import SlimmableDetector, normalise
 from jellyfish.models.slimmable.sizes import WIDTHS
+from jellyfish.models.slimmable.street import input_size
 
 _WEIGHT_DECAY = 0.05
 _GRADIENT_NORM = 10.0
@@ -125,7 +125,8 @@ class Learner:
             module.eval()
         images = normalise(batch.images.to(self._device))
         labels = batch.labels.to(self._device)
-        points = grid_points(*canvas_size(batch.resolution), self._device)
+        size = input_size(batch.resolution)
+        points = grid_points(size.height, size.width, self._device)
         with self._mixed_precision():
             shared = self.detector.stem(images)
         cut = shared.detach().requires_grad_()

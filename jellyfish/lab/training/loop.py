@@ -21,6 +21,7 @@ from jellyfish.lab.training.initial import load_backbone
 from jellyfish.lab.training.learner import Learner
 from jellyfish.lab.training.shipping import engine_of, measure_card, progress_ap50
 from jellyfish.models.slimmable.card import Training
+from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.models.slimmable.weights import Weights, save_weights
 
 TRAINING_SEEDS_START = 10_000
@@ -96,7 +97,7 @@ def ship(
         config.command, learner.steps_done, config.seed, round(learner.hours, 2), config.machine, _data(config)
     )
     tensors = learner.average.state_dict()
-    sets = [FrameSet(name, spread(frames)) for name, frames in held_out.items()]
+    sets = [FrameSet(name, spread(frames), CLASSES) for name, frames in held_out.items()]
     card = measure_card(engine_of(tensors, torch.device(config.device)), sets, training, advance)
     return save_weights(config.output, tensors, card)
 

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jellyfish.core import CLASSES
 from jellyfish.lab.training.targets import Labels, Targets, assign
 from jellyfish.models.slimmable.boxes import decode
+from jellyfish.models.slimmable.street import CLASSES
 
 _BOX_WEIGHT = 2.5
 _NEGATIVE_WEIGHT = 0.75

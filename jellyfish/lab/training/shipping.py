@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from jellyfish.core import CLASSES
 from jellyfish.lab.training.data import Frames
 from jellyfish.lab.training.evaluate import FrameSet, evaluation, examine, serving, spread
 from jellyfish.models.slimmable.card import ARCHITECTURE, SCHEMA, Card, Training
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.sizes import VARIANTS
+from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.models.slimmable.weights import Weights, as_stored
 
 _UNKNOWN = Training("", 0, 0, 0.0, "", ())
@@ -51,7 +51,8 @@ def measure_card(
 def progress_ap50(engine: DetectorEngine, frames: Frames, images: int = 300) -> float:
     """AP50 of the largest variant on some held-out frames, spread evenly: how far a run is."""
     largest = VARIANTS[-1]
-    return examine(engine, FrameSet("progress", spread(frames, images)), [largest]).findings[largest].precision.ap50
+    subject = FrameSet("progress", spread(frames, images), CLASSES)
+    return examine(engine, subject, [largest]).findings[largest].precision.ap50
 
 
 def _after(before: int, advance: Callable[[int], None]) -> Callable[[int], None]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.core import RESOLUTIONS, Variant
+from jellyfish.core import Variant
 from jellyfish.devices.naming import check_device
 from jellyfish.lab.training.config import Progress, TrainingConfig
 from jellyfish.lab.training.files import check_files
 from jellyfish.models.slimmable.card import CardedVariants, card_path
 from jellyfish.models.slimmable.sizes import SIZES
+from jellyfish.models.slimmable.street import RESOLUTIONS
 from jellyfish.modes.progress import ProgressReport
 
 _WORDS = {"render": "rendering scenes", "learn": "learning", "evaluate": "measuring every variant"}
@@ -22,8 +23,8 @@ def train(config: TrainingConfig, console: Console) -> None:
     """
     check_device(config.device)
     check_files(config)
-    from jellyfish.devices.torch_devices import torch_device  # torch takes seconds to load
     from jellyfish.lab.training.loop import train as run_training
+    from jellyfish.models.torch_device import torch_device  # torch takes seconds to load
 
     torch_device(config.device)
     with ProgressReport(console) as progress:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from jellyfish.core import CLASSES
 from jellyfish.models.slimmable.detector import STRIDES
+from jellyfish.models.slimmable.street import CLASSES
 
 MAXIMUM_DETECTIONS = 100
 """Most boxes kept per image."""

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from jellyfish.core import CLASSES, Variant
+from jellyfish.core import Variant
 from jellyfish.errors import InputError
+from jellyfish.models.slimmable.street import CLASSES
 
 SCHEMA = 2
 ARCHITECTURE = "slimmable-street-2"

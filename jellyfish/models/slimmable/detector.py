@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jellyfish.core import CLASSES
 from jellyfish.models.slimmable.layers import (
     FixedBlock,
     FixedConv,
@@ -23,6 +22,7 @@ from jellyfish.models.slimmable.layers import (
     blocks,
 )
 from jellyfish.models.slimmable.sizes import EXITS, NetworkSize
+from jellyfish.models.slimmable.street import CLASSES
 
 BOX_PARAMETERS = 4
 PREDICTIONS = len(CLASSES) + BOX_PARAMETERS

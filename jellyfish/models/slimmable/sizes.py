@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jellyfish.core import RESOLUTIONS, Variant
+from jellyfish.core import Variant
+from jellyfish.models.slimmable.street import RESOLUTIONS
 
 WIDTHS: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
 """Shares of the full channel count."""

@@ -44,6 +44,12 @@ class Loads(NamedTuple):
         """Seconds per load; 0 before the first."""
         return self.load_s / self.loads if self.loads else 0.0
 
+    def __str__(self) -> str:
+        return (
+            f"{self.loads} networks loaded, {1000 * self.mean_load_s:.0f} ms each; the planned one was there for "
+            f"{self.hits} batches, another stood in for {self.misses}."
+        )
+
 
 def nearest(order: Sequence[str], wanted: str, among: Collection[str]) -> list[str]:
     """`among`, the nearest to `wanted` in `order` (of size) first; of two as near, the smaller."""

@@ -10,12 +10,10 @@ NAMES = ("ssdlite", "fasterrcnn_mobile", "fcos", "retinanet", "retinanet_v2", "f
 """In order of size, as in `networks.NETWORKS`."""
 
 
-def names_of(zoo: str) -> list[str]:
-    """The networks called `zoo`; InputError, listing the names, for one that is unknown."""
-    source, _, part = zoo.partition(":")
+def names_of(part: str) -> list[str]:
+    """The networks in `part`, e.g. `ssdlite,fcos`; all where it is empty. InputError for one that is unknown."""
     wanted = [each.strip() for each in part.split(",")] if part else list(NAMES)
-    unknown = [each for each in wanted if each not in NAMES]
-    if source != SOURCE or unknown:
-        what = f"zoo {zoo!r}" if source != SOURCE else f"network {unknown[0]!r}"
-        raise InputError(f"unknown {what}: use {SOURCE}, or {SOURCE}: and some of {', '.join(NAMES)}")
+    for name in wanted:
+        if name not in NAMES:
+            raise InputError(f"unknown network {name!r}: use {SOURCE}, or {SOURCE}: and some of {', '.join(NAMES)}")
     return wanted

@@ -20,7 +20,7 @@ import torchvision
 from torch import Tensor, nn
 from torchvision.models import detection
 
-from jellyfish.core import RESOLUTIONS, Variant
+from jellyfish.core import InputSize, Variant
 from jellyfish.errors import InputError
 from jellyfish.models.torchvision.canvas import CanvasTransform
 from jellyfish.models.torchvision.names import SOURCE, names_of
@@ -32,7 +32,16 @@ SIZE_EXPONENT = 0.4
 """COCO box AP falls about as this power of the image's size. From torchvision's own figures: its Faster R-CNN with
 MobileNetV3 has an AP of 0.328 with images of 800 pixels and of 0.228 with 320."""
 
+STRIDE = 32
+"""Sides of a canvas are multiples of it."""
+
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Pixels = Annotated[int, msgspec.Meta(ge=32, le=4096)]
+
+
+def input_size(resolution: int) -> InputSize:
+    """The canvas at `resolution`: 16:9, as most cameras, rounded up to the stride."""
+    return InputSize(resolution, STRIDE * math.ceil(resolution * 9 / 16 / STRIDE))
 
 
 class Network(NamedTuple):
@@ -112,11 +121,20 @@ NETWORKS: tuple[Network, ...] = (
 """In order of size: of the operations that torchvision states for them."""
 
 
+_CATEGORIES: list[str] = NETWORKS[0].published.meta["categories"]
+"""As the networks count them, alike in all: those of COCO, which has numbers that no category uses any more."""
+_UNUSED = ("__background__", "N/A")
+CLASSES: tuple[str, ...] = tuple(name for name in _CATEGORIES if name not in _UNUSED)
+"""By label."""
+LABELS: tuple[int, ...] = tuple(CLASSES.index(name) if name in CLASSES else -1 for name in _CATEGORIES)
+"""The label of each of the networks' categories; -1 for a number that none uses."""
+
+
 class ZooCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON beside a state file: what the network was measured to find on the kind of images it is to see."""
 
     score_threshold: Share
-    f1: Annotated[dict[int, Share], msgspec.Meta(min_length=1)]
+    f1: Annotated[dict[Pixels, Share], msgspec.Meta(min_length=1)]
     """By resolution. The network is offered at these."""
 
 
@@ -127,13 +145,18 @@ class Zoo:
         """`networks`: in order of size; `cards`: of all of them, or of none."""
         self._networks = {network.name: network for network in networks}
         self._folder, self._cards = folder, cards
-        self._empty: dict[str, nn.Module] = {}
+        self._empty: dict[tuple[str, float], nn.Module] = {}
         """Networks without tensors, to copy: building one takes longer than reading its state."""
 
     @property
     def order(self) -> tuple[str, ...]:
         """The networks' names, small ones first."""
         return tuple(self._networks)
+
+    @property
+    def measured(self) -> bool:
+        """Whether cards say how accurate its networks are."""
+        return bool(self._cards)
 
     @property
     def identity(self) -> str:
@@ -155,12 +178,15 @@ class Zoo:
             return card.f1[variant.resolution]
         return self._networks[variant.network].expected_accuracy(variant.resolution)
 
-    def load(self, name: str, device: torch.device) -> nn.Module:
-        """The network from its state file, on `device`, ready to run. InputError if the file does not fit it."""
-        network = self._networks[name]
-        if name not in self._empty:
-            self._empty[name] = build_network(network, self._threshold(name))
-        module = copy.deepcopy(self._empty[name])
+    def load(self, name: str, device: torch.device, least_score: float | None = None) -> nn.Module:
+        """The network from its state file, on `device`, ready to run. InputError if the file does not fit it.
+
+        `least_score`: of a detection; None takes the card's.
+        """
+        network, score = self._networks[name], self._threshold(name) if least_score is None else least_score
+        if (name, score) not in self._empty:
+            self._empty[name, score] = build_network(network, score)
+        module = copy.deepcopy(self._empty[name, score])
         path = self._folder / network.file_name
         state = _read_state(path)
         for key in module.state_dict():
@@ -182,14 +208,14 @@ class Zoo:
         return SCORE_THRESHOLD if card is None else card.score_threshold
 
 
-def open_zoo(name: str, folder: Path | None) -> Zoo:
-    """The networks called `name`: `torchvision`, or a part of it such as `torchvision:ssdlite,fcos`.
+def open_zoo(part: str, folder: Path | None) -> Zoo:
+    """The networks in `part`, e.g. `ssdlite,fcos`; all of them where it is empty.
 
     `folder`: where their state files lie, named as torchvision names them, each with a card of the same name and
     `.json` if it was measured; None takes torchvision's own folder and downloads what is not there yet. Raises
     InputError: a name is unknown, a file is missing, a card is wrong or only some have one.
     """
-    wanted = names_of(name)
+    wanted = names_of(part)
     networks = [network for network in NETWORKS if network.name in wanted]
     for network in networks:
         if folder is None:
@@ -197,7 +223,7 @@ def open_zoo(name: str, folder: Path | None) -> Zoo:
         elif not (folder / network.file_name).is_file():
             raise InputError(
                 f"{folder} has no {network.file_name}, the weights of {network.name}: put it there, or name only the "
-                f"networks that you have, e.g. --zoo {SOURCE}:{networks[0].name}"
+                f"networks that you have, e.g. --model {SOURCE}:{networks[0].name}"
             )
     folder = folder or _download_folder()
     cards = {network.name: card for network in networks if (card := _read_card(folder, network)) is not None}
@@ -241,7 +267,7 @@ def _download(network: Network) -> None:
         torch.hub.download_url_to_file(network.published.url, str(path), checksum, progress=False)
     except (OSError, RuntimeError) as error:
         raise InputError(
-            f"{network.published.url} cannot be downloaded ({error}); give the folder of your own copy: --zoo-weights"
+            f"{network.published.url} cannot be downloaded ({error}); give the folder of your copy: --weights FOLDER"
         ) from error
 
 
@@ -250,13 +276,9 @@ def _read_card(folder: Path, network: Network) -> ZooCard | None:
     if not path.exists():
         return None
     try:
-        card = msgspec.json.decode(path.read_bytes(), type=ZooCard)
+        return msgspec.json.decode(path.read_bytes(), type=ZooCard)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a card (docs/zoo.md): {error}") from error
-    unknown = card.f1.keys() - set(RESOLUTIONS)
-    if unknown:
-        raise InputError(f"{path} is about {min(unknown)} pixels; frames have {', '.join(map(str, RESOLUTIONS))}")
-    return card
+        raise InputError(f"{path} is not a card (docs/models.md): {error}") from error
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.control.frame_size import reference_bytes
-from jellyfish.core import RESOLUTIONS
+from jellyfish.core import InputSize
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.media.video_writer import write_video
 from jellyfish.modes.decoders import decode_frame
@@ -68,11 +68,12 @@ def _mean_s(*calls: Callable[[], object]) -> float:
     return (time.thread_time() - began_s) / len(calls)
 
 
-def codec_s(picture: Image) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """To decode and to encode a frame of each resolution."""
-    jpegs = [scaled_jpeg(picture, resolution) for resolution in RESOLUTIONS]
-    decode_s = [usual_s(partial(decode_frame, max(CAMERA_SIZE), jpeg)) for jpeg in jpegs]
-    encode_s = [usual_s(partial(scaled_jpeg, picture, resolution)) for resolution in RESOLUTIONS]
+def codec_s(picture: Image, sizes: Iterable[InputSize]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """To decode and to encode a frame of each size."""
+    decode_s, encode_s = [], []
+    for size in sizes:
+        decode_s.append(usual_s(partial(decode_frame, max(CAMERA_SIZE), scaled_jpeg(picture, size), size)))
+        encode_s.append(usual_s(partial(scaled_jpeg, picture, size)))
     return tuple(decode_s), tuple(encode_s)
 
 

@@ -7,36 +7,41 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from jellyfish.core import RESOLUTIONS, Detection, Variant, fitted_size
-from jellyfish.devices.executor import detect_images
+from jellyfish.core import Answer, InputSize, Variant
 from jellyfish.devices.remote_engine import RemoteEngine
+from jellyfish.models.model import Description, EngineOptions, Image, WholeBatches, answers
 from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, usual_s
 
 BATCH = 4
 
 
-class _SilentEngine:
+class _SilentModel:
     """Has found nothing in every image."""
 
-    def detect(self, canvases: NDArray[np.uint8], variant: Variant, /) -> list[list[Detection]]:
-        return [[] for _ in canvases]
+    def __init__(self, description: Description) -> None:
+        self.description = description
 
-    def detect_mixed(self, canvases: NDArray[np.uint8], variants: Sequence[Variant], /) -> list[list[Detection]]:
-        return [[] for _ in canvases]
+    def engine(self, options: EngineOptions) -> WholeBatches:
+        return WholeBatches(_nothing)
+
+
+def _nothing(images: Sequence[Image], variant: Variant) -> list[Answer]:
+    return [Answer()] * len(images)
 
 
 def _as_it_is() -> None:
     """The process needs no settings."""
 
 
-def handing_s() -> tuple[float, ...]:
-    """Of a frame of each resolution, in a batch."""
-    with contextlib.closing(RemoteEngine(_SilentEngine, _as_it_is)) as engine:
-        return tuple(usual_s(partial(_hand, engine, resolution)) / BATCH for resolution in RESOLUTIONS)
+def handing_s(model: Description) -> tuple[float, ...]:
+    """Of a frame of each of the model's resolutions, in a batch."""
+    with contextlib.closing(RemoteEngine(_SilentModel(model), EngineOptions(), _as_it_is)) as engine:
+        hand = (partial(_hand, engine, size) for size in model.ladder.values())
+        return tuple(usual_s(each) / BATCH for each in hand)
 
 
-def _hand(engine: RemoteEngine, resolution: int) -> None:
-    width, height = fitted_size(*CAMERA_SIZE, resolution)
-    detect_images(engine, Variant(resolution, "any"), [np.zeros((height, width, 3), np.uint8)] * BATCH)
+def _hand(engine: RemoteEngine, size: InputSize) -> None:
+    width, height = size.fitted(*CAMERA_SIZE)
+    frames = [np.zeros((height, width, 3), np.uint8)] * BATCH
+    answers(engine, frames, [Variant(size.resolution, "any")] * BATCH)

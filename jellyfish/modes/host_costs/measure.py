@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from jellyfish.core import RESOLUTIONS
 from jellyfish.devices.process import first_half_kept, usable_cores
 from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.models.model import Description
 from jellyfish.modes.host_costs.codecs import capture_s, codec_s, moving_clip, street_like
 from jellyfish.modes.host_costs.handing import handing_s
 from jellyfish.modes.host_costs.streaming import CAMERA_FPS, loops_s
@@ -19,20 +19,21 @@ Report = Callable[[str, int, int], None]
 """Told what is being done, and how far it is: (words, steps done, steps in all)."""
 
 
-def measure_host(profile: LatencyProfile, report: Report) -> HostCosts:
+def measure_host(profile: LatencyProfile, model: Description, report: Report) -> HostCosts:
     """Seconds of one core that a frame takes beside the device of `profile`, measured where it is done in service."""
     words, steps = "measuring the host", 3
     picture = street_like()
     kept = first_half_kept(usable_cores()) if profile.device == "cpu" else contextlib.nullcontext()
     with kept, tempfile.TemporaryDirectory() as folder:
         report(words, 0, steps)
-        decode, encode = codec_s(picture)
+        decode, encode = codec_s(picture, model.ladder.values())
         clip = Path(folder) / "moving.mp4"
         moving_clip(picture, clip)
         capture = capture_s(clip, CAMERA_FPS)
         report(words, 1, steps)
-        hand = handing_s() if profile.device == "cpu" else (0.0,) * len(RESOLUTIONS)
+        moves = profile.device == "cpu" and model.movable
+        hand = handing_s(model) if moves else (0.0,) * len(model.ladder)
         report(words, 2, steps)
-        server, camera = loops_s(profile, picture)
+        server, camera = loops_s(profile, model, picture)
         report(words, 3, steps)
-    return HostCosts(RESOLUTIONS, decode, encode, hand, capture, server, camera)
+    return HostCosts(tuple(model.ladder), decode, encode, hand, capture, server, camera)

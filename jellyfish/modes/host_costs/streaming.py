@@ -22,9 +22,10 @@ import uvloop
 
 from jellyfish.camera.frames import Offload, scaled_jpeg
 from jellyfish.config import DEFAULT_PLANNER, CameraConfig, Limits
-from jellyfish.core import Detection, LabelledObject, Variant
-from jellyfish.devices.executor import TorchExecutor
+from jellyfish.core import Answer, Detection, InputSize, LabelledObject, Variant
+from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.models.model import Description, WholeBatches
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.modes.decoders import decode_frame
 from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, Image
@@ -40,18 +41,17 @@ OBJECTS = 6
 """In a frame, and found in it."""
 
 
-class _ReadyEngine:
-    """Has found some objects in every image."""
-
-    def detect(self, canvases: Image, variant: Variant, /) -> list[list[Detection]]:
-        return [[Detection(0, 0.9, *_place(number)) for number in range(OBJECTS)] for _ in canvases]
+def _ready(images: Sequence[Image], variant: Variant) -> list[Answer]:
+    """Some objects in every image."""
+    found = tuple(Detection(0, 0.9, *_place(number)) for number in range(OBJECTS))
+    return [Answer(found)] * len(images)
 
 
 class _ReadyFrames:
     """Frames that are encoded already, with objects in them; given out by threads, as in `OwnFrames`."""
 
-    def __init__(self, jpeg: bytes, offload: Offload) -> None:
-        self._jpeg, self._offload = jpeg, offload
+    def __init__(self, jpeg: bytes, classes: Sequence[str], offload: Offload) -> None:
+        self.classes, self._jpeg, self._offload = classes, jpeg, offload
 
     async def at(self, elapsed_s: float, captured_s: float) -> None:
         """Nothing has to be decoded."""
@@ -60,11 +60,11 @@ class _ReadyFrames:
     def objects_at(self, elapsed_s: float) -> Sequence[LabelledObject]:
         return [LabelledObject(number, 0, *_place(number)) for number in range(OBJECTS)]
 
-    async def encoded(self, picture: None, resolution: int) -> bytes:
+    async def encoded(self, picture: None, size: InputSize) -> bytes:
         await self._offload(_nothing)
         return self._jpeg
 
-    def expect(self, resolution: int) -> None:
+    def expect(self, size: InputSize) -> None:
         """Nothing to prepare."""
 
 
@@ -76,20 +76,16 @@ def _place(number: int) -> tuple[float, float, float, float]:
     return number / OBJECTS, 0.3, (number + 0.9) / OBJECTS, 0.6
 
 
-class _EqualAccuracy:
-    def accuracy(self, variant: Variant) -> float:
-        return 0.5
-
-
-def loops_s(profile: LatencyProfile, picture: Image) -> tuple[float, float]:
+def loops_s(profile: LatencyProfile, model: Description, picture: Image) -> tuple[float, float]:
     """Processor time of a frame in the server's event loop, and in the cameras' own, which runs in another thread."""
+    largest = model.offering({profile.variants[-1]})
     shown: list[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = []
     served_s: list[float] = []
     ready = threading.Event()
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with _ready_server(profile) as url:
+        async with _ready_server(profile, largest) as url:
             shown.append((url, asyncio.get_running_loop(), stop))
             ready.set()
             began_s = time.thread_time()
@@ -101,7 +97,7 @@ def loops_s(profile: LatencyProfile, picture: Image) -> tuple[float, float]:
     ready.wait()
     url, loop, stop = shown[0]
     try:
-        frames, camera_s = uvloop.run(_stream(url, scaled_jpeg(picture, profile.variants[-1].resolution)))
+        frames, camera_s = uvloop.run(_stream(url, scaled_jpeg(picture, largest.sizes[-1].input), model.classes))
     finally:
         loop.call_soon_threadsafe(stop.set)
         server.join()
@@ -109,18 +105,17 @@ def loops_s(profile: LatencyProfile, picture: Image) -> tuple[float, float]:
 
 
 @contextlib.asynccontextmanager
-async def _ready_server(profile: LatencyProfile) -> AsyncIterator[str]:
+async def _ready_server(profile: LatencyProfile, model: Description) -> AsyncIterator[str]:
     """A server whose only variant costs nothing, on a port of its own."""
-    variant = profile.variants[-1]
+    (variant,) = model.variants
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2)
     loop = asyncio.get_running_loop()
-    executor = TorchExecutor([_ReadyEngine()] * profile.workers, "none")
+    executor = EngineExecutor([lambda: WholeBatches(_ready)] * profile.workers, "none", model)
     parts = ServerParts(
         devices=[(executor, profile)],
-        variants=(variant,),
-        accuracy=_EqualAccuracy(),
+        model=model,
         max_batch=1,
-        decode=lambda jpeg: loop.run_in_executor(pool, decode_frame, max(CAMERA_SIZE), jpeg),
+        decode=lambda jpeg, size: loop.run_in_executor(pool, decode_frame, max(CAMERA_SIZE), jpeg, size),
         policy=policy(DEFAULT_PLANNER, variant, 1, WINDOW_S, seed=0),
         limits=Limits(),
     )
@@ -133,10 +128,10 @@ async def _ready_server(profile: LatencyProfile) -> AsyncIterator[str]:
             pool.shutdown(wait=False)
 
 
-async def _stream(url: str, jpeg: bytes) -> tuple[int, float]:
+async def _stream(url: str, jpeg: bytes, classes: Sequence[str]) -> tuple[int, float]:
     """(frames of all cameras, processor time of this thread)."""
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2)
-    frames = _ReadyFrames(jpeg, partial(asyncio.get_running_loop().run_in_executor, pool))
+    frames = _ReadyFrames(jpeg, classes, partial(asyncio.get_running_loop().run_in_executor, pool))
     setups = [
         Setup(CameraConfig(f"camera-{n}", Path(), CAMERA_FPS, SLO_S, "none", DELAY_S, n), frames, None)
         for n in range(CAMERAS)

@@ -57,8 +57,12 @@ def test_labels_beside_a_video_are_of_its_size_and_what_is_left_out_of_them_is_t
     labels.write_text(json.dumps(content))
     with VideoSource(clip) as source:
         assert source.labels is not None
-        assert [len(frame) for frame in source.labels] == [1] + 9 * [0]
-        assert source.label_notes == (f"{labels}: left out 1 box of categories not known here (kite)",)
+        assert [len(frame) for frame in source.labels] == [2] + 9 * [0]
+        assert source.classes == ("car", "kite")
+        assert source.label_notes(("car",)) == [
+            f"{labels}: left out 1 box of classes that the model does not know (kite)"
+        ]
+        assert source.label_notes(("kite", "car")) == source.label_notes(None) == []
     labels.write_text(json.dumps(content).replace("64", "128"))
     with pytest.raises(InputError, match=r"frame 0: labelled at 128 x 48 pixels, but grey\.mp4 is 64 x 48"):
         VideoSource(clip)

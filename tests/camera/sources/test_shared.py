@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.camera.sources.shared import PLACES, ClipMemory, Memory, SharedClip, start_s
+from jellyfish.core import InputSize
 from jellyfish.errors import InputError
 from jellyfish.media.video_writer import write_video
 from tests.virtual import virtual
 
 FRAMES, FPS = 60, 30
 CLIP_S = FRAMES / FPS
-SMALL, LARGE = 128, 192
+SMALL, LARGE = InputSize(128, 96), InputSize(150, 150)
+"""Of two models: any size will do."""
 
 
 def moving() -> Iterator[NDArray[np.uint8]]:
@@ -46,13 +48,13 @@ class Pool:
     """An offload that works in place, each call taking some virtual time, and counts what was made."""
 
     def __init__(self, takes_s: float = 0.0) -> None:
-        self.made: Counter[tuple[int, int]] = Counter()
+        self.made: Counter[tuple[int, InputSize]] = Counter()
         self._takes_s = takes_s
 
     async def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
         await asyncio.sleep(self._takes_s)
         made = function(*arguments)
-        self.made.update((key.number, key.resolution) for key, _, _ in made)
+        self.made.update((key.number, key.size) for key, _, _ in made)
         return made
 
 
@@ -83,8 +85,8 @@ async def test_the_bytes_are_those_of_a_camera_of_its_own(video: Path) -> None:
             for number in (0, 1, 7, 29, 30, 3, 45):
                 picture = await camera.at(number / 15, number / 15)
                 _, image = own.frame_at(camera.offset_s + number / 15)
-                for resolution in (SMALL, LARGE):
-                    assert await camera.encoded(picture, resolution) == scaled_jpeg(image, resolution)
+                for size in (SMALL, LARGE):
+                    assert await camera.encoded(picture, size) == scaled_jpeg(image, size)
 
 
 @virtual

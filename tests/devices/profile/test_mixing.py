@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from jellyfish.core import Variant
 from jellyfish.devices.profile.mixing import measure_mixing
+from tests.models.descriptions import described
 
-VARIANTS = tuple(Variant(resolution, name) for resolution in (128, 256) for name in ("a", "b", "c", "d"))
+MODEL = described(*(Variant(resolution, name) for resolution in (128, 256) for name in ("a", "b", "c", "d")))
 
 
 class Device:
@@ -18,18 +19,14 @@ class Device:
     def clock(self) -> float:
         return self.now
 
-    def detect(self, variant: Variant, images: Sequence[object]) -> None:
-        assert len(images) == 1
-        self.now += 1.0
-
-    def detect_mixed(self, variants: Sequence[Variant], images: Sequence[object]) -> None:
+    def run(self, images: Sequence[object], variants: Sequence[Variant]) -> None:
         assert len(variants) == len(images)
         self.batches.append([variant.network for variant in variants])
-        self.now += self._mixed[variants[0].resolution, len(variants)]
+        self.now += 1.0 if len(set(variants)) == 1 else self._mixed[variants[0].resolution, len(variants)]
 
 
 def mixes(device: Device, max_batch: int = 8) -> tuple[int, ...]:
-    return measure_mixing(device.detect, device.detect_mixed, VARIANTS, max_batch, device.clock)
+    return measure_mixing(device.run, MODEL, max_batch, device.clock)
 
 
 def test_only_resolutions_that_save_time_at_small_and_large_batches_are_named():

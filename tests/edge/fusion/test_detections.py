@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jellyfish.core import CLASSES, Detection
+from jellyfish.core import Detection
 from jellyfish.edge.fusion.detections import FADE_STEPS, HISTORY_STEPS, HOLD_STEPS, DetectionFusion
 from jellyfish.errors import InputError
 
+CLASSES = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
 CAR, BUS = CLASSES.index("car"), CLASSES.index("bus")
 WIDTH, HEIGHT, SIDE = 320, 180, 40
 PLACE = (100, 60)
@@ -40,7 +41,7 @@ def moved(step):
 
 
 def fusion():
-    return DetectionFusion(0.4, 0.5)
+    return DetectionFusion(0.4, 0.5, len(CLASSES))
 
 
 def overlap(a, b):
@@ -209,7 +210,7 @@ def test_steps_must_rise_and_thresholds_be_thresholds():
     with pytest.raises(InputError, match="steps must rise"):
         fused.step(3, scene(), [])
     with pytest.raises(InputError, match="score threshold"):
-        DetectionFusion(0.0, 0.5)
+        DetectionFusion(0.0, 0.5, len(CLASSES))
 
 
 def test_the_same_input_gives_the_same_answers():

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from jellyfish.core import CLASSES, Detection
+from jellyfish.core import Detection
 from jellyfish.edge.fusion.motion import PATCH_PIXELS
 from jellyfish.edge.fusion.tracks import FOUND, Tracks, found, shifted
 
+CLASSES = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
 CAR = CLASSES.index("car")
 
 
@@ -15,7 +16,7 @@ def one(score=0.6, label=CAR):
 
 
 def seen(*scores):
-    return found([one(score) for score in scores], FOUND, 10)
+    return found([one(score) for score in scores], FOUND, 10, len(CLASSES))
 
 
 def local(*scores):
@@ -53,13 +54,13 @@ def test_the_best_detections_are_taken_and_what_is_none_is_left_out():
         Detection(CAR, 0.9, 0.1, 0.2, 1.3, 0.4),
         Detection(len(CLASSES), 0.9, 0.1, 0.2, 0.3, 0.4),
     ]
-    best = found([*nonsense, one(0.3), one(0.9), one(0.5)], FOUND, 2)
+    best = found([*nonsense, one(0.3), one(0.9), one(0.5)], FOUND, 2, len(CLASSES))
     np.testing.assert_allclose(best.scores, [0.9, 0.5])
 
 
 def test_an_object_votes_for_its_class():
     tracks = Tracks.of_local(
-        found([one(0.7, label) for label in range(len(CLASSES))], FOUND, 10), np.arange(len(CLASSES))
+        found([one(0.7, label) for label in range(len(CLASSES))], FOUND, 10, len(CLASSES)), np.arange(len(CLASSES))
     )
     assert sorted(tracks.labels.tolist()) == list(range(len(CLASSES)))
 
@@ -93,4 +94,4 @@ def test_tracks_are_joined_and_chosen_row_by_row():
     assert both.judged.tolist() == [False, True, True]
     chosen = both.only(np.array([2, 0]))
     assert chosen.numbers.tolist() == [4, 0]
-    assert len(both.joined(Tracks.none())) == 3
+    assert len(both.joined(Tracks.none(len(CLASSES)))) == 3

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jellyfish.core import CLASSES
 from jellyfish.errors import InputError
 from jellyfish.lab.street import StreetScene, random_street_frame
 from jellyfish.lab.street.camera import NEAR_M, StreetCamera, clip_near
 from jellyfish.lab.street.layouts import LAYOUTS
 from jellyfish.lab.street.traffic import Path, Traffic
+from jellyfish.models.slimmable.street import CLASSES
 
 LAYOUT_NAMES = sorted(LAYOUTS)
 

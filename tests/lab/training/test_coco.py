@@ -14,6 +14,7 @@ from PIL import Image
 
 from jellyfish.errors import InputError
 from jellyfish.lab.training.coco import CocoFrames
+from jellyfish.models.slimmable.street import CLASSES
 
 WIDTH, HEIGHT = 200, 100
 NAMES_OF_ONE = ("a.png", "./a.png")
@@ -46,7 +47,7 @@ def frames(
     annotation = {"id": 1, "image_id": 7, "category_id": 30, "bbox": [20, 10, 50, 40]}
     content = {"images": [image], "annotations": [annotation], "categories": [{"id": 30, "name": "car"}]}
     (folder / "labels.json").write_text(json.dumps(content | changes))
-    return CocoFrames(folder / "labels.json", folder)
+    return CocoFrames(folder / "labels.json", folder, CLASSES)
 
 
 def test_a_picture_comes_with_its_objects(tmp_path: Path) -> None:
@@ -56,6 +57,20 @@ def test_a_picture_comes_with_its_objects(tmp_path: Path) -> None:
     image, (car,) = read[0]
     assert (image.shape, image[0, 0].tolist()) == ((HEIGHT, WIDTH, 3), [255, 0, 0])
     assert (car.left, car.top, car.right, car.bottom) == pytest.approx((0.1, 0.1, 0.35, 0.5))
+
+
+def test_objects_are_matched_by_name_to_the_classes_of_a_model(tmp_path: Path) -> None:
+    saved(tmp_path / "a.png")
+    categories = [{"id": 30, "name": "Car"}, {"id": 3, "name": "kite"}]
+    boxes = [{"image_id": 7, "category_id": key, "bbox": [20, 10, 50, 40]} for key in (3, 30)]
+    read = frames(tmp_path, annotations=boxes, categories=categories)
+    assert ([thing.label for thing in read[0][1]], read.spoken_of) == ([2], {2})
+    assert [note.partition(": ")[2] for note in read.notes] == [
+        "left out 1 box of classes that the model does not know (kite)", "took Car for car",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"none of its categories \(car\) is one of the model's classes \(dog\)"):
+        frames(tmp_path)
+        CocoFrames(tmp_path / "labels.json", tmp_path, ("dog",))
 
 
 def test_a_picture_that_is_there_twice_under_two_names_is_refused(tmp_path: Path) -> None:
@@ -125,4 +140,4 @@ def test_a_missing_folder_and_a_broken_picture_are_refused(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"a\.png"):
         frames(tmp_path).check([0])
     with pytest.raises(InputError, match=r"there is no folder .*nowhere"):
-        CocoFrames(tmp_path / "labels.json", tmp_path / "nowhere")
+        CocoFrames(tmp_path / "labels.json", tmp_path / "nowhere", CLASSES)

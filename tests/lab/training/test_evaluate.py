@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jellyfish.core import Detection, LabelledObject, Variant, canvas_size
+from jellyfish.core import Detection, LabelledObject, Variant
 from jellyfish.errors import InputError
 from jellyfish.lab.training.evaluate import (
     THRESHOLDS,
@@ -16,6 +16,7 @@ from jellyfish.lab.training.evaluate import (
     spread,
 )
 from jellyfish.models.slimmable.card import VariantEvaluation
+from jellyfish.models.slimmable.street import CLASSES, input_size
 
 VARIANT = Variant(256, "w050e1")
 CAR = LabelledObject(0, 2, 0.1, 0.1 / 0.9, 0.3, 0.5 / 0.9)
@@ -32,7 +33,8 @@ class Oracle:
         self.asked: list[Variant] = []
 
     def detect(self, canvases, variant, score_threshold=None):
-        assert canvases.shape[1:] == (*canvas_size(variant.resolution), 3)
+        size = input_size(variant.resolution)
+        assert canvases.shape[1:] == (size.height, size.width, 3)
         self.asked.append(variant)
         return [[d for d in self._answer if d.score >= score_threshold] for _ in canvases]
 
@@ -42,7 +44,7 @@ def frame(height: int = 360) -> np.ndarray:
 
 
 def examined(frames, *answer: Detection) -> Examined:
-    return examine(Oracle(*answer), FrameSet("frames", frames), [VARIANT])
+    return examine(Oracle(*answer), FrameSet("frames", frames, CLASSES), [VARIANT])
 
 
 def line(part: Examined, threshold: float) -> VariantEvaluation:
@@ -112,9 +114,15 @@ def test_a_region_to_ignore_is_neither_found_nor_missed():
     assert (measured.precision, measured.recall, measured.ap50) == (1.0, 1.0, 1.0)
 
 
+def test_what_the_labels_do_not_speak_of_is_neither_right_nor_wrong():
+    subject = FrameSet("frames", [(frame(), [CAR])], CLASSES, frozenset({2}))
+    measured = line(examine(Oracle(SURE, UNSURE), subject, [VARIANT]), 0.1)
+    assert (measured.precision, measured.recall, measured.ap50) == (1.0, 1.0, 1.0)
+
+
 def test_every_variant_sees_every_frame_at_its_own_resolution():
     variants, oracle = [VARIANT, Variant(256, "w100e2"), Variant(320, "w100e2")], Oracle(SURE)
-    part = examine(oracle, FrameSet("frames", [(frame(), [CAR])] * 10), variants)
+    part = examine(oracle, FrameSet("frames", [(frame(), [CAR])] * 10, CLASSES), variants)
     assert list(part.findings) == variants
     assert oracle.asked == variants * 2  # ten frames in two batches
     assert part.images == 10
@@ -128,7 +136,7 @@ def test_a_set_without_objects_is_refused():
 
 def test_progress_counts_frames():
     told: list[int] = []
-    examine(Oracle(SURE), FrameSet("frames", [(frame(), [CAR])] * 10), [VARIANT], told.append)
+    examine(Oracle(SURE), FrameSet("frames", [(frame(), [CAR])] * 10, CLASSES), [VARIANT], told.append)
     assert told == [8, 10]
 
 
@@ -141,8 +149,8 @@ def test_some_of_many_frames_are_spread_evenly():
 @pytest.mark.parametrize("resolution", [128, 448])
 def test_a_frame_is_served_fitted_compressed_and_letterboxed(resolution):
     box = served(frame(), resolution)
-    height, width = canvas_size(resolution)
+    size = input_size(resolution)
     rows = round(resolution * 9 / 16)
-    assert box.canvas.shape == (height, width, 3)
-    assert (box.x_factor, box.y_factor) == (1.0, pytest.approx(height / rows))
+    assert box.canvas.shape == (size.height, size.width, 3)
+    assert (box.x_factor, box.y_factor) == (1.0, pytest.approx(size.height / rows))
     assert (box.canvas[rows:] == box.canvas[-1, 0]).all()

@@ -11,9 +11,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from jellyfish import cli
-from jellyfish.core import CLASSES
 from jellyfish.lab.street import StreetScene
 from jellyfish.models.slimmable.card import Evaluation
+from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.models.slimmable.weights import load_weights
 
 IMAGES = 3
@@ -61,7 +61,7 @@ def test_the_variants_asked_for_are_measured_at_the_score_that_serves(labels: Pa
     done = evaluate(labels, "--variant", "w100e2-448", "--variant", "w025e1-128", "--output", output)
     assert done.exit_code == 0, done.output
     assert f"labels.json: {IMAGES} images" in done.output
-    assert "labels.json: left out 1 box of categories not known here (kite)" in done.output
+    assert "labels.json: left out 1 box of classes that the model does not know (kite)" in done.output
     assert done.output.index("w025e1-128") < done.output.index("w100e2-448")
     measured = msgspec.json.decode(output.read_bytes(), type=Evaluation)
     assert (measured.name, measured.images) == ("labels.json", IMAGES)

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from jellyfish.core import CLASSES
 from jellyfish.lab.training.loss import detection_loss, targets_of
 from jellyfish.lab.training.targets import Labels, overlap
 from jellyfish.models.slimmable.boxes import decode, grid_points
 from jellyfish.models.slimmable.detector import PREDICTIONS
+from jellyfish.models.slimmable.street import CLASSES
 
 POINTS = grid_points(64, 96)
 

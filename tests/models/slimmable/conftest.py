@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from jellyfish.core import CLASSES, RESOLUTIONS
 from jellyfish.models.slimmable.card import (
     ARCHITECTURE,
     SCHEMA,
@@ -17,6 +16,7 @@ from jellyfish.models.slimmable.card import (
 )
 from jellyfish.models.slimmable.detector import SlimmableDetector
 from jellyfish.models.slimmable.sizes import SIZES
+from jellyfish.models.slimmable.street import CLASSES, RESOLUTIONS
 from jellyfish.models.slimmable.weights import Weights, save_weights
 
 

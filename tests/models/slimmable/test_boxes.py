@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from jellyfish.core import CLASSES
 from jellyfish.models.slimmable.boxes import MAXIMUM_DETECTIONS, decode, grid_points, select
 from jellyfish.models.slimmable.detector import PREDICTIONS
+from jellyfish.models.slimmable.street import CLASSES
 
 POINTS = grid_points(64, 96)
 

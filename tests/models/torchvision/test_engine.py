@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +13,23 @@ import torch
 from numpy.typing import NDArray
 
 from jellyfish.camera.sources.file import VideoSource
-from jellyfish.core import CLASSES, Detection, Variant, canvas_size
-from jellyfish.devices.executor import TorchExecutor, detect_images
+from jellyfish.core import Answer, Detection, Variant
+from jellyfish.devices.executor import EngineExecutor
 from jellyfish.errors import InputError
-from jellyfish.models.torchvision.engine import ZooEngine, label_table, stand_in
-from jellyfish.models.torchvision.networks import NETWORKS, Zoo, open_zoo
+from jellyfish.models.model import EngineOptions, answers
+from jellyfish.models.torchvision.engine import ZooEngine, stand_in
+from jellyfish.models.torchvision.model import open_torchvision
+from jellyfish.models.torchvision.networks import CLASSES, LABELS, NETWORKS, Zoo, open_zoo
 from tests.models.torchvision.conftest import CATEGORIES
 
 VIDEO = Path(__file__).parents[3] / "videos" / "street-junction.mp4"
 SMALL, LARGE = Variant(320, "ssdlite"), Variant(384, "fasterrcnn_mobile")
-CPU = torch.device("cpu")
+CPU, PART = torch.device("cpu"), "ssdlite,fasterrcnn_mobile"
 
 
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> ZooEngine:
-    return ZooEngine(open_zoo("torchvision:ssdlite,fasterrcnn_mobile", folder), CPU)
+    return ZooEngine(open_zoo(PART, folder), CPU)
 
 
 @pytest.fixture(scope="module")
@@ -35,43 +38,43 @@ def frame() -> NDArray[np.uint8]:
         return source.frame_at(1.0)[1]
 
 
-def test_categories_are_ours_by_name() -> None:
-    table = label_table(CATEGORIES).tolist()
-    assert {CATEGORIES[index]: CLASSES[label] for index, label in enumerate(table) if label >= 0} == {
+def test_every_category_with_a_name_is_a_class_and_nothing_is_left_out() -> None:
+    assert len(CLASSES) == len(set(CLASSES)) == 80
+    assert {CATEGORIES[index]: CLASSES[label] for index, label in enumerate(LABELS) if label >= 0} == {
         name: name for name in CLASSES
     }
-    assert table[0] == table[CATEGORIES.index("airplane")] == -1
+    assert {CATEGORIES[index] for index, label in enumerate(LABELS) if label < 0} == {"__background__", "N/A"}
 
 
 class OneAnswer(Zoo):
     """A zoo whose networks answer the same to every image."""
 
-    def load(self, name: str, device: torch.device) -> torch.nn.Module:
+    def load(self, name: str, device: torch.device, least_score: float | None = None) -> torch.nn.Module:
         found = {
             "boxes": torch.tensor([[0.0, 0, 160, 96], [80, 48, 330, 192], [1, 2, 3, 4]]),
             "scores": torch.tensor([0.9, 0.8, 0.7]),
-            "labels": torch.tensor([CATEGORIES.index(name) for name in ("truck", "airplane", "person")]),
+            "labels": torch.tensor([CATEGORIES.index("truck"), 0, CATEGORIES.index("airplane")]),
         }
         network = torch.nn.Module()
         network.forward = lambda images: [found] * (len(images) - 1) + [{key: each[:0] for key, each in found.items()}]
         return network
 
 
-def test_sides_are_shares_of_the_canvas_and_objects_of_other_categories_are_left_out(tmp_path: Path) -> None:
+def test_sides_are_shares_of_the_image_and_what_has_no_name_is_left_out(tmp_path: Path) -> None:
     engine = ZooEngine(OneAnswer(NETWORKS[:1], tmp_path, {}), CPU)
-    first, second, none = engine.detect(np.zeros((3, *canvas_size(320), 3), np.uint8), SMALL)
-    assert first == second and none == []
-    truck, person = first
-    assert (CLASSES[truck.label], CLASSES[person.label]) == ("truck", "person")
-    assert (truck.score, person.score) == pytest.approx((0.9, 0.7))
+    first, second, none = answers(engine, [np.zeros((192, 320, 3), np.uint8)] * 3, [SMALL] * 3)
+    assert first == second and none == Answer()
+    truck, airplane = first.detections
+    assert (CLASSES[truck.label], CLASSES[airplane.label]) == ("truck", "airplane")
+    assert (truck.score, airplane.score) == pytest.approx((0.9, 0.7))
     assert (truck.left, truck.top, truck.right, truck.bottom) == (0.0, 0.0, 0.5, 0.5)
 
 
 @pytest.mark.parametrize(("variant", "seen"), [(SMALL, "truck"), (LARGE, "car")])
-def test_detections_on_a_real_frame_are_of_our_classes_in_range_and_best_first(
+def test_detections_on_a_real_frame_are_of_known_classes_in_range_and_best_first(
     engine: ZooEngine, frame: NDArray[np.uint8], variant: Variant, seen: str
 ) -> None:
-    (found,) = detect_images(engine, variant, [frame])
+    found = detected(engine, variant, frame)[0]
     assert {CLASSES[detection.label] for detection in found} == {seen}
     assert [detection.score for detection in found] == sorted((d.score for d in found), reverse=True)
     assert len(found) <= 100
@@ -84,10 +87,14 @@ def test_detections_on_a_real_frame_are_of_our_classes_in_range_and_best_first(
 
 def test_a_batch_answers_what_its_images_alone_would(engine: ZooEngine, frame: NDArray[np.uint8]) -> None:
     other = np.ascontiguousarray(frame[::-1])
-    together = detect_images(engine, LARGE, [frame, other])
-    alone = [detect_images(engine, LARGE, [image])[0] for image in (frame, other)]
+    together = detected(engine, LARGE, frame, other)
+    alone = [detected(engine, LARGE, image)[0] for image in (frame, other)]
     for ours, own, of_other in zip(together, alone, reversed(alone), strict=True):
         assert shared(ours, own) > 0.8 > 0.6 > shared(ours, of_other)
+
+
+def detected(engine: ZooEngine, variant: Variant, *images: NDArray[np.uint8]) -> list[list[Detection]]:
+    return [list(answer.detections) for answer in answers(engine, images, [variant] * len(images))]
 
 
 def shared(some: list[Detection], others: list[Detection]) -> float:
@@ -100,12 +107,9 @@ def shared(some: list[Detection], others: list[Detection]) -> float:
     return sum(near) / len(near)
 
 
-def test_canvases_of_another_size_and_unknown_variants_are_refused(engine: ZooEngine) -> None:
-    blank = np.zeros((1, *canvas_size(320), 3), np.uint8)
-    with pytest.raises(InputError, match="fasterrcnn_mobile-384 takes images of shape"):
-        engine.detect(blank, LARGE)
+def test_unknown_variants_are_refused(engine: ZooEngine, frame: NDArray[np.uint8]) -> None:
     with pytest.raises(InputError, match="unknown variant fcos-320; known: ssdlite-320"):
-        engine.detect(blank, Variant(320, "fcos"))
+        detected(engine, Variant(320, "fcos"), frame)
 
 
 def test_what_stands_in_has_no_larger_image_than_was_sent_if_it_can_be_helped() -> None:
@@ -117,15 +121,18 @@ def test_what_stands_in_has_no_larger_image_than_was_sent_if_it_can_be_helped() 
 
 
 async def test_a_neighbour_answers_until_the_wanted_network_is_loaded(folder: Path, frame: NDArray[np.uint8]) -> None:
-    engine = ZooEngine(open_zoo("torchvision:ssdlite,fasterrcnn_mobile", folder), CPU)
-    executor = TorchExecutor([engine], "cpu", ready=engine.ready)
+    model = open_torchvision(PART, folder)
+    executor = EngineExecutor([partial(model.engine, EngineOptions())], "cpu", model.description)
+    (engine,) = executor.engines
+    assert isinstance(engine, ZooEngine) and executor.loading == [engine]
     assert executor.ready(SMALL) == SMALL
-    await executor.run(SMALL, [frame])
+    await executor.run([SMALL], [frame])
     assert executor.ready(LARGE) == SMALL
-    assert len(await executor.run(SMALL, [frame])) == 1
+    assert len(await executor.run([SMALL], [frame])) == 1
     await asyncio.to_thread(engine.settle)
     assert executor.ready(LARGE) == LARGE
     loads = engine.loads
     assert (loads.hits, loads.misses, loads.loads) == (1, 1, 2)
+    assert engine.loading.startswith("2 networks loaded, ")
     assert 0 < loads.load_s < time.perf_counter()
     executor.close()

@@ -21,8 +21,7 @@ from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Request
 from jellyfish.errors import InputError
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
-from jellyfish.models.families import open_detectors
-from jellyfish.models.torchvision.networks import open_zoo
+from jellyfish.models.opening import open_model
 from jellyfish.results.records import FrameRecord
 from tests.dispatch.requests import IMAGE, LARGE, SMALL
 from tests.virtual import virtual
@@ -52,16 +51,20 @@ async def test_the_answer_names_the_network_that_ran_and_no_slowness_is_seen_in_
     await serving
 
 
-def test_options_that_do_not_go_together_are_refused(folder: Path) -> None:
-    with pytest.raises(InputError, match="give --zoo torchvision as well"):
-        open_detectors(None, None, folder)
-    with pytest.raises(InputError, match="give one of them"):
-        open_detectors(folder / "street.safetensors", "torchvision", folder)
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such folder"):
+        open_model("torchvision", tmp_path / "nowhere")
+
+
+def test_it_finds_all_that_coco_has_and_says_where_its_accuracy_is_from(folder: Path) -> None:
+    model = open_model("torchvision:ssdlite", folder).description
+    assert (model.name, len(model.classes), model.movable) == ("torchvision", 80, False)
+    assert "published box AP" in model.sizes[0].source
 
 
 def test_the_command_line_refuses_an_unknown_network(folder: Path) -> None:
     for command in ("serve", "bench", "profile"):
-        done = CliRunner().invoke(cli.app, [command, "--zoo", "torchvision:yolo", "--zoo-weights", str(folder)])
+        done = CliRunner().invoke(cli.app, [command, "--model", "torchvision:yolo", "--weights", str(folder)])
         assert done.exit_code == 2
         assert "unknown network 'yolo'" in done.output
 
@@ -78,13 +81,14 @@ def unchanged_process() -> Iterator[None]:
 
 @pytest.mark.usefixtures("unchanged_process")
 def test_bench_runs_with_a_static_detector(folder: Path, tmp_path: Path) -> None:
-    name = "torchvision:ssdlite"
+    model = open_model("torchvision:ssdlite", folder).description
     latency = VariantLatency(Variant(320, "ssdlite"), (0.15,), (0.3,))
-    profile = LatencyProfile("cpu", "handmade", open_zoo(name, folder).identity, (latency,))
+    profile = LatencyProfile("cpu", "handmade", model.identity, (latency,))
     (tmp_path / "profile.json").write_bytes(msgspec.json.encode(profile))
     options = {
         "video": VIDEO, "clients": 1, "fps": 2, "slo-ms": 5000, "trace": "none", "duration": 1, "max-batch": 1,
-        "profile": tmp_path / "profile.json", "results": tmp_path / "run", "zoo": name, "zoo-weights": folder,
+        "profile": tmp_path / "profile.json", "results": tmp_path / "run",
+        "model": "torchvision:ssdlite", "weights": folder,
     }  # fmt: skip
     words = [word for option, value in options.items() for word in (f"--{option}", str(value))]
     done = CliRunner().invoke(cli.app, ["bench", *words])

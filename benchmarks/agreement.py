@@ -55,6 +55,7 @@ from jellyfish.models.slimmable.street import RESOLUTIONS, input_size
 from jellyfish.modes.bench import PAUSE_PER_CAMERA_S, bench
 from jellyfish.modes.host_costs.codecs import capture_s
 from jellyfish.modes.run import START_PAUSE_S
+from jellyfish.modes.serving import serving
 from jellyfish.program.stopping import Stop
 
 SETTLE_S = 2.0
@@ -187,7 +188,7 @@ class Pair:
         server = ServerConfig(port=0, variant=case.variant, profile=self._path)
         config = BenchConfig(cameras, self._seconds, results, self._seed, encode=Encoding.EACH, server=server)
         with (self._folder / "bench.log").open("w") as log:
-            uvloop.run(bench(config, Console(file=log), Stop()))
+            uvloop.run(bench(config, Console(file=log), Stop(), serving))
 
     @contextlib.contextmanager
     def _bystander(self, results: Path) -> Iterator[None]:

@@ -17,62 +17,46 @@ import itertools
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.core import Detection, InputSize, Variant
+from jellyfish.core import InputSize, Variant
 from jellyfish.lab.training.coco import CocoFrames
-from jellyfish.lab.training.evaluate import FrameSet, evaluation, examine, spread
+from jellyfish.lab.training.evaluate import LEAST_SCORE, FrameSet, evaluation, examine, spread, subject_of
 from jellyfish.media.footage import open_footage, seen
 from jellyfish.media.resize import fit
-from jellyfish.models.model import Engine, EngineOptions, Image, Model, answers
+from jellyfish.models.model import Engine, EngineOptions, Image, Model, Size, answers
 from jellyfish.models.opening import open_model
-from jellyfish.models.slimmable.card import CardedVariants, VariantEvaluation, read_weights
+from jellyfish.models.slimmable.card import VariantEvaluation
 
 BATCHES = (1, 4, 8)
-LEAST_SCORE = 0.01
-"""Of a detection that counts for average precision, as `jellyfish evaluate` has it."""
 CLIP = Path(__file__).parent.parent / "videos" / "street-junction.mp4"
 
 
-class Examinee:
-    """An engine as `examine` wants detectors: canvases in, detections of all that score anything out."""
-
-    def __init__(self, model: Model) -> None:
-        self._engine = model.engine(EngineOptions(least_score=LEAST_SCORE))
-
-    def detect(
-        self, canvases: NDArray[np.uint8], variant: Variant, score_threshold: float | None = None
-    ) -> list[list[Detection]]:
-        """See `lab.training.evaluate.Detector`."""
-        found = answers(self._engine, list(canvases), [variant] * len(canvases))
-        return [list(answer.detections) for answer in found]
-
-
-def examined(model: Model, arguments: argparse.Namespace, variants: Sequence[Variant]) -> list[VariantEvaluation]:
-    """What each variant finds in the photographs."""
-    classes = model.description.classes
-    frames = CocoFrames(arguments.coco, arguments.images or arguments.coco.parent, classes)
-    subject = FrameSet(arguments.coco.name, spread(frames, arguments.limit), classes, frames.spoken_of)
-    card = CardedVariants(read_weights(arguments.weights)[0])
-    thresholds = {variant: card.score_threshold(variant) for variant in variants}
-    return list(evaluation(examine(Examinee(model), subject, variants), thresholds).variants)
+def examined(model: Model, arguments: argparse.Namespace, sizes: Sequence[Size]) -> list[VariantEvaluation]:
+    """What each of these sizes finds in the photographs."""
+    known = model.description
+    frames = CocoFrames(arguments.coco, arguments.images or arguments.coco.parent, known.classes)
+    frame_set = FrameSet(arguments.coco.name, spread(frames, arguments.limit), known.classes, frames.spoken_of)
+    subject = subject_of(replace(known, sizes=tuple(sizes)), model.engine(EngineOptions(least_score=LEAST_SCORE)))
+    return list(
+        evaluation(examine(subject, frame_set), {size.variant: size.least_score or 0.0 for size in sizes}).variants
+    )
 
 
 def accuracy(exported: Model, ours: Model, arguments: argparse.Namespace) -> Table:
     """AP and F1 of both, a row per variant."""
-    variants = exported.description.variants
+    sizes = exported.description.sizes
     table = Table(title=f"{arguments.coco.name}, {arguments.limit} photographs: onnxruntime / torch / difference")
     table.add_column("variant", no_wrap=True)
     for name in ("AP50", "AP50:95", "F1"):
         table.add_column(name, justify="right")
-    pairs = zip(examined(exported, arguments, variants), examined(ours, arguments, variants), strict=True)
+    pairs = zip(examined(exported, arguments, sizes), examined(ours, arguments, sizes), strict=True)
     for theirs, own in pairs:
         figures = ((theirs.ap50, own.ap50), (theirs.ap, own.ap), (theirs.f1, own.f1))
         table.add_row(own.variant.name, *(f"{a:.4f} / {b:.4f} / {a - b:+.4f}" for a, b in figures))

@@ -191,7 +191,7 @@ def ssdlite(pictures: Callable[[int, int], Tensor]) -> list[Graph]:
     """SSDlite with MobileNetV3, 320 x 320 pixels."""
     torch.manual_seed(SEED)
     detector: Any = detection.ssdlite320_mobilenet_v3_large(
-        weights=None, weights_backbone=None, score_thresh=0.0, detections_per_img=MOST
+        weights=None, weights_backbone=None, score_thresh=0.0, detections_per_img=MOST, topk_candidates=MOST
     ).eval()
     shown = pictures(320, 320) * 2 - 1
     last = [(level[-1], 2.0) for level in detector.head.classification_head.module_list]

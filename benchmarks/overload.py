@@ -35,7 +35,8 @@ from jellyfish.devices.naming import parse_variant
 from jellyfish.media.jpeg import decode_jpeg
 from jellyfish.models.model import EngineOptions, Model
 from jellyfish.models.opening import open_model
-from jellyfish.modes.serving import RunningServer, serving
+from jellyfish.modes.running_server import RunningServer
+from jellyfish.modes.serving import serving
 
 VIDEOS = Path(__file__).parent.parent / "videos"
 LARGEST_IMAGE = 4096

@@ -39,8 +39,9 @@ from jellyfish.camera.frames import OwnFrames
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.config import CameraConfig
 from jellyfish.core import Outcome
-from jellyfish.link.synthetic import Wanted, make_trace, resolve_trace
+from jellyfish.link.synthetic import resolve_trace
 from jellyfish.link.trace import BandwidthTrace
+from jellyfish.link.wanted import Wanted, wanted_trace
 from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.modes.run import MeasuredRun, Setup
 from jellyfish.modes.window_log import WindowLog
@@ -86,7 +87,7 @@ def cases(arguments: argparse.Namespace, round_: int) -> list[Case]:
     for kind, mbps, slo_ms in LINKS:
         outages = (OUTAGE_S, OUTAGE_EVERY_S) if kind == "outage" else (None, None)
         wanted = Wanted(mbps, None, None, *outages)
-        traces = [make_trace(kind, seed, arguments.seconds + 5, wanted) for seed in seeds]
+        traces = [wanted_trace(kind, seed, arguments.seconds + 5, wanted) for seed in seeds]
         made.append(Case(f"{kind} {mbps} Mbit/s, {slo_ms} ms", traces, slo_ms, arguments.fps))
     return made
 

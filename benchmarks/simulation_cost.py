@@ -22,7 +22,7 @@ from jellyfish.control.problem import Plan, Planner, Problem
 from jellyfish.lab.simulation.scenario import Clients, Host, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 
-SIZES = ((8, 1, 15.0, 60.0), (64, 4, 15.0, 10.0), (256, 8, 10.0, 4.0))
+SIZES = ((8, 1, 15.0, 60.0), (64, 4, 15.0, 10.0), (256, 8, 10.0, 16.0))
 HOST = Host(cores=16, encode_ms=2.0, decode_ms=1.0, server_ms=0.14)
 """So much the event loop of a server works for a frame (`benchmarks/transport.py`)."""
 

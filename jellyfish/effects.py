@@ -62,9 +62,10 @@ def _unseeded(values: Values) -> bool:
     return values["trace"].strip().lower() not in RADIOS
 
 
+_THREADS_RULE = VoidRule(("threads",), _only_gpus, "without the device cpu, whose batches they run")
 DETECTOR_RULES = (
     VoidRule(("weights",), _own_weights, "with this --model, which brings its own"),
-    VoidRule(("threads",), _only_gpus, "without the device cpu, whose batches they run"),
+    _THREADS_RULE,
 )
 SERVER_RULES = (
     *DETECTOR_RULES,
@@ -129,6 +130,7 @@ RULES: dict[str, tuple[VoidRule, ...]] = {
     ),
     "bench": BENCH_RULES,
     "profile": DETECTOR_RULES,
+    "model check": (_THREADS_RULE,),
     "train": (
         VoidRule(("coco_share",), missing("coco"), "without --coco: there are no photographs to take a share of"),
         VoidRule(

@@ -65,6 +65,7 @@ VOID = {
         ["--period", "5"],
     ],
     "profile": VOID_ON_SERVERS[:2],
+    "model check": [["--threads", "1", "--device", "cuda:0", "package", "image"]],
     "train": [["--coco-share", "0.5"], ["--images", "x"]],
     "simulate": [["--seed", "1", "--chaos", "1"], ["--care", "0", "--chaos", "1"]],
     "video make": [["--duration", "9", "--name", "street-town"]],
@@ -118,6 +119,7 @@ ALWAYS = {
     *("silence_timeout_s", "per_address", "proxy", "scenario", "chaos", "evaluation", "policies", "seeds", "workers"),
     *("runs", "output", "file", "time_budget_ms", "json", "quick", "model", "profile", "folder", "coco", "validation"),
     *("backbone", "scenes", "steps", "resume", "images", "limit", "draw", "score", "layout", "plot", "kind"),
+    *("files", "package", "image"),
     *("mean_mbps", "variation", "autocorrelation", "outage_s", "outage_every_s"),
 }
 """Options that have an effect whatever else is given, on the commands that have no rule for them."""

@@ -54,6 +54,7 @@ async def listening(
             sessions.extend(session for session in service.sessions.values() if session not in sessions)
 
     service.on_change = on_change
+    service.ready = True
     task = asyncio.create_task(dispatcher.run())
     try:
         async with listening_at(service, "127.0.0.1", 0) as url:

@@ -1,8 +1,9 @@
-"""The package as people install it: a wheel, in an environment of its own, served from an empty folder."""
+"""The package as people install it: a wheel in an environment of its own, which serves and runs cameras elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.protocol import wire
 from tests.server.peer import Peer
+from tests.test_installed import extras, imported_as
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("jellyfish", "videos", "pyproject.toml", "README.md", "LICENSE")
@@ -32,7 +34,7 @@ PATIENCE_S = 120
 
 
 @pytest.mark.timeout(4 * PATIENCE_S)
-def test_a_wheel_serves_from_an_empty_folder(tmp_path: Path) -> None:
+def test_a_wheel_without_extras_serves_from_an_empty_folder_and_runs_cameras(tmp_path: Path) -> None:
     environment, here = installed(built(tmp_path), tmp_path), tmp_path / "empty"
     here.mkdir()
     profile = tmp_path / "profile.json"
@@ -48,6 +50,10 @@ def test_a_wheel_serves_from_an_empty_folder(tmp_path: Path) -> None:
     assert (result.reason, result.variant) == (None, "w025e1-128")
     assert (server.returncode, rest.splitlines()[-1]) == (0, "stopped")
     assert list(here.iterdir()) == []
+    cameras = ("--clients", "1", "--fps", "2", "--slo-ms", "10000", "--duration", "1", "--results", tmp_path / "run")
+    command = [environment / "bin" / "jellyfish", "bench", "--profile", profile, *ONE_SIZE, *cameras]
+    subprocess.run(command, cwd=here, env=surroundings, check=True, timeout=PATIENCE_S, stdout=subprocess.DEVNULL)
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["on_time"] > 0
 
 
 async def answer(url: str) -> wire.Result:
@@ -73,13 +79,15 @@ def built(folder: Path) -> Path:
 
 
 def installed(wheel: Path, folder: Path) -> Path:
-    """An environment with the wheel; all else it takes from the one of this test."""
+    """An environment with the wheel; all else, but for what is an extra, it takes from the one of this test."""
     environment = folder / "environment"
     venv.create(environment, symlinks=True)
     (packages,) = environment.glob("lib/python*/site-packages")
     pip("--python", environment / "bin" / "python", "install", *QUIET, "--no-compile", wheel)
     assert {path.name for path in (packages / "jellyfish" / "videos").glob("*.mp4")} >= {"street-avenue.mp4"}
-    (packages / "others.pth").write_text("\n".join({sysconfig.get_path(part) for part in ("purelib", "platlib")}))
+    places = {sysconfig.get_path(part) for part in ("purelib", "platlib")}
+    absent = f"import sys; sys.modules.update(dict.fromkeys({list(imported_as(extras()))}))"
+    (packages / "others.pth").write_text("\n".join((absent, *places)))
     return environment
 
 

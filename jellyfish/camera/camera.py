@@ -24,7 +24,6 @@ from jellyfish.camera.stream_log import StreamLog
 from jellyfish.camera.thinning import Thinner
 from jellyfish.clock import call_at, seconds_now
 from jellyfish.core import InputSize, Reason
-from jellyfish.evaluation.judging import Judge
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
 from jellyfish.protocol.served_model import ServedModel
@@ -211,7 +210,7 @@ class Camera:
 
     def welcomed(self, welcome: wire.Welcome, model: ServedModel) -> None:
         """Learn how many frames may be unanswered, which sizes there are, and what is to be found."""
-        self._ledger.welcomed(welcome.max_in_flight, Judge(self._frames.classes, model.classes, model.task))
+        self._ledger.welcomed(welcome.max_in_flight, model)
         self._inputs, self._sizer.ladder = model.inputs, tuple(model.inputs)
         if self._steering is not None:
             self._controller = self._steering.controller(self.hello, welcome, self._uplink)

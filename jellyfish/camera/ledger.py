@@ -21,9 +21,10 @@ from jellyfish.camera.reporting import ReportTally
 from jellyfish.core import Answer, Detection, LabelledObject, Outcome, Reason
 from jellyfish.evaluation.judging import NO_ANSWER, Judge
 from jellyfish.evaluation.streaming import StreamingScore
+from jellyfish.protocol.served_model import ServedModel
 from jellyfish.protocol.wire import Farewell, PlanMessage, Report, Result
 from jellyfish.results.emulation import BUSY_SHARE
-from jellyfish.results.records import FrameRecord, Timeline, judged, milliseconds
+from jellyfish.results.records import FrameRecord, Timeline, guessed, judged, milliseconds
 from jellyfish.results.streams import StreamAccount
 
 LATE_S = 1.0
@@ -86,7 +87,9 @@ class Ledger:
         `classes`: names by label of the objects in the frames. Until a server has told what it can find, all are to be.
         """
         self._hears_arrivals = hears_arrivals
-        self._judge = Judge(classes)
+        self._labelled, self._judge = classes, Judge(classes)
+        self._classes: Sequence[str] = ()
+        """Of the model that answers."""
         self._client, self._slo_s, self._timeline = client, slo_s, timeline
         self._max_in_flight, self._in_flight_limit, self._emit = max_in_flight, max_in_flight, emit
         self.frames = 0
@@ -101,7 +104,7 @@ class Ledger:
         """What the server said of this stream's frames: answered, each reason for a drop."""
         self._reported = ReportTally()
         self.streaming: StreamingScore | None = None
-        """Streaming accuracy; None while no labelled frame was captured."""
+        """Streaming accuracy of detections; None while no labelled frame was captured."""
         self._waiting: Captured | None = None
         self._taken: Captured | None = None
         self._in_flight: dict[int, Sent] = {}
@@ -143,14 +146,15 @@ class Ledger:
                 due_s = min(due_s, sent.deadline_s + LATE_S)
         return due_s if due_s < math.inf else None
 
-    def welcomed(self, max_in_flight: int, judge: Judge) -> None:
+    def welcomed(self, max_in_flight: int, model: ServedModel) -> None:
         """A server opened the stream: no more than so many frames may be unanswered there, and reports begin anew.
 
-        `judge`: of what its model answers.
+        `model`: what answers from now on.
         """
-        self._judge = judge
+        self._judge = Judge(self._labelled, model.classes, model.task)
+        self._classes = model.classes
         if self.streaming is not None:
-            self.streaming.judge = judge
+            self.streaming.judge = self._judge
         self._reported = ReportTally()
         self._in_flight_limit = min(self._max_in_flight, max_in_flight)
 
@@ -369,6 +373,8 @@ class Ledger:
         if frame.objects is not None:
             given = NO_ANSWER if answer is None else Answer(answer.detections, answer.scores)
             known |= judged(self._judge.worth(given, frame.objects))
+        if answer is not None:
+            known |= guessed(answer.scores, self._classes)
         plan = self._plan if sent is None else sent.plan
         record = FrameRecord(
             client=self._client,

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from jellyfish import __version__
-from jellyfish.cli import cameras, detector, media, serving, studying
+from jellyfish.cli import cameras, detector, media, model, serving, studying
 from jellyfish.cli.checking import CheckedCommand
 
 app = typer.Typer(
@@ -47,5 +47,6 @@ for command in (
     *(detector.variants, detector.profile, detector.train, detector.export, detector.evaluate, detector.detect),
 ):
     app.command(cls=CheckedCommand)(command)
+app.add_typer(model.model_app, name="model")
 app.add_typer(media.video_app, name="video")
 app.add_typer(media.trace_app, name="trace")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from jellyfish.cli.bounds import MOST_CLIENTS, MOST_DELAY_MS, MOST_MEMORY_MB, MOST_RUN_S, MOST_SEED
 from jellyfish.cli.options import (
@@ -57,6 +60,9 @@ from jellyfish.config import (
     Limits,
     ServerConfig,
 )
+
+if TYPE_CHECKING:
+    from jellyfish.modes.running_server import Serving
 
 LEAST_FPS = 0.05
 
@@ -207,14 +213,31 @@ def bench(
         fleet(clients), duration, results, seed, connect, save_detections, controller, encode, memory_bytes,
         None if connect else server,
     )  # fmt: skip
+    serving = None if connect else _server_here()
     if find_clients:
+        from jellyfish.modes.bench import measured
         from jellyfish.modes.find_clients import find_clients as find_mode
 
-        run_on_uvloop(lambda stop: find_mode(run, fleet, clients, most_clients, target / 100, console(), stop))
+        trial = partial(measured, serving)
+        run_on_uvloop(lambda stop: find_mode(run, fleet, clients, most_clients, target / 100, console(), stop, trial))
         return
     from jellyfish.modes.bench import bench as bench_mode
 
-    run_on_uvloop(lambda stop: bench_mode(run, console(), stop, report))
+    run_on_uvloop(lambda stop: bench_mode(run, console(), stop, serving, _draw_report if report else None))
+
+
+def _server_here() -> Serving:
+    """What starts a server in this process. Where one runs elsewhere nothing of it is loaded, nor need be there."""
+    from jellyfish.modes.serving import serving
+
+    return serving
+
+
+def _draw_report(runs: Sequence[Path], folder: Path, console: Console) -> Path:
+    """Runs as a page, with all that draws figures loaded when there are some."""
+    from jellyfish.modes.report import write_report
+
+    return write_report(runs, folder, console)
 
 
 def device(

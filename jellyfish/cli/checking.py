@@ -1,4 +1,4 @@
-"""Commands that refuse what would have no effect, before anything is done."""
+"""Commands that refuse what would have no effect, or needs what is not installed, before anything is done."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from jellyfish.cli.needs import needs
+from jellyfish.cli.running import guard
 from jellyfish.effects import RULES, void
+from jellyfish.installed import require
 
 
 class CheckedCommand(TyperCommand):
@@ -33,13 +36,15 @@ class CheckedCommand(TyperCommand):
         return rest
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command unless one of the options given has no effect beside the others."""
-        because = void(RULES.get(_words(ctx), ()), ctx.params)
+        """Run the command unless an option that is given has no effect beside the others, or a package is missing."""
+        command = _words(ctx)
+        because = void(RULES.get(command, ()), ctx.params)
         for option in self.params:
             source = ctx.get_parameter_source(option.name)
             if option.name in because and source is not None and source.name == "COMMANDLINE":
                 shown = _shown(option, ctx.params[option.name])
                 raise typer.BadParameter(f"{shown} has no effect {because[option.name]}")
+        guard(lambda: require(f"jellyfish {command}", *needs(command, ctx.params)))
         return super().invoke(ctx)
 
 

@@ -118,6 +118,7 @@ def evaluate(
     images: Annotated[
         Path | None, typer.Option(help="The folder its file names are relative to; by default its own.")
     ] = None,
+    model: ModelName = DEFAULT_MODEL,
     weights: Weights = None,
     variant: Annotated[
         list[str] | None, typer.Option(help="Only this variant, e.g. `w100e2-448`; give it several times for more.")
@@ -128,13 +129,14 @@ def evaluate(
     device: Annotated[str, typer.Option(help="Where the network runs: `cpu` or `cuda:0`.")] = "cpu",
     output: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
 ) -> None:
-    """Measure how much each variant finds in labelled images.
+    """Measure how much each variant of a model finds in labelled images.
 
-    AP50, AP50:95, and F1 at the score threshold that serves.
+    AP50, AP50:95, and F1 at the score threshold that serves; of a classifier how often it tells the class of an image's
+    largest object.
     """
     from jellyfish.lab.training.evaluate_coco import evaluate as evaluate_mode
 
-    guard(lambda: evaluate_mode(coco, images or coco.parent, weights, variant, limit, device, output, console()))
+    guard(lambda: evaluate_mode(coco, images or coco.parent, model, weights, variant, limit, device, output, console()))
 
 
 def detect(

@@ -86,7 +86,7 @@ def trace_make(
     Or, with the last five options, with other statistics than theirs.
     """
     from jellyfish.lab.studies.traces import make
-    from jellyfish.link.synthetic import Wanted
+    from jellyfish.link.wanted import Wanted
 
     wanted = Wanted(mean_mbps, variation, autocorrelation, outage_s, outage_every_s)
     guard(lambda: make(kind, file, seed, duration, wanted, console()))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import importlib
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import typer
-import uvloop
 from rich.console import Console
 from rich.markup import escape
 
 from jellyfish.errors import InputError, JellyfishError, each_error
+from jellyfish.installed import is_installed
 from jellyfish.program.ending import Ending
 from jellyfish.program.stopping import Stop, stoppable
 
@@ -33,11 +34,16 @@ def console() -> Console:
 
 
 def run_on_uvloop(mode: Callable[[Stop], Coroutine[Any, Any, None]], ending: Ending | None = None) -> None:
-    """Run a mode on uvloop, guarded; its `Stop` hears of Ctrl-C and SIGTERM. `ending`: of the process, in a hurry."""
+    """Run a mode on uvloop, guarded; its `Stop` hears of Ctrl-C and SIGTERM. `ending`: of the process, in a hurry.
+
+    On a machine without uvloop, which may be one for cameras alone, asyncio's own loop does the same with more work.
+    """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
 
+    new_loop = importlib.import_module("uvloop").new_event_loop if is_installed("uvloop") else None
+
     def run() -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(stoppable(mode, ending))
 
     guard(run)

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Sequence, Set
 from statistics import median
 
+from jellyfish.devices.fit import TimeFit
+
 _OLD = 0.75
 """Share of the old estimate kept at every batch (the slow-down factor of the thesis' predictive controller)."""
 _LOWEST, _HIGHEST = 0.5, 8.0
@@ -25,33 +27,58 @@ STAYS, RETURNS = 3.0, 2.5
 """A worker is used as long as it is no more than so many times slower than the quickest, and again when no more so."""
 
 
+class Lasting:
+    """Mean of ratios over the last half second of work: for plans, which hold for longer than a stall of a few batches.
+
+    It is the mean of medians of three: a single outlier leaves no trace.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        """`ratio`: before anything was measured."""
+        self._recent: deque[float] = deque([ratio, ratio], maxlen=3)
+        self._newest = deque([(ratio, 0.0)] * LASTING_BATCHES)
+        """(ratio, seconds measured) of the newest batches."""
+        self._seconds = self._deviation = 0.0
+
+    @property
+    def mean(self) -> float:
+        """As it is now."""
+        return sum(ratio for ratio, _ in self._newest) / len(self._newest)
+
+    def careful(self, care: float) -> float:
+        """`mean` at care 0; with more care, what batches take that lie above it."""
+        return self.mean + care * _DEVIATIONS * self._deviation
+
+    def add(self, measured_s: float, expected_s: float) -> None:
+        """A batch that was expected to take `expected_s` took `measured_s`."""
+        self._recent.append(_ratio(measured_s, expected_s))
+        ratio = median(self._recent)
+        seconds = ratio * expected_s
+        self._deviation *= _OLD_LASTING
+        self._deviation += (1 - _OLD_LASTING) * abs(ratio - self.mean)
+        self._newest.append((ratio, seconds))
+        self._seconds += seconds
+        while len(self._newest) > LASTING_BATCHES and self._seconds - self._newest[0][1] >= LASTING_S:
+            self._seconds -= self._newest.popleft()[1]
+
+
 class SlowDown:
-    """Smoothed ratio of measured to profiled time of a device's batches, and how much it varies. Twice:
+    """Smoothed ratio of measured to profiled time of a worker's batches, and how much it varies.
 
     `factor` is for what is decided of the very next batch. What is smoothed is the median of the last three ratios: a
     single outlier (a page fault, a clock change) leaves no trace, while a change counts from its second batch on. The
     mean deviation is kept beside the mean, as in the retransmission timer of TCP (Jacobson, 1988).
-
-    `lasting` is for plans, which hold for longer than a stall of a few batches: their mean over the last half second.
     """
 
     def __init__(self, factor: float = 1.0) -> None:
         """`factor`: before anything was measured."""
         self._recent: deque[float] = deque([factor, factor], maxlen=3)
         self._factor = factor
-        self._deviation = self._lasting_deviation = 0.0
-        self._lasting = deque([(factor, 0.0)] * LASTING_BATCHES)
-        """(ratio, seconds measured) of the newest batches."""
-        self._lasting_s = 0.0
-
-    @property
-    def lasting(self) -> float:
-        """Mean measured / profiled time over the last half second of work."""
-        return sum(ratio for ratio, _ in self._lasting) / len(self._lasting)
-
-    def careful_lasting(self, care: float) -> float:
-        """`lasting` at care 0; with more care, what batches take that lie above it."""
-        return self.lasting + care * _DEVIATIONS * self._lasting_deviation
+        self._deviation = 0.0
+        self.lasting = Lasting(factor)
+        """Measured / profiled time."""
+        self.beyond = Lasting(factor)
+        """Measured time / that which the fit of the device gives."""
 
     @property
     def factor(self) -> float:
@@ -67,21 +94,18 @@ class SlowDown:
         """Between `factor` (care 0) and the cautious one (care 1), or as much further."""
         return self._factor + care * _DEVIATIONS * self._deviation
 
-    def observe(self, measured_s: float, profiled_s: float) -> None:
-        """A batch that the profile puts at `profiled_s` took `measured_s`."""
-        self._recent.append(min(max(measured_s / profiled_s, _LOWEST), _HIGHEST))
+    def observe(self, measured_s: float, profiled_s: float, fitted_s: float | None = None) -> None:
+        """A batch that the profile puts at `profiled_s`, and the fit at `fitted_s`, took `measured_s`."""
+        self._recent.append(_ratio(measured_s, profiled_s))
         ratio = median(self._recent)
         self._deviation = _OLD * self._deviation + (1 - _OLD) * abs(ratio - self._factor)
         self._factor = _OLD * self._factor + (1 - _OLD) * ratio
-        self._add_lasting(ratio, ratio * profiled_s)
+        self.lasting.add(measured_s, profiled_s)
+        self.beyond.add(measured_s, profiled_s if fitted_s is None else fitted_s)
 
-    def _add_lasting(self, ratio: float, seconds: float) -> None:
-        self._lasting_deviation *= _OLD_LASTING
-        self._lasting_deviation += (1 - _OLD_LASTING) * abs(ratio - self.lasting)
-        self._lasting.append((ratio, seconds))
-        self._lasting_s += seconds
-        while len(self._lasting) > LASTING_BATCHES and self._lasting_s - self._lasting[0][1] >= LASTING_S:
-            self._lasting_s -= self._lasting.popleft()[1]
+
+def _ratio(measured_s: float, expected_s: float) -> float:
+    return min(max(measured_s / expected_s, _LOWEST), _HIGHEST)
 
 
 class Pace:
@@ -93,9 +117,10 @@ class Pace:
     that are out (`jellyfish.devices.health`) are not there; where no other is left those that share stand in.
     """
 
-    def __init__(self, workers: int, sharing: int = 0) -> None:
+    def __init__(self, workers: int, sharing: int = 0, least_s: float = 1.0) -> None:
         """`sharing`: of the workers, how many, the last ones, share processors with others: not used until they have
-        shown that they are quick enough."""
+        shown that they are quick enough. `least_s`: what the quickest batch is profiled at."""
+        self._fit = TimeFit(least_s)
         self._alone = alone = workers - sharing
         self._workers = [SlowDown(1.0 if number < alone else UNKNOWN) for number in range(workers)]
         self._quick = [number < alone for number in range(workers)]
@@ -129,8 +154,10 @@ class Pace:
         return self._counted
 
     def observe(self, worker: int, measured_s: float, profiled_s: float) -> None:
-        """See `SlowDown.observe`."""
-        self._workers[worker].observe(measured_s, profiled_s)
+        """See `SlowDown.observe`. What those do that share is not fitted: plans do not count with them."""
+        if worker < self._alone:
+            self._fit.observe(measured_s, profiled_s)
+        self._workers[worker].observe(measured_s, profiled_s, self._fit.expected_s(profiled_s))
         if self._alone == len(self._workers):
             return
         best = min(each.cautious_factor for each in self._workers)
@@ -149,17 +176,21 @@ class Pace:
 
     @property
     def lasting(self) -> float:
-        """See `SlowDown.lasting`."""
-        return max(self._workers[each].lasting for each in self._counted)
+        """Measured / profiled time over the last half second of work."""
+        return max(self._workers[each].lasting.mean for each in self._counted)
 
-    def careful_lasting(self, care: float) -> float:
-        """See `SlowDown.careful_lasting`."""
-        return max(self._workers[each].careful_lasting(care) for each in self._counted)
+    def fitted_s(self, profiled_s: float) -> float:
+        """What a batch takes that was profiled at `profiled_s`, as far as the fit of the device knows."""
+        return self._fit.expected_s(profiled_s)
+
+    def beyond(self, care: float) -> float:
+        """How many times as long as that batches take now; with `care`, what they take that lie above it."""
+        return max(self._workers[each].beyond.careful(care) for each in self._counted)
 
     @property
     def spare(self) -> float:
         """What workers that come on top add to each of the others: 1 would be one as quick; in steps of a quarter."""
-        added = self.lasting / len(self._counted) * sum(1.0 / self._workers[each].lasting for each in self._on_top)
+        added = self.lasting / len(self._counted) * sum(1.0 / self._workers[each].lasting.mean for each in self._on_top)
         return math.floor(min(added, 1.0) / SPARE_STEP) * SPARE_STEP
 
     @property

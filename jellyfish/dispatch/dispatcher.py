@@ -93,7 +93,8 @@ class Dispatcher:
         self._max_batch = batch
         self._accuracy = accuracy or {}
         self._mixes = frozenset(profile.mixes)
-        self._pace = Pace(profile.workers, profile.sharing)
+        least_s = min(entry.p50_s[0] for entry in profile.latencies)
+        self._pace = Pace(profile.workers, profile.sharing, least_s)
         self._health = Health(profile.workers)
         self._looking: asyncio.TimerHandle | None = None
         self._batch_of: dict[int, list[Request]] = {}
@@ -162,13 +163,15 @@ class Dispatcher:
         overdue = min(self._health.overdue(worker, now) for worker in self._pace.counted)
         if self._health.all_out or overdue > HANGING:
             return ((OUT_OF_SERVICE_S,) * self._max_batch,) * len(variants)
-        usual = max(self._pace.lasting, overdue if overdue > OVERDUE else 0.0)
-        careful = self._pace.careful_lasting(care)
+        overdue = overdue if overdue > OVERDUE else 0.0
+        usual, careful = self._pace.beyond(0.0), self._pace.beyond(care)
 
         def row(variant: Variant) -> Iterator[float]:
             entry, may = self._profile.of(variant), self._may(variant)
             for p50_s, p99_s in zip(entry.p50_s[:may], entry.p99_s[:may], strict=True):
-                yield max(usual * batch_s(care, p50_s, p99_s), careful * p50_s)
+                fitted_s = self._pace.fitted_s(p50_s)
+                slower = max(usual * fitted_s / p50_s, overdue)
+                yield max(slower * batch_s(care, p50_s, p99_s), careful * fitted_s)
             yield from (OUT_OF_SERVICE_S,) * (self._max_batch - may)
 
         return tuple(tuple(row(variant)) for variant in variants)
@@ -179,8 +182,8 @@ class Dispatcher:
 
     def singles_s(self, variants: Sequence[Variant]) -> tuple[float, ...]:
         """For planning: how long a batch of one of each variant usually keeps a worker."""
-        slow_down = self._pace.lasting
-        return tuple(slow_down * self._profile.of(variant).p50_s[0] for variant in variants)
+        usual = self._pace.beyond(0.0)
+        return tuple(usual * self._pace.fitted_s(self._profile.of(variant).p50_s[0]) for variant in variants)
 
     def apply(self, plan: DevicePlan, clients: Mapping[Variant, int]) -> None:
         """Run `plan` from the next batch on. InputError if it is not profiled.

@@ -1,4 +1,4 @@
-"""Rates of a radio link, drawn from a seed: a model, and its parameters for wanted statistics. Pure.
+"""Rates of a radio link, drawn from a seed: a model. Pure.
 
 The log of the rate is AR(1) noise around a median (slow fading: each second resembles the one before). Dips take a
 part of the rate away for some seconds (a door, a body, a busy neighbour), outages all of it.
@@ -7,20 +7,12 @@ part of the rate away for some seconds (a door, a body, a busy neighbour), outag
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
-
-from jellyfish.errors import InputError
-from jellyfish.link.statistics import autocorrelation, variation
-
-MOST_LOG_DEVIATION = 2.0
-MOST_CORRELATION = 0.995
-"""Where the search for wanted statistics ends."""
-SEARCH_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,54 +43,6 @@ def draw(radio: Radio, seed: int, seconds: int) -> NDArray[np.float64]:
         for begin, end in _spells(radio.outage_every_s - radio.outage_s, radio.outage_s, seconds, random):
             mbps[begin:end] = 0.0
     return mbps
-
-
-def with_statistics(
-    radio: Radio, seed: int, seconds: int, wanted_variation: float | None, wanted_autocorrelation: float | None
-) -> Radio:
-    """`radio`, changed so that what it draws from `seed` has the wanted statistics; None leaves one as it comes.
-
-    With a wanted variation, floor and ceiling are gone: they would bound it. Raises `InputError` that says what can be
-    reached: dips and outages have a variation of their own, and a short trace may not have any autocorrelation.
-    """
-
-    def varied(candidate: Radio) -> Radio:
-        if wanted_variation is None:
-            return candidate
-        free = replace(candidate, floor_mbps=0.0, ceiling_mbps=math.inf)
-
-        def reached(deviation: float) -> float:
-            return variation(draw(replace(free, log_deviation=deviation), seed, seconds))
-
-        deviation = _solved("a coefficient of variation", wanted_variation, reached, MOST_LOG_DEVIATION)
-        return replace(free, log_deviation=deviation)
-
-    def reached(correlation: float) -> float:
-        return autocorrelation(draw(varied(replace(radio, correlation=correlation)), seed, seconds)) or 0.0
-
-    if wanted_autocorrelation is None:
-        return varied(radio)
-    correlation = _solved("an autocorrelation", wanted_autocorrelation, reached, MOST_CORRELATION)
-    return varied(replace(radio, correlation=correlation))
-
-
-def _solved(words: str, wanted: float, reached: Callable[[float], float], most: float) -> float:
-    """The smallest parameter between 0 and `most` at which the statistic is the wanted one.
-
-    Looked for step by step: where fading is slower than the trace is long, its statistics fall again.
-    """
-    from scipy.optimize import brentq  # half a second to load, for traces with wanted statistics alone
-
-    steps = np.linspace(0.0, most, SEARCH_STEPS + 1)
-    values = [reached(float(step)) for step in steps]
-    if not values[0] <= wanted <= max(values):
-        raise InputError(
-            f"{words} of {wanted:g} cannot be had from this kind of link, seed and duration: give one between "
-            f"{math.ceil(100 * values[0]) / 100:.2f} and {math.floor(100 * max(values)) / 100:.2f}"
-        )
-    above = next(index for index, value in enumerate(values) if value >= wanted)
-    low, high = float(steps[max(above - 1, 0)]), float(steps[above])
-    return low if low == high else float(brentq(lambda parameter: reached(parameter) - wanted, low, high, xtol=1e-5))
 
 
 def _fading(radio: Radio, seconds: int, random: np.random.Generator) -> NDArray[np.float64]:

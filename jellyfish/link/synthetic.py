@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from jellyfish.errors import InputError
 from jellyfish.link.files import LEAST_MBPS, MOST_MBPS, load_trace
-from jellyfish.link.radio import Radio, draw, with_statistics
+from jellyfish.link.radio import Radio, draw
 from jellyfish.link.trace import MEGABIT, BandwidthTrace
 
 PUBLISHED_STEPS_MBPS = (20.0, 15.0, 10.0, 7.5, 10.0, 15.0, 20.0)
@@ -36,18 +39,6 @@ KNOWN = {
 
 _NUMBER_WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg])(?:bps|bit/s)", re.IGNORECASE)
 _UNITS = {"k": 1e-3, "m": 1.0, "g": 1e3}
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Statistics that a made trace is to have; None leaves one as it comes."""
-
-    mean_mbps: float | None = None
-    variation: float | None = None
-    autocorrelation: float | None = None
-    outage_s: float | None = None
-    """Mean length of an outage, and the mean time from one's beginning to the next one's."""
-    outage_every_s: float | None = None
 
 
 def wifi_like(seed: int, duration_s: float) -> BandwidthTrace:
@@ -79,38 +70,24 @@ def outage_like(seed: int, duration_s: float) -> BandwidthTrace:
     return make_trace("outage", seed, duration_s)
 
 
-def make_trace(kind: str, seed: int, duration_s: float, wanted: Wanted | None = None) -> BandwidthTrace:
-    """A radio trace of a kind in `RADIOS`, one rate per second, with the wanted statistics.
+def make_trace(kind: str, seed: int, duration_s: float) -> BandwidthTrace:
+    """A radio trace of a kind in `RADIOS`, one rate per second. InputError for another kind, or no length at all."""
+    radio, seconds = radio_for(kind, duration_s)
+    return trace_of(draw(radio, seed, seconds), kind)
 
-    They are those of this very trace, not of many such ones. Raises `InputError` for what cannot be had.
-    """
-    wanted = wanted or Wanted()
+
+def radio_for(kind: str, duration_s: float) -> tuple[Radio, int]:
+    """The radio of a kind, and how many rates a trace so long has. InputError as of `make_trace`."""
     if kind not in RADIOS:
         raise InputError(f"no kind of link {kind!r} to make a trace of: choose {', '.join(RADIOS)}")
     if not 1.0 <= duration_s < math.inf:
         raise InputError(f"trace {kind}: a duration of {duration_s:g} s is too short or endless; give at least 1 s")
-    seconds = math.ceil(duration_s)
-    radio = _with_outages(RADIOS[kind], wanted)
-    radio = with_statistics(radio, seed, seconds, wanted.variation, wanted.autocorrelation)
-    mbps = draw(radio, seed, seconds)
-    if wanted.mean_mbps is not None:
-        if not (0 < wanted.mean_mbps < math.inf and mbps.any()):
-            raise InputError(f"trace {kind}: a mean of {wanted.mean_mbps:g} Mbit/s cannot be had; give one above 0")
-        mbps *= wanted.mean_mbps / mbps.mean()
-    return BandwidthTrace(tuple(map(float, range(seconds))), tuple((mbps * MEGABIT).tolist()), kind)
+    return RADIOS[kind], math.ceil(duration_s)
 
 
-def _with_outages(radio: Radio, wanted: Wanted) -> Radio:
-    outage_s = radio.outage_s if wanted.outage_s is None else wanted.outage_s
-    every_s = radio.outage_every_s if wanted.outage_every_s is None else wanted.outage_every_s
-    if (outage_s, every_s) == (0.0, math.inf):
-        return radio
-    if not 1 <= outage_s <= every_s - 1 < math.inf:
-        raise InputError(
-            f"outages of {outage_s:g} s every {every_s:g} s cannot be had: give both a length of at least 1 s and a "
-            "time from one to the next that is at least 1 s longer"
-        )
-    return replace(radio, outage_s=outage_s, outage_every_s=every_s)
+def trace_of(mbps: NDArray[np.float64], name: str) -> BandwidthTrace:
+    """Rates of whole seconds, one after the other."""
+    return BandwidthTrace(tuple(map(float, range(len(mbps)))), tuple((mbps * MEGABIT).tolist()), name)
 
 
 def steps() -> BandwidthTrace:

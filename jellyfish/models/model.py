@@ -35,6 +35,8 @@ class Size:
     """Expected, 0..1: F1 of a detector, share of right first guesses of a classifier."""
     source: str = ""
     """Where that figure is from, in words; empty where nobody has said."""
+    least_score: float | None = None
+    """Of a detection that it answers with; None where that is no one number, or nobody has said."""
 
 
 @dataclass(frozen=True)

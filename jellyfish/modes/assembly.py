@@ -15,7 +15,7 @@ from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, DEFAULT_PLANNING_SHARE, Limits
 from jellyfish.control.adaptation import Adaptation, Adapting, EachAnew
 from jellyfish.control.capacity import violations
-from jellyfish.control.loop import ControlLoop, WindowRecord
+from jellyfish.control.loop import ControlLoop
 from jellyfish.control.planners import check_planner, make_planner
 from jellyfish.control.planners.client import ClientsChoice, asked_variants
 from jellyfish.control.planners.fixed import FixedPlanner, accept
@@ -30,11 +30,10 @@ from jellyfish.dispatch.queue import FrameQueue
 from jellyfish.dispatch.warmth import Warmth
 from jellyfish.media.decoding_cost import weighed
 from jellyfish.models.model import Description
+from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.decoding import Weigh
 from jellyfish.server.host_meter import Decode, HostParts
 from jellyfish.server.service import Service
-
-OnWindow = Callable[[WindowRecord, Service], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -28,7 +28,7 @@ from jellyfish.modes.fleet import Fleet
 from jellyfish.modes.pictures import Moments, write_pictures
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, EndedFrame, MeasuredRun, run_info, running_beside
-from jellyfish.modes.serving import RunningServer, serving
+from jellyfish.modes.running_server import RunningServer, Serving
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
 from jellyfish.results.detections import DetectionFile
@@ -41,34 +41,38 @@ from jellyfish.results.writer import ResultWriter, default_folder, require_empty
 from jellyfish.server.loop_lag import LoopLagProbe
 
 LIVE_PERIOD_S = 0.5
+Draw = Callable[[Sequence[Path], Path, Console], Path]
+"""Shows runs as a page in a folder: `jellyfish.modes.report`."""
 PAUSE_PER_CAMERA_S = 0.02
 """So much longer, for each camera, the first frame waits: all connect at once, and clips are made ready."""
 
 
-async def bench(config: BenchConfig, console: Console, stop: Stop, report: bool = False) -> None:
+async def bench(
+    config: BenchConfig, console: Console, stop: Stop, serving: Serving | None, draw: Draw | None = None
+) -> None:
     """Run the fleet, write the result files, print the table. RunError when the frames do not add up.
 
-    Raises Stopped when it was told to stop; files and table are of the frames until then. `report`: draw the run as a
-    page, too.
+    Raises Stopped when it was told to stop; files and table are of the frames until then. `serving`: starts
+    the server that `config` has here. `draw`: draws the run as a page, too.
     """
     started = datetime.now().astimezone()
     folder = config.results or default_folder("bench", started)
-    summary, notes = await measured(config, folder, console, stop)
+    summary, notes = await measured(serving, config, folder, console, stop)
     console.print(summary_table(summary, folder))
     console.print("\n".join(notes), highlight=False, markup=False)
     if summary.emulation is not None and summary.emulation.bottleneck:
         console.print(Text(in_words(summary.emulation, len(config.cameras)), style="bold yellow"), soft_wrap=True)
     stop.leave(what_is_left(summary, folder))
-    if report:
-        from jellyfish.modes.report import write_report  # with all that draws figures
-
-        page = write_report([folder], folder / "report", console)
+    if draw is not None:
+        page = draw([folder], folder / "report", console)
         console.print(Text.assemble("The report is ", (str(page), "bold")), soft_wrap=True)
     else:
         console.print(f"As a page of figures: jellyfish report {folder}", soft_wrap=True, markup=False, highlight=False)
 
 
-async def measured(config: BenchConfig, folder: Path, console: Console, stop: Stop) -> tuple[Summary, list[str]]:
+async def measured(
+    serving: Serving | None, config: BenchConfig, folder: Path, console: Console, stop: Stop
+) -> tuple[Summary, list[str]]:
     """One run from its start to its figures, shown as it goes; what else a person should know of it."""
     started = datetime.now().astimezone()
     require_empty(folder)  # before minutes of measuring
@@ -80,7 +84,7 @@ async def measured(config: BenchConfig, folder: Path, console: Console, stop: St
         fleet = Fleet(config, steering, partial(asyncio.get_running_loop().run_in_executor, pool), files)
         windows = WindowLog("" if config.server is None else config.server.planned_by)
         server = None
-        if config.server is not None:
+        if config.server is not None and serving is not None:
             with ProgressReport(console) as progress:
                 server = await stack.enter_async_context(
                     serving(replace(config.server, cameras_beside=True), windows, stop.watched(progress))
@@ -201,5 +205,5 @@ def _detection_file(
 def _run_info(config: BenchConfig, server: RunningServer | None, started: datetime) -> RunInfo:
     profiles = server.profiles if server else ()
     hardware = "; ".join(profile.hardware for profile in profiles) if server else str(config.connect)
-    model = server.model if server else ""
+    model = server.model if server else None
     return run_info("bench", started, config.seed, config, [profile.device for profile in profiles], hardware, model)

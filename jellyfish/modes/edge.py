@@ -16,7 +16,8 @@ from jellyfish.errors import RunError
 from jellyfish.modes.device_inputs import opened_inputs
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import run_info
-from jellyfish.modes.serving import RunningServer, serving
+from jellyfish.modes.running_server import RunningServer
+from jellyfish.modes.serving import serving
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
 from jellyfish.results.records import RunInfo

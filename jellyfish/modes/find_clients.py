@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from rich.table import Table
 
 from jellyfish.config import BenchConfig, CameraConfig
 from jellyfish.errors import RunError
-from jellyfish.modes.bench import measured
+from jellyfish.installed import is_installed
 from jellyfish.program.stopping import Stop
 from jellyfish.results.summary import Summary
 from jellyfish.results.table import NOTHING, percent, what_is_left
@@ -39,8 +39,16 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     meets_target: bool
     e2e_p99_ms: float | None
     f1_offered: float | None
+    """Of a detector; null of a classifier, and where nothing was labelled."""
+    top1_offered: float | None
+    """Of a classifier; null likewise."""
     cameras_were_bottleneck: bool
     folder: str
+
+    @property
+    def accuracy(self) -> float | None:
+        """Over all captured frames, in terms of the model's task."""
+        return self.f1_offered if self.top1_offered is None else self.top1_offered
 
 
 class FoundClients(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,11 +96,12 @@ async def find_clients(
     target: float,
     console: Console,
     stop: Stop,
-    run: Run = measured,
+    run: Run,
 ) -> None:
-    """Search, write `clients.json` and `clients.png` beside the runs, print the table. Raises what `run` raises.
+    """Search, write `clients.json` and, if it can be drawn, `clients.png` beside the runs, print the table.
 
-    Raises Stopped when it was told to stop: the runs until then are there, but nothing was found.
+    Raises what `run` raises, and Stopped when it was told to stop: the runs until then are there, but nothing was
+    found.
     """
     root = config.results or default_folder("clients", datetime.now().astimezone())
     require_empty(root)
@@ -105,15 +114,17 @@ async def find_clients(
         trials.append(_trial(count, summary, target, folder))
         search.tried(count, trials[-1].meets_target)
     found = FoundClients(target=target, clients=search.good, at_least=search.bad is None, trials=trials)
-    path = root / "clients.json"
+    path, drawn = root / "clients.json", is_installed("matplotlib")
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-        _plot(found, root / "clients.png")
+        if drawn:
+            _plot(found, root / "clients.png")
     except OSError as error:
         raise RunError(f"{root}: cannot be written ({error.strerror or error})") from error
     console.print(_table(found))
     console.print(in_words(found), soft_wrap=True)
-    console.print(f"Each run, clients.json and clients.png are in [bold]{root}[/]", soft_wrap=True)
+    figure = "clients.png" if drawn else "no clients.png (for want of matplotlib)"
+    console.print(f"Each run, clients.json and {figure} are in [bold]{root}[/]", soft_wrap=True)
 
 
 def _trial(count: int, summary: Summary, target: float, folder: Path) -> Trial:
@@ -124,6 +135,7 @@ def _trial(count: int, summary: Summary, target: float, folder: Path) -> Trial:
         meets_target=attainment >= target,
         e2e_p99_ms=None if summary.e2e_ms is None else summary.e2e_ms.p99,
         f1_offered=summary.accuracy.f1_offered,
+        top1_offered=summary.accuracy.top1_offered,
         cameras_were_bottleneck=summary.emulation is not None and summary.emulation.bottleneck,
         folder=folder.name,
     )
@@ -148,18 +160,24 @@ def in_words(found: FoundClients) -> str:
 
 def _table(found: FoundClients) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
-    for heading in ("cameras", "on time\n%", "e2e ms\np99", "F1 of\nall", "target", "cameras were\na bottleneck"):
+    measure = f"{_measure(found.trials)} of\nall"
+    for heading in ("cameras", "on time\n%", "e2e ms\np99", measure, "target", "cameras were\na bottleneck"):
         table.add_column(heading, justify="right")
     for trial in sorted(found.trials, key=lambda trial: trial.clients):
         table.add_row(
             str(trial.clients),
             percent(trial.slo_attainment),
             NOTHING if trial.e2e_p99_ms is None else f"{trial.e2e_p99_ms:.0f}",
-            NOTHING if trial.f1_offered is None else f"{trial.f1_offered:.3f}",
+            NOTHING if trial.accuracy is None else f"{trial.accuracy:.3f}",
             "met" if trial.meets_target else "missed",
             "yes" if trial.cameras_were_bottleneck else "no",
         )
     return table
+
+
+def _measure(trials: Iterable[Trial]) -> str:
+    """What their accuracy is called."""
+    return "top-1" if any(trial.top1_offered is not None for trial in trials) else "F1"
 
 
 def _ticks(counts: list[int], found: int) -> tuple[list[int], list[str]]:
@@ -172,7 +190,7 @@ def _ticks(counts: list[int], found: int) -> tuple[list[int], list[str]]:
 
 
 def _plot(found: FoundClients, path: Path) -> None:
-    """Attainment and F1 over the number of cameras."""
+    """Attainment and accuracy over the number of cameras."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -182,9 +200,9 @@ def _plot(found: FoundClients, path: Path) -> None:
     axes = figure.subplots()
     axes.plot(counts, [100 * trial.slo_attainment for trial in trials], "o-", color="#0072b2", label="on time, %")
     axes.axhline(100 * found.target, color="#d55e00", linestyle="--", label=f"target {100 * found.target:g} %")
-    known = [(trial.clients, 100 * trial.f1_offered) for trial in trials if trial.f1_offered is not None]
+    known = [(trial.clients, 100 * trial.accuracy) for trial in trials if trial.accuracy is not None]
     if known:
-        axes.plot(*zip(*known, strict=True), "s:", color="#009e73", label="F1 over all frames, %")
+        axes.plot(*zip(*known, strict=True), "s:", color="#009e73", label=f"{_measure(trials)} over all frames, %")
     axes.set(xlabel="cameras", ylim=(0, 103), title=f"{found.clients} cameras meet the target")
     axes.set_xscale("log", base=2)
     axes.set_xticks(*_ticks(counts, found.clients))

@@ -79,6 +79,7 @@ def _tiles(camera: CameraConfig, moments: Moments, start_s: float, opened: OpenV
 
 
 def _words(record: FrameRecord) -> str:
-    """`camera-0 at 3.2 s: w100e2-384, 88 ms`"""
+    """`camera-0 at 3.2 s: w100e2-384, 88 ms`; of a classifier: `camera-0 at 3.2 s: bus 0.83, c100-224, 88 ms`"""
+    guess = "" if record.class_name is None else f"{record.class_name} {record.class_score or 0:.2f}, "
     took = "" if record.e2e_ms is None else f", {record.e2e_ms:.0f} ms"
-    return f"{record.client} at {record.captured_s:.1f} s: {record.variant}{took}"
+    return f"{record.client} at {record.captured_s:.1f} s: {guess}{record.variant}{took}"

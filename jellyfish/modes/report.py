@@ -15,7 +15,7 @@ from jellyfish.modes.progress import ProgressReport
 from jellyfish.report.compare import CONFIDENCE, difference_rows, grouped, not_comparable, shown, told_f1
 from jellyfish.report.comparing import comparing
 from jellyfish.report.detail import detail
-from jellyfish.report.estimates import METRICS, RunGroup, differences, estimates
+from jellyfish.report.estimates import RunGroup, differences, estimates, metrics_of
 from jellyfish.report.page import Detail, page
 from jellyfish.report.reading import Run, bytes_to_read, read_run
 from jellyfish.report.style import MOST_GROUPS, Picture
@@ -134,7 +134,7 @@ def say(groups: Sequence[RunGroup], console: Console) -> None:
     for group in groups:
         table.add_column(Text(group.label), justify="right")
     found = [estimates(group) for group in groups]
-    for key, metric in METRICS.items():
+    for key, metric in metrics_of(found).items():
         name = f"{metric.name} ({metric.unit})" if metric.unit else metric.name
         values = zip(groups, found, strict=True)
         table.add_row(name, *(shown(metric, one[key].value) + told_f1(group, key) for group, one in values))

@@ -33,6 +33,7 @@ from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.media.files import legible
+from jellyfish.models.model import Description
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.protocol import wire
 from jellyfish.protocol.served_model import ServedModel
@@ -40,7 +41,7 @@ from jellyfish.results.emulation import EmulationFigures
 from jellyfish.results.environment import machine, versions
 from jellyfish.results.histogram import Percentiles
 from jellyfish.results.planning import DeviceFigures
-from jellyfish.results.records import FrameRecord, OutageRecord, RunInfo, Timeline
+from jellyfish.results.records import FrameRecord, OutageRecord, RunInfo, Timeline, answering
 from jellyfish.results.streams import AgreementFigures, OutageTally, agreement, agreement_in_words, outages_in_words
 from jellyfish.results.summary import RunSummary, Summary
 from jellyfish.results.writer import ResultWriter
@@ -85,9 +86,15 @@ class Setup:
 
 
 def run_info(
-    mode: str, started: datetime, seed: int, config: Any, devices: list[str], profile: str, model: str = ""
+    mode: str,
+    started: datetime,
+    seed: int,
+    config: Any,
+    devices: list[str],
+    profile: str,
+    model: Description | None = None,
 ) -> RunInfo:
-    """The header of a run by this process, now; `config`: a dataclass or Struct."""
+    """The header of a run by this process, now. `config`: a dataclass or Struct; `model`: what answers, where known."""
     return RunInfo(
         command=[legible(argument) for argument in sys.argv],
         mode=mode,
@@ -98,7 +105,7 @@ def run_info(
         machine=machine(),
         devices=devices,
         profile=profile,
-        model=model,
+        **({} if model is None else answering(model.name, model.version, model.task, model.classes)),
     )
 
 
@@ -188,6 +195,8 @@ class MeasuredRun:
         self._ledgers: dict[str, Ledger] = {}
         self.cameras: dict[str, Camera] = {}
         self._configs: dict[str, CameraConfig] = {}
+        self._models: list[ServedModel] = []
+        """What has answered, in the order of its coming."""
         self._drives: dict[asyncio.Task[None], Callable[[], bool]] = {}
         for setup in setups:
             self._add(setup)
@@ -211,9 +220,16 @@ class MeasuredRun:
     def _ended(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
         """A frame has ended. Records are taken in many at a time, which is several times as quick as one by one."""
         now, model = seconds_now(), self.cameras[record.client].model
+        self._know(model)
         self._fresh.append(EndedFrame(record, detections, () if model is None else model.classes, now))
         if len(self._fresh) >= AT_ONCE or now - self._fresh[0].now >= AT_MOST_S:
             self._take_in()
+
+    def _know(self, model: ServedModel | None) -> None:
+        """Write down what answers, and another one that comes into service later."""
+        if model is not None and model not in self._models:
+            self._models.append(model)
+            self._writer.model(model)
 
     def _take_in(self) -> None:
         """Write down and count the frames that have ended since."""
@@ -298,9 +314,8 @@ class MeasuredRun:
 
     @property
     def model(self) -> ServedModel | None:
-        """What answered; None while no server has said. Of several, the one that was met last."""
-        models = [camera.model for camera in self.cameras.values() if camera.model is not None]
-        return models[-1] if models else None
+        """What answers; None while no server has said. Of several, the one that came into service last."""
+        return self._models[-1] if self._models else None
 
     @property
     def hopeless(self) -> bool:
@@ -314,6 +329,11 @@ class MeasuredRun:
     def notes(self) -> list[str]:
         """What else a person should know: how far the server agrees, when there was none, and whom it refused."""
         lines = [agreement_in_words(self._agreement()), *outages_in_words(self._outages.figures())]
+        if len(self._models) > 1:
+            met = ", then ".join(
+                f"{model.name} {model.version}".strip() or "one without a name" for model in self._models
+            )
+            lines.append(f"The model in service changed: {met}.")
         return lines + sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
 
 

@@ -16,8 +16,9 @@ from jellyfish.config import ServerConfig
 from jellyfish.control.loop import WindowRecord
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import run_info, timeline_from
+from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.server_log import ServerLog
-from jellyfish.modes.serving import RunningServer, serving
+from jellyfish.modes.serving import serving
 from jellyfish.modes.telling import LineWriter, tell
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
@@ -34,7 +35,7 @@ async def serve(config: ServerConfig, console: Console, stop: Stop, quiet: bool 
         with ProgressReport(console) as progress:
             server = await stack.enter_async_context(serving(config, log, stop.watched(progress)))
         log.begin(config, server)
-        where = f"{escape(server.url)} with {escape(server.model)} on {escape(server.devices)}"
+        where = f"{escape(server.url)} with {escape(str(server.model))} on {escape(server.devices)}"
         console.print(f"[bold]ready[/]: {where} (Ctrl-C stops)")
         if not quiet:
             await stack.enter_async_context(_telling(server.service, console))

@@ -10,8 +10,7 @@ import contextlib
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,6 @@ from jellyfish.control.solving import Solve
 from jellyfish.devices.opening import OpenDevice, in_words, loading_notes, open_devices
 from jellyfish.devices.process import first_half_kept, thread_times_s, tune_process, usable_cores
 from jellyfish.devices.profile.pareto import pareto_front
-from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.worker_thread import WorkerThread
 from jellyfish.devices.workers import Report
 from jellyfish.dispatch.request import Answered, Request
@@ -31,31 +29,18 @@ from jellyfish.dispatch.warmth import Warmth
 from jellyfish.errors import RunError
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.models.model import Description
-from jellyfish.modes.assembly import OnWindow, ServerParts, assembled, policy
+from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.modes.checks import bound, cannot_listen, checked, in_url
 from jellyfish.modes.decoders import Decoders
+from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.warming import warmed
+from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
 from jellyfish.server.service import Service
 
 PROBE_DEADLINE_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunningServer:
-    """A server that answers."""
-
-    url: str
-    service: Service
-    profiles: tuple[LatencyProfile, ...]
-    devices: str
-    """The devices in words, with the workers that each is divided into."""
-    model: str
-    """What is served, and its version, in words."""
-    notes: Callable[[], list[str]] = list
-    """What else a person should know of its devices so far."""
 
 
 @contextlib.asynccontextmanager
@@ -87,7 +72,7 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         gc.freeze()
         service.ready = True
         profiles = tuple(device.profile for device in devices)
-        yield RunningServer(url, service, profiles, in_words(devices), str(served), partial(loading_notes, devices))
+        yield RunningServer(url, service, profiles, in_words(devices), served, partial(loading_notes, devices))
 
 
 async def _solver(config: ServerConfig, stack: contextlib.AsyncExitStack) -> Solve | None:

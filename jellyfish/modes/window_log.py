@@ -16,6 +16,7 @@ from jellyfish.results.window_lines import JOINED_BY, Cause, ClientLine, DeviceL
 from jellyfish.server.attained import Attained
 from jellyfish.server.service import Service
 
+OnWindow = Callable[[WindowRecord, Service], None]
 Write = Callable[[WindowLines, float], None]
 
 

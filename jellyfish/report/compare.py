@@ -17,9 +17,10 @@ APART = ("seed", "results")
 """Keys of a configuration that may differ between runs of one group."""
 LONGEST_VALUE = 100
 NOTHING = "\N{EN DASH}"
-F1_IS = {
-    "measured": "measured on labelled frames",
+ACCURACY_IS = {
+    "measured": "F1 measured on labelled frames",
     "tables": "that of the variants in tables, as measured elsewhere",
+    "top-1": "the share of right first guesses",
     "unknown": "not known",
 }
 
@@ -48,13 +49,13 @@ def changes(base: RunGroup, other: RunGroup) -> list[tuple[str, str, str]]:
 
 
 def not_comparable(base: RunGroup, other: RunGroup) -> str:
-    """Why there is no difference in F1 to tell, where both sides have one; else empty."""
+    """Why there is no difference in accuracy to tell, where both sides have one; else empty."""
     kinds = {base.accuracy, other.accuracy}
-    if kinds != {"measured", "tables"}:
+    if len(kinds) == 1 or "unknown" in kinds:
         return ""
     return (
-        f"F1 is not compared: that of {base.label} is {F1_IS[base.accuracy]}, that of {other.label} is "
-        f"{F1_IS[other.accuracy]}."
+        f"Accuracy is not compared: that of {base.label} is {ACCURACY_IS[base.accuracy]}, that of {other.label} is "
+        f"{ACCURACY_IS[other.accuracy]}."
     )
 
 

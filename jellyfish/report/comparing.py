@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from jellyfish.report.bins import Floats
-from jellyfish.report.compare import missed_shares, plain, told_f1
-from jellyfish.report.estimates import RunGroup
+from jellyfish.report.compare import missed_shares, plain
+from jellyfish.report.estimates import MEASURES, RunGroup
 from jellyfish.report.series import TimeSeries, joined
 from jellyfish.report.style import (
     GREY,
-    LEAST_F1_SPAN,
+    LEAST_ACCURACY_SPAN,
     Canvas,
     Picture,
     label,
@@ -32,7 +32,7 @@ def comparing(groups: Sequence[RunGroup]) -> list[Picture]:
     """The figures for which there is something to show, in the order of reading."""
     drawn = [_latency(groups), _latency_tail(groups), _misses(groups), _attainment(groups)]
     if any(group.accuracy != "unknown" for group in groups):
-        drawn.append(_f1(groups))
+        drawn.append(_accuracy(groups))
     if any(run.windows.windows for group in groups for run in group.runs):
         drawn += [_planner_time(groups), _objective(groups)]
     return drawn
@@ -121,19 +121,30 @@ def _attainment(groups: Sequence[RunGroup]) -> Picture:
     return canvas.picture("attainment", words)
 
 
-def _f1(groups: Sequence[RunGroup]) -> Picture:
-    canvas = Canvas("F1 over time")
-    _over_time(canvas.axes[0], groups, lambda series: series.f1_of_all(), told="f1_on_time")
-    canvas.axes[0].set_ylabel("F1 of on-time frames")
-    widen(canvas.axes[0], LEAST_F1_SPAN)
+ACCURACY_IN_WORDS = {
+    "measured": "F1 at IoU 0.5 of the frames answered on time, over all clients.",
+    "tables": "The mean over the frames answered on time of their variants' F1 as measured elsewhere (no network ran).",
+    "top-1": "Share of the frames answered on time whose likeliest class is that of their largest object.",
+}
+
+
+def _accuracy(groups: Sequence[RunGroup]) -> Picture:
+    measure = _measure(groups)
+    canvas = Canvas(f"{measure} over time")
+    _over_time(canvas.axes[0], groups, lambda series: series.accurate_of_all(), marked=True)
+    canvas.axes[0].set_ylabel(f"{measure} of on-time frames")
+    widen(canvas.axes[0], LEAST_ACCURACY_SPAN)
     canvas.legend()
-    measured = "F1 at IoU 0.5 of the frames answered on time, over all clients."
-    tables = "The mean over the frames answered on time of their variants' F1 as measured elsewhere (no network ran)."
-    kinds = {group.accuracy for group in groups}
-    words = tables if kinds == {"tables"} else measured
-    if kinds >= {"tables", "measured"}:
-        words = f"{measured} Marked (tables): {tables[0].lower()}{tables[1:]} The two cannot be compared."
-    return canvas.picture("f1", words)
+    kinds = [kind for kind in ACCURACY_IN_WORDS if any(group.accuracy == kind for group in groups)]
+    first, *others = (ACCURACY_IN_WORDS[kind] for kind in kinds)
+    marked = [f"Marked ({kind}): {words[0].lower()}{words[1:]}" for kind, words in zip(kinds[1:], others, strict=True)]
+    return canvas.picture("accuracy", " ".join([first, *marked, "They cannot be compared." if others else ""]).strip())
+
+
+def _measure(groups: Sequence[RunGroup]) -> str:
+    """What accuracy is called, where it is the same in all of them that know one."""
+    known = {MEASURES[group.accuracy] for group in groups if group.accuracy != "unknown"}
+    return known.pop() if len(known) == 1 else MEASURES["unknown"]
 
 
 def _planner_time(groups: Sequence[RunGroup]) -> Picture:
@@ -152,8 +163,8 @@ def _planner_time(groups: Sequence[RunGroup]) -> Picture:
 def _objective(groups: Sequence[RunGroup]) -> Picture:
     canvas = Canvas("What the planner planned", rows=2, height_in=4.2, ratios=(3, 2))
     _over_time(canvas.axes[0], groups, lambda series: series.window("accuracy"))
-    canvas.axes[0].set_ylabel("planned accuracy (F1)")
-    widen(canvas.axes[0], LEAST_F1_SPAN)
+    canvas.axes[0].set_ylabel(f"planned accuracy ({_measure(groups)})")
+    widen(canvas.axes[0], LEAST_ACCURACY_SPAN)
     canvas.axes[0].set_xlabel("")
     _over_time(canvas.axes[1], groups, lambda series: 100 * series.window("mapped") / series.window("mappable"))
     canvas.axes[1].set_ylabel("served (%)")
@@ -172,18 +183,22 @@ def _over_time(
     values_of: Callable[[TimeSeries], Floats],
     *,
     highest: bool = False,
-    told: str = "",
+    marked: bool = False,
 ) -> float:
-    """A line for each run, one colour for each group; the lowest (or highest) value. `told`: the metric drawn."""
+    """A line for each run, one colour for each group; the lowest (or highest) value.
+
+    `marked`: say whose accuracy is of which kind.
+    """
     seconds = time_axis(axes, groups)
     seen = []
     for number, group in enumerate(groups):
         style = line_of(number) | {"linewidth": 1.0 if len(group.runs) > 1 else 1.6}
+        mark = f" ({group.accuracy})" if group.accuracy not in ("measured", "unknown") else ""
         for position, run in enumerate(group.runs):
             series = TimeSeries(run)
             with np.errstate(invalid="ignore", divide="ignore"):
                 values = values_of(series)
-            style["label"] = label(group.label) + told_f1(group, told) if position == 0 else None
+            style["label"] = label(group.label) + (mark if marked else "") if position == 0 else None
             axes.plot(*joined(series.middles_s / seconds, values), marker="." if len(values) < 3 else "", **style)
             seen.append(values[~np.isnan(values)])
     all_seen = np.concatenate(seen)

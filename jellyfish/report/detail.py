@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from jellyfish.report.bins import Floats
-from jellyfish.report.estimates import RunGroup
-from jellyfish.report.maps import attainment_map, f1_map
+from jellyfish.report.estimates import MEASURES, RunGroup
+from jellyfish.report.maps import accuracy_map, attainment_map
 from jellyfish.report.reading import Run
 from jellyfish.report.series import TimeSeries, joined
 from jellyfish.report.style import (
@@ -46,7 +46,7 @@ def detail(run: Run) -> list[Picture]:
     order = by_attainment(run)
     drawn.append(attainment_map(series, order))
     if series.accuracy != "unknown":
-        drawn.append(f1_map(series, order))
+        drawn.append(accuracy_map(series, order))
     if len(order) > 1:
         chosen = chosen_clients(run, order)
         drawn += [_client(series, row, said) for row, said in chosen.items()]
@@ -145,9 +145,9 @@ def _promises(series: TimeSeries) -> Picture:
     seconds = time_axis(care, [RunGroup("", (series.run,))])
     times = series.middles_s / seconds
     accuracy.plot(*joined(times, series.window("accuracy")), color=GREY, linestyle="--", label="promised")
-    accuracy.plot(*joined(times, series.f1_of_all()), color=BLUE, label="what came")
+    accuracy.plot(*joined(times, series.accurate_of_all()), color=BLUE, label="what came")
     accuracy.set_ylim(0, 1)
-    accuracy.set_ylabel("F1")
+    accuracy.set_ylabel(MEASURES[series.accuracy])
     _band(latency, times, series.worst_ms(), GREY)
     latency.plot(*joined(times, series.latency_ms(0.99)), color=BLUE)
     for deadline_ms in sorted(series.run.frames.deadlines_ms):
@@ -157,15 +157,15 @@ def _promises(series: TimeSeries) -> Picture:
     care.set_ylabel("care")
     canvas.legend(2)
     words = (
-        "What plans promised and what came of it: F1 expected over the clients that could be served, and that of their "
-        "on-time frames; the longest time from capture to answer that plans reckoned with (grey: median over the "
+        "What plans promised and what came of it: accuracy expected over the clients that could be served, and that of "
+        "their on-time frames; the longest time from capture to answer that plans reckoned with (grey: median over the "
         "clients, 10th to 90th percentile), the 99th percentile that came (blue) and the deadline (dotted); below, how "
     )
     words += "careful plans were, as learnt from that."
-    if series.accuracy == "measured":
+    if series.accuracy in ("measured", "top-1"):
         words += (
-            " Promised is the variants' F1 out of tables, what came is measured on these frames: of the two only ups "
-            "and downs can be compared, not the height."
+            " Promised is the variants' accuracy out of tables, what came is measured on these frames: of the two only "
+            "ups and downs can be compared, not the height."
         )
     return canvas.picture("promises", words)
 

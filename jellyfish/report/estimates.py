@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,8 +27,13 @@ FEWEST_BLOCKS = 10
 MOST_BLOCKS = 48
 SHORTEST_BLOCK_S = 0.5
 
-AccuracyBasis = Literal["measured", "tables", "unknown"]
-"""What F1 is: measured on labelled frames, the variants' F1 as measured elsewhere (simulations), or neither."""
+AccuracyBasis = Literal["measured", "tables", "top-1", "unknown"]
+"""What accuracy is: F1 measured on labelled frames, the variants' as measured elsewhere (simulations), the share of
+right first guesses of a classifier, or not known."""
+
+
+MEASURES: dict[AccuracyBasis, str] = {"measured": "F1", "tables": "F1", "top-1": "Top-1", "unknown": "Accuracy"}
+"""What accuracy is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,14 @@ class Metric:
     digits: int = 1
 
 
-F1_METRICS = ("f1_on_time", "f1_captured")
+F1_METRICS, TOP1_METRICS = ("f1_on_time", "f1_captured"), ("top1_on_time", "top1_captured")
 METRICS = {
     "miss_rate": Metric("Miss rate", "%", True, 100.0, 2),
     "goodput": Metric("Goodput", "frames/s", False),
     "f1_on_time": Metric("F1 of on-time frames", "", False, digits=3),
     "f1_captured": Metric("F1 of all captured frames", "", False, digits=3),
+    "top1_on_time": Metric("Top-1 of on-time frames", "", False, digits=3),
+    "top1_captured": Metric("Top-1 of all captured frames", "", False, digits=3),
     "p50": Metric("Latency p50", "ms", True),
     "p95": Metric("Latency p95", "ms", True),
     "p99": Metric("Latency p99", "ms", True),
@@ -92,7 +99,7 @@ class RunGroup:
 
     @property
     def accuracy(self) -> AccuracyBasis:
-        """What F1 is in all of these runs."""
+        """What accuracy is in all of these runs."""
         kinds = {accuracy_of(run) for run in self.runs}
         return kinds.pop() if len(kinds) == 1 else "unknown"
 
@@ -104,8 +111,11 @@ class RunGroup:
 
 
 def accuracy_of(run: Run) -> AccuracyBasis:
-    """What F1 is in `run`."""
-    totals = {name: run.frames.over_time[name].values.sum() for name in ("tp", "fn", "missed_objects", "expected_f1")}
+    """What accuracy is in `run`."""
+    asked = ("tp", "fn", "missed_objects", "expected_f1", "guesses")
+    totals = {name: run.frames.over_time[name].values.sum() for name in asked}
+    if totals["guesses"] > 0:
+        return "top-1"
     if totals["expected_f1"] > 0:
         return "tables"
     return "measured" if totals["tp"] + totals["fn"] + totals["missed_objects"] > 0 else "unknown"
@@ -187,15 +197,28 @@ def _evaluate(weights: Floats, blocks: Blocks) -> Floats:
     of = dict(zip((*COUNTS, "seconds"), totals.T, strict=True))
     latency = percentiles_ms(weights @ blocks.latency, (0.5, 0.95, 0.99))
     with np.errstate(divide="ignore", invalid="ignore"):
-        if blocks.accuracy == "tables":
-            f1_on_time, f1_captured = of["expected_f1"] / of["labelled"], of["expected_f1"] / of["captured"]
-        elif blocks.accuracy == "measured":
-            found, wrong = 2 * of["tp"], of["fp"] + of["fn"]
-            f1_on_time, f1_captured = found / (found + wrong), found / (found + wrong + of["missed_objects"])
-        else:
-            f1_on_time = f1_captured = np.full(len(totals), np.nan)
         missed = 1 - of["on_time"] / of["captured"]
-        return np.stack([missed, of["on_time"] / of["seconds"], f1_on_time, f1_captured, *latency.T], axis=-1)
+        return np.stack([missed, of["on_time"] / of["seconds"], *_accuracy(of, blocks.accuracy), *latency.T], axis=-1)
+
+
+def _accuracy(of: dict[str, Floats], kind: AccuracyBasis) -> list[Floats]:
+    """F1 of the on-time and of all captured frames, then top-1 of them; NaN for what it is not."""
+    found, wrong = 2 * of["tp"], of["fp"] + of["fn"]
+    known = {
+        "tables": (of["expected_f1"] / of["labelled"], of["expected_f1"] / of["captured"]),
+        "measured": (found / (found + wrong), found / (found + wrong + of["missed_objects"])),
+        "top-1": (of["right"] / of["labelled"], of["right"] / of["guesses"]),
+    }
+    none = np.full_like(found, np.nan, dtype=np.float64)
+    told = known.get(kind, (none, none))
+    return [none, none, *told] if kind == "top-1" else [*told, none, none]
+
+
+def metrics_of(found: Sequence[Mapping[str, Estimate]]) -> dict[str, Metric]:
+    """Those to show of several groups: of the kinds of accuracy the ones that there are, F1 where there is none."""
+    some = [key for key in F1_METRICS + TOP1_METRICS if any(not math.isnan(one[key].value) for one in found)]
+    left_out = {*F1_METRICS, *TOP1_METRICS} - set(some or F1_METRICS)
+    return {key: metric for key, metric in METRICS.items() if key not in left_out}
 
 
 def _replicates(blocks: Blocks, seed: int) -> Floats:

@@ -73,6 +73,16 @@ def _planner(run: Run) -> str:
     return f"of the server at {elsewhere}" if elsewhere else ""
 
 
+def _model(run: Run) -> str:
+    """`street 1a2b3c, detection of 6 classes`"""
+    name, version, task, classes = (run.info.get(key) for key in ("model", "version", "task", "classes"))
+    known = " ".join(str(each) for each in (name, version) if each)
+    if not known:
+        return ""
+    many = f" of {len(classes)} classes" if isinstance(classes, list) else ""
+    return f"{known}, {task}{many}" if task else known
+
+
 def _videos(run: Run) -> str:
     return _of_cameras(run, "video", lambda path: PurePath(str(path)).name)
 
@@ -140,6 +150,7 @@ _FACTS: dict[str, Callable[[Sequence[Run]], str]] = {
     "Frame rate": _each(_rate),
     "Link": _each(_link),
     "Planner": _each(_planner),
+    "Model": _each(_model),
     "Video": _each(_videos),
     "Clients": _each(lambda run: str(run.frames.clients.rows)),
     "Duration": _each(lambda run: f"{run.duration_s:.0f} s"),

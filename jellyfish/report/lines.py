@@ -48,6 +48,7 @@ class FrameRow(msgspec.Struct, frozen=True, gc=False):
     fp: Count | None = None
     fn: Count | None = None
     expected_f1: Share | None = None
+    class_right: bool | None = None
 
 
 class WindowRow(msgspec.Struct, frozen=True):

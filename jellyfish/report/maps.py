@@ -6,10 +6,10 @@ import matplotlib as mpl
 import numpy as np
 
 from jellyfish.report.bins import Floats
-from jellyfish.report.estimates import RunGroup
+from jellyfish.report.estimates import MEASURES, RunGroup
 from jellyfish.report.series import TimeSeries
 from jellyfish.report.style import (
-    LEAST_F1_SPAN,
+    LEAST_ACCURACY_SPAN,
     NO_FRAMES,
     Canvas,
     Picture,
@@ -45,17 +45,17 @@ def _none_missed(clients: int) -> Picture:
     return canvas.picture("client-attainment", f"All of {whose} frames were answered on time, all of the time.")
 
 
-def f1_map(series: TimeSeries, order: list[int]) -> Picture:
-    """What was found of each client's objects, over time."""
+def accuracy_map(series: TimeSeries, order: list[int]) -> Picture:
+    """How good the answers to each client were, over time."""
     words = (
         "Each line is a client, in the order of the figure before; grey: no frame answered on time, or none labelled."
     )
-    values = series.f1()
+    values, measure = series.accurate(), MEASURES[series.accuracy]
     known = values[~np.isnan(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-    canvas = Canvas("F1 per client", height_in=_map_height_in(order))
-    _map(canvas, series, values, order, widened(low, high, LEAST_F1_SPAN), "F1 of on-time frames")
-    return canvas.picture("client-f1", words)
+    canvas = Canvas(f"{measure} per client", height_in=_map_height_in(order))
+    _map(canvas, series, values, order, widened(low, high, LEAST_ACCURACY_SPAN), f"{measure} of on-time frames")
+    return canvas.picture("client-accuracy", words)
 
 
 def _map_height_in(order: list[int]) -> float:

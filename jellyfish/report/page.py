@@ -121,6 +121,13 @@ def _explanation(groups: Sequence[RunGroup]) -> str:
         told.append("F1 in simulations is the mean of the variants' F1 as measured elsewhere: no network ran.")
     if "measured" in kinds:
         told.append("F1 is at IoU 0.5, from counts summed over frames; of all captured frames, a miss finds nothing.")
+    if "top-1" in kinds:
+        told.append(
+            "Top-1 is the share of frames whose likeliest class is that of their largest object; of all captured "
+            "frames, a miss is wrong."
+        )
     if "unknown" in kinds:
-        told.append("Where F1 is not told, frames were not labelled, or runs of one group know different kinds of it.")
+        told.append(
+            "Where accuracy is not told, frames were not labelled, or runs of one group know different kinds of it."
+        )
     return _list(told)

@@ -50,13 +50,13 @@ class TimeSeries:
         """(steps,) the same over all clients."""
         return _ratio(self.count("on_time").sum(axis=0), self.count("captured").sum(axis=0))
 
-    def f1(self) -> Floats:
-        """(clients, steps) F1 of the on-time frames."""
-        return self._f1(lambda name: self.count(name))
+    def accurate(self) -> Floats:
+        """(clients, steps) accuracy of the on-time frames: what it is says `accuracy`."""
+        return self._accurate(lambda name: self.count(name))
 
-    def f1_of_all(self) -> Floats:
+    def accurate_of_all(self) -> Floats:
         """(steps,) the same over all clients."""
-        return self._f1(lambda name: self.count(name).sum(axis=0))
+        return self._accurate(lambda name: self.count(name).sum(axis=0))
 
     def resolution(self) -> Floats:
         """(clients, steps) mean side of the frames sent, in pixels."""
@@ -110,7 +110,9 @@ class TimeSeries:
         summed: NDArray[Any] = np.add.reduceat(sums_of(series, rows)[:, : self._used], self._starts, axis=1)
         return summed
 
-    def _f1(self, count: Any) -> Floats:
+    def _accurate(self, count: Any) -> Floats:
+        if self.accuracy == "top-1":
+            return _ratio(count("right"), count("labelled"))
         if self.accuracy == "tables":
             return _ratio(count("expected_f1"), count("labelled"))
         found = 2 * count("tp")

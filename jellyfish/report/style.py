@@ -31,8 +31,8 @@ WIDE_IN = 9.6
 HEIGHT_IN = 3.2
 PNG_DPI = 200
 NO_FRAMES = "#E4E4E4"
-LEAST_F1_SPAN = 0.25
-"""Of axes that F1 is drawn on: a hundredth is a small difference, and looks like one."""
+LEAST_ACCURACY_SPAN = 0.25
+"""Of axes that accuracy is drawn on: a hundredth is a small difference, and looks like one."""
 _ONE_FAMILY = ("viridis", 0.0, 0.97)
 _FAMILIES = (("Blues", 0.95, 0.35), ("Oranges", 0.95, 0.35), ("Greens", 0.95, 0.35), ("Purples", 0.95, 0.35))
 """(scale, its end for the smallest size, for the largest)."""

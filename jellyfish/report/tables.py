@@ -20,7 +20,7 @@ from jellyfish.report.compare import (
     told_f1,
 )
 from jellyfish.report.detail import by_attainment
-from jellyfish.report.estimates import METRICS, RunGroup, alike, differences, estimates
+from jellyfish.report.estimates import METRICS, RunGroup, alike, differences, estimates, metrics_of
 from jellyfish.report.facts import facts
 from jellyfish.report.reading import Run
 from jellyfish.report.style import RUN_COLOURS
@@ -48,7 +48,7 @@ def headline(groups: Sequence[RunGroup]) -> str:
     """The figures of merit with their intervals."""
     found = [estimates(group) for group in groups]
     rows = []
-    for key, metric in METRICS.items():
+    for key, metric in metrics_of(found).items():
         cells = [
             _value(shown(metric, one[key].value), shown_interval(metric, one[key]), told_f1(group, key))
             for group, one in zip(groups, found, strict=True)

@@ -30,13 +30,14 @@ DURATION_BINS = LAST_BIN + 2
 PARTS = ("wait_ms", "uplink_ms", "queue_ms", "execute_ms", "downlink_ms")
 COUNTS = (
     *("captured", "on_time", "labelled", "expected_f1", "tp", "fp", "fn", "missed_objects"),
-    *("sent", "pixels", "bits"),
+    *("right", "guesses", "sent", "pixels", "bits"),
 )
-"""What is summed up per client and bin. tp, fp, fn, expected_f1 are of on-time frames, `labelled` are the on-time
-frames with either; missed_objects are of all others; pixels are the sides of the `sent` frames."""
+"""What is summed up per client and bin. tp, fp, fn, expected_f1, `right` (classes guessed) are of on-time frames,
+`labelled` are the on-time frames with any of them; missed_objects are of all others; `guesses` are all frames in which
+there was a class to be guessed; pixels are the sides of the `sent` frames."""
 
 _columns = attrgetter(
-    "captured_s", "resolution", "bytes", "tp", "fp", "fn", "expected_f1", "slo_ms", "e2e_ms", *PARTS
+    "captured_s", "resolution", "bytes", "tp", "fp", "fn", "expected_f1", "class_right", "slo_ms", "e2e_ms", *PARTS
 )  # fmt: skip
 
 
@@ -97,7 +98,7 @@ class FrameTally:
         if not frames:
             return
         rows = np.array([self.clients[frame.client] for frame in frames], np.intp)
-        captured_s, resolution, sent_bytes, tp, fp, fn, expected, slo_ms, e2e_ms, *parts = np.array(
+        captured_s, resolution, sent_bytes, tp, fp, fn, expected, right, slo_ms, e2e_ms, *parts = np.array(
             list(map(_columns, frames)), np.float64
         ).T
         on_time = np.array([frame.outcome == Outcome.ON_TIME for frame in frames])
@@ -110,7 +111,8 @@ class FrameTally:
         columns = {
             "captured": ones, "on_time": on_time, "tp": tp * on_time, "fp": fp * on_time, "fn": fn * on_time,
             "missed_objects": (tp + fn) * ~on_time, "expected_f1": expected * on_time,
-            "labelled": on_time & ~(np.isnan(tp) & np.isnan(expected)), "pixels": resolution,
+            "labelled": on_time & ~(np.isnan(tp) & np.isnan(expected) & np.isnan(right)), "pixels": resolution,
+            "right": right * on_time, "guesses": ~np.isnan(right),
             "sent": ~np.isnan(resolution), "bits": 8 * sent_bytes,
         }  # fmt: skip
         for name, values in columns.items():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 PACKAGES = ("jellyfish-serving", "torch", "torchvision", "numpy", "opencv-python-headless", "av", "aiohttp", "msgspec")
 
 
 def versions() -> dict[str, str]:
-    """Python's and the main packages' versions."""
-    return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+    """Python's and the main packages' versions; a camera's machine does not have them all."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def machine() -> dict[str, str | int]:

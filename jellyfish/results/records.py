@@ -7,12 +7,14 @@ ever left out, so that any reader of tables takes a file in one line. Units and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from jellyfish.core import Outcome, Reason
+from jellyfish.classes import class_name
+from jellyfish.core import ClassScore, Outcome, Reason
 from jellyfish.evaluation.judging import Worth
 from jellyfish.results.units import (
     F1,
@@ -24,6 +26,7 @@ from jellyfish.results.units import (
     Pixels,
     RunSeconds,
     Seconds,
+    Share,
     UnixSeconds,
 )
 
@@ -58,7 +61,10 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One captured frame: a line of `frames.jsonl`.
 
     Parts of the latency are known of answered frames (`on_time` or `late`) and sum up to `e2e_ms`. Where the video is
-    labelled, every frame has `tp`, `fp`, `fn` at IoU 0.5; one without an answer has tp = fp = 0 and fn = its objects.
+    labelled and a detector answers, every frame has `tp`, `fp`, `fn` at IoU 0.5; one without an answer has tp = fp = 0
+    and fn = its objects. Labels and model are matched by the names of classes: objects of a class that the model does
+    not know are not asked for, and detections of a class that the labels do not speak of are in none of the three.
+    Where a classifier answers, every frame with an object in it has `class_right`.
     """
 
     client: str
@@ -123,13 +129,32 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     cloud_lag: Count | None = None
     """So many frames later the cloud's answer was used."""
     expected_f1: F1 | None = None
-    """In simulations, which have no pictures: the variant's F1 as measured elsewhere."""
+    """In simulations, which have no pictures: the variant's accuracy as measured elsewhere."""
+    class_name: str | None = None
+    """Of a classifier's answer, the likeliest class."""
+    class_score: Share | None = None
+    """How likely it is, as the classifier says."""
+    class_right: bool | None = None
+    """Whether it is the class of the largest labelled object, of those not to be ignored; false without an answer, null
+    where there is no such object or a detector answers."""
 
 
-def judged(worth: Worth) -> dict[str, int]:
+def judged(worth: Worth) -> dict[str, int | bool | None]:
     """What a frame's record says of the worth of its answer."""
-    counts = worth.counts
-    return {} if counts is None else {"tp": counts.tp, "fp": counts.fp, "fn": counts.fn}
+    known: dict[str, int | bool | None] = {"class_right": worth.right}
+    return known if worth.counts is None else known | worth.counts._asdict()
+
+
+def guessed(scores: Sequence[ClassScore], classes: Sequence[str]) -> dict[str, str | float]:
+    """What a frame's record says of a classifier's answer; nothing of a detector's. `classes`: names by label."""
+    if not scores:
+        return {}
+    return {"class_name": class_name(scores[0].label, classes), "class_score": round(scores[0].score, 4)}
+
+
+def answering(name: str, version: str, task: str, classes: Sequence[str]) -> dict[str, Any]:
+    """What a run's header says of the model that answers."""
+    return {"model": name or None, "version": version or None, "task": str(task), "classes": list(classes)}
 
 
 class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,7 +200,10 @@ class OutageRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What was run, on what: `run.json`, written before the first frame."""
+    """What was run, on what: `run.json`, written before the first frame.
+
+    Where another model came into service later, it tells of the one that answered last.
+    """
 
     command: list[str]
     """As it was called."""
@@ -195,7 +223,14 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What networks ran on, where the server was in this process; of `device`, the small networks."""
     profile: str
     """The hardware that was measured, or the address of the server where it was elsewhere."""
-    model: str = ""
-    """What answered, and its version; empty where the server was elsewhere."""
+    model: str | None = None
+    """The name of the model that answers. Where the server is elsewhere, a run learns it there before the first frame;
+    null until then, and of servers that do not tell."""
+    version: str | None = None
+    """That model's."""
+    task: str | None = None
+    """What it answers with: `detection` or `classification`."""
+    classes: list[str] | None = None
+    """What it knows, by the number of the class."""
     schema: int = SCHEMA
     """Number of the files' schema: this page is of the newest."""

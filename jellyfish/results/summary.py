@@ -14,30 +14,16 @@ import msgspec
 from jellyfish.core import Outcome, Reason
 from jellyfish.errors import RunError
 from jellyfish.evaluation.matching import Counts
+from jellyfish.results.accuracy import AccuracyFigures, AccuracyTally, plus
 from jellyfish.results.emulation import BUSY_SHARE, FEW_MISSED, ClipFigures, EmulationFigures
 from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import DurationHistogram, Percentiles
 from jellyfish.results.planning import DeviceFigures, HostFigures, PlannerFigures
 from jellyfish.results.records import FrameRecord
 from jellyfish.results.streams import AgreementFigures, OutageFigures
-from jellyfish.results.units import F1, Count, PerSecond, Seconds, Share
+from jellyfish.results.units import Count, PerSecond, Seconds, Share
 
 DURATIONS = ("e2e_ms", "wait_ms", "uplink_ms", "queue_ms", "execute_ms", "downlink_ms")
-
-
-class AccuracyFigures(msgspec.Struct, frozen=True):
-    """F1 at IoU 0.5, from counts summed over frames; null where nothing was labelled."""
-
-    f1_on_time: F1 | None
-    """Over frames answered on time."""
-    f1_offered: F1 | None
-    """Over all captured frames: one without an answer on time counts its objects as missed."""
-    streaming_f1: F1 | None
-    """Over all captured frames: each is scored with the newest answer at hand when its deadline passes."""
-    expected_on_time: F1 | None = None
-    """In simulations: mean over the on-time frames of their variants' F1 as measured elsewhere."""
-    expected_offered: F1 | None = None
-    """The same over all captured frames, of which those without an on-time answer count 0."""
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +70,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     variants: dict[str, Share]
     """Share of the on-time frames that each variant answered, largest first."""
     accuracy: AccuracyFigures
-    """What was found in the frames."""
+    """How good the answers were, in terms of the model's task."""
 
 
 class Summary(Figures, frozen=True, kw_only=True):
@@ -174,7 +160,7 @@ class RunSummary:
         total = _Tally()
         for tally in self._clients.values():
             total.merge(tally)
-        overall = total.figures(duration_s, functools.reduce(_plus, streaming.values(), None))
+        overall = total.figures(duration_s, functools.reduce(plus, streaming.values(), None))
         return Summary(
             **msgspec.structs.asdict(overall),
             duration_s=duration_s,
@@ -201,9 +187,7 @@ class _Tally:
         self._variants: Counter[str] = Counter()
         self._durations = {name: DurationHistogram() for name in DURATIONS}
         self._camera = DurationHistogram()
-        self._on_time_counts: Counts | None = None
-        self._offered_counts: Counts | None = None
-        self._expected_f1: float | None = None
+        self._accuracy = AccuracyTally()
         self._first_s = float("inf")
         self._last_s = float("-inf")
 
@@ -213,8 +197,6 @@ class _Tally:
         self._last_s = max(self._last_s, record.captured_s)
         if record.outcome is Outcome.ON_TIME:
             self._variants[record.variant or "unknown"] += 1
-            if record.expected_f1 is not None:
-                self._expected_f1 = (self._expected_f1 or 0.0) + record.expected_f1
         else:
             self._reasons[record.outcome, record.reason or record.outcome] += 1
         if record.camera_ms is not None:
@@ -224,8 +206,7 @@ class _Tally:
                 duration_ms = getattr(record, name)
                 if duration_ms is not None:
                     histogram.add(duration_ms)
-        if record.tp is not None:
-            self._score(record.outcome, Counts(record.tp, record.fp or 0, record.fn or 0))
+        self._accuracy.add(record)
 
     def merge(self, other: _Tally) -> None:
         self.outcomes += other.outcomes
@@ -234,10 +215,7 @@ class _Tally:
         for name, histogram in self._durations.items():
             histogram.merge(other._durations[name])
         self._camera.merge(other._camera)
-        if other._expected_f1 is not None:
-            self._expected_f1 = (self._expected_f1 or 0.0) + other._expected_f1
-        self._on_time_counts = _plus(self._on_time_counts, other._on_time_counts)
-        self._offered_counts = _plus(self._offered_counts, other._offered_counts)
+        self._accuracy.merge(other._accuracy)
 
     def active_s(self, duration_s: float) -> float:
         """How long this client captured: a frame's interval for each frame; `duration_s` for fewer than two frames."""
@@ -274,22 +252,8 @@ class _Tally:
             downlink_ms=durations["downlink_ms"],
             camera_ms=self._camera.percentiles(),
             variants={name: frames / on_time for name, frames in self._variants.most_common()},
-            accuracy=self._accuracy(streaming),
+            accuracy=self._accuracy.figures(on_time, offered, streaming),
         )
-
-    def _accuracy(self, streaming: Counts | None) -> AccuracyFigures:
-        on_time = offered = None
-        if self._expected_f1 is not None:
-            on_time = self._expected_f1 / self.outcomes[Outcome.ON_TIME]
-            offered = self._expected_f1 / self.outcomes.total()
-        return AccuracyFigures(_f1(self._on_time_counts), _f1(self._offered_counts), _f1(streaming), on_time, offered)
-
-    def _score(self, outcome: Outcome, counts: Counts) -> None:
-        if outcome is Outcome.ON_TIME:
-            self._on_time_counts = _plus(self._on_time_counts, counts)
-        else:  # what came too late, or never, found nothing
-            counts = Counts(0, 0, counts.tp + counts.fn)
-        self._offered_counts = _plus(self._offered_counts, counts)
 
 
 def _check(captured: Mapping[str, int], tallies: Mapping[str, _Tally]) -> None:
@@ -300,13 +264,3 @@ def _check(captured: Mapping[str, int], tallies: Mapping[str, _Tally]) -> None:
     ]
     if wrong:
         raise RunError(f"the frames of this run do not add up: {'; '.join(wrong)}")
-
-
-def _plus(one: Counts | None, other: Counts | None) -> Counts | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return Counts(one.tp + other.tp, one.fp + other.fp, one.fn + other.fn)
-
-
-def _f1(counts: Counts | None) -> float | None:
-    return None if counts is None else counts.f1

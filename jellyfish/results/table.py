@@ -9,10 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from jellyfish.results.accuracy import AccuracyFigures
 from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import Percentiles
 from jellyfish.results.planning import PlannerFigures
-from jellyfish.results.summary import AccuracyFigures, Figures, Summary
+from jellyfish.results.summary import Figures, Summary
 
 NOT_MEASURED = "not measured"
 SHOWN_REASONS = 3
@@ -24,7 +25,7 @@ TWO_VARIANTS = len("w100e2-448:50 w075e2-384:50")
 
 def summary_table(summary: Summary, folder: Path) -> RenderableType:
     """The run's table, one row per client and a total, and where the rest of it is. Legible at 100 columns."""
-    headings = _f1_headings(summary.accuracy)
+    headings = _accuracy_headings(summary.accuracy)
     table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
     table.add_column("client", no_wrap=True, max_width=16)
     for heading in ("fps", "on\ntime\n%", "e2e ms\np50/p95/p99"):
@@ -37,7 +38,7 @@ def summary_table(summary: Summary, folder: Path) -> RenderableType:
         table.add_row(Text(client), *_cells(figures, headings))
     table.add_section()
     table.add_row("all", *_cells(summary, headings), style="bold")
-    accuracy = "" if headings else f" F1 {NOT_MEASURED}: no labels."
+    accuracy = "" if headings else f" Accuracy {NOT_MEASURED}: no labels."
     busy = " The cameras were a bottleneck." if summary.emulation is not None and summary.emulation.bottleneck else ""
     bound = busy + _host(summary)
     words = f"{summary.offered} frames in {summary.duration_s:.0f} s.{accuracy}{bound}{_planning(summary.planner)}"
@@ -86,14 +87,16 @@ def fusion_table(figures: Mapping[str, FusionFigures]) -> Table:
     for name, told in figures.items():
         lag = "-" if told.lag_frames is None else f"{told.lag_frames.p50}/{told.lag_frames.p95}"
         f1 = (told.f1.local, told.f1.cloud_instant, told.f1.cloud_arrived, told.f1.fused)
-        table.add_row(Text(name), f"{100 * told.sent_share:.1f}", f"{told.kbps:.0f}", lag, *map(_f1, f1))
+        table.add_row(Text(name), f"{100 * told.sent_share:.1f}", f"{told.kbps:.0f}", lag, *map(_share, f1))
     return table
 
 
-def _f1_headings(accuracy: AccuracyFigures) -> dict[str, str]:
+def _accuracy_headings(accuracy: AccuracyFigures) -> dict[str, str]:
     """Columns for what is known of the accuracy: heading -> key."""
     if accuracy.expected_offered is not None:
         return {"F1 of\ntables,\non time": "expected_on_time"}
+    if accuracy.top1_offered is not None:
+        return {"top-1\non\ntime": "top1_on_time", "top-1\nof all": "top1_offered"}
     if accuracy.f1_offered is not None:
         return {"F1\non\ntime": "f1_on_time", "F1\nstream": "streaming_f1"}
     return {}
@@ -104,7 +107,7 @@ def _cells(figures: Figures, headings: dict[str, str]) -> tuple[str, ...]:
         f"{figures.captured_fps:.2g}" if 0 < figures.captured_fps < 1 else f"{figures.captured_fps:.1f}",
         NOTHING if figures.slo_attainment is None else percent(figures.slo_attainment),
         latency(figures.e2e_ms),
-        *(_f1(getattr(figures.accuracy, key)) for key in headings.values()),
+        *(_share(getattr(figures.accuracy, key)) for key in headings.values()),
         _missed(figures),
         _variants(figures),
     )
@@ -120,7 +123,7 @@ def latency(e2e_ms: Percentiles | None) -> str:
     return "-" if e2e_ms is None else f"{e2e_ms.p50:.0f}/{e2e_ms.p95:.0f}/{e2e_ms.p99:.0f}"
 
 
-def _f1(value: float | None) -> str:
+def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 

@@ -15,7 +15,8 @@ from typing import BinaryIO
 import msgspec
 
 from jellyfish.errors import InputError, RunError
-from jellyfish.results.records import FrameRecord, OutageRecord, PlanRecord, RunInfo
+from jellyfish.protocol.served_model import ServedModel
+from jellyfish.results.records import FrameRecord, OutageRecord, PlanRecord, RunInfo, answering
 from jellyfish.results.summary import Summary
 from jellyfish.results.window_lines import WindowLines
 
@@ -40,7 +41,9 @@ def default_folder(mode: str, started: datetime, root: Path = Path("results")) -
 
 
 class ResultWriter:
-    """Writes `run.json` at once, lines as they come, and `summary.json` at the end. There is no file without a line.
+    """Writes `run.json` at once (and again when the model is known), lines as they come, and `summary.json` at the end.
+
+    There is no file without a line.
 
     Raises `InputError` when `folder` is not empty or cannot be made, `RunError` when a file can no longer be
     written (a full disk, say).
@@ -48,9 +51,15 @@ class ResultWriter:
 
     def __init__(self, folder: Path, info: RunInfo) -> None:
         _prepare(folder)
-        self.folder = folder
+        self.folder, self._info = folder, info
         _write_json(folder / "run.json", info)
         self._files = {name: _LineFile(folder / name) for name in LINE_FILES}
+
+    def model(self, model: ServedModel) -> None:
+        """Say in `run.json` what answers."""
+        known = answering(model.name, model.version, model.task, model.classes)
+        self._info = msgspec.structs.replace(self._info, **known)
+        _write_json(self.folder / "run.json", self._info)
 
     def frame(self, record: FrameRecord, now: float) -> None:
         """Add a line to `frames.jsonl`."""

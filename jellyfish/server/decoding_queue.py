@@ -45,8 +45,10 @@ class DecodingQueue(Generic[_T]):
     def __init__(self, most: int) -> None:
         """`most`: frames of all clients."""
         self._most, self._count = most, 0
-        self._clients: dict[str, _Client[_T]] = {}
-        """Those that wait, and those that are ahead of all that do."""
+        self._waiting: dict[str, _Client[_T]] = {}
+        """Those that have frames here: mostly few of many, and looked through for every frame."""
+        self._ahead: dict[str, _Client[_T]] = {}
+        """Those that have none, and may be ahead of all that have."""
         self._given = 0.0
         """What the client that was last taken from had been given until then."""
 
@@ -57,8 +59,9 @@ class DecodingQueue(Generic[_T]):
         """Have a frame wait; False if too many do."""
         if self._count == self._most:
             return False
-        client = self._clients.setdefault(frame.client, _Client(self._given))
-        if not client.frames:
+        client = self._waiting.get(frame.client)
+        if client is None:
+            client = self._waiting[frame.client] = self._ahead.pop(frame.client, _Client(self._given))
             client.given = max(client.given, self._given)
         client.frames.append(frame)
         self._count += 1
@@ -66,7 +69,7 @@ class DecodingQueue(Generic[_T]):
 
     def take(self, large: bool) -> WaitingFrame[_T] | None:
         """The next frame to decode, with or without large ones; None if there is none."""
-        able = [client for client in self._clients.values() if client.frames and (large or not client.frames[0].large)]
+        able = [client for client in self._waiting.values() if large or not client.frames[0].large]
         if not able:
             return None
         client = min(able, key=lambda client: client.given)
@@ -78,29 +81,30 @@ class DecodingQueue(Generic[_T]):
 
     def expired(self, now: float) -> list[WaitingFrame[_T]]:
         """Forget the frames whose deadline is over; they are returned."""
-        late = [frame for client in self._clients.values() for frame in client.frames if frame.deadline_s <= now]
+        late = [frame for client in self._waiting.values() for frame in client.frames if frame.deadline_s <= now]
         for frame in late:
             self.remove(frame)
         return late
 
     def remove(self, frame: WaitingFrame[_T]) -> bool:
         """Forget a frame; False if it does not wait."""
-        client = self._clients.get(frame.client)
+        client = self._waiting.get(frame.client)
         if client is None or frame not in client.frames:
             return False
         client.frames.remove(frame)
         self._count -= 1
         if not client.frames:
-            self._forget_equals()
+            self._ahead[frame.client] = self._waiting.pop(frame.client)
+            if len(self._ahead) > self._most:
+                self._forget_equals()
         return True
 
     def _forget_equals(self) -> None:
         """A client that waits for nothing and is not ahead of those that do is like one that has never been here."""
-        clients = self._clients.items()
-        self._clients = {name: client for name, client in clients if client.frames or client.given > self._given}
+        self._ahead = {name: client for name, client in self._ahead.items() if client.given > self._given}
 
     def clear(self) -> list[WaitingFrame[_T]]:
         """Forget all frames; they are returned."""
-        waiting = [frame for client in self._clients.values() for frame in client.frames]
-        self._clients, self._count = {}, 0
+        waiting = [frame for client in self._waiting.values() for frame in client.frames]
+        self._waiting, self._ahead, self._count = {}, {}, 0
         return waiting

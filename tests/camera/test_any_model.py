@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from jellyfish.core import Answer, Detection, InputSize, LabelledObject, Outcome
+from jellyfish.core import Answer, ClassScore, Detection, InputSize, LabelledObject, Outcome, Task
 from tests.camera.any_server import Came, serving, welcome
 from tests.camera.cameras import PlainSource, Setup
 from tests.virtual import virtual
@@ -44,6 +44,22 @@ async def test_answers_are_judged_by_the_names_of_classes() -> None:
     assert {(record.tp, record.fp, record.fn) for record in setup.records} == {(1, 0, 0)}
     assert setup.ledger.streaming is not None
     assert setup.ledger.streaming.counts == (20, 0, 0)
+
+
+@virtual
+async def test_a_classifier_is_judged_by_its_first_guess_and_a_missed_frame_is_wrong() -> None:
+    setup = Setup(source=PlainSource(labels=[[CAR]]))
+    guess = Answer(scores=(ClassScore(1, 0.8), ClassScore(0, 0.1)))
+    said = welcome(InputSize(224, 224), classes=("bus", "Car"), task=Task.CLASSIFICATION)
+    async with serving(said, lambda frame: guess):
+        task = asyncio.create_task(setup.run(1.0, 3.0))
+        await asyncio.sleep(2.0)
+        setup.connector.cut()
+        await task
+    told = {(record.outcome, record.class_name, record.class_score, record.class_right) for record in setup.records}
+    assert (Outcome.ON_TIME, "Car", 0.8, True) in told
+    assert (Outcome.SKIPPED, None, None, False) in told
+    assert {record.tp for record in setup.records} == {None}
 
 
 @virtual

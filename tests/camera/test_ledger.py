@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jellyfish.camera.ledger import LATE_S, MOST_FREED, Captured, Ledger
-from jellyfish.core import Detection, LabelledObject, Outcome, Reason
-from jellyfish.evaluation.judging import Judge
+from jellyfish.core import Detection, LabelledObject, Outcome, Reason, Task
+from jellyfish.protocol.served_model import ServedModel
 from jellyfish.protocol.wire import FIRST_IN_TIME, Farewell, Report, Result
 from jellyfish.results.emulation import BUSY_SHARE
 from jellyfish.results.records import FrameRecord, Timeline
@@ -20,6 +20,7 @@ from jellyfish.results.records import FrameRecord, Timeline
 IMAGE = np.zeros((9, 16, 3), np.uint8)
 BOX = (0.1, 0.1, 0.3, 0.3)
 NAMES = ("person",)
+MODEL = ServedModel("street", "1", Task.DETECTION, NAMES, {})
 PERSON = LabelledObject(1, 0, *BOX)
 SLO_S = 0.125  # a binary fraction, so that a deadline can be hit exactly
 
@@ -103,14 +104,14 @@ def test_a_newer_frame_takes_the_place_of_the_one_that_waits() -> None:
 
 def test_no_more_frames_are_on_their_way_than_either_side_allows() -> None:
     book = Book(max_in_flight=3)
-    book.ledger.welcomed(2, Judge(NAMES))
+    book.ledger.welcomed(2, MODEL)
     book.send(0, 100.0)
     book.send(1, 100.1)
     book.capture(2, 100.2)
     assert book.ledger.take() is None
     book.ledger.answered(100.2, Result(0))
     assert book.ledger.take() is not None
-    book.ledger.welcomed(100, Judge(NAMES))
+    book.ledger.welcomed(100, MODEL)
     book.ledger.sent(100.3, 128, 1000)
     book.send(3, 100.3)
     book.capture(4, 100.4)
@@ -250,7 +251,7 @@ def test_any_history_gives_every_frame_one_outcome_and_agrees_with_the_servers_c
                 book.ledger.disconnected()
                 server, taken = _ServerCount(), False
                 unanswered.clear()
-                book.ledger.welcomed(3, Judge(NAMES))
+                book.ledger.welcomed(3, MODEL)
                 opened_frames, opened_records = frames, len(book.records)
         assert book.ledger.agrees(server.farewell())
         assert len(book.ledger.unanswered) <= 3

@@ -18,7 +18,7 @@ from jellyfish.control.planners.exact import ExactPlanner
 from jellyfish.control.planners.many import ManyClients
 from jellyfish.control.planners.priced_sets import PricedSets
 from jellyfish.control.planners.pricing import Pricing, rate_steps
-from jellyfish.control.planners.task import Task
+from jellyfish.control.planners.task import PlanningTask
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.lab.studies.bound import plan_bound
 from tests.control.problems import best_by_trying_all, problem, problems, score
@@ -28,7 +28,7 @@ from tests.control.test_planners import SAME, no_worse
 def improved(question: Problem, running: Plan | None = None, seed: int = 3) -> Plan:
     """By the search for many clients, bounded by a number of rounds."""
     random = np.random.default_rng(seed)
-    return ManyClients(Task.of(question, running), random, lambda: 0.0, math.inf, rounds_per_device=10).plan()
+    return ManyClients(PlanningTask.of(question, running), random, lambda: 0.0, math.inf, rounds_per_device=10).plan()
 
 
 def crowd(
@@ -91,7 +91,7 @@ def best_static(question: Problem) -> Plan:
 @given(question=problems(max_clients=8, max_devices=3))
 @settings(max_examples=60, deadline=None)
 def test_plans_for_many_are_feasible_and_never_worse_than_what_runs(question: Problem) -> None:
-    if not Task.of(question, None).clients:
+    if not PlanningTask.of(question, None).clients:
         return
     first = improved(question)
     assert violations(question, first) == []
@@ -113,7 +113,7 @@ def test_the_default_is_never_worse_than_greedy_or_one_variant_for_all(question:
 @given(question=problems(max_clients=5, max_devices=3))
 @settings(max_examples=60, deadline=None)
 def test_priced_sets_prove_the_optimum(question: Problem) -> None:
-    task = Task.of(question, None)
+    task = PlanningTask.of(question, None)
     if not task.clients:
         return
     sets = PricedSets(task)
@@ -247,7 +247,7 @@ def test_no_plan_is_more_accurate_than_the_bound(question: Problem) -> None:
 @given(question=problems(max_clients=6, max_devices=1), prices=st.lists(st.floats(-1.0, 2.0), min_size=6, max_size=6))
 @settings(max_examples=60, deadline=None)
 def test_priced_groups_are_the_best_of_all_subsets(question: Problem, prices: list[float]) -> None:
-    task = Task.of(question, None)
+    task = PlanningTask.of(question, None)
     if not task.clients:
         return
     everyone = np.arange(len(task.clients))

@@ -59,7 +59,7 @@ def test_two_runs_make_a_page_that_needs_nothing_else(tmp_path: Path) -> None:
         assert b"<svg" in base64.b64decode(data)
     pictures = {path.stem for path in (tmp_path / "out").glob("*.png")}
     assert len(pictures) == len(page.images)
-    assert {"latency", "latency-tail", "misses", "attainment", "f1", "planner-time", "objective"} <= pictures
+    assert {"latency", "latency-tail", "misses", "attainment", "accuracy", "planner-time", "objective"} <= pictures
     assert {"run-1-parts", "run-2-composition", "run-1-client-attainment", "run-2-all-clients"} <= pictures
     for words in ("Miss rate", "95 % interval", "plannerbestannealing", "worse", "Latency p99", "two minus one"):
         assert words in page.text
@@ -96,7 +96,7 @@ def test_a_single_frame_and_no_windows_have_a_page(tmp_path: Path) -> None:
         (tmp_path / "run" / name).unlink()
     done = report(tmp_path / "run", "-o", tmp_path / "out")
     assert done.exit_code == 0, done.output
-    assert not (tmp_path / "out" / "f1.png").exists()
+    assert not (tmp_path / "out" / "accuracy.png").exists()
 
 
 def test_what_cannot_be_reported_on_ends_with_one_clear_line(tmp_path: Path) -> None:

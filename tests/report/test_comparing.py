@@ -20,8 +20,9 @@ from jellyfish.report.compare import (
     shown,
     told_f1,
 )
+from jellyfish.report.comparing import comparing
 from jellyfish.report.detail import by_attainment
-from jellyfish.report.estimates import METRICS, Estimate, RunGroup, differences, estimates, figures
+from jellyfish.report.estimates import METRICS, Estimate, RunGroup, differences, estimates, figures, metrics_of
 from jellyfish.report.reading import Run, read_run
 from jellyfish.report.series import TimeSeries, joined
 from jellyfish.report.style import shades, widened
@@ -90,8 +91,9 @@ def test_no_interval_where_nothing_varies_or_the_run_is_too_short(tmp_path: Path
 
 def test_a_run_differs_from_itself_by_nothing(tmp_path: Path) -> None:
     run = run_of(tmp_path)
-    for estimate in differences(RunGroup("a", (run,)), RunGroup("b", (run,))).values():
-        assert estimate == Estimate(0.0, None)
+    found = differences(RunGroup("a", (run,)), RunGroup("b", (run,)))
+    for key in metrics_of([found]):
+        assert found[key] == Estimate(0.0, None)
 
 
 def test_clear_differences_are_named_with_their_way_and_unclear_ones_as_such(tmp_path: Path) -> None:
@@ -145,6 +147,28 @@ def test_measured_f1_and_f1_out_of_tables_are_not_compared(tmp_path: Path) -> No
     assert told_f1(two, "p50") == ""
 
 
+def guesses(right: int) -> list[FrameRecord]:
+    """Frames of a classifier: every tenth missed, of the others one in `right` wrong."""
+    kept = {"tp": None, "fp": None, "fn": None}
+    return [frame(number=n, miss=n % 10 == 0, class_right=n % 10 != 0 and n % right != 0, **kept) for n in range(300)]
+
+
+def test_of_classifiers_top_1_is_told_and_not_compared_with_f1(tmp_path: Path) -> None:
+    one = RunGroup("one", (run_of(tmp_path, guesses(3), name="one"),))
+    two = RunGroup("two", (run_of(tmp_path, guesses(7), name="two"),))
+    found = estimates(one)
+    assert found["top1_on_time"].value == pytest.approx(180 / 270)
+    assert found["top1_captured"].value == pytest.approx(180 / 300)
+    assert [key for key in metrics_of([found]) if "f1" in key or "top1" in key] == ["top1_on_time", "top1_captured"]
+    assert np.nanmean(TimeSeries(one.runs[0]).accurate_of_all()) == pytest.approx(180 / 270, abs=0.02)
+    assert differences(one, two)["top1_on_time"].value > 0
+    detector = RunGroup("real", (run_of(tmp_path, frames(30, ["camera-0"]), name="real"),))
+    assert math.isnan(differences(one, detector)["f1_on_time"].value)
+    assert "that of one is the share of right first guesses" in not_comparable(one, detector)
+    words = [picture.words for picture in comparing([one, detector]) if picture.name == "accuracy"]
+    assert len(words) == 1 and "Marked (top-1): share" in words[0] and "cannot be compared" in words[0]
+
+
 def test_small_differences_do_not_fill_a_plot() -> None:
     assert widened(0.48, 0.495, 0.25) == pytest.approx((0.3625, 0.6125))
     assert widened(0.99, 1.0, 0.25) == pytest.approx((0.75, 1.0))
@@ -180,7 +204,7 @@ def test_series_tell_rates_and_the_worst_client_comes_first(tmp_path: Path) -> N
     assert np.allclose(series.resolution(), 320)
     assert np.nanmean(series.sent_mbps()[0]) == pytest.approx(10 * 20_000 * 8 / 1e6)
     assert series.last_variant(0).tolist() == [0] * len(series.middles_s)
-    assert np.allclose(series.f1()[0], 0.75)
+    assert np.allclose(series.accurate()[0], 0.75)
     assert missed_shares([run]) == {"expired": pytest.approx(1 / 6)}
 
 

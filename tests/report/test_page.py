@@ -55,14 +55,14 @@ def test_of_many_that_missed_differently_three_are_shown(tmp_path: Path) -> None
 def test_simulated_beside_measured_is_marked_and_not_compared(tmp_path: Path) -> None:
     groups = [RunGroup(run.name, (run,)) for run in (run_in(tmp_path / "real"), simulated(tmp_path / "simulated"))]
     text = page(groups, [], [])
-    assert "F1 is not compared: that of real is measured on labelled frames" in text
+    assert "Accuracy is not compared: that of real is F1 measured on labelled frames" in text
     assert "0.900</b> <small>(tables)" in text
     against = text[text.index("simulated against real") : text.index("How to read this")]
     assert "Miss rate" in against
     assert "F1 of" not in against
     terminal = io.StringIO()
     say(groups, Console(file=terminal, width=200))
-    assert "F1 is not compared" in terminal.getvalue()
+    assert "Accuracy is not compared" in terminal.getvalue()
     assert "0.900 (tables)" in terminal.getvalue()
 
 

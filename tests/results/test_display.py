@@ -77,7 +77,16 @@ def test_a_name_that_looks_like_markup_is_shown_as_it_is() -> None:
 
 
 def test_the_table_says_when_accuracy_was_not_measured() -> None:
-    assert "F1 not measured" in rendered(summary_table(run(labelled=False), Path("results/bench-1")))
+    assert "Accuracy not measured" in rendered(summary_table(run(labelled=False), Path("results/bench-1")))
+
+
+def test_the_table_speaks_of_the_measure_of_the_task() -> None:
+    summary = RunSummary()
+    for right in (True, True, False):
+        summary.add(frame_record(class_right=right, class_name="bus"))
+    text = rendered(summary_table(summary.summary(1.0, {"camera-0": 3}), Path("r")))
+    assert "top-1" in text and "0.667" in text
+    assert "F1" not in text and "not measured" not in text
 
 
 def test_a_long_path_is_not_cut() -> None:

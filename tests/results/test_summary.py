@@ -82,7 +82,24 @@ def test_a_frame_without_an_answer_on_time_counts_its_objects_as_missed() -> Non
 def test_without_labels_accuracy_is_null() -> None:
     encoded = msgspec.json.decode(msgspec.json.encode(summarised([frame_record()])))
     keys = ("f1_on_time", "f1_offered", "streaming_f1", "expected_on_time", "expected_offered")
+    keys += ("top1_on_time", "top1_offered")
     assert encoded["accuracy"] == dict.fromkeys(keys)
+
+
+def test_of_a_classifier_a_missed_frame_counts_as_wrong_and_f1_is_null() -> None:
+    frames = [
+        frame_record(class_right=True),
+        frame_record(class_right=False),
+        frame_record(class_right=None),  # nothing in it
+        frame_record(Outcome.LATE, class_right=True),
+        frame_record(Outcome.SKIPPED, class_right=False, client="camera-1"),
+        frame_record(Outcome.SKIPPED, tp=0, fp=0, fn=2, client="camera-2"),  # before any server said what it does
+        frame_record(Outcome.SKIPPED, tp=0, fp=0, fn=0, client="camera-2"),
+    ]
+    accuracy = summarised(frames).accuracy
+    assert (accuracy.top1_on_time, accuracy.top1_offered) == (1 / 2, 1 / 5)
+    assert (accuracy.f1_on_time, accuracy.f1_offered, accuracy.streaming_f1) == (None, None, None)
+    assert summarised(frames[4:5]).accuracy.top1_on_time is None
 
 
 def test_streaming_counts_are_summed_over_clients() -> None:

@@ -1,3 +1,4 @@
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -5,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from jellyfish.core import Outcome
+from jellyfish.core import Outcome, Task
 from jellyfish.errors import InputError
+from jellyfish.protocol.served_model import ServedModel
 from jellyfish.results.environment import machine, versions
 from jellyfish.results.records import FrameRecord, OutageRecord, PlanRecord, RunInfo, milliseconds
 from jellyfish.results.summary import RunSummary
@@ -38,6 +40,19 @@ WINDOW = WindowLines(
 )  # fmt: skip
 PLAN = PlanRecord(client="camera-0", t_s=0.5, mapped=True, variant="w100-448", resolution=448, probe_interval_ms=500.0)
 OUTAGE = OutageRecord(client="camera-0", began_s=1.0, ended_s=3.5, lasted_s=2.5, why="closed by the server")
+
+
+MODEL = ServedModel("mine", "2", Task.CLASSIFICATION, ("car", "bus"), {})
+
+
+def test_what_answers_is_said_in_the_header_once_it_is_known(tmp_path: Path) -> None:
+    with ResultWriter(tmp_path / "run", INFO) as writer:
+        before = json.loads((tmp_path / "run" / "run.json").read_bytes())
+        writer.model(MODEL)
+    after = json.loads((tmp_path / "run" / "run.json").read_bytes())
+    assert {before[key] for key in ("model", "version", "task")} == {None}
+    told = {"model": "mine", "version": "2", "task": "classification", "classes": ["car", "bus"]}
+    assert after == before | told
 
 
 def lines(path: Path) -> list[bytes]:

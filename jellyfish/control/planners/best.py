@@ -16,7 +16,7 @@ from jellyfish.control.planners.exact import plan_by_all_sets
 from jellyfish.control.planners.exchange import TIME_BUDGET_S
 from jellyfish.control.planners.many import ManyClients
 from jellyfish.control.planners.priced_sets import PricedSets
-from jellyfish.control.planners.task import Task
+from jellyfish.control.planners.task import PlanningTask
 from jellyfish.control.problem import Plan, Problem
 
 ALL_SETS_LIMIT, ALL_SETS_LIMIT_TWO_DEVICES = 10, 16
@@ -45,7 +45,7 @@ class BestPlanner:
 
     def plan(self, problem: Problem, running: Plan | None) -> Plan:
         """A feasible plan, never worse than what is left of `running`."""
-        task = Task.of(problem, running)
+        task = PlanningTask.of(problem, running)
         few = ALL_SETS_LIMIT_TWO_DEVICES if len(task.kinds) <= 2 else ALL_SETS_LIMIT
         self.proved = len(task.clients) <= few
         if not task.clients:
@@ -59,7 +59,7 @@ class BestPlanner:
         self.proved = search.proved
         return plan
 
-    def _plan_by_sets(self, task: Task) -> Plan:
+    def _plan_by_sets(self, task: PlanningTask) -> Plan:
         ends_s = math.inf if math.isinf(self._time_budget_s) else self._clock() + min(SETS_S, self._time_budget_s)
         sets = PricedSets(task)
         plan = task.plan(sets.search(lambda nodes: nodes > MAX_NODES or self._clock() >= ends_s))

@@ -31,7 +31,7 @@ from jellyfish.control.planners.subsets import (
     subsets_of,
     sums_over_sets,
 )
-from jellyfish.control.planners.task import SAME, Floats, Task
+from jellyfish.control.planners.task import SAME, Floats, PlanningTask
 from jellyfish.control.problem import Plan, Problem
 
 SETS_LIMIT_TWO_DEVICES = 18
@@ -59,7 +59,7 @@ class ExactPlanner:
 
     def plan(self, problem: Problem, running: Plan | None) -> Plan:
         """The best plan; a good one where the programme is cut off by its time limit."""
-        task = Task.of(problem, running)
+        task = PlanningTask.of(problem, running)
         self.proved = True
         if not task.clients:
             return idle_plan(problem, running)
@@ -74,7 +74,7 @@ class ExactPlanner:
         return ManyClients(task, self._random, self._clock, self._time_budget_s).plan(found)
 
 
-def plan_by_all_sets(task: Task) -> Plan:
+def plan_by_all_sets(task: PlanningTask) -> Plan:
     """The optimum, by looking at every set of clients on every device."""
     return task.plan_at(_Sets(task).serving())
 
@@ -85,7 +85,7 @@ class _Sets:
     Worth of a set: clients first, then rate x accuracy, less a little for a change of variant.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: PlanningTask) -> None:
         self._clients, self._accuracy = task.clients, task.problem.accuracy
         self._kinds, self._kept = task.kinds, task.kept
         self._rate = sums_over_sets(task.fps)

@@ -14,14 +14,14 @@ import numpy as np
 from jellyfish.control.capacity import Capacities
 from jellyfish.control.planners.layout import DeviceGroup
 from jellyfish.control.planners.pricing import Pricing
-from jellyfish.control.planners.task import Bools, Floats, Ints, Task
+from jellyfish.control.planners.task import Bools, Floats, Ints, PlanningTask
 from jellyfish.control.problem import Plan
 
 
 class Grouping:
     """Clients are numbered by their place in `task.clients`; `groups` holds them per device."""
 
-    def __init__(self, task: Task, pricing: Sequence[Pricing]) -> None:
+    def __init__(self, task: PlanningTask, pricing: Sequence[Pricing]) -> None:
         self.task, self.pricing = task, pricing
         self._limits = np.array([_rate_limits(table, task.budgets_s) for table in task.tables])
         self.groups: list[Ints] = [np.zeros(0, dtype=np.int64) for _ in task.kinds]

@@ -20,7 +20,7 @@ from jellyfish.control.planners.integer import Effort
 from jellyfish.control.planners.master import Master
 from jellyfish.control.planners.pattern_program import PatternProgram
 from jellyfish.control.planners.pricing import Pricing
-from jellyfish.control.planners.task import Floats, Ints, Task
+from jellyfish.control.planners.task import Floats, Ints, PlanningTask
 from jellyfish.control.problem import Plan
 
 ROUNDS_PER_DEVICE = 60
@@ -49,7 +49,7 @@ class ManyClients:
 
     def __init__(
         self,
-        task: Task,
+        task: PlanningTask,
         random: np.random.Generator,
         clock: Callable[[], float],
         budget_s: float,

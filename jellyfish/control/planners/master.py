@@ -17,7 +17,7 @@ import numpy as np
 from jellyfish.control.planners.client_types import ClientTypes
 from jellyfish.control.planners.linear import Solution, linear_programme
 from jellyfish.control.planners.pricing import Pricing
-from jellyfish.control.planners.task import Floats, Ints, Task
+from jellyfish.control.planners.task import Floats, Ints, PlanningTask
 
 SMOOTHING = 0.6
 """Weight of the best prices so far in the next ones."""
@@ -47,7 +47,7 @@ class MasterPrices(NamedTuple):
 class Master:
     """The programme for one task. Values are sums of rate x accuracy."""
 
-    def __init__(self, task: Task, pricing: Sequence[Pricing], widths: Sequence[int | None]) -> None:
+    def __init__(self, task: PlanningTask, pricing: Sequence[Pricing], widths: Sequence[int | None]) -> None:
         """`pricing`: per kind of device; `widths`: per kind, the most steps of rate that a group may have."""
         self.task, self._pricing, self._widths = task, pricing, widths
         self.types = ClientTypes(task.fps, np.concatenate([each.eligible for each in pricing]))
@@ -67,7 +67,7 @@ class Master:
         self.prices = MasterPrices(FIRST_PRICE * task.fps[self.types.first], 0.0)
         """The prices of the least bound so far."""
         self.bound = np.inf
-        """No plan that maps `places` clients is worth more; each one less would be to its credit by `Task.mapping`."""
+        """No plan for `places` clients is worth more; each one less is to its credit (`PlanningTask.mapping`)."""
         for place in (0.0, task.mapping):
             self.price(MasterPrices(np.zeros(self._count), place), len(pricing[0].rows))
         self.price(self.prices)

@@ -16,7 +16,7 @@ import numpy as np
 from jellyfish.control.planners.integer import Effort, IntegerProgramme, solve_integer
 from jellyfish.control.planners.layout import DeviceGroup
 from jellyfish.control.planners.patterns import Patterns
-from jellyfish.control.planners.task import Floats, Task
+from jellyfish.control.planners.task import Floats, PlanningTask
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -42,7 +42,7 @@ class ProgrammeAnswer(NamedTuple):
 class PatternProgram:
     """The programme for one task."""
 
-    def __init__(self, task: Task, most_patterns: int = MAX_PATTERNS) -> None:
+    def __init__(self, task: PlanningTask, most_patterns: int = MAX_PATTERNS) -> None:
         self._task = task
         self._of = Patterns(task, most_patterns)
         self.too_large = self._of.too_large

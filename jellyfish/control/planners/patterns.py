@@ -15,7 +15,7 @@ import numpy as np
 
 from jellyfish.control.planners.client_types import ClientTypes
 from jellyfish.control.planners.pricing import dominated
-from jellyfish.control.planners.task import Bools, Ints, Task
+from jellyfish.control.planners.task import Bools, Ints, PlanningTask
 
 MAX_COUNTS = 2_000
 """Ways to count clients of each class that enumerating patterns may visit, for one batch size."""
@@ -41,7 +41,7 @@ class Patterns:
     `allowed` (c, t): whether a configuration can serve clients of a type.
     """
 
-    def __init__(self, task: Task, most: int) -> None:
+    def __init__(self, task: PlanningTask, most: int) -> None:
         """`most`: with more patterns than these, enumeration ends and `too_large` is set."""
         self.task = task
         self._most = most
@@ -78,7 +78,7 @@ class Patterns:
         self.too_large = len(self.patterns) > self._most
 
 
-def _configurations(task: Task) -> tuple[list[Configuration], Bools]:
+def _configurations(task: PlanningTask) -> tuple[list[Configuration], Bools]:
     """Those that serve any client and are not dominated; and (c, n) the clients whose budgets allow them."""
     found: list[Configuration] = []
     allowed: list[Bools] = []

@@ -17,7 +17,7 @@ from jellyfish.control.planners.layout import DeviceGroup
 from jellyfish.control.planners.linear import linear_programme
 from jellyfish.control.planners.set_search import LastDevice, Search, SetPrices
 from jellyfish.control.planners.subsets import least_over_sets, servable_sets, sums_over_sets
-from jellyfish.control.planners.task import Floats, Ints, Task
+from jellyfish.control.planners.task import Floats, Ints, PlanningTask
 
 COLUMNS_PER_ROUND = 40
 SETS = 300
@@ -31,7 +31,7 @@ TINY = 1e-9
 class PricedSets:
     """One problem. Sets are bits of an index: bit i is the i-th of `clients`."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: PlanningTask) -> None:
         self._clients, self._kinds, self._accuracy = task.clients, task.kinds, task.accuracy
         self._rate = sums_over_sets(task.fps)
         self._mapped = task.mapping

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jellyfish.control.planners.task import Bools, Floats, Ints, Task
+from jellyfish.control.planners.task import Bools, Floats, Ints, PlanningTask
 
 FINEST_FPS = 0.01
 """Finest common unit of rates that is looked for."""
@@ -65,7 +65,7 @@ class Pricing:
     of each client.
     """
 
-    def __init__(self, task: Task, kind: int, up: bool = True) -> None:
+    def __init__(self, task: PlanningTask, kind: int, up: bool = True) -> None:
         """`up`: see `rate_steps`."""
         table = task.tables[kind]
         pairs = [(m, b) for m, capacity in enumerate(table) for b in range(len(capacity.batches))]

@@ -28,7 +28,7 @@ SAME = 1e-9
 
 
 @dataclass(frozen=True)
-class Task:
+class PlanningTask:
     """`problem` with `running` in force. Planners number clients by their place in `clients`."""
 
     problem: Problem
@@ -43,11 +43,11 @@ class Task:
     """Indices of the clients that some device could serve."""
 
     @staticmethod
-    def of(problem: Problem, running: Plan | None) -> Task:
+    def of(problem: Problem, running: Plan | None) -> PlanningTask:
         """The task of planning `problem` anew."""
         per_device = device_capacities(problem.devices)
         kinds = device_kinds(per_device)
-        return Task(
+        return PlanningTask(
             problem,
             running,
             kinds,

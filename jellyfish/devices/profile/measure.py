@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import Variant
+from jellyfish.devices.profile.persistence import persistence_of
 from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLatency
-from jellyfish.devices.profile.variation import Variation, persistence_of, usual_variation, variation_of
+from jellyfish.devices.profile.variation import Variation, usual_variation, variation_of
 from jellyfish.models.model import Description
 
 Timed = Callable[[Variant, Sequence[NDArray[np.uint8]]], float]

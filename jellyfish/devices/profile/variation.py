@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
 from statistics import NormalDist
 
 import msgspec
@@ -52,19 +51,6 @@ def usual_variation(ratios: Floats, persistence: float) -> Variation:
     seen = math.log(max(float(np.quantile(ratios, SEEN_LEVEL)), 1.0)) / math.log(USUAL[LEVELS.index(SEEN_LEVEL)])
     width = min(max(seen, LEAST_WIDTH), MOST_WIDTH)
     return Variation(tuple(round(quantile**width, 4) for quantile in USUAL), round(persistence, 3))
-
-
-def persistence_of(ratios: Sequence[float]) -> float:
-    """Rank correlation between each sample and the next, none below 0."""
-    if len(ratios) < 3 or min(ratios) == max(ratios):
-        return 0.0
-    from scipy.stats import rankdata  # a second to load, and needed by those alone who measure
-
-    ranks = rankdata(ratios)
-    before, after = ranks[:-1], ranks[1:]
-    if before.std() == 0.0 or after.std() == 0.0:
-        return 0.0
-    return max(0.0, float(np.corrcoef(before, after)[0, 1]))
 
 
 class Ratios:

@@ -243,7 +243,7 @@ class _Simulation:
             max_batch=self._max_batch,
             decode=self._decode,
             policy=self._policy(),
-            limits=Limits(clients=max(128, 2 * len(scenario.client_names()))),
+            limits=Limits(clients=max(128, 2 * len(scenario.client_names())), per_address=None),
             actuation=scenario.actuation,
             queue=LazyQueue if scenario.dispatch == "lazy" else Batcher,
             host=self._place.host(),

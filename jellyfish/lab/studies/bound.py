@@ -16,7 +16,7 @@ from jellyfish.control.planners.layout import DeviceGroup
 from jellyfish.control.planners.master import Master
 from jellyfish.control.planners.pattern_program import PatternProgram
 from jellyfish.control.planners.pricing import Pricing
-from jellyfish.control.planners.task import Task
+from jellyfish.control.planners.task import PlanningTask
 from jellyfish.control.problem import Plan, Problem
 
 MAX_PATTERNS = 600
@@ -38,7 +38,7 @@ class Bound(NamedTuple):
 def plan_bound(problem: Problem, plan: Plan, time_limit_s: float, clock: Callable[[], float] = time.monotonic) -> Bound:
     """Bounds for plans of `problem`, of which `plan` is one: the best found within the limit."""
     began_s = clock()
-    task = Task.of(problem, None)
+    task = PlanningTask.of(problem, None)
     if not task.clients:
         return Bound(0, 0.0)
 
@@ -54,7 +54,7 @@ def plan_bound(problem: Problem, plan: Plan, time_limit_s: float, clock: Callabl
     return bound
 
 
-def _by_columns(task: Task, mapped: int, time_is_up: Callable[[], bool]) -> Bound:
+def _by_columns(task: PlanningTask, mapped: int, time_is_up: Callable[[], bool]) -> Bound:
     """The bounds of column generation: first for all clients, then for as many as are known to have room."""
     pricing = [Pricing(task, kind, up=False) for kind in range(len(task.tables))]
     master = Master(task, pricing, [None] * len(pricing))

@@ -10,8 +10,9 @@ from rich.table import Table
 from jellyfish.errors import InputError
 from jellyfish.link.files import read_trace, save_trace
 from jellyfish.link.statistics import LOW_MBPS, OUTAGE_MBPS, TraceStatistics, per_second, statistics_of
-from jellyfish.link.synthetic import KNOWN, Wanted, make_trace, resolve_trace
+from jellyfish.link.synthetic import KNOWN, resolve_trace
 from jellyfish.link.trace import BandwidthTrace
+from jellyfish.link.wanted import Wanted, wanted_trace
 from jellyfish.whole_files import written_whole
 
 FORMS = {
@@ -53,7 +54,7 @@ def show(text: str, seed: int, plot: Path | None, console: Console) -> None:
 
 def make(kind: str, file: Path, seed: int, duration_s: float, wanted: Wanted, console: Console) -> None:
     """Write a trace of a kind as CSV, and print what it is like."""
-    trace = make_trace(kind, seed, duration_s, wanted)
+    trace = wanted_trace(kind, seed, duration_s, wanted)
     save_trace(trace, file)
     _print_statistics(str(file), statistics_of(trace), console)
 

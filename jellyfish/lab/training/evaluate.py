@@ -4,40 +4,30 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from jellyfish.core import Detection, LabelledObject, Variant
+from jellyfish.camera.frames import scaled_jpeg
+from jellyfish.core import Answer, Detection, InputSize, LabelledObject, Variant
 from jellyfish.errors import InputError
 from jellyfish.evaluation.average_precision import AveragePrecision, Found, GroundTruth
 from jellyfish.evaluation.matching import Judged, joined, judge
 from jellyfish.lab.street import StreetScene
-from jellyfish.lab.training.augment import Image, LabelledFrame, through_jpeg
+from jellyfish.lab.training.augment import Image, LabelledFrame
 from jellyfish.lab.training.coco import spread_numbers
 from jellyfish.lab.training.data import Frames
-from jellyfish.media.resize import Letterboxed, fit, letterbox
+from jellyfish.media.jpeg import decode_jpeg
+from jellyfish.models.model import Description, Engine, answers
 from jellyfish.models.slimmable.card import Evaluation, VariantAccuracy, VariantEvaluation
-from jellyfish.models.slimmable.street import input_size
 
 IOU_THRESHOLD = 0.5
 THRESHOLDS: tuple[float, ...] = tuple(round(0.10 + 0.025 * i, 3) for i in range(25))
 """Score thresholds among which the one that serves is looked for."""
 
-_FLOOR = 0.01
-"""Least score of a detection that counts for average precision."""
-_JPEG_QUALITY = 90
+LEAST_SCORE = 0.01
+"""Of a detection that counts for average precision: engines to be examined should answer with all of these."""
 _BATCH = 8
-
-
-class Detector(Protocol):
-    """What can be evaluated: a `DetectorEngine`, or anything that answers as one."""
-
-    def detect(
-        self, canvases: NDArray[np.uint8], variant: Variant, score_threshold: float | None = None
-    ) -> list[list[Detection]]:
-        """Objects in each canvas that score at least the threshold."""
 
 
 class FrameSet(NamedTuple):
@@ -80,32 +70,66 @@ def spread(frames: Frames, most: int | None = None) -> Iterator[LabelledFrame]:
     return (frames[number] for number in spread_numbers(len(frames), count))
 
 
-def examine(
-    detector: Detector,
-    subject: FrameSet,
-    variants: Sequence[Variant],
-    advance: Callable[[int], None] = lambda done: None,
-) -> Examined:
+class Subject(NamedTuple):
+    """What is examined."""
+
+    engine: Engine
+    sizes: Mapping[Variant, InputSize]
+    """What each variant takes; those of one resolution follow each other."""
+    most: int = _BATCH
+    """Images in a batch, at most."""
+
+    def answers(self, images: Sequence[Image]) -> Iterator[tuple[Variant, list[Answer]]]:
+        """What each variant says of each image, as it is in service; images are prepared once per resolution."""
+        for size, group in itertools.groupby(self.sizes, key=lambda variant: self.sizes[variant]):
+            seen = [served(image, size) for image in images]
+            for variant in group:
+                yield variant, [answer for batch in self._batches(seen) for answer in self._run(batch, variant)]
+
+    def _batches(self, images: Sequence[Image]) -> Iterator[Sequence[Image]]:
+        return (images[first : first + self.most] for first in range(0, len(images), self.most))
+
+    def _run(self, images: Sequence[Image], variant: Variant) -> list[Answer]:
+        return answers(self.engine, images, [variant] * len(images))
+
+
+def subject_of(model: Description, engine: Engine) -> Subject:
+    """All sizes of a model."""
+    return Subject(engine, {size.variant: size.input for size in model.sizes}, model.most(_BATCH))
+
+
+def examine(subject: Subject, frame_set: FrameSet, advance: Callable[[int], None] = lambda done: None) -> Examined:
     """Run each variant over a set. Frames are read once; `advance` is told how many are done.
 
     Raises InputError for a set without a single object to ask for: it would tell nothing.
     """
     objects, done = [], 0
-    found: dict[Variant, list[Found]] = {variant: [] for variant in variants}
-    judged: dict[Variant, list[Judged]] = {variant: [] for variant in variants}
-    frames = iter(subject.frames)
-    while some := list(itertools.islice(frames, _BATCH)):
-        for variant, answers in _answers(detector, [image for image, _ in some], variants):
-            answers = [_spoken_of(answer, subject.spoken_of) for answer in answers]
-            found[variant] += [_rows(answer) for answer in answers]
-            judged[variant] += [_judge(answer, there) for answer, (_, there) in zip(answers, some, strict=True)]
+    found: dict[Variant, list[Found]] = {variant: [] for variant in subject.sizes}
+    judged: dict[Variant, list[Judged]] = {variant: [] for variant in subject.sizes}
+    for some in batched(frame_set.frames):
+        for variant, told in subject.answers([image for image, _ in some]):
+            detections = [_spoken_of(answer.detections, frame_set.spoken_of) for answer in told]
+            found[variant] += [_rows(each) for each in detections]
+            judged[variant] += [_judge(each, there) for each, (_, there) in zip(detections, some, strict=True)]
         objects += [there for _, there in some]
         advance(done := done + len(some))
-    if all(thing.ignore for there in objects for thing in there):
-        raise InputError(f"the {done} images of {subject.name} have no labelled objects: nothing can be measured")
-    truth = GroundTruth(objects, subject.classes)
-    findings = {v: Findings(truth.average_precision(found.pop(v)), joined(judged[v])) for v in variants}
-    return Examined(subject.name, done, findings)
+    require_objects(objects, frame_set.name)
+    truth = GroundTruth(objects, frame_set.classes)
+    findings = {v: Findings(truth.average_precision(found.pop(v)), joined(judged[v])) for v in subject.sizes}
+    return Examined(frame_set.name, done, findings)
+
+
+def batched(frames: Iterable[LabelledFrame]) -> Iterator[list[LabelledFrame]]:
+    """A few at a time."""
+    rest = iter(frames)
+    while some := list(itertools.islice(rest, _BATCH)):
+        yield some
+
+
+def require_objects(images: Sequence[Sequence[LabelledObject]], name: str) -> None:
+    """InputError for a set without a single object to ask for: it would tell nothing."""
+    if all(thing.ignore for there in images for thing in there):
+        raise InputError(f"the {len(images)} images of {name} have no labelled objects: nothing can be measured")
 
 
 def serving(examined: Sequence[Examined], variants: Sequence[Variant]) -> tuple[VariantAccuracy, ...]:
@@ -119,26 +143,13 @@ def evaluation(examined: Examined, thresholds: Mapping[Variant, float]) -> Evalu
     return Evaluation(examined.name, examined.images, IOU_THRESHOLD, tuple(lines))
 
 
-def served(image: Image, resolution: int) -> Letterboxed:
-    """The canvas the detector gets in service: fitted to the resolution, JPEG, decoded, letterboxed."""
-    size = input_size(resolution)
-    sent = through_jpeg(fit(image, *size.fitted(image.shape[1], image.shape[0])), _JPEG_QUALITY)
-    return letterbox(sent, size.height, size.width)
+def served(image: Image, size: InputSize) -> Image:
+    """What a server gets of an image: as a camera scales and encodes it."""
+    width, height = size.fitted(image.shape[1], image.shape[0])
+    return decode_jpeg(scaled_jpeg(image, size), width, height)
 
 
-def _answers(
-    detector: Detector, images: Sequence[Image], variants: Sequence[Variant]
-) -> Iterator[tuple[Variant, list[list[Detection]]]]:
-    """What each variant finds in each image; images are prepared once per resolution."""
-    for resolution, group in itertools.groupby(variants, key=lambda variant: variant.resolution):
-        boxes = [served(image, resolution) for image in images]
-        canvases = np.stack([box.canvas for box in boxes])
-        for variant in group:
-            answers = detector.detect(canvases, variant, _FLOOR)
-            yield variant, [box.on_frame(answer) for box, answer in zip(boxes, answers, strict=True)]
-
-
-def _spoken_of(answer: list[Detection], labels: Container[int] | None) -> list[Detection]:
+def _spoken_of(answer: Sequence[Detection], labels: Container[int] | None) -> Sequence[Detection]:
     return answer if labels is None else [one for one in answer if one.label in labels]
 
 

@@ -7,24 +7,25 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from jellyfish.core import Variant
 from jellyfish.lab.training.data import Frames
-from jellyfish.lab.training.evaluate import FrameSet, evaluation, examine, serving, spread
+from jellyfish.lab.training.evaluate import LEAST_SCORE, FrameSet, Subject, evaluation, examine, serving, spread
 from jellyfish.models.slimmable.card import ARCHITECTURE, SCHEMA, Card, Training
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.sizes import VARIANTS
-from jellyfish.models.slimmable.street import CLASSES
+from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.models.slimmable.weights import Weights, as_stored
 
 _UNKNOWN = Training("", 0, 0, 0.0, "", ())
 
 
 def engine_of(tensors: dict[str, Tensor], device: torch.device) -> DetectorEngine:
-    """An engine that runs these tensors as a weights file would hold them.
+    """An engine that runs these tensors as a weights file would hold them, to be examined: it answers with all.
 
-    It has no score thresholds of its own yet: give one with every call.
+    It has no score thresholds of its own yet.
     """
     card = Card(SCHEMA, ARCHITECTURE, CLASSES, "", (), (), _UNKNOWN)
-    return DetectorEngine(Weights(card, as_stored(tensors)), device)
+    return DetectorEngine(Weights(card, as_stored(tensors)), device, least_score=LEAST_SCORE)
 
 
 def measure_card(
@@ -39,8 +40,8 @@ def measure_card(
     `advance` is told how many images are done, over all sets. Raises InputError for a set without objects.
     """
     variants, examined, before = engine.variants(), [], 0
-    for subject in sets:
-        examined.append(examine(engine, subject, variants, _after(before, advance)))
+    for frame_set in sets:
+        examined.append(examine(_subject(engine, variants), frame_set, _after(before, advance)))
         before += examined[-1].images
     accuracy = serving(examined, variants)
     thresholds = {entry.variant: entry.score_threshold for entry in accuracy}
@@ -51,8 +52,12 @@ def measure_card(
 def progress_ap50(engine: DetectorEngine, frames: Frames, images: int = 300) -> float:
     """AP50 of the largest variant on some held-out frames, spread evenly: how far a run is."""
     largest = VARIANTS[-1]
-    subject = FrameSet("progress", spread(frames, images), CLASSES)
-    return examine(engine, subject, [largest]).findings[largest].precision.ap50
+    frame_set = FrameSet("progress", spread(frames, images), CLASSES)
+    return examine(_subject(engine, [largest]), frame_set).findings[largest].precision.ap50
+
+
+def _subject(engine: DetectorEngine, variants: Sequence[Variant]) -> Subject:
+    return Subject(engine, {variant: input_size(variant.resolution) for variant in variants})
 
 
 def _after(before: int, advance: Callable[[int], None]) -> Callable[[int], None]:

@@ -6,6 +6,7 @@ import contextlib
 import stat
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 import platformdirs
@@ -50,7 +51,7 @@ def _unpack(path: Path, target: Path) -> None:
             archive.extractall(whole)
             with contextlib.suppress(OSError):  # somebody else was quicker
                 whole.rename(target)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be unpacked: {error}") from error
     except OSError as error:
         raise InputError(f"{path} cannot be unpacked into {target.parent}: {error.strerror or error}") from error

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from jellyfish.errors import InputError
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The file called so in the package. InputError for one that would lie elsewhere."""
-    path = folder / name
-    if not name or not path.resolve().is_relative_to(folder.resolve()):
+    """The file called so in the package. InputError for one that would lie elsewhere.
+
+    It may be a link to elsewhere: whoever made the folder put it there. Archives hold none.
+    """
+    path = Path(os.path.normpath(folder / name))
+    if not name or not path.is_relative_to(os.path.normpath(folder)):
         raise InputError(f"the file {name!r} lies outside the package: name files in its folder")
     return path
 

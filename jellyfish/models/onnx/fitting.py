@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,14 +37,11 @@ class Fitting:
     def __init__(self, spec: InputSpec, canvas: InputSize, dtype: Any) -> None:
         """`dtype`: what the graph takes. InputError where bytes are to be scaled."""
         self._spec, self._canvas, self._dtype = spec, canvas, np.dtype(dtype)
-        std = np.array(spec.std)
-        self._factor, self._shift = spec.scale / std, np.array(spec.mean) / std
-        if self._dtype == np.uint8 and not self._as_they_are:
+        values = (np.arange(256)[:, None] * spec.scale - np.array(spec.mean)) / np.array(spec.std)
+        self._tables = values.T.astype(np.float32)
+        """[3, 256]: what becomes of each byte, colour by colour."""
+        if self._dtype == np.uint8 and (values != np.arange(256)[:, None]).any():
             raise InputError("the graph takes bytes as they are: write scale = 1.0, and neither mean nor std")
-
-    @property
-    def _as_they_are(self) -> bool:
-        return bool((self._factor == 1).all() and not self._shift.any())
 
     def __call__(self, images: Sequence[Image]) -> tuple[NDArray[Any], list[Where]]:
         """The input for a batch [n, ...], and where each image lies in it."""
@@ -74,12 +72,10 @@ class Fitting:
         first = self._spec.layout.channels_first
         shape = canvases.shape
         tensor = np.empty((shape[0], 3, *shape[1:3]) if first else shape, self._dtype)
-        for channel in range(3):
-            colour = 2 - channel if self._spec.colour is ColourOrder.BGR else channel
-            plane = tensor[:, channel] if first else tensor[..., channel]
-            if self._as_they_are:
-                plane[:] = canvases[..., colour]
-            else:
-                scaled = canvases[..., colour] * np.float32(self._factor[channel])
-                plane[:] = scaled - np.float32(self._shift[channel])
+        for number, canvas in enumerate(canvases):
+            planes = cv2.split(canvas)
+            for channel, table in enumerate(self._tables):
+                colour = 2 - channel if self._spec.colour is ColourOrder.BGR else channel
+                plane = tensor[number, channel] if first else tensor[number, ..., channel]
+                plane[:] = cv2.LUT(planes[colour], table)
         return tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,18 @@ class Prepared(NamedTuple):
     """Of each image in the input."""
 
 
+class Look(NamedTuple):
+    """What a graph says of one picture, before anything is put right or left out: to see what may be wrong."""
+
+    candidates: Candidates
+    """All that score enough."""
+    best: float | None
+    """The best score of all; None where there are no boxes."""
+    threshold: float
+    outside: NDArray[np.bool_]
+    """Of each candidate, whether its box lies beside the picture or is inside out."""
+
+
 class LoadedGraph:
     """A graph, how frames get into it and what comes out."""
 
@@ -45,10 +58,9 @@ class LoadedGraph:
         self._fitting = Fitting(manifest.input, size.input, type_of(given))
         check_shape(manifest, size, given)
         self._outputs = outputs_of(session, manifest.decoder.outputs)
-        own = manifest.thresholds.score if size.score is None else size.score
-        score = own if least_score is None else least_score
-        case = Case(size.input, manifest.labels, score, folder, size.name)
-        self._read = manifest.decoder.reader(case)
+        score = manifest.score_threshold(size) if least_score is None else least_score
+        self._case = Case(size.input, manifest.labels, score, folder, size.name)
+        self._read = manifest.decoder.reader(self._case)
         self._more = self._further_inputs()
 
     def try_out(self) -> None:
@@ -91,6 +103,18 @@ class LoadedGraph:
             return [scores_answer(each) for each in found]
         iou = self._manifest.thresholds.nms_iou if self._manifest.decoder.suppresses else None
         return [boxes_answer(each, where, iou) for each, where in zip(found, places, strict=True)]
+
+    def look(self, picture: Image) -> Look:
+        """See `Look`."""
+        prepared = self.prepare([picture])
+        outputs = self.run(prepared.parts)
+        (found,) = self.candidates(outputs, 1)
+        everything = self._manifest.decoder.reader(replace(self._case, score=-np.inf))
+        (all_of_them, *_) = everything([np.asarray(array, np.float32) for array in outputs[0]]) or [_NONE_FOUND]
+        best = float(all_of_them.scores.max()) if len(all_of_them.scores) else None
+        sides = prepared.places[0].on_frame(found.sides)
+        wrong = (sides[:, :2] >= 1) | (sides[:, 2:] <= 0) | (sides[:, :2] >= sides[:, 2:])
+        return Look(found, best, self._case.score, np.asarray(wrong.any(axis=1), np.bool_))
 
     def _further_inputs(self) -> dict[str, Any]:
         """Inputs beside the images: name -> type. InputError for those that nobody said how to fill."""

@@ -148,6 +148,10 @@ class Manifest(msgspec.Struct, frozen=True):
     thresholds: Thresholds
     batches: tuple[int, ...]
 
+    def score_threshold(self, size: SizeEntry) -> float:
+        """Boxes that score less are not answered with."""
+        return self.thresholds.score if size.score is None else size.score
+
     @property
     def classes(self) -> tuple[str, ...]:
         """Those that are answered with."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from jellyfish.core import Task
 from jellyfish.errors import InputError
 from jellyfish.models.model import Description, EngineOptions, Size
 from jellyfish.models.onnx.archive import unpacked
@@ -40,7 +41,7 @@ def open_package(path: Path) -> OnnxModel:
     folder, manifest = _opened(path)
     words = [checksum(folder / FILE_NAME), *_checksums(folder, manifest)]
     sizes = sorted(
-        (Size(size.variant, size.input, size.accuracy, size.source) for size in manifest.sizes),
+        (_size(manifest, size) for size in manifest.sizes),
         key=lambda size: size.input.resolution,
     )
     description = Description(
@@ -56,6 +57,11 @@ def open_package(path: Path) -> OnnxModel:
         movable=True,
     )
     return OnnxModel(folder, manifest, description)
+
+
+def _size(manifest: Manifest, size: SizeEntry) -> Size:
+    least_score = manifest.score_threshold(size) if manifest.task is Task.DETECTION else None
+    return Size(size.variant, size.input, size.accuracy, size.source, least_score)
 
 
 def _opened(path: Path) -> tuple[Path, Manifest]:

@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ _PREFERRED = {
     "cuda": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
 }
 """By kind of device, best first."""
-_DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
+DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
 _MISSING = 'ONNX models need onnxruntime: pip install "jellyfish-serving[onnx]"'
-_ERRORS_ONLY = 3
+_NOTHING = 4
+"""Of what onnxruntime would write to the terminal by itself: its errors are told here."""
 _MEANINGS = (
     (
-        r"INVALID_PROTOBUF|Protobuf parsing failed",
+        r"INVALID_PROTOBUF|Protobuf parsing failed|codec can't decode",
         "it is not an ONNX file, or not a whole one: export it again, or copy it again",
     ),
     (
@@ -65,9 +67,9 @@ def providers(device: str) -> list[str]:
     return found
 
 
-def library() -> str:
-    """What is installed of onnxruntime, as pip calls it. InputError where nothing is."""
-    for name in _DISTRIBUTIONS:
+def library(names: Sequence[str] = DISTRIBUTIONS) -> str:
+    """What is installed of onnxruntime, as pip calls it: one of `names`. InputError where nothing is."""
+    for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             importlib.metadata.distribution(name)
             return name
@@ -78,13 +80,14 @@ def open_session(path: Path, device: str, threads: int) -> Any:
     """The graph at `path` as an `InferenceSession`. `threads`: of a processor, for each batch. InputError."""
     module = onnxruntime()
     options = module.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _NOTHING
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # its processors are others', too
     wanted = providers(device)
     try:
-        session = module.InferenceSession(
-            path, options, providers=[_with_options(name, device, threads) for name in wanted]
-        )
+        # What does not start is an error: no other provider is to be taken for it unasked, with a banner for people.
+        ways = [_with_options(name, device, threads) for name in wanted]
+        session = module.InferenceSession(path, options, providers=ways, enable_fallback=0)
     except Exception as error:  # onnxruntime's errors have no base of their own
         raise InputError(f"{path.name} cannot be loaded: {meaning(str(error))}") from error
     if device != "cpu" and wanted[-1] not in session.get_providers():

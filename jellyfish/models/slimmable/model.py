@@ -48,7 +48,10 @@ def _described(card: Card, path: Path) -> Description:
     known = CardedVariants(card)
     sets = ", ".join(f"{each.name} ({each.images:,} images)" for each in card.evaluations)
     source = f"measured: mean F1 on {sets}; {path}" if sets else f"as {path} says"
-    sizes = [Size(each, input_size(each.resolution), known.accuracy(each), source) for each in known.variants()]
+    sizes = [
+        Size(each, input_size(each.resolution), known.accuracy(each), source, known.score_threshold(each))
+        for each in known.variants()
+    ]
     return Description(
         name="slimmable",
         version=card.sha256[:8],

@@ -47,7 +47,10 @@ def _described(zoo: Zoo) -> Description:
     source = "measured: F1, as the cards beside the state files say"
     if not zoo.measured:
         source = "guessed from the published box AP on COCO (docs/models.md)"
-    sizes = [Size(each, input_size(each.resolution), zoo.accuracy(each), source) for each in zoo.variants()]
+    sizes = [
+        Size(each, input_size(each.resolution), zoo.accuracy(each), source, zoo.threshold(each.network))
+        for each in zoo.variants()
+    ]
     return Description(
         name=SOURCE,
         version=version(SOURCE),

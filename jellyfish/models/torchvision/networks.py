@@ -162,7 +162,7 @@ class Zoo:
     def identity(self) -> str:
         """A checksum of what latency depends on: which networks, with which weights, by which torchvision."""
         parts = [torchvision.__version__, *(network.file_name for network in self._networks.values())]
-        parts += [f"{name}: {self._threshold(name)}" for name in self._networks]
+        parts += [f"{name}: {self.threshold(name)}" for name in self._networks]
         parts += [variant.name for variant in self.variants()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -183,7 +183,7 @@ class Zoo:
 
         `least_score`: of a detection; None takes the card's.
         """
-        network, score = self._networks[name], self._threshold(name) if least_score is None else least_score
+        network, score = self._networks[name], self.threshold(name) if least_score is None else least_score
         if (name, score) not in self._empty:
             self._empty[name, score] = build_network(network, score)
         module = copy.deepcopy(self._empty[name, score])
@@ -203,7 +203,8 @@ class Zoo:
         card = self._cards.get(name)
         return self._networks[name].resolutions if card is None else tuple(sorted(card.f1))
 
-    def _threshold(self, name: str) -> float:
+    def threshold(self, name: str) -> float:
+        """The least score of a detection that this network answers with."""
         card = self._cards.get(name)
         return SCORE_THRESHOLD if card is None else card.score_threshold
 

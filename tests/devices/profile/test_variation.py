@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from jellyfish.devices.profile.persistence import persistence_of
 from jellyfish.devices.profile.variation import (
     LEVELS,
     USUAL,
     Ratios,
     Variation,
-    persistence_of,
     usual_variation,
     variation_of,
 )

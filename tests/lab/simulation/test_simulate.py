@@ -62,6 +62,15 @@ def test_every_frame_is_answered_on_time_where_nothing_is_short(tmp_path: Path) 
     assert 0.4 <= (summary.accuracy.expected_offered or 0) <= 1
 
 
+def test_no_client_is_refused_for_those_that_have_joined(tmp_path: Path) -> None:
+    """They have no addresses of their own, and are not one party for it: there are more than one address may have."""
+    crowd = Clients("camera", 70, 1.0, 200.0, trace="40mbps", spread_s=1.0)
+    scenario = msgspec.structs.replace(SMALL, clients=(crowd,), duration_s=3.0)
+    run_scenario(scenario, tmp_path / "run")
+    answered = {record.client for record in records(tmp_path / "run") if record.outcome is Outcome.ON_TIME}
+    assert len(answered) == 70
+
+
 def test_a_frame_that_was_sent_smaller_counts_with_the_accuracy_of_that_size(tmp_path: Path) -> None:
     model = load_model("gpu")
     by_name = {variant.name: variant for variant in model.variants}

@@ -3,40 +3,48 @@
 import numpy as np
 import pytest
 
-from jellyfish.core import Detection, LabelledObject, Variant
+from jellyfish.camera.frames import scaled_jpeg
+from jellyfish.core import Answer, ClassScore, Detection, InputSize, LabelledObject, Variant
 from jellyfish.errors import InputError
 from jellyfish.lab.training.evaluate import (
     THRESHOLDS,
     Examined,
     FrameSet,
+    Subject,
     evaluation,
     examine,
     served,
     serving,
     spread,
 )
+from jellyfish.lab.training.evaluate_classes import examine_guesses
+from jellyfish.media.jpeg import decode_jpeg
+from jellyfish.models.model import WholeBatches
 from jellyfish.models.slimmable.card import VariantEvaluation
 from jellyfish.models.slimmable.street import CLASSES, input_size
 
 VARIANT = Variant(256, "w050e1")
-CAR = LabelledObject(0, 2, 0.1, 0.1 / 0.9, 0.3, 0.5 / 0.9)
-"""A car that is at (0.1, 0.1, 0.3, 0.5) of the canvas: at 256 pixels a 16:9 frame fills 144 of 160 rows."""
+CAR = LabelledObject(0, 2, 0.1, 0.1, 0.3, 0.5)
 SURE = Detection(2, 0.9, 0.1, 0.1, 0.3, 0.5)
 UNSURE = Detection(0, 0.2, 0.5, 0.5, 0.6, 0.6)
 
 
 class Oracle:
-    """Stands for an engine: finds the same in every canvas, if it is asked for so low a score."""
+    """Stands for an engine: finds the same in every image."""
 
     def __init__(self, *answer: Detection) -> None:
-        self._answer = answer
-        self.asked: list[Variant] = []
+        self.asked: list[tuple[Variant, int]] = []
+        self._answer = Answer(answer)
 
-    def detect(self, canvases, variant, score_threshold=None):
-        size = input_size(variant.resolution)
-        assert canvases.shape[1:] == (size.height, size.width, 3)
-        self.asked.append(variant)
-        return [[d for d in self._answer if d.score >= score_threshold] for _ in canvases]
+    def subject(self, *variants: Variant, most: int = 8) -> Subject:
+        sizes = {variant: input_size(variant.resolution) for variant in variants or (VARIANT,)}
+        return Subject(WholeBatches(self._run), sizes, most)
+
+    def _run(self, images, variant):
+        width, height = input_size(variant.resolution).fitted(640, images[0].shape[0] * 640 // images[0].shape[1])
+        assert {image.shape for image in images} == {(height, width, 3)}
+        self.asked.append((variant, len(images)))
+        return [self._answer] * len(images)
 
 
 def frame(height: int = 360) -> np.ndarray:
@@ -44,7 +52,7 @@ def frame(height: int = 360) -> np.ndarray:
 
 
 def examined(frames, *answer: Detection) -> Examined:
-    return examine(Oracle(*answer), FrameSet("frames", frames, CLASSES), [VARIANT])
+    return examine(Oracle(*answer).subject(), FrameSet("frames", frames, CLASSES))
 
 
 def line(part: Examined, threshold: float) -> VariantEvaluation:
@@ -55,10 +63,8 @@ def line(part: Examined, threshold: float) -> VariantEvaluation:
     return only
 
 
-def test_boxes_are_compared_on_the_frame_and_the_threshold_is_the_best():
-    # A frame of 2:1 fills 128 of the canvas's 160 rows: y on the canvas is 0.8 of y on the frame.
-    there = LabelledObject(0, 2, 0.1, 0.1, 0.3, 0.5)
-    part = examined([(frame(320), [there])] * 3, Detection(2, 0.9, 0.1, 0.08, 0.3, 0.4), UNSURE)
+def test_the_threshold_is_the_best():
+    part = examined([(frame(320), [CAR])] * 3, SURE, UNSURE)
     (accuracy,) = serving([part], [VARIANT])
     assert (accuracy.variant, accuracy.f1) == (VARIANT, 1.0)
     assert 0.2 < accuracy.score_threshold <= 0.9
@@ -91,7 +97,7 @@ def test_a_loose_box_counts_at_half_overlap_only():
 
 
 def test_the_threshold_that_serves_is_best_over_all_sets_together():
-    truck = LabelledObject(0, 0, 0.5, 0.5 / 0.9, 0.6, 0.6 / 0.9)
+    truck = LabelledObject(0, 0, 0.5, 0.5, 0.6, 0.6)
     there = examined([(frame(), [CAR, truck])], SURE, UNSURE)
     nowhere = examined([(frame(), [CAR])], SURE, UNSURE)
     assert serving([there], [VARIANT])[0].score_threshold == min(THRESHOLDS)
@@ -103,11 +109,6 @@ def test_the_threshold_that_serves_is_best_over_all_sets_together():
     assert more.f1 == pytest.approx((2 / 3 + 1 + 1) / 3, abs=1e-4)
 
 
-def test_what_is_found_in_the_padding_alone_does_not_count_just_as_it_is_not_served():
-    measured = line(examined([(frame(), [CAR])], SURE, Detection(2, 0.8, 0.5, 0.95, 0.6, 1.0)), 0.1)
-    assert (measured.precision, measured.recall) == (1.0, 1.0)
-
-
 def test_a_region_to_ignore_is_neither_found_nor_missed():
     crowd = LabelledObject(1, 0, 0.4, 0.4, 0.8, 0.8, ignore=True)
     measured = line(examined([(frame(), [CAR, crowd])], SURE, UNSURE), 0.1)
@@ -115,17 +116,31 @@ def test_a_region_to_ignore_is_neither_found_nor_missed():
 
 
 def test_what_the_labels_do_not_speak_of_is_neither_right_nor_wrong():
-    subject = FrameSet("frames", [(frame(), [CAR])], CLASSES, frozenset({2}))
-    measured = line(examine(Oracle(SURE, UNSURE), subject, [VARIANT]), 0.1)
+    frames = FrameSet("frames", [(frame(), [CAR])], CLASSES, frozenset({2}))
+    measured = line(examine(Oracle(SURE, UNSURE).subject(), frames), 0.1)
     assert (measured.precision, measured.recall, measured.ap50) == (1.0, 1.0, 1.0)
 
 
-def test_every_variant_sees_every_frame_at_its_own_resolution():
+def test_every_variant_sees_every_frame_in_batches_that_it_takes():
     variants, oracle = [VARIANT, Variant(256, "w100e2"), Variant(320, "w100e2")], Oracle(SURE)
-    part = examine(oracle, FrameSet("frames", [(frame(), [CAR])] * 10, CLASSES), variants)
+    part = examine(oracle.subject(*variants, most=6), FrameSet("frames", [(frame(), [CAR])] * 10, CLASSES))
     assert list(part.findings) == variants
-    assert oracle.asked == variants * 2  # ten frames in two batches
+    assert oracle.asked == [(each, n) for some in ((6, 2), (2,)) for each in variants for n in some]
     assert part.images == 10
+
+
+def test_a_classifier_is_judged_by_the_largest_object_of_each_image():
+    person = LabelledObject(1, 0, 0.5, 0.5, 0.6, 0.6)
+    frames = [(frame(), [person, CAR]), (frame(), [person]), (frame(), [])]
+
+    def guess(images, variant):
+        return [Answer(scores=(ClassScore(2, 0.9),))] * len(images)
+
+    subject = Subject(WholeBatches(guess), {VARIANT: input_size(256)})
+    measured = examine_guesses(subject, FrameSet("frames", frames, CLASSES))
+    assert (measured.images, measured.judged, measured.variants[0].top1) == (3, 2, 0.5)
+    with pytest.raises(InputError, match="no labelled objects"):
+        examine_guesses(subject, FrameSet("frames", frames[2:], CLASSES))
 
 
 def test_a_set_without_objects_is_refused():
@@ -136,7 +151,7 @@ def test_a_set_without_objects_is_refused():
 
 def test_progress_counts_frames():
     told: list[int] = []
-    examine(Oracle(SURE), FrameSet("frames", [(frame(), [CAR])] * 10, CLASSES), [VARIANT], told.append)
+    examine(Oracle(SURE).subject(), FrameSet("frames", [(frame(), [CAR])] * 10, CLASSES), told.append)
     assert told == [8, 10]
 
 
@@ -146,11 +161,10 @@ def test_some_of_many_frames_are_spread_evenly():
     assert list(spread(numbered, 1000)) == list(spread(numbered)) == list(numbered)
 
 
-@pytest.mark.parametrize("resolution", [128, 448])
-def test_a_frame_is_served_fitted_compressed_and_letterboxed(resolution):
-    box = served(frame(), resolution)
-    size = input_size(resolution)
-    rows = round(resolution * 9 / 16)
-    assert box.canvas.shape == (size.height, size.width, 3)
-    assert (box.x_factor, box.y_factor) == (1.0, pytest.approx(size.height / rows))
-    assert (box.canvas[rows:] == box.canvas[-1, 0]).all()
+def test_an_image_is_seen_as_a_camera_sends_it():
+    size = InputSize(416, 416)
+    seen = served(frame(), size)
+    assert seen.shape == (234, 416, 3)
+    assert (seen == decode_jpeg(scaled_jpeg(frame(), size), 4096, 4096)).all()
+    small = np.zeros((20, 30, 3), np.uint8)
+    assert served(small, size).shape == small.shape

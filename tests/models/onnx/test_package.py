@@ -82,6 +82,17 @@ def test_a_link_in_a_zip_is_refused(tmp_path: Path) -> None:
         open_package(path)
 
 
+def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.toml", BOXES * 10)
+    data = bytearray(path.read_bytes())
+    data[50:60] = b"\xff" * 10
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        open_package(path)
+
+
 @pytest.mark.parametrize(("content", "why"), [(b"no zip", "cannot be unpacked"), (None, "holds no model.toml")])
 def test_a_zip_that_is_no_package_is_refused(tmp_path: Path, content: bytes | None, why: str) -> None:
     path = tmp_path / "odd.zip"
@@ -102,6 +113,13 @@ def test_one_file_is_the_size_that_has_it(tmp_path: Path) -> None:
     (folder / "third.onnx").touch()
     with pytest.raises(InputError, match=r"says nothing of third\.onnx"):
         open_package(folder / "third.onnx")
+
+
+def test_weights_may_be_a_link(tmp_path: Path) -> None:
+    folder = package(tmp_path / "tiny")
+    (folder / "tiny.onnx").rename(tmp_path / "elsewhere.onnx")
+    (folder / "tiny.onnx").symlink_to(tmp_path / "elsewhere.onnx")
+    assert len(answers(open_package(folder).engine(EngineOptions()), [IMAGE], [VARIANT])[0].detections) == 2
 
 
 def test_its_identity_follows_every_file(tmp_path: Path) -> None:

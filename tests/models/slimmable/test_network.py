@@ -5,12 +5,12 @@ import itertools
 import pytest
 import torch
 
-from jellyfish.core import STRIDE
 from jellyfish.models.slimmable.boxes import grid_points
 from jellyfish.models.slimmable.detector import PREDICTIONS, SHARED_CHANNELS, SlimmableDetector, Tail
 from jellyfish.models.slimmable.folding import fold_stem, fold_tail
 from jellyfish.models.slimmable.layers import PredictionConv, SlimmableConv, channels
 from jellyfish.models.slimmable.sizes import EXITS, LARGEST, SIZES, WIDTHS, NetworkSize
+from jellyfish.models.slimmable.street import STRIDE
 
 
 def settled_detector() -> SlimmableDetector:

@@ -1,0 +1,37 @@
+"""What each command needs that is not everywhere: a camera's machine has no torch; reports and the lab are extras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+NETWORKS = ("torch", "torchvision")
+PLANNERS = ("scipy",)
+"""With which boxes are paired, too, where what a device found is fused with what its cloud did."""
+FIGURES = ("scipy", "matplotlib")
+LABELLED = (*NETWORKS, "faster_coco_eval")
+SERVER = NETWORKS + PLANNERS
+
+ALWAYS = {
+    "serve": SERVER,
+    "profile": SERVER,
+    "device": SERVER,
+    "detect": NETWORKS,
+    "train": LABELLED,
+    "evaluate": LABELLED,
+    "simulate": PLANNERS,
+    "plan": PLANNERS,
+    "reproduce": FIGURES,
+    "report": FIGURES,
+}
+"""Command -> packages, by the names that they are imported by."""
+
+
+def needs(command: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """What `command` imports with these `options`."""
+    if command == "bench":
+        elsewhere = options["connect"] is not None and not options["clownfish"]
+        return (() if elsewhere else SERVER) + (FIGURES if options["report"] else ())
+    if command == "trace show" and options["plot"] is not None:
+        return ("matplotlib",)
+    return ALWAYS.get(command, ())

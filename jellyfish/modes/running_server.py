@@ -1,0 +1,34 @@
+"""A server in this process, as those see it who only use it: a camera's machine has none, and not its packages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from jellyfish.config import ServerConfig
+from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.models.model import Description
+from jellyfish.modes.window_log import OnWindow
+from jellyfish.server.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that answers."""
+
+    url: str
+    service: Service
+    profiles: tuple[LatencyProfile, ...]
+    devices: str
+    """The devices in words, with the workers that each is divided into."""
+    model: Description
+    """What is served."""
+    notes: Callable[[], list[str]] = list
+    """What else a person should know of its devices so far."""
+
+
+Serving = Callable[
+    [ServerConfig, OnWindow, Callable[[str, int, int], None]], AbstractAsyncContextManager[RunningServer]
+]
+"""Starts a server for the time of a context: `jellyfish.modes.serving`."""

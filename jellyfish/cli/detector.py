@@ -109,7 +109,7 @@ def evaluate(
     device: Annotated[str, typer.Option(help="Where the network runs: `cpu` or `cuda:0`.")] = "cpu",
     output: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
 ) -> None:
-    """Measure how much each variant of a model finds in labelled images.
+    """Measure how much each variant finds in labelled images.
 
     AP50, AP50:95, and F1 at the score threshold that serves; of a classifier how often it tells the class of an image's
     largest object.

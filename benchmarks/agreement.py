@@ -45,11 +45,11 @@ from jellyfish.devices.profile.store import load_profile, profile_path
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.workers import Workplace
 from jellyfish.errors import InputError
-from jellyfish.lab.simulation.model import Model
+from jellyfish.lab.simulation.model import SimulatedModel
 from jellyfish.lab.simulation.scenario import Bystander, Clients, Host, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.link.synthetic import lte_like, wifi_like
-from jellyfish.models.model import Model as Served
+from jellyfish.models.model import Model
 from jellyfish.models.opening import open_model
 from jellyfish.models.slimmable.street import RESOLUTIONS, input_size
 from jellyfish.modes.bench import PAUSE_PER_CAMERA_S, bench
@@ -127,7 +127,7 @@ def main() -> None:
     Console(width=150).print(table(found, others))
 
 
-def thorough_profile(path: Path | None, model: Served) -> tuple[LatencyProfile, Path]:
+def thorough_profile(path: Path | None, model: Model) -> tuple[LatencyProfile, Path]:
     """The CPU's saved profile, with the costs of its host."""
     path = path or profile_path(subject_of(Workplace("cpu", model, usable_cores()), None))
     profile = load_profile(path)
@@ -140,7 +140,7 @@ class Pair:
     """One case, run and simulated."""
 
     def __init__(
-        self, case: Case, folder: Path, seconds: float, seed: int, profile: LatencyProfile, path: Path, model: Served
+        self, case: Case, folder: Path, seconds: float, seed: int, profile: LatencyProfile, path: Path, model: Model
     ) -> None:
         self._case, self._folder, self._seconds, self._seed = case, folder, seconds, seed
         self._profile, self._path, self._served = profile, path, model
@@ -255,13 +255,13 @@ class Pair:
         usual_s = statistics.mean(video_s(video, self._case.fps) for video in self._videos)
         return msgspec.structs.replace(self._profile.host, capture_s=usual_s)
 
-    def _model(self) -> Model:
+    def _model(self) -> SimulatedModel:
         """What the server offers: all that is worth it, or the one variant."""
         accuracy, profile = self._served.description.accuracy, self._profile
         offered = set(pareto_front(profile, accuracy)) if self._case.variant is None else set(profile.variants)
         latencies = tuple(entry for entry in profile.latencies if entry.variant in offered)
         kept = msgspec.structs.replace(profile, latencies=latencies, host=self._costs())
-        return Model("measured", kept, tuple(accuracy(variant) for variant in kept.variants))
+        return SimulatedModel("measured", kept, tuple(accuracy(variant) for variant in kept.variants))
 
 
 @cache

@@ -15,7 +15,7 @@ from jellyfish.models.slimmable.street import CLASSES, input_size
 SHIPPED = Path(__file__).parent / "models"
 
 
-class Model(msgspec.Struct, frozen=True):
+class SimulatedModel(msgspec.Struct, frozen=True):
     """A profile with the accuracy of each of its variants, in the profile's order."""
 
     origin: str
@@ -43,12 +43,12 @@ class Model(msgspec.Struct, frozen=True):
         return Description("simulated", "", Task.DETECTION, CLASSES, tuple(sizes), self.profile.weights)
 
 
-def load_model(name: str) -> Model:
+def load_model(name: str) -> SimulatedModel:
     """A model that ships (`gpu`, `cpu`) or the one in a JSON file; InputError when it cannot be used."""
     shipped = SHIPPED / f"{name}.json"
     path = shipped if shipped.is_file() else Path(name)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Model)
+        return msgspec.json.decode(path.read_bytes(), type=SimulatedModel)
     except OSError as error:
         known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.json")))
         raise InputError(f"no model {name!r} ({error.strerror}): use {known}, or a model file") from error

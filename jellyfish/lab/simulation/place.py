@@ -14,7 +14,7 @@ from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.errors import InputError
 from jellyfish.lab.simulation.machine import Machine, Threads
-from jellyfish.lab.simulation.model import Model
+from jellyfish.lab.simulation.model import SimulatedModel
 from jellyfish.lab.simulation.scenario import Bystander, Host
 from jellyfish.lab.simulation.timed_executor import Take, asleep
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
@@ -173,7 +173,7 @@ class OnMachine:
             stop()
 
 
-def place_of(host: Host, models: Mapping[str, Model], loop: VirtualLoop) -> Place:
+def place_of(host: Host, models: Mapping[str, SimulatedModel], loop: VirtualLoop) -> Place:
     """Where a scenario takes place. InputError where its costs are to be had nowhere."""
     if not host.cores:
         return Elsewhere(host)
@@ -187,7 +187,7 @@ def _threads(cores: frozenset[int], count: int, half: int) -> Threads:
     return Threads(first, count - first)
 
 
-def host_costs(host: Host, model: Model) -> HostCosts:
+def host_costs(host: Host, model: SimulatedModel) -> HostCosts:
     """What the scenario or the model's profile says."""
     if host.costs == "measured":
         if model.profile.host is None:

@@ -70,7 +70,7 @@ def spread(frames: Frames, most: int | None = None) -> Iterator[LabelledFrame]:
     return (frames[number] for number in spread_numbers(len(frames), count))
 
 
-class Subject(NamedTuple):
+class Examinee(NamedTuple):
     """What is examined."""
 
     engine: Engine
@@ -93,12 +93,12 @@ class Subject(NamedTuple):
         return answers(self.engine, images, [variant] * len(images))
 
 
-def subject_of(model: Description, engine: Engine) -> Subject:
+def subject_of(model: Description, engine: Engine) -> Examinee:
     """All sizes of a model."""
-    return Subject(engine, {size.variant: size.input for size in model.sizes}, model.most(_BATCH))
+    return Examinee(engine, {size.variant: size.input for size in model.sizes}, model.most(_BATCH))
 
 
-def examine(subject: Subject, frame_set: FrameSet, advance: Callable[[int], None] = lambda done: None) -> Examined:
+def examine(subject: Examinee, frame_set: FrameSet, advance: Callable[[int], None] = lambda done: None) -> Examined:
     """Run each variant over a set. Frames are read once; `advance` is told how many are done.
 
     Raises InputError for a set without a single object to ask for: it would tell nothing.

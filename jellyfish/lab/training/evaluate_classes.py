@@ -8,7 +8,7 @@ import msgspec
 
 from jellyfish.core import Task, Variant
 from jellyfish.evaluation.judging import Judge
-from jellyfish.lab.training.evaluate import FrameSet, Subject, batched, require_objects
+from jellyfish.lab.training.evaluate import Examinee, FrameSet, batched, require_objects
 
 
 class VariantGuesses(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class GuessEvaluation(msgspec.Struct, frozen=True):
 
 
 def examine_guesses(
-    subject: Subject, frame_set: FrameSet, advance: Callable[[int], None] = lambda done: None
+    subject: Examinee, frame_set: FrameSet, advance: Callable[[int], None] = lambda done: None
 ) -> GuessEvaluation:
     """Run each variant over a set. InputError for a set without a single object to go by."""
     judge = Judge(frame_set.classes, frame_set.classes, Task.CLASSIFICATION)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from jellyfish.core import Variant
 from jellyfish.lab.training.data import Frames
-from jellyfish.lab.training.evaluate import LEAST_SCORE, FrameSet, Subject, evaluation, examine, serving, spread
+from jellyfish.lab.training.evaluate import LEAST_SCORE, Examinee, FrameSet, evaluation, examine, serving, spread
 from jellyfish.models.slimmable.card import ARCHITECTURE, SCHEMA, Card, Training
 from jellyfish.models.slimmable.engine import DetectorEngine
 from jellyfish.models.slimmable.sizes import VARIANTS
@@ -56,8 +56,8 @@ def progress_ap50(engine: DetectorEngine, frames: Frames, images: int = 300) -> 
     return examine(_subject(engine, [largest]), frame_set).findings[largest].precision.ap50
 
 
-def _subject(engine: DetectorEngine, variants: Sequence[Variant]) -> Subject:
-    return Subject(engine, {variant: input_size(variant.resolution) for variant in variants})
+def _subject(engine: DetectorEngine, variants: Sequence[Variant]) -> Examinee:
+    return Examinee(engine, {variant: input_size(variant.resolution) for variant in variants})
 
 
 def _after(before: int, advance: Callable[[int], None]) -> Callable[[int], None]:

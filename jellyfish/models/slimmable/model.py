@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 from jellyfish.core import Task
 from jellyfish.errors import InputError
 from jellyfish.models.model import Description, EngineOptions, Size
-from jellyfish.models.slimmable.card import SHIPPED, Card, CardedVariants, card_path, read_weights
+from jellyfish.models.slimmable.card import SHIPPED, Card, CardedVariants, read_weights
 from jellyfish.models.slimmable.street import input_size
+from jellyfish.models.weights_file import card_path
 
 if TYPE_CHECKING:
     from jellyfish.models.slimmable.engine import DetectorEngine
 
 NAMES = (
-    "w075e2-320, for example, is 75 % of the channels (w075) up to the second exit (e2, all of the network; e1 leaves "
-    "out its last third) on frames of 320 pixels."
+    "The name w075e2-320, for example, says: 75 % of the channels (w075) up to the second exit (e2, all of the "
+    "network; e1 leaves out its last third) on frames of 320 pixels."
 )
 
 

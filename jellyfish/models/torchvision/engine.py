@@ -22,7 +22,7 @@ from jellyfish.models.torchvision.cache import CAPACITY, Loads, ModelCache
 from jellyfish.models.torchvision.networks import LABELS, Zoo, input_size
 
 
-class Inputs(NamedTuple):
+class NetworkInputs(NamedTuple):
     """A batch as a network takes it."""
 
     canvases: Canvases
@@ -72,14 +72,14 @@ class ZooEngine:
         """See `LoadingEngine.ready`: the nearest network that is loaded stands in."""
         return stand_in(self._variants, variant, self._cache.ready(variant.network))
 
-    def prepare(self, images: Sequence[NDArray[np.uint8]], variants: Sequence[Variant]) -> Inputs:
+    def prepare(self, images: Sequence[NDArray[np.uint8]], variants: Sequence[Variant]) -> NetworkInputs:
         """See `Engine.prepare`; InputError for a variant that is not one of the zoo's."""
         variant = variants[0]
         if variant not in self._variants:
             raise InputError(f"unknown variant {variant.name}; known: {', '.join(v.name for v in self._variants)}")
-        return Inputs(on_canvases(images, input_size(variant.resolution)), variant)
+        return NetworkInputs(on_canvases(images, input_size(variant.resolution)), variant)
 
-    def launch(self, inputs: Inputs) -> Running:
+    def launch(self, inputs: NetworkInputs) -> Running:
         """See `Engine.launch`; InputError if its network cannot be loaded."""
         network = self._cache.get(inputs.variant.network)
         reduced = self._dtype != torch.float32

@@ -11,7 +11,7 @@ import pytest
 from jellyfish.core import Outcome, Reason, Variant
 from jellyfish.errors import InputError
 from jellyfish.lab.simulation.invariants import Remains, breaches
-from jellyfish.lab.simulation.model import Model, load_model
+from jellyfish.lab.simulation.model import SimulatedModel, load_model
 from jellyfish.lab.simulation.scenario import (
     AnyFault,
     Clients,
@@ -97,7 +97,7 @@ def test_a_size_that_the_network_is_not_offered_at_counts_as_a_smaller_one(tmp_p
     f1 = {Variant(128, "a"): 0.3, Variant(128, "b"): 0.4, Variant(256, "a"): 0.5, Variant(320, "b"): 0.8}
     gpu = load_model("gpu")
     latencies = tuple(msgspec.structs.replace(gpu.profile.of(Variant(v.resolution, "w100")), variant=v) for v in f1)
-    model = Model("test", msgspec.structs.replace(gpu.profile, latencies=latencies), tuple(f1.values()))
+    model = SimulatedModel("test", msgspec.structs.replace(gpu.profile, latencies=latencies), tuple(f1.values()))
     (tmp_path / "model.json").write_bytes(msgspec.json.encode(model))
     (tmp_path / "falls.csv").write_text(FALLING)
     device = SimulatedDevice("gpu-0", str(tmp_path / "model.json"))

@@ -9,8 +9,8 @@ from jellyfish.errors import InputError
 from jellyfish.lab.training.evaluate import (
     THRESHOLDS,
     Examined,
+    Examinee,
     FrameSet,
-    Subject,
     evaluation,
     examine,
     served,
@@ -36,9 +36,9 @@ class Oracle:
         self.asked: list[tuple[Variant, int]] = []
         self._answer = Answer(answer)
 
-    def subject(self, *variants: Variant, most: int = 8) -> Subject:
+    def subject(self, *variants: Variant, most: int = 8) -> Examinee:
         sizes = {variant: input_size(variant.resolution) for variant in variants or (VARIANT,)}
-        return Subject(WholeBatches(self._run), sizes, most)
+        return Examinee(WholeBatches(self._run), sizes, most)
 
     def _run(self, images, variant):
         width, height = input_size(variant.resolution).fitted(640, images[0].shape[0] * 640 // images[0].shape[1])
@@ -136,7 +136,7 @@ def test_a_classifier_is_judged_by_the_largest_object_of_each_image():
     def guess(images, variant):
         return [Answer(scores=(ClassScore(2, 0.9),))] * len(images)
 
-    subject = Subject(WholeBatches(guess), {VARIANT: input_size(256)})
+    subject = Examinee(WholeBatches(guess), {VARIANT: input_size(256)})
     measured = examine_guesses(subject, FrameSet("frames", frames, CLASSES))
     assert (measured.images, measured.judged, measured.variants[0].top1) == (3, 2, 0.5)
     with pytest.raises(InputError, match="no labelled objects"):

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from jellyfish.config import Limits
-from jellyfish.core import Reason, Variant
+from jellyfish.core import InputSize, Reason, Variant
 from jellyfish.devices.health import HANGING_S
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Request
@@ -52,7 +52,7 @@ async def test_frames_on_a_device_that_hangs_expire_when_they_are_due_and_late_a
 
 @virtual
 async def test_a_frame_whose_decoder_hangs_expires_too() -> None:
-    async def never(jpeg: bytes, until_s: float) -> NDArray[np.uint8]:
+    async def never(jpeg: bytes, size: InputSize, until_s: float) -> NDArray[np.uint8]:
         await asyncio.sleep(1e6)
         raise AssertionError
 
@@ -118,7 +118,10 @@ async def test_readiness_names_each_device_and_tells_degraded_from_ready() -> No
         await asyncio.sleep(0.01)
         after = await session.get("http://server/readyz")
         devices = {"gpu-0": "failing", "gpu-1": "working"}
-        assert (after.status, await after.json()) == (200, {"status": "degraded", "clients": 1, "devices": devices})
+        assert (after.status, await after.json()) == (
+            200,
+            {"status": "degraded", "model": "tested", "clients": 1, "devices": devices},
+        )
         late = service.join(wire.Hello("late", 15, 100), peer.send)
         assert late._dispatcher.device == "gpu-1"
 

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from jellyfish.clock import seconds_now
 from jellyfish.config import Limits
 from jellyfish.control.host import HostLoad
+from jellyfish.core import InputSize
 from jellyfish.errors import ImageError
 from jellyfish.media.decoding_cost import DecodingCost
 from jellyfish.server.decoding import Decoding
 from tests.virtual import virtual
 
+SIZE = InputSize(448, 256)
 PLAIN_S = 0.01
 """A decoder's time for a megapixel."""
 IMAGE = np.zeros((1, 1, 3), np.uint8)
@@ -30,7 +32,7 @@ class Decoders:
         self.begun: list[str] = []
         self.running = self.most = 0
 
-    async def decode(self, jpeg: bytes) -> NDArray[np.uint8]:
+    async def decode(self, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
         self.begun.append(jpeg.decode())
         self.running += 1
         self.most = max(self.most, self.running)
@@ -43,7 +45,7 @@ class Decoders:
         return IMAGE
 
 
-def weigh(jpeg: bytes) -> DecodingCost:
+def weigh(jpeg: bytes, size: InputSize) -> DecodingCost:
     megapixels = float(jpeg.split()[1])
     return DecodingCost(megapixels, megapixels, 100, 100, 1)
 
@@ -55,8 +57,8 @@ class Server:
 
     def frame(self, client: str, megapixels: float = 0.5, in_s: float = 10.0) -> asyncio.Task[str]:
         """One frame of a client that has a whole budget; what becomes of it in a word."""
-        decode = self.decoding.for_client(client, 15.0)
-        return asyncio.ensure_future(outcome(decode(f"{client} {megapixels}".encode(), seconds_now() + in_s)))
+        decode = self.decoding.for_client(client, 15.0, SIZE)
+        return asyncio.ensure_future(outcome(decode(f"{client} {megapixels}".encode(), SIZE, seconds_now() + in_s)))
 
 
 async def outcome(decoding: Any) -> str:
@@ -132,12 +134,12 @@ async def test_after_the_end_nothing_is_begun() -> None:
 @virtual
 async def test_what_is_over_the_budget_is_refused_before_it_is_decoded() -> None:
     server = Server()
-    decode = server.decoding.for_client("a", 15.0)
-    frames: list[Coroutine[Any, Any, str]] = [outcome(decode(b"a 10.0", 10.0)) for _ in range(3)]
+    decode = server.decoding.for_client("a", 15.0, SIZE)
+    frames: list[Coroutine[Any, Any, str]] = [outcome(decode(b"a 10.0", SIZE, 10.0)) for _ in range(3)]
     assert await asyncio.gather(*frames) == ["image", "image", "image_too_large"]
     server.load.room = 0.5
     await asyncio.sleep(0.1)
-    assert await outcome(decode(b"a 20.0", 10.0)) == "image_too_large"
+    assert await outcome(decode(b"a 20.0", SIZE, 10.0)) == "image_too_large"
 
 
 @virtual

@@ -120,8 +120,8 @@ async def test_a_frame_that_would_wait_too_long_for_a_decoder_is_refused_at_once
     await served.windows(1)
     await served.answer(0, seconds_now(), seconds_now())
     await served.windows(2)
-    decode = served.service.decoding.for_client("another", 15.0)
-    waiting = [asyncio.create_task(decode(JPEG, seconds_now() + 1.0)) for _ in range(5)]
+    decode = served.service.decoding.for_client("another", 15.0, input_size(448))
+    waiting = [asyncio.create_task(decode(JPEG, input_size(128), seconds_now() + 1.0)) for _ in range(5)]
     await asyncio.sleep(0)
     began_s = seconds_now()
     await served.answer(1, began_s, began_s)

@@ -35,7 +35,7 @@ each the allocator takes fresh pages for them at every batch, and 8 frames of 44
 """
 
 
-class Inputs(NamedTuple):
+class StemInputs(NamedTuple):
     """A batch as the stem takes it."""
 
     canvases: Canvases
@@ -48,7 +48,7 @@ class Inputs(NamedTuple):
 class Predicted(NamedTuple):
     """A batch that runs, or has run."""
 
-    inputs: Inputs
+    inputs: StemInputs
     predictions: list[tuple[Variant, list[int], Tensor]]
     """(variant, which of the images, predictions at every grid point of each)."""
 
@@ -84,13 +84,13 @@ class DetectorEngine:
         """Every variant that it runs, small resolutions first, the early exit's first, narrow before wide."""
         return VARIANTS
 
-    def prepare(self, images: Sequence[NDArray[np.uint8]], variants: Sequence[Variant]) -> Inputs:
+    def prepare(self, images: Sequence[NDArray[np.uint8]], variants: Sequence[Variant]) -> StemInputs:
         """See `Engine.prepare`: each frame on a canvas."""
         canvases = on_canvases(images, input_size(variants[0].resolution))
         pixels = torch.from_numpy(canvases.pixels)
-        return Inputs(canvases, pixels if self._graphs is None else pixels.pin_memory(), variants)
+        return StemInputs(canvases, pixels if self._graphs is None else pixels.pin_memory(), variants)
 
-    def launch(self, inputs: Inputs) -> Predicted:
+    def launch(self, inputs: StemInputs) -> Predicted:
         """See `Engine.launch`: together through the stem, then apart."""
         predictions = []
         with self._ready():

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from jellyfish.models.slimmable.engine import DetectorEngine
 
 NAMES = (
-    "w075e2-320, for example, is 75 % of the channels (w075) up to the second exit (e2, all of the network; e1 leaves "
-    "out its last third) on frames of 320 pixels."
+    "The name w075e2-320, for example, says: 75 % of the channels (w075) up to the second exit (e2, all of the "
+    "network; e1 leaves out its last third) on frames of 320 pixels."
 )
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 DEFAULT_MODEL = "slimmable"
 """What a server runs, see `jellyfish.models.opening`."""
+PLANNERS = ("annealing", "best", "exact", "shared")
+"""Those that ship, by name."""
 DEFAULT_PLANNER = "shared"
 """Who plans for a server, see `jellyfish.control.planners`."""
 DEFAULT_PLANNING_SHARE = 0.05

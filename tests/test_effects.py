@@ -38,6 +38,7 @@ VOID_ON_SERVERS = [
     ["--planner", "best", "--variant", "w100e2-448"],
     *options(NOBODY_PLANS, "--variant", "w100e2-448"),
     *options(NOBODY_PLANS, "--planner", "client"),
+    ["--planning-share", "5", "--planner", "my_planner.py:MyPlanner"],
     ["--no-actuation", "--variant", "w100e2-448"],
     ["--actuation", "--model", "torchvision:fcos"],
 ]

@@ -111,6 +111,26 @@ def train(
     )  # fmt: skip
 
 
+def export(
+    output: Annotated[Path, typer.Argument(help="The folder to write: a graph for each size, and `model.toml`.")],
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A variant, e.g. `w100e2-448`; give it several times for more. By default six, one of each resolution."
+        ),
+    ] = None,
+    weights: Weights = None,
+) -> None:
+    """Write the detector as ONNX graphs, to run elsewhere.
+
+    A graph takes pictures (RGB, 0 to 255) in batches of any size and gives boxes and scores in the layout of YOLOv8.
+    The folder is a package that `serve --model` takes, too (docs/onnx.md).
+    """
+    from jellyfish.modes.export import export as export_mode
+
+    guard(lambda: export_mode(output, variant, weights, console()))
+
+
 def evaluate(
     coco: Annotated[Path, typer.Option(help="Labels of a set of images: a JSON file in COCO format.")],
     images: Annotated[

@@ -46,7 +46,8 @@ Planner = Annotated[
     typer.Option(
         help="Who decides what each camera sends and which variant answers it. `shared`: a device runs several "
         "variants in turn. `best`, `exact`, `annealing` (the published algorithm): one variant per device. "
-        "`client`: nobody, each camera decides for itself (docs/planning.md)."
+        "`client`: nobody, each camera decides for itself (docs/planning.md). One of your own: FILE.py:NAME "
+        "(docs/planners.md)."
     ),
 ]
 Actuation = Annotated[

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from jellyfish.cli.bounds import PROCESSORS
-from jellyfish.config import LEAST_TARGET, MOST_CARE, MOST_TARGET
+from jellyfish.config import DEFAULT_LOCAL, DEFAULT_LOCALS, LEAST_TARGET, MOST_CARE, MOST_TARGET
 
 SHIPPED_VIDEOS = Path(__file__).parents[1] / "videos"
 """The clips that ship: in the package, wherever it is installed. In the repository they are the top folder's."""
+CLASSIFIER_VIDEOS = SHIPPED_VIDEOS / "classification"
+"""Those for classifiers, which show one thing at a time."""
 
 OnDevice = Annotated[
     str, typer.Option(help="What networks run on: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.", show_default=True)
@@ -92,9 +94,11 @@ FixedVariant = Annotated[
     ),
 ]
 LocalVariant = Annotated[
-    str,
+    str | None,
     typer.Option(
-        help="The small network that runs on the device itself for every frame; `jellyfish variants` lists them."
+        help=f"The small network that runs on the device itself for every frame, by default {DEFAULT_LOCAL}, or "
+        f"{DEFAULT_LOCALS['scores']} where class scores are fused; `jellyfish variants` lists them.",
+        show_default=False,
     ),
 ]
 CloudFilter = Annotated[

@@ -63,8 +63,8 @@ class Phase:
     def of(cls, tally: Tally) -> Phase:
         found = sum(F1[name] * frames for name, frames in tally.variants.items())
         lost_to = dict(+tally.dropped) | ({"late": tally.late} if tally.late else {})
-        latencies = (tally.latency_ms(percentile) for percentile in (50, 99))
-        return cls(tally.miss_rate, *latencies, found / max(1, tally.captured), lost_to)
+        p50_ms, p99_ms = tally.latency_ms(50), tally.latency_ms(99)
+        return cls(tally.miss_rate, p50_ms, p99_ms, found / max(1, tally.captured), lost_to)
 
 
 @dataclass(frozen=True)

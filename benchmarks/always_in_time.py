@@ -64,8 +64,8 @@ def table(found: dict[str, list[dict[str, Any]]]) -> str:
     for name, runs in found.items():
         f1 = [
             median(runs, lambda run, key=key: run["fusion"]["device-0"]["f1"][key] or 0.0) for key in ("local", "fused")
-        ]  # type: ignore[misc]
-        p50, p99 = (median(runs, lambda run, key=key: run["e2e_ms"][key]) for key in ("p50", "p99"))  # type: ignore[misc]
+        ]
+        p50, p99 = (median(runs, lambda run, key=key: run["e2e_ms"][key]) for key in ("p50", "p99"))
         offered, missed = (sum(run["offered"] for run in runs), sum(run["offered"] - run["on_time"] for run in runs))
         lines.append(
             f"| {name} | {offered} | {missed} | {p50:.1f} | {p99:.1f} | {f1[0]:.3f} | {f1[1]:.3f} | {p99 / alone:.2f} |"

@@ -31,7 +31,8 @@ from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.lab.simulation.model import SimulatedModel
 from jellyfish.lab.simulation.scenario import Clients, Host, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
-from jellyfish.models.slimmable.weights import Weights, load_weights
+from jellyfish.models.model import Description
+from jellyfish.models.opening import open_model
 
 CAMERAS, SLO_MS = 4, 100.0
 USUAL_FPS = 15.0
@@ -61,7 +62,9 @@ def real(folder: Path, variant: Variant, fps: float, seconds: float, profile: Pa
     return folder / "frames.jsonl"
 
 
-def simulated(folder: Path, variant: Variant, fps: float, seconds: float, profile: LatencyProfile, f1: Weights) -> Path:
+def simulated(
+    folder: Path, variant: Variant, fps: float, seconds: float, profile: LatencyProfile, f1: Description
+) -> Path:
     """The same in virtual time, charged for what the host does."""
     latencies = tuple(entry for entry in profile.latencies if entry.variant == variant)
     model = SimulatedModel("measured", msgspec.structs.replace(profile, latencies=latencies), (f1.accuracy(variant),))
@@ -93,8 +96,8 @@ def main() -> None:
     parser.add_argument("--variant", default=None)
     parser.add_argument("--profile", type=Path, default=None, help="one that says what the host costs, too")
     arguments = parser.parse_args()
-    weights = load_weights(None)
-    profile, path = thorough_profile(arguments.profile, weights)
+    model = open_model()
+    profile, path = thorough_profile(arguments.profile, model)
     variant = chosen(profile, arguments.load, arguments.variant)
     fps = fps_at(profile, variant, arguments.load)
     shown = Table(title=f"{CAMERAS} cameras x {fps:.2f} fps, {variant.name}, {SLO_MS:g} ms, load {arguments.load:g}")
@@ -108,7 +111,7 @@ def main() -> None:
             note = f"{marked(others.share())} stalls over 5 ms before and after: {before} and {stalls()}"
             shown.add_row(*row("real", frames.read_text().splitlines(), note))
         if arguments.simulated:
-            frames = simulated(folder, variant, fps, arguments.simulated / fps / CAMERAS, profile, weights)
+            frames = simulated(folder, variant, fps, arguments.simulated / fps / CAMERAS, profile, model.description)
             shown.add_row(*row("virtual time", frames.read_text().splitlines(), ""))
     Console(width=160).print(shown)
 

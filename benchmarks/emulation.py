@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.null_server import NullServer
 
@@ -62,7 +62,7 @@ class Cost(NamedTuple):
     process_s: float
     main_s: float
     own: dict[str, float]
-    summary: dict
+    summary: dict[str, Any]
 
 
 def run(

@@ -43,7 +43,7 @@ def textured(width: int, height: int, contrast: float, seed: int = 0) -> NDArray
     layers = np.zeros((height, width, 3), np.float32)
     for level in range(3, 10):
         rough = chance.normal(size=(max(2, 2**level * height // width), 2**level, 3)).astype(np.float32)
-        layers += cv2.resize(rough, (width, height)) / 2 ** (0.9 * level)
+        layers += np.asarray(cv2.resize(rough, (width, height)), np.float32) / 2 ** (0.9 * level)
     return np.asarray(np.clip(128 + contrast * layers / layers.std(), 0, 255), np.uint8)
 
 

@@ -38,7 +38,9 @@ def pss_mb(pid: int) -> tuple[float, int]:
             told = (PROC / str(member) / "smaps_rollup").read_text()
         except OSError:  # it has just ended
             continue
-        sizes.append(int(re.search(r"^Pss:\s+(\d+)", told, re.M)[1]) * 1024 / 1e6)
+        found = re.search(r"^Pss:\s+(\d+)", told, re.M)
+        assert found is not None
+        sizes.append(int(found[1]) * 1024 / 1e6)
     return sum(sizes), len(sizes)
 
 
@@ -49,12 +51,12 @@ def most_mb(process: subprocess.Popen[str], watched: int | None = None) -> tuple
         most = max(most, pss_mb(watched or process.pid))
         time.sleep(PERIOD_S)
     if process.returncode:
-        sys.exit(f"failed: {process.args}")
+        sys.exit(f"failed: {process.args!r}")
     return most
 
 
-def started(*arguments: str, **options: object) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "cli.py", *arguments], text=True, stdout=subprocess.PIPE, **options)
+def started(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "cli.py", *arguments], text=True, stdout=subprocess.PIPE)
 
 
 def show(what: str, found: tuple[float, int]) -> None:
@@ -69,7 +71,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         cameras = ("bench", "--clients", str(options.clients), "--duration", str(options.seconds), "--results")
         with started("serve", "--port", "0") as server:
-            url = next(found[0] for line in server.stdout if (found := re.search(r"ws://\S+", line)))
+            url = next(found[0] for line in server.stdout or () if (found := re.search(r"ws://\S+", line)))
             show("serve, ready", pss_mb(server.pid))
             bench = started(*cameras, f"{folder}/connected", "--connect", url)
             show(f"serve, with {options.clients} cameras", most_mb(bench, server.pid))

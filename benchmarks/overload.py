@@ -1,7 +1,7 @@
 """Goodput of a real server in overload, beside what the device could do at best; with --adapt, what planning saves.
 
-    python benchmarks/overload.py [--variant w100e2-448] [--loads 0.8 1.2 2] [--rounds 2]
-    python benchmarks/overload.py --adapt
+    python -m benchmarks.overload [--variant w100e2-448] [--loads 0.8 1.2 2] [--rounds 2]
+    python -m benchmarks.overload --adapt
 
 Server, network and decoding in this process, the clients in another one, both on this machine. The ideal is the best
 b / l(b) of all batches that take no longer than the SLO: the same device code back to back on images decoded
@@ -24,11 +24,11 @@ from pathlib import Path
 
 import numpy as np
 import uvloop
-from fleet import Clip, Fleet, Load, Tally
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.fleet import Clip, Fleet, Load, Tally
 from jellyfish.config import ServerConfig
 from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.naming import parse_variant

@@ -39,7 +39,7 @@ SMALLEST = SIZES[0]
 Action = Callable[[], object]
 
 
-def convolution(folded: nn.Module) -> nn.Sequential:
+def convolution(folded: nn.Module | Tensor) -> nn.Sequential:
     """An ordinary convolution with the weights of a folded one."""
     assert isinstance(folded, FoldedConv)
     outputs, inputs, kernel, _ = folded.weight.shape
@@ -51,8 +51,9 @@ def convolution(folded: nn.Module) -> nn.Sequential:
 class PlainBlock(nn.Module):
     """An inverted residual block."""
 
-    def __init__(self, block: FixedBlock | SlimmableBlock) -> None:
+    def __init__(self, block: nn.Module) -> None:
         super().__init__()
+        assert isinstance(block, FixedBlock | SlimmableBlock)
         layers = [layer for layer in (block.expand, block.depthwise, block.project) if layer is not None]
         self.layers = nn.Sequential(*(convolution(layer) for layer in layers))
         self.shortcut = block.shortcut
@@ -69,9 +70,9 @@ class PlainDetector(nn.Module):
     def __init__(self, detector: SlimmableDetector, size: NetworkSize) -> None:
         super().__init__()
         stem, tail = fold_stem(detector), fold_tail(detector, size)
-        self.stem = nn.Sequential(convolution(stem.entry), *(PlainBlock(block) for block in stem.blocks))
+        self.stem = nn.Sequential(convolution(stem.entry), *map(PlainBlock, stem.blocks))
         self.second, self.third, self.fourth = (
-            nn.Sequential(*(PlainBlock(block) for block in stage)) for stage in (tail.second, tail.third, tail.fourth)
+            nn.Sequential(*map(PlainBlock, stage)) for stage in (tail.second, tail.third, tail.fourth)
         )
         assert isinstance(tail.neck, Neck)
         neck = tail.neck

@@ -75,7 +75,7 @@ class QuickNetwork:
     """A device's small network that finds nothing, at once."""
 
     name, device, threshold = "none", "none", 0.5
-    classes = ("thing",)
+    classes: tuple[str, ...] = ("thing",)
 
     async def run(self, image: NDArray[np.uint8]) -> list[Detection]:
         return []

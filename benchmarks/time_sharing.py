@@ -169,21 +169,23 @@ def device_table(seconds: float, count: int) -> Table:
     """One row per family and kind of arrivals."""
     table = headed("waiting and running on the device, as a share of the planned worst case", "instances", "arrivals",
                    "variants in turn", "frames", "p50", "p99", "p99.9", "max", "above it", "given up")  # fmt: skip
-    for size in ("8x2", "32x8"):
+    for clients, devices in ((8, 2), (32, 8)):
         for family in FAMILIES:
-            chance = random.Random(f"{size} {family}")
-            problems = [problem_of(instance(family, *map(int, size.split("x")), chance)) for _ in range(count)]
+            chance = random.Random(f"{clients}x{devices} {family}")
+            problems = [problem_of(instance(family, clients, devices, chance)) for _ in range(count)]
             plans = [make_planner("shared", 0, time_budget_s=math.inf).plan(problem, None) for problem in problems]
             turns = statistics.mean(
                 len(lanes) for each in zip(problems, plans, strict=True) for lanes, _ in planned_devices(*each)
             )
             for spaced in (True, False):
-                shares, sent = [], 0
+                shares: list[float] = []
+                sent = 0
                 for number, (problem, plan) in enumerate(zip(problems, plans, strict=True)):
                     more, frames = device_shares(problem, plan, seconds, spaced, number)
                     shares, sent = shares + more, sent + frames
                 table.add_row(
-                    f"{size} {family}", "evenly spaced" if spaced else "cameras", f"{turns:.1f}", str(sent),
+                    f"{clients}x{devices} {family}", "evenly spaced" if spaced else "cameras", f"{turns:.1f}",
+                    str(sent),
                     *quantiles(shares), f"{1 - len(shares) / sent:.3%}",
                 )  # fmt: skip
     return table
@@ -310,10 +312,10 @@ def actuation_table(seconds: float, seeds: Sequence[int]) -> Table:
     }
     for scenario in scenarios(seconds):
         for name, changes in ways.items():
-            figures = defaultdict(list)
+            figures: defaultdict[str, list[float]] = defaultdict(list)
             for seed in seeds:
                 summary, _ = run(msgspec.structs.replace(scenario, seed=seed, **changes))
-                figures["missed"].append(summary.miss_rate)
+                figures["missed"].append(summary.miss_rate or 0.0)
                 figures["goodput"].append(summary.goodput_fps)
                 figures["offered"].append(summary.accuracy.expected_offered or 0.0)
                 figures["on time"].append(summary.accuracy.expected_on_time or 0.0)
@@ -331,7 +333,7 @@ def planner_rows(sizes: Sequence[str], count: int) -> Iterator[list[str]]:
     for size in sizes:
         clients, devices = map(int, size.split("x"))
         for family in FAMILIES:
-            chance = random.Random(f"{size} {family}")
+            chance = random.Random(f"{clients}x{devices} {family}")
             gains, more, times, accuracies = [], 0, [], []
             for _ in range(min(count, FEW.get(size, count))):
                 problem = problem_of(instance(family, clients, devices, chance))

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from benchmarks.timed_server import MODEL, Settings
 from jellyfish.config import ServerConfig
+from jellyfish.core import InputSize
 from jellyfish.devices.opening import OpenDevice
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
+from jellyfish.models.model import Image
 from jellyfish.modes.assembly import ServerParts, assembled
 from jellyfish.modes.serving import _parts as parts_in_service  # nothing else is sure to be what serves
 from jellyfish.modes.serving import listening_at
@@ -29,7 +31,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Service, str]]:
     async with contextlib.AsyncExitStack() as stack:
         solver = await stack.enter_async_context(solver_process(config.planner, seed=0))
         device = OpenDevice("cpu", MODEL.profile, TimedExecutor(MODEL.profile))  # type: ignore[arg-type]
-        parts = parts_in_service(config, MODEL, MODEL.variants, [device], {}, solver.solve, stack)  # type: ignore[arg-type]
+        parts = parts_in_service(config, MODEL.description, [device], {}, solver.solve, stack)
         if settings.leak:
             parts = _leaking(parts)
         service = await stack.enter_async_context(assembled(parts, lambda record, service: None))
@@ -53,9 +55,9 @@ def _leaking(parts: ServerParts) -> ServerParts:
     kept: list[bytes] = []
     decode = parts.decode
 
-    async def leaking(*frame: bytes) -> object:
+    async def leaking(jpeg: bytes, within: InputSize) -> Image:
         kept.append(os.urandom(LEAK_BYTES))
-        return await decode(*frame)
+        return await decode(jpeg, within)
 
     values = {name: getattr(parts, name) for name in ServerParts.__dataclass_fields__}
     return ServerParts(**{**values, "decode": leaking})

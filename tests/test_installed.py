@@ -32,6 +32,7 @@ NEEDY = {
         ["bench", "--connect", STREAM, "--report"], ["trace", "make", "lte", "a.csv", "--variation", "0.5"],
     ),
     "matplotlib": (["trace", "show", "lte", "--plot", "a.png"],),
+    "onnxruntime": (["model", "inspect", "a.onnx"], ["model", "check", "folder", "a.png"]),
 }  # fmt: skip
 """A package that is missing -> commands that say so."""
 CONTENT = (["variants"], ["trace", "list"], ["trace", "show", "wifi"], ["trace", "make", "lte", "made.csv"])
@@ -57,7 +58,7 @@ def imported_as(requirements: list[str]) -> Iterator[str]:
 
 def extras() -> list[str]:
     """Requirements of those packages that users may leave out."""
-    lines = [line for name in ("report", "lab") for line in PROJECT["optional-dependencies"][name]]
+    lines = [line for name in ("onnx", "report", "lab") for line in PROJECT["optional-dependencies"][name]]
     return [line for line in lines if not line.startswith(PROJECT["name"])]
 
 
@@ -76,7 +77,7 @@ def test_a_camera_asks_for_a_part_of_what_all_ask_for() -> None:
 
 def test_without_what_a_camera_lacks_each_command_says_what_it_needs_and_others_work(tmp_path: Path) -> None:
     missing = list(imported_as([*(set(PROJECT["dependencies"]) - set(CAMERA)), *extras()]))
-    assert {"torch", "torchvision", "scipy", "matplotlib", "faster_coco_eval"} <= set(missing)
+    assert {"torch", "torchvision", "scipy", "matplotlib", "faster_coco_eval", "onnxruntime"} <= set(missing)
     needy = [(package, words) for package, commands in NEEDY.items() for words in commands]
     nobody_there = ["bench", "--connect", STREAM]
     commands = [*(words for _, words in needy), *CONTENT, nobody_there, [*nobody_there, "--find-clients"]]
@@ -96,7 +97,13 @@ def test_of_several_packages_the_one_that_is_missing_is_named() -> None:
         require("a thing", "sys", "no_such_thing")
 
 
-@pytest.mark.parametrize(("package", "remedy"), [("matplotlib", r"pip install matplotlib .*\[report\]")])
+@pytest.mark.parametrize(
+    ("package", "remedy"),
+    [
+        ("matplotlib", r"pip install matplotlib .*\[report\]"),
+        ("onnxruntime", r"pip install onnxruntime .*jellyfish-serving\[onnx\]"),
+    ],
+)
 def test_an_extra_is_named_as_pip_knows_it(monkeypatch: pytest.MonkeyPatch, package: str, remedy: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(InputError, match=remedy):

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jellyfish.camera.reporting import ReportTally
+from jellyfish.camera.slo import Slo
 from jellyfish.core import Answer, Detection, LabelledObject, Outcome, Reason
 from jellyfish.evaluation.judging import NO_ANSWER, Judge
 from jellyfish.evaluation.streaming import StreamingScore
@@ -90,7 +91,7 @@ class Ledger:
         self._labelled, self._judge = classes, Judge(classes)
         self._classes: Sequence[str] = ()
         """Of the model that answers."""
-        self._client, self._slo_s, self._timeline = client, slo_s, timeline
+        self._client, self._slo, self._timeline = client, Slo(slo_s), timeline
         self._max_in_flight, self._in_flight_limit, self._emit = max_in_flight, max_in_flight, emit
         self.frames = 0
         """Frames captured so far."""
@@ -179,7 +180,7 @@ class Ledger:
         self._reported.captured()
         if frame.objects is not None:
             self.streaming = self.streaming or StreamingScore(self._judge)
-            self.streaming.captured(frame.frame, frame.captured_s + self._slo_s, frame.objects)
+            self.streaming.captured(frame.frame, self._slo.due_s(frame.captured_s), frame.objects)
 
     def take(self) -> Captured | None:
         """The frame to send next; None when there is none or enough are on their way."""
@@ -204,7 +205,7 @@ class Ledger:
         if self._taken is None:
             raise RuntimeError("no frame was taken up")
         own_s = self._own_s(self._taken, now)
-        deadline_s = self._taken.captured_s + self._slo_s
+        deadline_s = self._slo.due_s(self._taken.captured_s)
         sent = Sent(self._taken, now, resolution, size_bytes, own_s, deadline_s, self._taken_by)
         self._in_flight[self._taken.frame] = sent
         self._sent += 1
@@ -254,7 +255,7 @@ class Ledger:
             self.streaming.answered(result.frame, now, result.detections)
         if sent.ended:
             return sent
-        on_time = now - sent.captured.captured_s <= self._slo_s
+        on_time = self._slo.slack_s(sent.captured.captured_s, now) >= 0
         if result.reason is not None:
             self._end(sent.captured, Outcome.DROPPED, self._drop_reason(sent, result.reason), sent, result, now)
         elif on_time:
@@ -320,7 +321,7 @@ class Ledger:
         return now - max(frame.captured_s, min(self._room_s, now))
 
     def _was_busy(self, own_s: float) -> bool:
-        return own_s > BUSY_SHARE * self._slo_s
+        return own_s > BUSY_SHARE * self._slo.seconds
 
     def _drop_reason(self, sent: Sent, reason: Reason) -> Reason:
         """The server's, but where it had no time left because the camera had taken it."""
@@ -329,9 +330,9 @@ class Ledger:
 
     def _late_reason(self, sent: Sent, result: Result, now: float) -> Reason:
         """Who took most of the time; the camera where the frame would have been on time without what it took."""
-        e2e_s = now - sent.captured.captured_s
-        if self._was_busy(sent.own_s) and e2e_s - sent.own_s <= self._slo_s:
+        if self._was_busy(sent.own_s) and self._slo.slack_s(sent.captured.captured_s, now - sent.own_s) >= 0:
             return Reason.CAMERA_BUSY
+        e2e_s = now - sent.captured.captured_s
         server_s = result.server_ms / 1000
         return Reason.NETWORK if e2e_s - server_s > server_s else Reason.SERVER
 
@@ -368,7 +369,7 @@ class Ledger:
         answer = result if result is not None and result.reason is None else None
         if sent is not None and answer is not None:
             known |= _served(sent, answer, now)
-        slack_s = None if answer is None else self._slo_s - (now - frame.captured_s)
+        slack_s = None if answer is None else self._slo.slack_s(frame.captured_s, now)
         self._reported.ended(outcome, reason, slack_s)
         if frame.objects is not None:
             given = NO_ANSWER if answer is None else Answer(answer.detections, answer.scores)
@@ -381,11 +382,11 @@ class Ledger:
             frame=frame.frame,
             captured_s=self._timeline.run_s(frame.captured_s),
             captured_unix_s=self._timeline.unix_s(frame.captured_s),
-            deadline_s=self._timeline.run_s(frame.captured_s + self._slo_s),
+            deadline_s=self._timeline.run_s(self._slo.due_s(frame.captured_s)),
             planned_variant=None if plan is None else plan.variant or None,
             planned_resolution=None if plan is None else plan.resolution,
             outcome=outcome,
-            slo_ms=self._slo_s * 1000,
+            slo_ms=self._slo.seconds * 1000,
             reason=reason,
             **known,
         )
@@ -400,7 +401,7 @@ def _served(sent: Sent, answer: Result, now: float) -> dict[str, Any]:
         "variant": answer.variant,
         "device": answer.device,
         "batch": answer.batch,
-        "detections": len(answer.detections),
+        "detections": None if answer.scores else len(answer.detections),
         "uplink_ms": round(uplink_ms, 3),
         "queue_ms": round(answer.server_ms - answer.execute_ms, 3),
         "execute_ms": round(answer.execute_ms, 3),

@@ -9,6 +9,7 @@ NETWORKS = ("torch", "torchvision")
 PLANNERS = ("scipy",)
 """With which boxes are paired, too, where what a device found is fused with what its cloud did."""
 FIGURES = ("scipy", "matplotlib")
+GRAPHS = ("onnxruntime",)
 LABELLED = (*NETWORKS, "faster_coco_eval")
 SERVER = NETWORKS + PLANNERS
 
@@ -23,6 +24,8 @@ ALWAYS = {
     "plan": PLANNERS,
     "reproduce": FIGURES,
     "report": FIGURES,
+    "model inspect": GRAPHS,
+    "model check": GRAPHS,
 }
 """Command -> packages, by the names that they are imported by."""
 

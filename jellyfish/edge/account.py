@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jellyfish.camera.slo import Slo
 from jellyfish.core import Answer, Detection, LabelledObject, Outcome, Reason
 from jellyfish.edge.fusion.requests import Fate
 from jellyfish.evaluation.judging import NO_ANSWER, Judge
@@ -47,7 +48,7 @@ class FrameAccount:
     ) -> None:
         """`judge`: of what the device answers."""
         self._judge = judge
-        self._client, self._slo_s, self._timeline, self._emit = client, slo_s, timeline, emit
+        self._client, self._slo, self._timeline, self._emit = client, Slo(slo_s), timeline, emit
         self._open: dict[int, _Open] = {}
         self.frames = 0
         """Frames captured so far."""
@@ -73,8 +74,8 @@ class FrameAccount:
     def answered(self, frame: int, served: Served, offered: bool) -> None:
         """The device has answered. `offered`: whether the frame goes to the cloud, whose end is told later."""
         entry = self._open[frame]
-        e2e_s = served.done_s - entry.captured_s
-        entry.outcome = Outcome.ON_TIME if e2e_s <= self._slo_s else Outcome.LATE
+        on_time = self._slo.slack_s(entry.captured_s, served.done_s) >= 0
+        entry.outcome = Outcome.ON_TIME if on_time else Outcome.LATE
         entry.offered = offered
         entry.known |= {
             "variant": served.variant,
@@ -83,7 +84,7 @@ class FrameAccount:
             "detections": len(served.detections),
             "wait_ms": milliseconds(served.began_s - entry.captured_s),
             "execute_ms": milliseconds(served.done_s - served.began_s),
-            "e2e_ms": milliseconds(e2e_s),
+            "e2e_ms": milliseconds(served.done_s - entry.captured_s),
         }
         if entry.outcome is Outcome.LATE:
             entry.known["reason"] = Reason.SLOW
@@ -139,9 +140,9 @@ class FrameAccount:
                 frame=frame,
                 captured_s=self._timeline.run_s(entry.captured_s),
                 captured_unix_s=self._timeline.unix_s(entry.captured_s),
-                deadline_s=self._timeline.run_s(entry.captured_s + self._slo_s),
+                deadline_s=self._timeline.run_s(self._slo.due_s(entry.captured_s)),
                 outcome=entry.outcome,
-                slo_ms=self._slo_s * 1000,
+                slo_ms=self._slo.seconds * 1000,
                 **entry.known,
             )
         )

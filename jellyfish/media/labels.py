@@ -25,7 +25,7 @@ class Info(msgspec.Struct, frozen=True):
 
 
 class Category(msgspec.Struct, frozen=True):
-    """A class of objects; where we write it, the id is the label index + 1."""
+    """A class of objects."""
 
     id: int
     name: str
@@ -71,6 +71,11 @@ class VideoLabelFile(msgspec.Struct, frozen=True):
     annotations: tuple[Annotation, ...]
 
 
+def category_id(label: int) -> int:
+    """Of a class, where we write it."""
+    return label + 1
+
+
 def labels_path(video: Path) -> Path:
     """Where the labels of a video lie."""
     return video.with_suffix(".labels.json")
@@ -91,7 +96,7 @@ def save_labels(
             annotations.append(_annotation(len(annotations) + 1, index + 1, thing, width, height))
     content = VideoLabelFile(
         info=info,
-        categories=tuple(Category(index + 1, name) for index, name in enumerate(classes)),
+        categories=tuple(Category(category_id(label), name) for label, name in enumerate(classes)),
         images=tuple(Image(index + 1, width, height, index) for index in range(len(frames))),
         annotations=tuple(annotations),
     )
@@ -104,7 +109,7 @@ def _annotation(number: int, image: int, thing: LabelledObject, width: int, heig
     return Annotation(
         id=number,
         image_id=image,
-        category_id=thing.label + 1,
+        category_id=category_id(thing.label),
         bbox=(left, top, wide, high),
         area=round(wide * high),
         iscrowd=int(thing.ignore),

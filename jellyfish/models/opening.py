@@ -56,7 +56,7 @@ def _opener(name: str) -> Callable[[], object]:
     file, _, object_name = name.rpartition(":")
     if file.endswith(".py"):
         return lambda: _made(name, _in_file(name, Path(file), object_name))
-    if path.is_dir() or path.suffix == ".zip":
+    if path.is_dir() or path.suffix in (".zip", ".onnx"):
         return lambda: _package(path)
     for found in entry_points(group=GROUP, name=name):
         return lambda: _made(name, _loaded(name, found.load))
@@ -67,8 +67,6 @@ def _opener(name: str) -> Callable[[], object]:
 
 
 def _unknown(name: str) -> str:
-    if name.endswith(".onnx"):
-        return f"--model {name} is a graph without a description: `jellyfish model inspect {name}` writes a package"
     if name.endswith(".py"):
         return f"--model {name}: say what in it is the model, e.g. {name}:Detector"
     others = sorted({each.name for each in entry_points(group=GROUP)})
@@ -79,7 +77,7 @@ def _unknown(name: str) -> str:
 
 
 def _package(path: Path) -> object:
-    """A folder or .zip; what reads it needs more than the rest."""
+    """A folder, a .zip, or a graph beside its `model.toml`; what reads it needs more than the rest."""
     open_package = _attribute(str(path), "jellyfish.models.onnx.package:open_package")
     return open_package(path)
 

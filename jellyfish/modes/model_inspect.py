@@ -18,7 +18,6 @@ from jellyfish.models.onnx.inspecting.draft import Draft
 from jellyfish.models.onnx.inspecting.inspection import inspect_graphs
 from jellyfish.models.onnx.manifest import FILE_NAME
 from jellyfish.models.onnx.package import open_package
-from jellyfish.models.onnx.runtime import library
 from jellyfish.whole_files import written_whole
 
 
@@ -28,7 +27,6 @@ def inspect(files: Sequence[Path], output: Path | None, console: Console) -> Non
     Raises InputError for files that cannot be loaded or are not alike, a `model.toml` that is there already, and a
     folder that cannot be written to.
     """
-    library()
     _check_files(files)
     folder = output or files[0].parent
     if (folder / FILE_NAME).exists():

@@ -11,6 +11,7 @@ import msgspec
 from jellyfish.classes import class_name
 from jellyfish.core import Detection
 from jellyfish.errors import RunError
+from jellyfish.media.labels import category_id
 from jellyfish.results.records import FrameRecord
 
 
@@ -27,7 +28,7 @@ class CocoResults:
     ) -> None:
         """Write the detections of one image of (width, height) pixels, each with what `more` says.
 
-        `classes`: names by label. A category's id is the label + 1, and its name stands beside it.
+        `classes`: names by label. Categories have the ids that labels written here have, and their names beside them.
         """
         width, height = size
         for detection in detections:
@@ -35,7 +36,7 @@ class CocoResults:
             box = (left, top, detection.right * width - left, detection.bottom * height - top)
             line = more | {
                 "image_id": image_id,
-                "category_id": detection.label + 1,
+                "category_id": category_id(detection.label),
                 "category": class_name(detection.label, classes),
                 "bbox": [round(side, 2) for side in box],
                 "score": round(detection.score, 4),

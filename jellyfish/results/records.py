@@ -113,7 +113,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     downlink_ms: Milliseconds | None = None
     """The answer's way back: what is left of `e2e_ms`."""
     detections: Count | None = None
-    """Objects found; null without an answer."""
+    """Objects found; null without an answer, and of a classifier's."""
     tp: Count | None = None
     """Labelled objects that were found."""
     fp: Count | None = None

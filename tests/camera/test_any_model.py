@@ -59,7 +59,7 @@ async def test_a_classifier_is_judged_by_its_first_guess_and_a_missed_frame_is_w
     told = {(record.outcome, record.class_name, record.class_score, record.class_right) for record in setup.records}
     assert (Outcome.ON_TIME, "Car", 0.8, True) in told
     assert (Outcome.SKIPPED, None, None, False) in told
-    assert {record.tp for record in setup.records} == {None}
+    assert {(record.tp, record.detections) for record in setup.records} == {(None, None)}
 
 
 @virtual

@@ -14,8 +14,9 @@ import pytest
 
 from jellyfish.errors import InputError
 from jellyfish.models import opening
-from jellyfish.models.model import Description, EngineOptions, Model, WholeBatches
+from jellyfish.models.model import Description, EngineOptions, WholeBatches
 from jellyfish.models.opening import open_model
+from tests.models.onnx.graphs import package
 from tests.server.peer import MODEL
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "my_detector.py"
@@ -78,22 +79,17 @@ def test_an_entry_point_of_another_distribution_is_found_by_its_name(monkeypatch
         open_model("other")
 
 
-def test_a_folder_and_a_zip_are_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = types.ModuleType("jellyfish.models.onnx.package")
-    opened: list[Path] = []
-
-    def open_package(path: Path) -> Model:
-        opened.append(path)
-        return Mine()
-
-    reader.open_package = open_package  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "jellyfish.models.onnx", types.ModuleType("jellyfish.models.onnx"))
-    monkeypatch.setitem(sys.modules, "jellyfish.models.onnx.package", reader)
-    zipped = tmp_path / "model.zip"
-    zipfile.ZipFile(zipped, "w").close()
-    for path in (tmp_path, zipped):
-        assert open_model(str(path)).description is MODEL
-    assert opened == [tmp_path, zipped]
+def test_a_folder_a_zip_and_a_graph_beside_its_manifest_are_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = package(tmp_path / "tiny")
+    zipped = tmp_path / "tiny.zip"
+    with zipfile.ZipFile(zipped, "w") as archive:
+        for file in folder.iterdir():
+            archive.write(file, file.name)
+    for path in (folder, zipped, folder / "tiny.onnx"):
+        assert open_model(str(path)).description.classes == ("cat", "dog")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +119,7 @@ def test_a_file_without_a_model_is_refused_in_a_line(tmp_path: Path, text: str, 
         ("", "--model is empty"),
         ("nowhere.py:Detector", "there is no file nowhere.py"),
         ("nowhere.py", "say what in it is the model, e.g. nowhere.py:Detector"),
-        ("yolo.onnx", "`jellyfish model inspect yolo.onnx` writes a package"),
+        ("yolo.onnx", "there is no model yolo.onnx"),
         ("no_such_module:Detector", "needs the module no_such_module, which is not installed"),
         ("slimmable:w025e1", "has no part 'w025e1': --variant names one of its sizes"),
         ("torchvision:yolo", "unknown network 'yolo'"),

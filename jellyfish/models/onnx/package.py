@@ -14,8 +14,9 @@ from jellyfish.models.model import Description, EngineOptions, Size
 from jellyfish.models.onnx.archive import unpacked
 from jellyfish.models.onnx.engine import OnnxEngine
 from jellyfish.models.onnx.files import checksum, inside
-from jellyfish.models.onnx.manifest import FILE_NAME, Manifest, SizeEntry, read_manifest
-from jellyfish.models.onnx.runtime import library
+from jellyfish.models.onnx.manifest import FILE_NAME, Manifest, SizeEntry
+from jellyfish.models.onnx.manifest_reader import read_manifest
+from jellyfish.models.onnx.runtime import libraries
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def open_package(path: Path) -> OnnxModel:
     Raises InputError: a file is missing, is not what its checksum says or lies outside, `model.toml` is wrong, or
     onnxruntime is not installed.
     """
-    needed = library()
+    needed = libraries()
     folder, manifest = _opened(path)
     words = [checksum(folder / FILE_NAME), *_checksums(folder, manifest)]
     least_score = manifest.thresholds.score if manifest.task is Task.DETECTION else None
@@ -53,9 +54,10 @@ def open_package(path: Path) -> OnnxModel:
         sizes=tuple(sizes),
         identity=hashlib.sha256("\n".join(words).encode()).hexdigest(),
         batches=manifest.batches,
-        libraries=(needed,),
+        libraries=needed,
         preload=("jellyfish.models.onnx.engine", "onnxruntime"),
         movable=True,
+        notes=(f"Licence: {manifest.licence}.",) if manifest.licence else (),
     )
     return OnnxModel(folder, manifest, description)
 

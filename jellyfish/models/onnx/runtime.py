@@ -1,24 +1,23 @@
-"""onnxruntime: whether it is there, where it runs, and what its errors mean. Nothing else imports it."""
+"""onnxruntime: whether it is there, where it runs, and what its errors mean. Nothing else imports it, and this not
+until a graph is loaded: it takes a moment, and not everybody has it."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import importlib.util
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jellyfish.errors import InputError
+from jellyfish.installed import require
 
 _PREFERRED = {
     "cpu": ("OpenVINOExecutionProvider", "CPUExecutionProvider"),
     "cuda": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
 }
 """By kind of device, best first."""
-DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
-_MISSING = 'ONNX models need onnxruntime: pip install "jellyfish-serving[onnx]"'
+_DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
 _NOTHING = 4
 """Of what onnxruntime would write to the terminal by itself: its errors are told here."""
 _MEANINGS = (
@@ -43,19 +42,12 @@ _MEANINGS = (
 """What a message of onnxruntime looks like, and what that means."""
 
 
-def onnxruntime() -> Any:
-    """The module. InputError where it is not installed."""
-    try:
-        import onnxruntime as module
-    except ImportError as error:
-        raise InputError(_MISSING) from error
-    return module
-
-
 def providers(device: str) -> list[str]:
     """What runs graphs on `device` (`cpu`, `cuda:N`), best first. InputError where nothing does."""
+    import onnxruntime
+
     kind = device.partition(":")[0]
-    there = onnxruntime().get_available_providers()
+    there = onnxruntime.get_available_providers()
     found = [name for name in _PREFERRED[kind] if name in there]
     if kind == "cuda" and importlib.util.find_spec("tensorrt") is None:
         found = [name for name in found if name != "TensorrtExecutionProvider"]  # its libraries are not there
@@ -67,19 +59,25 @@ def providers(device: str) -> list[str]:
     return found
 
 
-def library(names: Sequence[str] = DISTRIBUTIONS) -> str:
-    """What is installed of onnxruntime, as pip calls it: one of `names`. InputError where nothing is."""
-    for name in names:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            importlib.metadata.distribution(name)
-            return name
-    raise InputError(_MISSING)
+def libraries() -> tuple[str, ...]:
+    """What is installed of onnxruntime, as pip calls it. InputError where nothing is."""
+    require("a model of ONNX files", "onnxruntime")
+    return tuple(name for name in _DISTRIBUTIONS if _is_known(name))
+
+
+def _is_known(distribution: str) -> bool:
+    try:
+        importlib.metadata.distribution(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def open_session(path: Path, device: str, threads: int) -> Any:
     """The graph at `path` as an `InferenceSession`. `threads`: of a processor, for each batch. InputError."""
-    module = onnxruntime()
-    options = module.SessionOptions()
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
     options.log_severity_level = _NOTHING
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # its processors are others', too
@@ -87,7 +85,7 @@ def open_session(path: Path, device: str, threads: int) -> Any:
     try:
         # What does not start is an error: no other provider is to be taken for it unasked, with a banner for people.
         ways = [_with_options(name, device, threads) for name in wanted]
-        session = module.InferenceSession(path, options, providers=ways, enable_fallback=0)
+        session = onnxruntime.InferenceSession(path, options, providers=ways, enable_fallback=0)
     except Exception as error:  # onnxruntime's errors have no base of their own
         raise InputError(f"{path.name} cannot be loaded: {meaning(str(error))}") from error
     if device != "cpu" and wanted[-1] not in session.get_providers():
@@ -97,10 +95,12 @@ def open_session(path: Path, device: str, threads: int) -> Any:
 
 def meaning(message: str) -> str:
     """What an error of onnxruntime means to a person."""
+    import onnxruntime
+
     line = message.strip().splitlines()[0] if message.strip() else "onnxruntime says nothing of why"
     for pattern, words in _MEANINGS:
         if re.search(pattern, message):
-            return words.format(version=onnxruntime().__version__)
+            return words.format(version=onnxruntime.__version__)
     return re.sub(r"^\[ONNXRuntimeError\] : \d+ : (\w+) : ", "", line)
 
 

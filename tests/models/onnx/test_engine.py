@@ -14,7 +14,6 @@ from jellyfish.core import Answer, Variant
 from jellyfish.errors import InputError
 from jellyfish.models.model import EngineOptions, answers
 from jellyfish.models.onnx.package import open_package
-from jellyfish.models.onnx.runtime import library
 from tests.models.onnx.graphs import BOXES, boxes_graph, graph, package, save
 
 VARIANT = Variant(32, "only")
@@ -186,12 +185,6 @@ def test_a_gpu_needs_an_onnxruntime_for_it(tmp_path: Path) -> None:
     model = open_package(package(tmp_path / "tiny"))
     with pytest.raises(InputError, match="install onnxruntime-gpu"):
         model.engine(EngineOptions("cuda:0"))
-
-
-def test_without_onnxruntime_it_is_said_how_to_get_it() -> None:
-    with pytest.raises(InputError, match=r'pip install "jellyfish-serving\[onnx\]"'):
-        library(("no-such-onnxruntime",))
-    assert library().startswith("onnxruntime")
 
 
 def test_an_unknown_variant_is_told_from_those_there_are(tmp_path: Path) -> None:

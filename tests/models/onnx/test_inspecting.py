@@ -18,7 +18,8 @@ from jellyfish.models.onnx.inspecting.guess import Sure
 from jellyfish.models.onnx.inspecting.inputs import image_input
 from jellyfish.models.onnx.inspecting.inspection import inspect_graphs
 from jellyfish.models.onnx.inspecting.names import names_in
-from jellyfish.models.onnx.manifest import Fit, Layout, read_manifest
+from jellyfish.models.onnx.manifest import Fit, Layout
+from jellyfish.models.onnx.manifest_reader import read_manifest
 from tests.models.onnx.graphs import boxes_graph, graph, save
 
 CANVAS = InputSize(96, 64)

@@ -37,7 +37,9 @@ def test_a_folder_is_a_model(tmp_path: Path) -> None:
     told = model.description
     assert (told.name, told.version, told.task, told.classes) == ("tiny", "1", Task.DETECTION, ("cat", "dog"))
     assert told.sizes == (Size(VARIANT, InputSize(32, 32), 0.5, least_score=0.3),)
-    assert (told.batches, told.movable) == ((), True)
+    assert (told.batches, told.movable, told.notes) == ((), True, ())
+    (tmp_path / "tiny" / "model.toml").write_text(f'licence = "MIT"\n{BOXES}')
+    assert open_package(tmp_path / "tiny").description.notes == ("Licence: MIT.",)
     (answer,) = answers(model.engine(EngineOptions()), [IMAGE], [VARIANT])
     assert answer.detections == (
         Detection(1, pytest.approx(0.9), 0.0, 0.0, 0.5, 1.0),

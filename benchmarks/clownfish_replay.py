@@ -28,9 +28,10 @@ from jellyfish.control.adaptation import EachAnew
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import make_planner
 from jellyfish.control.solving import in_place
-from jellyfish.core import Answer, Detection, InputSize, LabelledObject, Variant
+from jellyfish.core import Answer, Detection, InputSize, LabelledObject, Task, Variant
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
+from jellyfish.edge.fusion.by_task import FusedDetections, likely
 from jellyfish.edge.fusion.detections import HISTORY_STEPS, LOCAL_SCORE_THRESHOLD, DetectionFusion
 from jellyfish.edge.fusion.filters import Filter
 from jellyfish.edge.score import FusionScore
@@ -184,17 +185,19 @@ class _TimedFusion(DetectionFusion):
 
 
 class _Local:
-    device = "local"
-    classes = CLASSES
+    device, task, classes = "local", Task.DETECTION, CLASSES
 
     def __init__(self, seen: Seen, variant: Variant, threshold: float, source: _Known) -> None:
-        self.name, self.threshold = variant.name, threshold
+        self.name, self._threshold = variant.name, threshold
         self._seen, self._source = seen, source
 
-    async def run(self, image: NDArray[np.uint8]) -> list[Detection]:
+    async def run(self, image: NDArray[np.uint8]) -> Answer:
         number = self._source.number(image)
         await asyncio.sleep(LOCAL_S)
-        return self._seen.local[number]
+        return Answer(tuple(self._seen.local[number]))
+
+    def worth_telling(self, answer: Answer) -> Answer:
+        return likely(answer, self._threshold)
 
 
 class _CloudExecutor(TimedExecutor):
@@ -245,7 +248,7 @@ class _Play:
         local = _Local(self._seen, self._local, self._thresholds[0], source)
         trace = self._link.trace and self._link.trace.shifted(-START_S)
         parts = EdgeParts(
-            source, local, self._fusion, self._filter, Shaper(trace, self._link.delay_s),
+            source, local, FusedDetections(self._fusion), self._filter, Shaper(trace, self._link.delay_s),
             Shaper(None, self._link.delay_s), _inline, partial(self._encode, source),
         )  # fmt: skip
         terms = EdgeTerms("robot", fps, 1 / fps, self._cloud_fps, HISTORY_STEPS / fps)
@@ -283,11 +286,11 @@ class _Recording(FusionScore):
     def answered(
         self,
         objects: Sequence[LabelledObject] | None,
-        local: Sequence[Detection],
-        fused: Sequence[Detection],
+        local: Answer,
+        fused: Answer,
     ) -> None:
         super().answered(objects, local, fused)
-        self.answers.append((list(local), list(self._newest), list(fused)))
+        self.answers.append((list(local.detections), list(self._newest.detections), list(fused.detections)))
 
 
 async def _decode(jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:

@@ -4,9 +4,9 @@
 
 The task is made of labelled tracks: each is followed for up to `--track-steps` steps, 15 a second, and what is around
 it is cut out at every step. The tracks of a clip, at most 8 per class, are strung together in a random order, so that
-the label changes at cuts. The question at each step is the object's class. A network's raw score of a class is the
-highest logit among the grid points within the object's box. The local network is the narrowest one at 128 pixels, the
-cloud's the largest at 448, which gets the cut-out as JPEG. SiMiNet learns from the tracks of the other clips.
+the label changes at cuts. The question at each step is the object's class. Both networks are sizes of the classifier
+that ships: the local one the narrow one at 64 pixels, the cloud's the wide one at 224, which gets the cut-out as JPEG.
+SiMiNet learns from the tracks of the other clips.
 
 Answers come a number of steps after they were sent, or over a link of so many Mbit/s with 20 ms each way, where JPEGs
 queue. `newest answer` is what fusion has to beat: hold what the cloud said last, whatever is seen here. With a constant
@@ -27,50 +27,37 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.core import LabelledObject, Variant
 from jellyfish.edge.fusion.filters import Filter, Periodic, Transition
 from jellyfish.edge.fusion.requests import Requests
+from jellyfish.edge.fusion.scores import ScoreFusion, softmax
+from jellyfish.edge.fusion.similarity import Constant, Cosine, LocalScores, Similarity
 from jellyfish.errors import InputError
-from jellyfish.lab.score_fusion.scores import ScoreFusion, softmax
-from jellyfish.lab.score_fusion.similarity import Constant, Cosine, LocalScores, Similarity
+from jellyfish.lab.classification.crops import square_around
 from jellyfish.lab.score_fusion.siminet import LabelledScores, train_siminet
 from jellyfish.link.shaper import Shaper
 from jellyfish.link.synthetic import constant
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
-from jellyfish.media.resize import fit, letterbox
-from jellyfish.models.precision import inference_dtype
-from jellyfish.models.slimmable.boxes import grid_points
-from jellyfish.models.slimmable.detector import normalise
-from jellyfish.models.slimmable.folding import fold_stem, fold_tail
-from jellyfish.models.slimmable.sizes import SIZES
-from jellyfish.models.slimmable.street import CLASSES, input_size
-from jellyfish.models.slimmable.weights import load_weights
+from jellyfish.media.resize import fit
+from jellyfish.models.classification.model import open_classifier
+from jellyfish.models.classification.sizes import VARIANTS, input_size
+from jellyfish.models.model import Engine, EngineOptions, Image, answers
+from jellyfish.models.slimmable.street import CLASSES
 
-LOCAL, CLOUD = Variant(128, "w025e1"), Variant(448, "w100e2")
+LOCAL, CLOUD = VARIANTS[0], VARIANTS[-1]
 STEPS_PER_S = 15.0
 LEAST_STEPS, TRACKS_PER_CLASS = 20, 8
 LEAST_HEIGHT, LEAST_VISIBLE = 0.04, 0.5
-MARGIN = 4.0
-"""Sides of what is cut out, in sides of the object's box (made 16:9)."""
 DELAYS_STEPS = (0, 2, 5, 30, math.inf)
 ONE_WAY_S = 0.02
 FILTERS: dict[str, type[Periodic] | type[Transition]] = {"periodic": Periodic, "transition": Transition}
 
-Image = NDArray[np.uint8]
 Raw = NDArray[np.float64]
 Arrival = Callable[[int, int], float]
 """(step at which it is sent, bytes) -> step at which the answer is there."""
-
-
-class CutOut(NamedTuple):
-    """The surroundings of an object, and its box within them: shares of the cut-out."""
-
-    image: Image
-    box: tuple[float, float, float, float]
 
 
 class Scored(NamedTuple):
@@ -87,51 +74,22 @@ class Scored(NamedTuple):
 class Network:
     """One variant as a source of class scores."""
 
-    def __init__(self, variant: Variant) -> None:
-        detector, network = load_weights().detector(), next(s for s in SIZES if s.name == variant.network)
-        size = input_size(variant.resolution)
-        self._canvas = size.height, size.width
-        self._dtype = inference_dtype(torch.device("cpu"))
-        self._stem, self._tail = fold_stem(detector).to(self._dtype), fold_tail(detector, network).to(self._dtype)
-        self._points = grid_points(*self._canvas).numpy()
+    def __init__(self, engine: Engine, variant: Variant) -> None:
+        self._engine, self._variant = engine, variant
 
-    @torch.inference_mode()
-    def scores(self, cut_out: CutOut) -> Raw:
-        """[classes] the highest logits among the points whose cell touches the box."""
-        boxed = letterbox(cut_out.image, *self._canvas)
-        images = normalise(torch.from_numpy(boxed.canvas)[None].permute(0, 3, 1, 2)).to(self._dtype)
-        logits = self._tail(self._stem(images))[0, :, : len(CLASSES)].double().numpy()
-        width, height = self._canvas[1] / boxed.x_factor, self._canvas[0] / boxed.y_factor
-        left, top, right, bottom = np.array(cut_out.box) * [width, height, width, height]
-        x, y, half = self._points[:, 0], self._points[:, 1], self._points[:, 2] / 2
-        inside = (x >= left - half) & (x <= right + half) & (y >= top - half) & (y <= bottom + half)
-        best: Raw = logits[inside].max(axis=0)
-        return best
+    def scores(self, image: Image) -> Raw:
+        """[classes] before softmax, but for a constant."""
+        (answer,) = answers(self._engine, [image], [self._variant])
+        probabilities = np.zeros(len(answer.scores))
+        probabilities[[one.label for one in answer.scores]] = [one.score for one in answer.scores]
+        return LocalScores.of_probabilities(probabilities).raw
 
 
-def cut_out(image: Image, thing: LabelledObject) -> CutOut:
-    """The object in the middle of a 16:9 cut-out, as far as the frame goes."""
-    height, width = image.shape[:2]
-    half_y = MARGIN / 2 * max((thing.bottom - thing.top) * height, (thing.right - thing.left) * width * 9 / 16)
-    half_x = half_y * 16 / 9
-    x, y = (thing.left + thing.right) / 2 * width, (thing.top + thing.bottom) / 2 * height
-    left, right = max(0, round(x - half_x)), min(width, round(x + half_x))
-    top, bottom = max(0, round(y - half_y)), min(height, round(y + half_y))
-    wide, high = right - left, bottom - top
-    box = (
-        (thing.left * width - left) / wide,
-        (thing.top * height - top) / high,
-        (thing.right * width - left) / wide,
-        (thing.bottom * height - top) / high,
-    )
-    return CutOut(np.ascontiguousarray(image[top:bottom, left:right]), box)
-
-
-def through_link(seen: CutOut) -> tuple[CutOut, int]:
+def through_link(seen: Image) -> tuple[Image, int]:
     """What the cloud gets, and its bytes."""
-    width, height = input_size(CLOUD.resolution).fitted(seen.image.shape[1], seen.image.shape[0])
-    data = encode_jpeg(fit(seen.image, width, height))
-    return CutOut(decode_jpeg(data, width, height), seen.box), len(data)
+    width, height = input_size(CLOUD.resolution).fitted(seen.shape[1], seen.shape[0])
+    data = encode_jpeg(fit(seen, width, height))
+    return decode_jpeg(data, width, height), len(data)
 
 
 def chosen_tracks(
@@ -160,7 +118,7 @@ def look(path: Path, local: Network, cloud: Network, most_steps: int) -> list[Sc
         chosen = chosen_tracks(source.labels, max(1, round(source.fps / STEPS_PER_S)), most_steps)
         wanted = [(frame, track, thing) for track, steps in chosen.items() for frame, thing in steps]
         for frame, track, thing in sorted(wanted, key=lambda one: one[0]):
-            seen = cut_out(source.frame(frame), thing)
+            seen = square_around(thing, source.width, source.height).cut(source.frame(frame))
             sent, size_bytes = through_link(seen)
             rows[track].append((local.scores(seen), cloud.scores(sent), size_bytes))
     tracks = []
@@ -317,8 +275,8 @@ def main() -> None:
     options = parser.parse_args()
     if len(options.video) < 2:
         parser.error("SiMiNet learns from the other clips: give at least two videos")
-    torch.set_num_threads(1)
-    local, cloud = Network(LOCAL), Network(CLOUD)
+    engine = open_classifier().engine(EngineOptions(threads=1))
+    local, cloud = Network(engine, LOCAL), Network(engine, CLOUD)
     clips = [look(path, local, cloud, options.track_steps) for path in options.video]
     for path, tracks in zip(options.video, clips, strict=True):
         counts = Counter(CLASSES[track.labels[0]] for track in tracks)

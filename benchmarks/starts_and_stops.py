@@ -39,9 +39,10 @@ from jellyfish.config import BenchConfig, CameraConfig, Encoding, Limits
 from jellyfish.control.adaptation import EachAnew
 from jellyfish.control.planners.fixed import FixedPlanner, accept
 from jellyfish.control.solving import in_place
-from jellyfish.core import Detection, Task, Variant
+from jellyfish.core import Answer, Task, Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
+from jellyfish.edge.fusion.by_task import FusedDetections
 from jellyfish.edge.fusion.detections import DetectionFusion
 from jellyfish.edge.fusion.filters import Periodic
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
@@ -74,11 +75,14 @@ Round = Callable[[random.Random, str, Path], Awaitable[None]]
 class QuickNetwork:
     """A device's small network that finds nothing, at once."""
 
-    name, device, threshold = "none", "none", 0.5
+    name, device, task = "none", "none", Task.DETECTION
     classes: tuple[str, ...] = ("thing",)
 
-    async def run(self, image: NDArray[np.uint8]) -> list[Detection]:
-        return []
+    async def run(self, image: NDArray[np.uint8]) -> Answer:
+        return Answer()
+
+    def worth_telling(self, answer: Answer) -> Answer:
+        return answer
 
 
 @contextlib.asynccontextmanager
@@ -153,9 +157,8 @@ async def devices_are_cancelled(chance: random.Random, url: str, folder: Path) -
 
 
 def edge_device(name: str, source: VideoSource, offload: Offload, start_s: float) -> EdgeDevice:
-    parts = EdgeParts(
-        source, QuickNetwork(), DetectionFusion(0.5, 0.5, 1), Periodic(2), Shaper(None, 0.0), Shaper(None, 0.0), offload
-    )
+    fusion, link = FusedDetections(DetectionFusion(0.5, 0.5, 1)), Shaper(None, 0.0)
+    parts = EdgeParts(source, QuickNetwork(), fusion, Periodic(2), link, Shaper(None, 0.0), offload)
     return EdgeDevice(EdgeTerms(name, FPS, SLO_S, FPS / 2, 1.0), parts, Timeline(start_s), lambda record: None)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.timed_server import MODEL, Settings
@@ -15,7 +16,9 @@ from jellyfish.devices.opening import OpenDevice
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.models.model import Image
 from jellyfish.modes.assembly import ServerParts, assembled
+from jellyfish.modes.brought import Brought
 from jellyfish.modes.serving import _parts as parts_in_service  # nothing else is sure to be what serves
+from jellyfish.modes.serving import _policy as policy_in_service
 from jellyfish.modes.serving import listening_at
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.server.service import Service
@@ -31,7 +34,8 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Service, str]]:
     async with contextlib.AsyncExitStack() as stack:
         solver = await stack.enter_async_context(solver_process(config.planner, seed=0))
         device = OpenDevice("cpu", MODEL.profile, TimedExecutor(MODEL.profile))  # type: ignore[arg-type]
-        parts = parts_in_service(config, MODEL.description, [device], {}, solver.solve, stack)
+        planning = partial(policy_in_service, config, Brought(), MODEL.description, solver.solve)
+        parts = parts_in_service(config, MODEL.description, [device], {}, planning, stack)
         if settings.leak:
             parts = _leaking(parts)
         service = await stack.enter_async_context(assembled(parts, lambda record, service: None))

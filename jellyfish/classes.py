@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from jellyfish.core import Detection
+from jellyfish.core import ClassScore, Detection
 
 
 def same_name(name: str) -> str:
@@ -48,3 +48,8 @@ class ClassMap:
             return detections
         told = ((one, self.label(one.label)) for one in detections)
         return [msgspec.structs.replace(one, label=label) for one, label in told if label is not None]
+
+    def scores(self, scores: Sequence[ClassScore]) -> Sequence[ClassScore]:
+        """The same of a classifier's answer."""
+        told = ((one, self.label(one.label)) for one in scores)
+        return [ClassScore(label, one.score) for one, label in told if label is not None]

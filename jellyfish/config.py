@@ -8,6 +8,8 @@ from pathlib import Path
 
 DEFAULT_MODEL = "slimmable"
 """What a server runs, see `jellyfish.models.opening`."""
+PLANNERS = ("annealing", "best", "exact", "shared")
+"""Those that ship, by name."""
 DEFAULT_PLANNER = "shared"
 """Who plans for a server, see `jellyfish.control.planners`."""
 DEFAULT_PLANNING_SHARE = 0.05
@@ -135,6 +137,11 @@ class CameraConfig:
 
 DEFAULT_LOCAL = "w050e1-256"
 """What a device runs on each frame itself."""
+DEFAULT_FUSION = "detections"
+FUSED_MODELS = {DEFAULT_FUSION: DEFAULT_MODEL, "scores": "classification"}
+"""What devices fuse -> the model that their small networks are of."""
+DEFAULT_LOCALS = {DEFAULT_FUSION: DEFAULT_LOCAL, "scores": "w050-64"}
+"""What devices fuse -> the network that they run themselves, unless told otherwise."""
 CLOUD_FILTERS = ("periodic", "transition", "gain")
 DEFAULT_FILTER = CLOUD_FILTERS[0]
 """Which frames go to the cloud, see `jellyfish.edge.fusion.filters` and `jellyfish.edge.fusion.gain`."""
@@ -173,6 +180,8 @@ class DevicesConfig:
     """Of the small network; None takes those that ship."""
     server: ServerConfig | None = field(default_factory=ServerConfig)
     """The one in this process; None where the server is elsewhere."""
+    fusion: str = DEFAULT_FUSION
+    """What is fused, of `DEFAULT_LOCALS`: boxes, or class scores."""
 
 
 class Encoding(enum.StrEnum):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_MODEL, Encoding
+from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_MODEL, DEFAULT_PLANNER, PLANNERS, Encoding
 
 Values = Mapping[str, Any]
 """Parameters of one call, defaults included."""
@@ -38,6 +38,10 @@ def missing(option: str) -> Callable[[Values], bool]:
 
 def _nobody_plans(values: Values) -> bool:
     return bool(values.get("variant") or values.get("controller")) or values.get("planner") == CLIENTS_CHOOSE
+
+
+def _own_planner(values: Values) -> bool:
+    return values.get("planner", DEFAULT_PLANNER) not in (*PLANNERS, CLIENTS_CHOOSE)
 
 
 def _own_weights(values: Values) -> bool:
@@ -75,6 +79,7 @@ SERVER_RULES = (
         _nobody_plans,
         "without a planner: nobody plans with --variant, --controller or --planner client",
     ),
+    VoidRule(("planning_share",), _own_planner, "with a planner of your own, which is asked in every window"),
     VoidRule(
         ("target",),
         lambda values: _nobody_plans(values) and not values.get("find_clients"),

@@ -24,6 +24,23 @@ PATIENCE_S = 120
 """For each step, on a machine that has much else to do."""
 NO_REGISTRY = ("Could not find a version", "Could not fetch URL", "No matching distribution")
 
+ALL_HELP = """
+import typer
+from typer.testing import CliRunner
+from jellyfish import cli
+
+def helps(command, words=()):
+    yield words
+    for name, part in getattr(command, "commands", {}).items():
+        yield from helps(part, (*words, name))
+
+calls = list(helps(typer.main.get_command(cli.app)))
+for words in calls:
+    done = CliRunner().invoke(cli.app, [*words, "--help"])
+    assert done.exit_code == 0, done.output
+print("many commands" if len(calls) > 15 else calls)
+"""
+
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -72,6 +89,21 @@ async def test_its_cameras_are_served_by_a_server_elsewhere(machine: Path, tmp_p
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["on_time"] > 0
     assert summary["offered"] == sum(summary[outcome] for outcome in Outcome)
+
+
+@pytest.mark.timeout(PATIENCE_S)
+async def test_a_program_there_has_a_camera_of_its_own(machine: Path, tmp_path: Path) -> None:
+    async with listening() as url:
+        example = ROOT / "docs" / "examples" / "camera_from_python.py"
+        code, said = await run(machine, tmp_path, "python", example, url, VIDEO)
+    assert code == 0, said
+    assert len(said.splitlines()) == 30
+
+
+@pytest.mark.timeout(PATIENCE_S)
+async def test_each_command_explains_itself_there(machine: Path, tmp_path: Path) -> None:
+    code, said = await run(machine, tmp_path, "python", "-c", ALL_HELP)
+    assert (code, said.strip()) == (0, "many commands")
 
 
 @pytest.mark.timeout(PATIENCE_S)

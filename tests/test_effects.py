@@ -38,6 +38,7 @@ VOID_ON_SERVERS = [
     ["--planner", "best", "--variant", "w100e2-448"],
     *options(NOBODY_PLANS, "--variant", "w100e2-448"),
     *options(NOBODY_PLANS, "--planner", "client"),
+    ["--planning-share", "5", "--planner", "my_planner.py:MyPlanner"],
     ["--no-actuation", "--variant", "w100e2-448"],
     ["--actuation", "--model", "torchvision:fcos"],
 ]
@@ -119,7 +120,7 @@ ALWAYS = {
     *("silence_timeout_s", "per_address", "proxy", "scenario", "chaos", "evaluation", "policies", "seeds", "workers"),
     *("runs", "output", "file", "time_budget_ms", "json", "quick", "model", "profile", "folder", "coco", "validation"),
     *("backbone", "scenes", "steps", "resume", "images", "limit", "draw", "score", "layout", "plot", "kind"),
-    *("files", "package", "image"),
+    *("files", "package", "image", "task", "fusion"),
     *("mean_mbps", "variation", "autocorrelation", "outage_s", "outage_every_s"),
 }
 """Options that have an effect whatever else is given, on the commands that have no rule for them."""

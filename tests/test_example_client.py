@@ -39,7 +39,10 @@ FRAMES = 30
 
 @contextlib.asynccontextmanager
 async def listening(
-    limits: Limits | None = None, fps: Mapping[str, float] | None = None, sessions: list[Session] | None = None
+    limits: Limits | None = None,
+    fps: Mapping[str, float] | None = None,
+    sessions: list[Session] | None = None,
+    port: int = 0,
 ) -> AsyncIterator[str]:
     """The stream's URL of a server with a timed device on the loopback interface.
 
@@ -57,7 +60,7 @@ async def listening(
     service.ready = True
     task = asyncio.create_task(dispatcher.run())
     try:
-        async with listening_at(service, "127.0.0.1", 0) as url:
+        async with listening_at(service, "127.0.0.1", port) as url:
             yield url
     finally:
         task.cancel()

@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 
 from jellyfish import cli
 from jellyfish.camera.controllers import CONTROLLERS
-from jellyfish.config import CLIENTS_CHOOSE, CLOUD_FILTERS
-from jellyfish.control.planners import PLANNERS
+from jellyfish.config import CLIENTS_CHOOSE, CLOUD_FILTERS, PLANNERS
 from jellyfish.lab.reproduction.policies import NAMES
 from jellyfish.lab.street.layouts import LAYOUTS
 

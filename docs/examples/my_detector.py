@@ -5,8 +5,7 @@ jellyfish serve --model docs/examples/my_detector.py:Detector
 
 import cv2
 
-from jellyfish.core import Answer, Detection, InputSize, Task, Variant
-from jellyfish.models.model import Description, Size, WholeBatches
+from jellyfish import Answer, Description, Detection, InputSize, Size, Task, Variant, WholeBatches
 
 SIZES = (
     Size(Variant(160, "bright"), InputSize(160, 160), 0.5, "a guess"),

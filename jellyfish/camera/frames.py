@@ -25,7 +25,7 @@ Encode = Callable[[NDArray[np.uint8], InputSize], bytes]
 def scaled_jpeg(image: NDArray[np.uint8], size: InputSize) -> bytes:
     """The frame scaled to fit into `size`, as a JPEG of quality 90."""
     width, height = size.fitted(image.shape[1], image.shape[0])
-    return encode_jpeg(fit(image, width, height))
+    return encode_jpeg(fit(np.ascontiguousarray(image), width, height))
 
 
 class FrameSource(Protocol):
@@ -58,13 +58,25 @@ class Offload(Protocol):
         ...
 
 
-class CameraFrames(Protocol):
-    """The pictures of one camera."""
+class FrameEncoder(Protocol):
+    """What makes the bytes of one camera's frames."""
 
     @property
     def classes(self) -> Sequence[str]:
-        """Names by label of what `objects_at` tells; empty when nobody knows."""
+        """Names by label of the objects that frames are captured with; empty when nobody knows."""
         ...
+
+    async def encoded(self, picture: Any, size: InputSize) -> bytes:
+        """The bytes to send of a captured picture, for a network that takes `size`."""
+        ...
+
+    def expect(self, size: InputSize) -> None:
+        """From now on frames will probably be sent for a network that takes `size`."""
+        ...
+
+
+class CameraFrames(FrameEncoder, Protocol):
+    """The pictures of one emulated camera."""
 
     async def at(self, elapsed_s: float, captured_s: float) -> Any:
         """The picture `elapsed_s` after the camera's start, which will be at `captured_s` on the event loop's clock.
@@ -77,27 +89,39 @@ class CameraFrames(Protocol):
         """What is truly there at that time; None when nobody knows."""
         ...
 
-    async def encoded(self, picture: Any, size: InputSize) -> bytes:
-        """The bytes to send of a picture that `at` has given, for a network that takes `size`."""
-        ...
+
+class PictureEncoder:
+    """An encoder for this camera alone, of RGB images; it works when it is asked, off the event loop."""
+
+    def __init__(self, offload: Offload, encode: Encode = scaled_jpeg) -> None:
+        self._offload, self._encode = offload, encode
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """See `FrameEncoder.classes`: nobody knows what is in the pictures."""
+        return ()
+
+    async def encoded(self, picture: NDArray[np.uint8], size: InputSize) -> bytes:
+        """See `FrameEncoder.encoded`; scales and encodes now."""
+        return await self._offload(self._encode, picture, size)
 
     def expect(self, size: InputSize) -> None:
-        """From now on frames will probably be sent for a network that takes `size`."""
-        ...
+        """Of no concern: nothing is done ahead."""
 
 
-class OwnFrames:
+class OwnFrames(PictureEncoder):
     """A decoder and an encoder for this camera alone; both work when they are asked, off the event loop."""
 
     def __init__(
         self, source: FrameSource, offload: Offload, encode: Encode = scaled_jpeg, offset_s: float = 0.0
     ) -> None:
         """`offset_s`: the time of the source at which the camera starts."""
-        self._source, self._offload, self._encode, self._offset_s = source, offload, encode, offset_s
+        super().__init__(offload, encode)
+        self._source, self._offset_s = source, offset_s
 
     @property
     def classes(self) -> Sequence[str]:
-        """See `CameraFrames.classes`."""
+        """See `FrameEncoder.classes`."""
         return self._source.classes
 
     async def at(self, elapsed_s: float, captured_s: float) -> NDArray[np.uint8]:
@@ -109,10 +133,3 @@ class OwnFrames:
         """See `CameraFrames.objects_at`."""
         labels = self._source.labels
         return None if labels is None else labels[self._source.index_at(self._offset_s + elapsed_s)]
-
-    async def encoded(self, picture: NDArray[np.uint8], size: InputSize) -> bytes:
-        """See `CameraFrames.encoded`; scales and encodes now."""
-        return await self._offload(self._encode, picture, size)
-
-    def expect(self, size: InputSize) -> None:
-        """Of no concern: nothing is done ahead."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from jellyfish.camera.reporting import ReportTally
 from jellyfish.camera.slo import Slo
-from jellyfish.core import Answer, Detection, LabelledObject, Outcome, Reason
+from jellyfish.core import Answer, LabelledObject, Outcome, Reason
 from jellyfish.evaluation.judging import NO_ANSWER, Judge
 from jellyfish.evaluation.streaming import StreamingScore
 from jellyfish.protocol.served_model import ServedModel
@@ -71,7 +71,7 @@ class Sent:
 
 
 class Ledger:
-    """One camera's frames. `emit` gets each frame's record and the detections it was answered with, once."""
+    """One camera's frames. `emit` gets each frame's record and what it was answered with, once."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Ledger:
         slo_s: float,
         max_in_flight: int,
         timeline: Timeline,
-        emit: Callable[[FrameRecord, Sequence[Detection]], None],
+        emit: Callable[[FrameRecord, Answer], None],
         hears_arrivals: bool = False,
         classes: Sequence[str] = (),
     ) -> None:
@@ -371,8 +371,8 @@ class Ledger:
             known |= _served(sent, answer, now)
         slack_s = None if answer is None else self._slo.slack_s(frame.captured_s, now)
         self._reported.ended(outcome, reason, slack_s)
+        given = NO_ANSWER if answer is None else Answer(answer.detections, answer.scores)
         if frame.objects is not None:
-            given = NO_ANSWER if answer is None else Answer(answer.detections, answer.scores)
             known |= judged(self._judge.worth(given, frame.objects))
         if answer is not None:
             known |= guessed(answer.scores, self._classes)
@@ -390,7 +390,7 @@ class Ledger:
             reason=reason,
             **known,
         )
-        self._emit(record, answer.detections if answer is not None else ())
+        self._emit(record, given)
 
 
 def _served(sent: Sent, answer: Result, now: float) -> dict[str, Any]:

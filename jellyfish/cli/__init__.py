@@ -44,7 +44,7 @@ def about(
 for command in (
     *(serving.serve, cameras.bench, cameras.device),
     *(studying.simulate, studying.reproduce, studying.report, studying.plan),
-    *(detector.variants, detector.profile, detector.train, detector.evaluate, detector.detect),
+    *(detector.variants, detector.profile, detector.train, detector.export, detector.evaluate, detector.detect),
 ):
     app.command(cls=CheckedCommand)(command)
 app.add_typer(model.model_app, name="model")

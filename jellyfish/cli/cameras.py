@@ -13,7 +13,6 @@ from rich.console import Console
 
 from jellyfish.cli.bounds import MOST_CLIENTS, MOST_DELAY_MS, MOST_MEMORY_MB, MOST_RUN_S, MOST_SEED
 from jellyfish.cli.options import (
-    SHIPPED_VIDEOS,
     Actuation,
     Care,
     CloudFilter,
@@ -35,10 +34,13 @@ from jellyfish.cli.parsing import (
     check_used,
     client_name,
     device_names,
+    fusion_with,
     known_filter,
+    known_fusion,
     one_video,
     planning_window_s,
     positive_numbers,
+    shipped_clips,
     video_files,
 )
 from jellyfish.cli.running import console, run_on_uvloop
@@ -46,12 +48,14 @@ from jellyfish.config import (
     CLIENTS_CHOOSE,
     DEFAULT_CARE,
     DEFAULT_FILTER,
-    DEFAULT_LOCAL,
+    DEFAULT_FUSION,
+    DEFAULT_LOCALS,
     DEFAULT_MODEL,
     DEFAULT_PERIOD,
     DEFAULT_PLANNER,
     DEFAULT_PLANNING_SHARE,
     DEFAULT_TARGET,
+    FUSED_MODELS,
     BenchConfig,
     CameraConfig,
     DeviceConfig,
@@ -167,7 +171,7 @@ def bench(
     max_batch: MaxBatch = 8,
     threads: Threads = None,
     actuation: Actuation = True,
-    local_variant: LocalVariant = DEFAULT_LOCAL,
+    local_variant: LocalVariant = None,
     filter: CloudFilter = DEFAULT_FILTER,
     period: Period = DEFAULT_PERIOD,
 ) -> None:
@@ -175,7 +179,7 @@ def bench(
 
     Without options: four cameras that show the shipped videos, over a WiFi-like link, for 20 seconds.
     """
-    videos = video_files(video or [SHIPPED_VIDEOS])
+    videos = video_files(video or shipped_clips(model))
     rates, slos = positive_numbers("--fps", fps, 240, LEAST_FPS), positive_numbers("--slo-ms", slo_ms, 60_000)
     traces = trace.split(",")
     check_used(
@@ -199,14 +203,17 @@ def bench(
         model, actuation, planning_share / 100,
     )  # fmt: skip
     if clownfish:
+        fusion = fusion_with(model)
         devices = tuple(
             DeviceConfig(
                 f"device-{number}", camera.video, camera.fps, camera.slo_s, camera.trace, camera.delay_s, camera.seed,
-                local_variant, known_filter(filter), period,
+                local_variant or DEFAULT_LOCALS[fusion], known_filter(filter), period,
             )
             for number, camera in enumerate(fleet(clients))
         )  # fmt: skip
-        _run_devices(DevicesConfig(devices, duration, results, seed, connect, weights, None if connect else server))
+        _run_devices(
+            DevicesConfig(devices, duration, results, seed, connect, weights, None if connect else server, fusion)
+        )
         return
     memory_bytes = round(clip_memory_mb * 1e6)
     run = BenchConfig(
@@ -251,7 +258,14 @@ def device(
     slo_ms: Annotated[
         float, typer.Option(min=1, max=60_000, help="Milliseconds from capture to the device's own answer.")
     ] = 100.0,
-    variant: LocalVariant = DEFAULT_LOCAL,
+    fusion: Annotated[
+        str,
+        typer.Option(
+            help="What its answers and the server's are fused of: `detections`, or `scores` of classes, for what a "
+            "whole frame shows; the server then needs a classifier, e.g. `serve --model classification`."
+        ),
+    ] = DEFAULT_FUSION,
+    variant: LocalVariant = None,
     filter: CloudFilter = DEFAULT_FILTER,
     period: Period = DEFAULT_PERIOD,
     trace: Annotated[
@@ -278,7 +292,7 @@ def device(
     A small network on this machine answers each frame of a video. A server far away, with a large one, is asked about
     some frames, and what it says is used for later ones whenever it comes (docs/clownfish.md).
     """
-    source = one_video(video)
+    source = one_video(video, FUSED_MODELS[known_fusion(fusion)])
     config = DeviceConfig(
         client_name(name),
         source,
@@ -287,11 +301,11 @@ def device(
         trace,
         delay_ms / 1000,
         seed,
-        variant,
+        variant or DEFAULT_LOCALS[fusion],
         known_filter(filter),
         period,
     )
-    _run_devices(DevicesConfig((config,), duration, results, seed, cloud, weights, None))
+    _run_devices(DevicesConfig((config,), duration, results, seed, cloud, weights, None, fusion))
 
 
 def _run_devices(config: DevicesConfig) -> None:

@@ -13,6 +13,7 @@ from jellyfish.cli.options import MaxBatch, ModelName, OnDevice, Threads, Weight
 from jellyfish.cli.parsing import device_names
 from jellyfish.cli.running import console, guard
 from jellyfish.config import DEFAULT_MODEL
+from jellyfish.core import Task
 
 
 def variants(model: ModelName = DEFAULT_MODEL, weights: Weights = None) -> None:
@@ -45,9 +46,16 @@ def profile(
 
 
 def train(
-    output: Annotated[Path, typer.Option(help="Weights file to write; its card goes beside it.")] = Path(
-        "weights/street.safetensors"
-    ),
+    task: Annotated[
+        Task, typer.Option(help="What is learned: to find objects, or what an object is that was cut out.")
+    ] = Task.DETECTION,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weights file to write; its card goes beside it. By default weights/street.safetensors, or "
+            "weights/street-classes.safetensors."
+        ),
+    ] = None,
     folder: Annotated[Path, typer.Option(help="Where rendered frames and checkpoints are kept.")] = Path("training"),
     coco: Annotated[
         Path | None,
@@ -64,7 +72,11 @@ def train(
         typer.Option(min=0, max=1, help="Share of the photographs among what is learned from; the rest is generated."),
     ] = 0.65,
     backbone: Annotated[
-        Path | None, typer.Option(help="State file of EfficientNet-Lite0 to begin with; by default random weights.")
+        Path | None,
+        typer.Option(
+            help="State file of EfficientNet-Lite0 to begin with; by default random weights. With --task "
+            "classification: weights of a classifier to go on with; by default the detector that ships."
+        ),
     ] = None,
     scenes: Annotated[int, typer.Option(min=1, max=MOST_SCENES, help="Generated street scenes to learn from.")] = 1200,
     steps: Annotated[int, typer.Option(min=1, max=MOST_STEPS, help="Optimiser steps.")] = 7500,
@@ -73,24 +85,50 @@ def train(
     workers: Annotated[int, typer.Option(min=0, max=MOST_PROCESSES, help="Processes that prepare batches.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
 ) -> None:
-    """Train the detector; write weights and their card.
+    """Train a network; write its weights and their card.
 
     It learns from photographs and generated street scenes; every variant is measured at the end. A run that was stopped
     goes on with --resume as if it had not been.
     """
+    from jellyfish.lab.classification.train import train_classifier
     from jellyfish.lab.training.config import TrainingConfig
-    from jellyfish.lab.training.train import train as train_mode
+    from jellyfish.lab.training.train import train as train_detector
 
+    train_mode, name, batch_size = {
+        Task.DETECTION: (train_detector, "street", 8),
+        Task.CLASSIFICATION: (train_classifier, "street-classes", 16),
+    }[task]
     guard(
         lambda: train_mode(
             TrainingConfig(
-                output=output, folder=folder, coco=coco, validation=validation, images=images, coco_share=coco_share,
-                backbone=backbone, scenes=scenes, steps=steps, seed=seed, device=device, workers=workers,
-                resume=resume, command=" ".join(["jellyfish", *sys.argv[1:]]),
+                output=output or Path(f"weights/{name}.safetensors"), batch_size=batch_size, folder=folder, coco=coco,
+                validation=validation, images=images, coco_share=coco_share, backbone=backbone,
+                scenes=scenes, steps=steps, seed=seed, device=device, workers=workers, resume=resume,
+                command=" ".join(["jellyfish", *sys.argv[1:]]),
             ),
             console(),
         )
     )  # fmt: skip
+
+
+def export(
+    output: Annotated[Path, typer.Argument(help="The folder to write: a graph for each size, and `model.toml`.")],
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A variant, e.g. `w100e2-448`; give it several times for more. By default six, one of each resolution."
+        ),
+    ] = None,
+    weights: Weights = None,
+) -> None:
+    """Write the detector as ONNX graphs, to run elsewhere.
+
+    A graph takes pictures (RGB, 0 to 255) in batches of any size and gives boxes and scores in the layout of YOLOv8.
+    The folder is a package that `serve --model` takes, too (docs/onnx.md).
+    """
+    from jellyfish.modes.export import export as export_mode
+
+    guard(lambda: export_mode(output, variant, weights, console()))
 
 
 def evaluate(

@@ -9,6 +9,8 @@ import typer
 
 from jellyfish.cli.bounds import MOST_MBPS, MOST_SEED, MOST_TRACE_S, MOST_VIDEO_S
 from jellyfish.cli.checking import CheckedCommand
+from jellyfish.cli.options import SHIPPED_VIDEOS
+from jellyfish.cli.parsing import video_files
 from jellyfish.cli.running import console, guard
 
 video_app = typer.Typer(
@@ -38,6 +40,24 @@ def video_make(
     from jellyfish.lab.street.make import make
 
     guard(lambda: make(folder, name, layout, seed, duration, console()))
+
+
+@video_app.command("objects", cls=CheckedCommand)
+def video_objects(
+    file: Annotated[Path, typer.Argument(help="Video file (.mp4) to write; its labels go beside it.")],
+    video: Annotated[
+        list[Path] | None,
+        typer.Option(help="A labelled video or a folder of them; by default the street clips that ship."),
+    ] = None,
+) -> None:
+    """Cut labelled objects out of videos, for classifiers.
+
+    The clip shows one object after the other from close by; its labels say where it is.
+    """
+    from jellyfish.lab.classification.clip import make_objects_clip
+
+    videos = video_files(video or [SHIPPED_VIDEOS])
+    guard(lambda: make_objects_clip(file, videos, console()))
 
 
 @trace_app.command("list", cls=CheckedCommand)

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from jellyfish.cli.bounds import PROCESSORS
-from jellyfish.config import LEAST_TARGET, MOST_CARE, MOST_TARGET
+from jellyfish.config import DEFAULT_LOCAL, DEFAULT_LOCALS, LEAST_TARGET, MOST_CARE, MOST_TARGET
 
 SHIPPED_VIDEOS = Path(__file__).parents[1] / "videos"
 """The clips that ship: in the package, wherever it is installed. In the repository they are the top folder's."""
+CLASSIFIER_VIDEOS = SHIPPED_VIDEOS / "classification"
+"""Those for classifiers, which show one thing at a time."""
 
 OnDevice = Annotated[
     str, typer.Option(help="What networks run on: `cpu`, `cuda:0`, or several: `cuda:0,cuda:1`.", show_default=True)
@@ -44,7 +46,8 @@ Planner = Annotated[
     typer.Option(
         help="Who decides what each camera sends and which variant answers it. `shared`: a device runs several "
         "variants in turn. `best`, `exact`, `annealing` (the published algorithm): one variant per device. "
-        "`client`: nobody, each camera decides for itself (docs/planning.md)."
+        "`client`: nobody, each camera decides for itself (docs/planning.md). One of your own: FILE.py:NAME "
+        "(docs/planners.md)."
     ),
 ]
 Actuation = Annotated[
@@ -91,9 +94,11 @@ FixedVariant = Annotated[
     ),
 ]
 LocalVariant = Annotated[
-    str,
+    str | None,
     typer.Option(
-        help="The small network that runs on the device itself for every frame; `jellyfish variants` lists them."
+        help=f"The small network that runs on the device itself for every frame, by default {DEFAULT_LOCAL}, or "
+        f"{DEFAULT_LOCALS['scores']} where class scores are fused; `jellyfish variants` lists them.",
+        show_default=False,
     ),
 ]
 CloudFilter = Annotated[

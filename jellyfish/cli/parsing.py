@@ -9,8 +9,8 @@ from pathlib import Path
 
 import typer
 
-from jellyfish.cli.options import SHIPPED_VIDEOS
-from jellyfish.config import CLOUD_FILTERS
+from jellyfish.cli.options import CLASSIFIER_VIDEOS, SHIPPED_VIDEOS
+from jellyfish.config import CLOUD_FILTERS, DEFAULT_FUSION, FUSED_MODELS
 from jellyfish.errors import InputError
 from jellyfish.media.files import require_file
 from jellyfish.protocol.wire import LONGEST_NAME, NAME_PATTERN
@@ -121,10 +121,27 @@ def check_used(lists: Mapping[str, Sequence[object]], clients: int) -> None:
             )
 
 
-def one_video(paths: list[Path] | None) -> Path:
-    """The video of a single device; the first that ships where none is named."""
+def shipped_clips(model: str) -> list[Path]:
+    """The folder with the clips that are shown to a model where none are named."""
+    return [CLASSIFIER_VIDEOS if fusion_with(model) != DEFAULT_FUSION else SHIPPED_VIDEOS]
+
+
+def known_fusion(name: str) -> str:
+    """`name`, if something that devices fuse is called so."""
+    if name not in FUSED_MODELS:
+        raise typer.BadParameter(f"no fusion of {name!r}: choose {', '.join(FUSED_MODELS)}", param_hint="--fusion")
+    return name
+
+
+def fusion_with(model: str) -> str:
+    """What devices fuse whose cloud runs this model."""
+    return next((fusion for fusion, own in FUSED_MODELS.items() if own == model.partition(":")[0]), DEFAULT_FUSION)
+
+
+def one_video(paths: list[Path] | None, model: str) -> Path:
+    """The video of a single device; the first that ships for its model where none is named."""
     if paths is None:
-        return video_files([SHIPPED_VIDEOS])[0]
+        return video_files(shipped_clips(model))[0]
     videos = video_files(paths)
     if len(videos) > 1:
         raise typer.BadParameter(f"{len(videos)} videos for one device: name one file", param_hint="--video")

@@ -13,13 +13,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from jellyfish.devices.process import SWITCH_INTERVAL_S
 from jellyfish.errors import InputError, JellyfishError, each_error
 from jellyfish.installed import is_installed
 from jellyfish.program.ending import Ending
 from jellyfish.program.stopping import Stop, stoppable
 
-SWITCH_INTERVAL_S = 0.0005
-"""The event loop gets the interpreter back from worker threads after at most this; Python's default is 5 ms."""
 PLAIN_WIDTH = 110
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """Full, or not to be written to at all."""

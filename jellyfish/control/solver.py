@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from jellyfish.control.planners import make_planner
+from jellyfish.config import PLANNERS
+from jellyfish.control.planners import make_planner, own_planner
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.control.solving import Solved
 
@@ -53,13 +54,14 @@ class Solver:
 
     def __init__(self, name: str, seed: int) -> None:
         self._name, self._seed, self._count = name, seed, 0
-        make_planner(name, seed)
+        self._own = None if name in PLANNERS else own_planner(name)
+        """One that a user brings, which may remember things."""
 
     def answer(self, question: Question) -> Reply:
         """The plan, and the processor time of this whole process since the last answer."""
         began_s = time.process_time()
         self._count += 1
-        planner = make_planner(self._name, self._seed + self._count, time.process_time, question.budget_s)
+        planner = self._own or make_planner(self._name, self._seed + self._count, time.process_time, question.budget_s)
         try:
             plan = planner.plan(question.problem, question.running)
         except Exception as error:

@@ -19,6 +19,8 @@ from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Numbers of the settings in glibc's malloc.h."""
+SWITCH_INTERVAL_S = 0.0005
+"""The event loop gets the interpreter back from worker threads after at most this; Python's default is 5 ms."""
 NICENESS = 5
 """Of threads that run batches: against the others they count a third."""
 PREPARED_LAYERS = 16_384

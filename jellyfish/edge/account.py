@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jellyfish.camera.slo import Slo
-from jellyfish.core import Answer, Detection, LabelledObject, Outcome, Reason
+from jellyfish.core import Answer, LabelledObject, Outcome, Reason
 from jellyfish.edge.fusion.requests import Fate
 from jellyfish.evaluation.judging import NO_ANSWER, Judge
 from jellyfish.protocol.wire import PlanMessage
-from jellyfish.results.records import FrameRecord, Timeline, judged, milliseconds
+from jellyfish.results.records import FrameRecord, Timeline, guessed, judged, milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Served:
     done_s: float
     variant: str
     device: str
-    detections: Sequence[Detection]
-    """The fused answer."""
+    answer: Answer
+    """The fused one."""
 
 
 @dataclass(slots=True)
@@ -44,10 +44,16 @@ class FrameAccount:
     """One device's frames. `emit` gets each frame's record once. Holds the frames that are open, and no others."""
 
     def __init__(
-        self, client: str, slo_s: float, timeline: Timeline, emit: Callable[[FrameRecord], None], judge: Judge
+        self,
+        client: str,
+        slo_s: float,
+        timeline: Timeline,
+        emit: Callable[[FrameRecord], None],
+        judge: Judge,
+        classes: Sequence[str] = (),
     ) -> None:
-        """`judge`: of what the device answers."""
-        self._judge = judge
+        """`judge`: of what the device answers; `classes`: of its answers, by label."""
+        self._judge, self._classes = judge, classes
         self._client, self._slo, self._timeline, self._emit = client, Slo(slo_s), timeline, emit
         self._open: dict[int, _Open] = {}
         self.frames = 0
@@ -81,15 +87,16 @@ class FrameAccount:
             "variant": served.variant,
             "device": served.device,
             "batch": 1,
-            "detections": len(served.detections),
+            "detections": None if served.answer.scores else len(served.answer.detections),
             "wait_ms": milliseconds(served.began_s - entry.captured_s),
             "execute_ms": milliseconds(served.done_s - served.began_s),
             "e2e_ms": milliseconds(served.done_s - entry.captured_s),
         }
+        entry.known |= guessed(served.answer.scores, self._classes)
         if entry.outcome is Outcome.LATE:
             entry.known["reason"] = Reason.SLOW
         if entry.objects is not None:
-            entry.known |= judged(self._judge.worth(Answer(tuple(served.detections)), entry.objects))
+            entry.known |= judged(self._judge.worth(served.answer, entry.objects))
         self._settle(frame)
 
     def sent(self, frame: int, resolution: int, size_bytes: int, plan: PlanMessage) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -22,8 +22,9 @@ from jellyfish.camera.stream import Stream
 from jellyfish.camera.stream_log import StreamLog
 from jellyfish.classes import ClassMap
 from jellyfish.clock import seconds_now
-from jellyfish.core import Detection, InputSize
+from jellyfish.core import Answer, InputSize, Task
 from jellyfish.edge.fusion.requests import MOST_OUTSTANDING, Fate, Requests
+from jellyfish.errors import ProtocolError
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
 from jellyfish.protocol.served_model import ServedModel
@@ -38,8 +39,8 @@ class Listener:
 
     sent: Callable[[int, int, int, wire.PlanMessage], None]
     """(frame, resolution, bytes, the plan by which it was sent)"""
-    heard: Callable[[int, Sequence[Detection], float], None]
-    """(frame, detections, now): an answer has come, whether or not it will be used."""
+    heard: Callable[[int, Answer, float], None]
+    """(frame, answer, now): an answer has come, whether or not it will be used."""
     ended: Callable[[int, Fate], None]
 
 
@@ -56,6 +57,7 @@ class Cloud:
     def __init__(
         self,
         hello: wire.Hello,
+        task: Task,
         classes: tuple[str, ...],
         uplink: Shaper,
         downlink: Shaper,
@@ -66,15 +68,15 @@ class Cloud:
     ) -> None:
         """`hello.fps`: the mean rate of frames that are sent. `hello.slo_ms`: an answer that is older is of no use.
 
-        `classes`: the device's own, by label. What the cloud finds of others is left out.
+        `task` and `classes`: of the device's own network; classes by label. What the cloud finds of others is left out.
         """
-        self._classes = classes
+        self._task, self._classes = task, classes
         self._of_cloud, self._inputs = ClassMap((), classes), dict[int, InputSize]()
         """By the newest welcome."""
         self._patience_s = hello.slo_ms / 1000
         self._offload, self._encode, self._listener = offload, encode, listener
         self._sizer = PublishedSizer(hello.fps, self._patience_s)
-        self._requests = Requests[Sequence[Detection]](MOST_OUTSTANDING, self._ended)
+        self._requests = Requests[Answer](MOST_OUTSTANDING, self._ended)
         self._offered: _Offered | None = None
         self._captured_s: dict[int, float] = {}
         self._given = Counter[str]()
@@ -113,8 +115,8 @@ class Cloud:
         self._offered = _Offered(frame, captured_s, image)
         self._wake.set()
 
-    def take(self, now: float) -> tuple[int, Sequence[Detection]] | None:
-        """(frame, detections): the newest answer that has come since the last one taken."""
+    def take(self, now: float) -> tuple[int, Answer] | None:
+        """(frame, answer): the newest answer that has come since the last one taken."""
         for frame in self._requests.outstanding:
             if now - self._captured_s[frame] > self._patience_s:
                 self._requests.lost(frame)
@@ -148,7 +150,9 @@ class Cloud:
                 await self._send(offered, plan)
 
     def welcomed(self, welcome: wire.Welcome, model: ServedModel) -> None:
-        """Learn what the server takes and finds."""
+        """Learn what the server takes and finds. ProtocolError if its answers are of another kind than the device's."""
+        if model.task is not self._task:
+            raise ProtocolError("terms", f"the server's model does {model.task}, the small network here {self._task}")
         self._inputs, self._sizer.ladder = dict(model.inputs), tuple(model.inputs)
         self._of_cloud = ClassMap(model.classes, self._classes)
         self._given.clear()
@@ -170,9 +174,11 @@ class Cloud:
         if result.reason is not None:
             self._requests.dropped(result.frame)
         elif result.frame in self._requests.outstanding:
-            found = self._of_cloud.detections(result.detections)
-            self._listener.heard(result.frame, found, now)
-            self._requests.answered(result.frame, found)
+            answer = Answer(
+                tuple(self._of_cloud.detections(result.detections)), tuple(self._of_cloud.scores(result.scores))
+            )
+            self._listener.heard(result.frame, answer, now)
+            self._requests.answered(result.frame, answer)
         self._wake.set()
 
     def disconnected(self) -> None:

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from jellyfish.camera.frames import Encode, FrameSource, Offload, scaled_jpeg
 from jellyfish.camera.stream_log import StreamLog
 from jellyfish.clock import seconds_now
-from jellyfish.core import Detection, LabelledObject, Reason
+from jellyfish.core import Answer, LabelledObject, Reason, Task
 from jellyfish.edge.account import FrameAccount, Served
 from jellyfish.edge.cloud import Cloud, Listener
-from jellyfish.edge.fusion.detections import DetectionFusion
+from jellyfish.edge.fusion.by_task import Fusion
 from jellyfish.edge.fusion.filters import Filter
 from jellyfish.edge.fusion.requests import Fate
 from jellyfish.edge.score import FusionScore
@@ -45,12 +45,15 @@ class LocalNetwork(Protocol):
     """Of its variant."""
     classes: tuple[str, ...]
     """What it finds: names by label."""
+    task: Task
     device: str
-    threshold: float
-    """The least score of a detection worth answering with; `run` may tell of less likely ones."""
 
-    async def run(self, image: Image) -> list[Detection]:
-        """Objects in an RGB image [height, width, 3] of any size, sides normalised to it."""
+    async def run(self, image: Image) -> Answer:
+        """What is in an RGB image [height, width, 3] of any size: all that fusion can make use of."""
+        ...
+
+    def worth_telling(self, answer: Answer) -> Answer:
+        """What of its answer it would give if it were alone."""
         ...
 
 
@@ -60,7 +63,7 @@ class EdgeParts:
 
     source: FrameSource
     network: LocalNetwork
-    fusion: DetectionFusion
+    fusion: Fusion
     filter: Filter
     uplink: Shaper
     downlink: Shaper
@@ -102,13 +105,15 @@ class EdgeDevice:
     ) -> None:
         """`log` is told of the cloud's plans, and when there was none."""
         self.terms, self._parts = terms, parts
-        judge = Judge(parts.source.classes, parts.network.classes)
-        self.account = FrameAccount(terms.name, terms.slo_s, timeline, emit, judge)
+        network = parts.network
+        judge = Judge(parts.source.classes, network.classes, network.task)
+        self.account = FrameAccount(terms.name, terms.slo_s, timeline, emit, judge, network.classes)
         self.score = FusionScore(judge)
         hello = wire.Hello(terms.name, terms.cloud_fps, terms.cloud_patience_s * 1000)
         listener = Listener(self._sent, self._heard, self._ended)
         self.cloud = Cloud(
-            hello, parts.network.classes, parts.uplink, parts.downlink, parts.offload, listener, parts.encode, log
+            *(hello, network.task, network.classes, parts.uplink, parts.downlink),
+            *(parts.offload, listener, parts.encode, log),
         )
         self._newest: _CapturedFrame | None = None
         self._frame = 0
@@ -187,15 +192,12 @@ class EdgeDevice:
         wanted = parts.filter.wants(captured.frame, parts.fusion.similarity, parts.fusion.gain)
         served = Served(began_s, seconds_now(), parts.network.name, parts.network.device, fused)
         self.account.answered(captured.frame, served, offered=wanted)
-        serving = [detection for detection in local if detection.score >= parts.network.threshold]
-        self.score.answered(captured.objects, serving, fused)
+        self.score.answered(captured.objects, parts.network.worth_telling(local), fused)
         if wanted:
             self.score.asked(captured.frame, captured.objects)
             self.cloud.offer(captured.frame, captured.captured_s, captured.image)
 
-    def _fuse(
-        self, captured: _CapturedFrame, local: Sequence[Detection], said: tuple[int, Sequence[Detection]] | None
-    ) -> list[Detection]:
+    def _fuse(self, captured: _CapturedFrame, local: Answer, said: tuple[int, Answer] | None) -> Answer:
         if said is not None:
             self._parts.fusion.answer(*said)
         return self._parts.fusion.step(captured.frame, captured.image, local)
@@ -206,9 +208,9 @@ class EdgeDevice:
         self._parts.filter.sent(frame)
         self.account.sent(frame, resolution, size_bytes, plan)
 
-    def _heard(self, frame: int, detections: Sequence[Detection], now: float) -> None:
+    def _heard(self, frame: int, answer: Answer, now: float) -> None:
         self.account.heard(frame, now)
-        self.score.heard(frame, detections)
+        self.score.heard(frame, answer)
 
     def _ended(self, frame: int, fate: Fate) -> None:
         self.score.ended(frame)

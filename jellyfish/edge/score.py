@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jellyfish.core import Detection, LabelledObject
-from jellyfish.evaluation.judging import Judge
-from jellyfish.evaluation.matching import Counts, match
+from jellyfish.core import Answer, LabelledObject
+from jellyfish.evaluation.judging import NO_ANSWER, Judge, Worth
+from jellyfish.evaluation.matching import Counts
 from jellyfish.results.fusion import FusionF1
 
 NOTHING = Counts(0, 0, 0)
@@ -19,18 +19,18 @@ class FusionScore:
     """One device's counts."""
 
     def __init__(self, judge: Judge) -> None:
-        """`judge`: of detections in the device's own classes."""
+        """`judge`: of answers in the device's own classes."""
         self._judge = judge
         self._counts = dict.fromkeys(FusionF1.__struct_fields__, NOTHING)
         self._labelled = False
         self._objects: dict[int, Sequence[LabelledObject]] = {}
-        self._newest: Sequence[Detection] = ()
+        self._newest = NO_ANSWER
 
     def answered(
         self,
         objects: Sequence[LabelledObject] | None,
-        local: Sequence[Detection],
-        fused: Sequence[Detection],
+        local: Answer,
+        fused: Answer,
     ) -> None:
         """The device answered a frame, in which `objects` are. `local`: at the threshold that serves."""
         if objects is not None:
@@ -43,14 +43,14 @@ class FusionScore:
         if objects is not None:
             self._objects[frame] = objects
 
-    def heard(self, frame: int, detections: Sequence[Detection]) -> None:
+    def heard(self, frame: int, answer: Answer) -> None:
         """The cloud's answer to a frame."""
         if frame in self._objects:
-            self._add("cloud_instant", detections, self._objects[frame])
+            self._add("cloud_instant", answer, self._objects[frame])
 
-    def used(self, detections: Sequence[Detection]) -> None:
+    def used(self, answer: Answer) -> None:
         """This is the cloud's newest answer from now on."""
-        self._newest = detections
+        self._newest = answer
 
     def ended(self, frame: int) -> None:
         """No answer to the frame comes any more."""
@@ -63,7 +63,13 @@ class FusionScore:
             told["cloud_instant"] = None
         return FusionF1(**told)
 
-    def _add(self, name: str, found: Sequence[Detection], objects: Sequence[LabelledObject]) -> None:
-        old, judge = self._counts[name], self._judge
-        new = match(judge.spoken_of(found), judge.asked_for(objects))
+    def _add(self, name: str, answer: Answer, objects: Sequence[LabelledObject]) -> None:
+        old, new = self._counts[name], _counted(self._judge.worth(answer, objects))
         self._counts[name] = Counts(old.tp + new.tp, old.fp + new.fp, old.fn + new.fn)
+
+
+def _counted(worth: Worth) -> Counts:
+    """A classifier says one thing of each frame, so that its F1 is the share of the frames that it is right about."""
+    if worth.right is not None:
+        return Counts(1, 0, 0) if worth.right else Counts(0, 1, 1)
+    return worth.counts or NOTHING

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jellyfish.clock import seconds_now
-from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, DEFAULT_PLANNING_SHARE, Limits
+from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, DEFAULT_PLANNING_SHARE, PLANNERS, Limits
 from jellyfish.control.adaptation import Adaptation, Adapting, EachAnew
 from jellyfish.control.capacity import violations
 from jellyfish.control.loop import ControlLoop
@@ -71,13 +71,20 @@ def policy(
     if planner == CLIENTS_CHOOSE:
         return clients_choose(window_s)
     check_planner(planner)
-    named = make_planner(planner, seed, time_budget_s=math.inf)
-    return PlanningPolicy(solve or in_place(named), adapting(planner, share), violations, window_s, care, target)
+    solve = solve or in_place(make_planner(planner, seed, time_budget_s=math.inf))
+    if planner not in PLANNERS:
+        return as_answered(solve, window_s, care, target)
+    return PlanningPolicy(solve, adapting(planner, share), violations, window_s, care, target)
 
 
 def adapting(planner: str, share: float) -> Adapting:
     """What is made of the plans of the planner called so."""
     return Adapting(share, sharing=planner == "shared")
+
+
+def as_answered(solve: Solve, window_s: float, care: float, target: float | None) -> PlanningPolicy:
+    """A user's own planner: asked in every window, and each feasible answer is put into force as it is."""
+    return PlanningPolicy(solve, EachAnew(), violations, window_s, care, target)
 
 
 def clients_choose(window_s: float) -> PlanningPolicy:

@@ -15,7 +15,8 @@ from jellyfish.devices.processes import begin_loading
 from jellyfish.devices.profile.given import check_profile
 from jellyfish.errors import InputError
 from jellyfish.models.model import Model
-from jellyfish.models.opening import open_model
+from jellyfish.models.opening import open_model, usable
+from jellyfish.modes.brought import Brought
 from jellyfish.server.address import why_not_listening
 
 
@@ -26,17 +27,18 @@ def look_at(config: ServerConfig) -> None:
         checked(config)
 
 
-def checked(config: ServerConfig) -> tuple[Model, Variant | None]:
+def checked(config: ServerConfig, brought: Brought | None = None) -> tuple[Model, Variant | None]:
     """The model, and the only variant that is served if there is one; InputError for whatever cannot be used.
 
     As nothing is wrong, what workers need begins to load.
     """
     for name in config.devices:
         check_device(name)
-    model = open_model(config.model, config.weights)
+    brought = brought or Brought()
+    model = open_model(config.model, config.weights) if brought.model is None else usable(brought.model, "model")
     description = model.description
     fixed = None if config.variant is None else parse_variant(config.variant, description.variants)
-    if fixed is None:
+    if fixed is None and brought.planner is None:
         check_planner(config.planner)
     check_profile(config, description)
     if "cpu" in config.devices and description.movable:

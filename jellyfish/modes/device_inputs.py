@@ -11,7 +11,7 @@ from jellyfish.core import Variant
 from jellyfish.devices.naming import parse_variant
 from jellyfish.link.synthetic import resolve_trace
 from jellyfish.link.trace import BandwidthTrace
-from jellyfish.models.slimmable.card import CardedVariants, read_weights
+from jellyfish.modes.edge_networks import small_model
 
 
 class DeviceInputs(NamedTuple):
@@ -24,7 +24,7 @@ class DeviceInputs(NamedTuple):
 
 def opened_inputs(config: DevicesConfig, stack: contextlib.AsyncExitStack) -> dict[str, DeviceInputs]:
     """Of each device by its name; files are closed with the stack. InputError for what cannot be used."""
-    known = CardedVariants(read_weights(config.weights)[0]).variants()
+    known = small_model(config.fusion, config.weights).description.variants
     return {each.name: _opened(each, known, stack) for each in config.devices}
 
 

@@ -14,25 +14,17 @@ from functools import partial
 
 import aiohttp
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLOUD_FILTERS, DeviceConfig, DevicesConfig
-from jellyfish.core import Detection, Variant
-from jellyfish.devices.executor import blank_frame
-from jellyfish.devices.workers import scale_on_one_thread
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
-from jellyfish.edge.fusion.detections import HISTORY_STEPS, LOCAL_SCORE_THRESHOLD, DetectionFusion
+from jellyfish.edge.fusion.detections import HISTORY_STEPS
 from jellyfish.edge.fusion.filters import Filter, Periodic, Transition
 from jellyfish.edge.fusion.gain import ExpectedGain
 from jellyfish.errors import InputError, RunError
 from jellyfish.link.shaper import Shaper
-from jellyfish.models.model import EngineOptions, Model, answers
-from jellyfish.models.slimmable.card import CardedVariants, read_weights
-from jellyfish.models.slimmable.model import SlimmableModel
-from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.modes.device_inputs import DeviceInputs
+from jellyfish.modes.edge_networks import small_model, small_network
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, end_early, logged_stream, running_beside, timeline_from
 from jellyfish.modes.window_log import WindowLog
@@ -47,40 +39,9 @@ from jellyfish.results.writer import ResultWriter
 FILTERS: dict[str, Callable[[int], Filter]] = dict(
     zip(CLOUD_FILTERS, (Periodic, Transition, ExpectedGain), strict=True)
 )
-WARM_UP_RUNS = 20
 MOST_OWN_FPS = 60.0
 """A device captures as many frames a second as its video has, if nobody says otherwise, but no more than cameras do."""
 PROGRESS_PERIOD_S = 1.0
-
-
-class EngineNetwork:
-    """A size of the slimmable detector on a thread of its own: one device's small network."""
-
-    device = "local"
-    classes = CLASSES
-
-    def __init__(self, model: Model, variant: Variant, threshold: float) -> None:
-        self.name, self.threshold = variant.name, threshold
-        self._model, self._variant = model, variant
-        # Those too that are too unlikely to answer with: fusion makes something of them.
-        options = EngineOptions(least_score=min(threshold, LOCAL_SCORE_THRESHOLD))
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="local", initializer=scale_on_one_thread)
-        self._engine = self._worker.submit(model.engine, options).result()
-
-    async def run(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """See `LocalNetwork.run`."""
-        loop = asyncio.get_running_loop()
-        (found,) = await loop.run_in_executor(self._worker, answers, self._engine, [image], [self._variant])
-        return list(found.detections)
-
-    async def warm(self) -> None:
-        """The first runs of a network take much longer than any after them."""
-        for _ in range(WARM_UP_RUNS):
-            await self.run(blank_frame(self._model.description, self._variant))
-
-    def close(self) -> None:
-        """End the thread."""
-        self._worker.shutdown(wait=True, cancel_futures=True)
 
 
 class EdgeFleet:
@@ -92,19 +53,17 @@ class EdgeFleet:
         """`inputs`: of each device by its name."""
         self._config, self._inputs = config, inputs
         self._loop = asyncio.get_running_loop()
-        card = read_weights(config.weights)[0]
-        model, known = SlimmableModel(config.weights, card), CardedVariants(card)
+        model = small_model(config.fusion, config.weights)
         self._sources = {name: each.source for name, each in inputs.items()}
         self._pool = ThreadPoolExecutor(max_workers=2 + 2 * len(config.devices), thread_name_prefix="device")
         stack.callback(self._pool.shutdown, wait=True, cancel_futures=True)  # before the files that its threads read
         self._networks = {
-            name: EngineNetwork(model, each.variant, known.score_threshold(each.variant))
-            for name, each in inputs.items()
+            name: small_network(config.fusion, model, each.variant, config.weights) for name, each in inputs.items()
         }
         for network in self._networks.values():
             stack.callback(network.close)
         self._terms = {each.name: edge_terms(each, self._sources[each.name].fps) for each in config.devices}
-        self._cloud_threshold = known.score_threshold(known.variants()[-1])
+        self._classes = model.description.classes
         self._devices: dict[str, EdgeDevice] = {}
         self._running: dict[asyncio.Task[None], Callable[[], bool]] = {}
         self._start_s, self._duration_s, self._stopped = 0.0, config.duration_s, False
@@ -157,7 +116,7 @@ class EdgeFleet:
         parts = EdgeParts(
             source=source,
             network=network,
-            fusion=DetectionFusion(network.threshold, self._cloud_threshold, len(network.classes)),
+            fusion=network.fusion(),
             filter=FILTERS[config.filter](config.period),
             uplink=Shaper(trace and trace.shifted(-timeline.start_s), config.delay_s),
             downlink=Shaper(None, config.delay_s),
@@ -234,7 +193,7 @@ class EdgeFleet:
         said = {name: stream.refusal or stream.unreachable for name, stream in streams.items()}
         lines += [f"{name}: {words}" for name, words in said.items() if words]
         return lines + list(
-            dict.fromkeys(note for source in self._sources.values() for note in source.label_notes(CLASSES))
+            dict.fromkeys(note for source in self._sources.values() for note in source.label_notes(self._classes))
         )
 
 

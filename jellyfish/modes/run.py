@@ -18,15 +18,16 @@ from typing import Any, NamedTuple
 import aiohttp
 import msgspec
 
-from jellyfish.camera.camera import Camera
+from jellyfish.camera.emulated import emulate
 from jellyfish.camera.frames import CameraFrames
 from jellyfish.camera.ledger import Ledger
+from jellyfish.camera.sender import FrameSender
 from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering
 from jellyfish.camera.stream_log import StreamLog
 from jellyfish.clock import seconds_now, unix_seconds_now
 from jellyfish.config import CameraConfig
-from jellyfish.core import Detection
+from jellyfish.core import Answer, Detection
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.effects import effective
 from jellyfish.errors import RunError
@@ -193,8 +194,8 @@ class MeasuredRun:
         self._timeline = timeline_from(self.start_s)
         self._fresh: list[EndedFrame] = []
         self._ledgers: dict[str, Ledger] = {}
-        self.cameras: dict[str, Camera] = {}
-        self._configs: dict[str, CameraConfig] = {}
+        self.cameras: dict[str, FrameSender] = {}
+        self._setups: dict[str, Setup] = {}
         self._models: list[ServedModel] = []
         """What has answered, in the order of its coming."""
         self._drives: dict[asyncio.Task[None], Callable[[], bool]] = {}
@@ -213,15 +214,15 @@ class MeasuredRun:
             config.name, config.slo_s, config.max_in_flight, self._timeline, self._ended, arrivals, setup.frames.classes
         )
         log = logged_stream(config.name, self._timeline, self._writer, self._outages)
-        camera = Camera(hello, setup.frames, ledger, uplink, downlink, setup.clock, setup.steering, sizer, log)
+        camera = FrameSender(hello, setup.frames, ledger, uplink, downlink, setup.clock, setup.steering, sizer, log)
         self._ledgers[config.name], self.cameras[config.name] = ledger, camera
-        self._configs[config.name] = config
+        self._setups[config.name] = setup
 
-    def _ended(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
+    def _ended(self, record: FrameRecord, answer: Answer) -> None:
         """A frame has ended. Records are taken in many at a time, which is several times as quick as one by one."""
         now, model = seconds_now(), self.cameras[record.client].model
         self._know(model)
-        self._fresh.append(EndedFrame(record, detections, () if model is None else model.classes, now))
+        self._fresh.append(EndedFrame(record, answer.detections, () if model is None else model.classes, now))
         if len(self._fresh) >= AT_ONCE or now - self._fresh[0].now >= AT_MOST_S:
             self._take_in()
 
@@ -261,12 +262,13 @@ class MeasuredRun:
 
     async def _drive(self, name: str, http: aiohttp.ClientSession, url: str) -> None:
         """One camera from joining to leaving."""
-        config, camera = self._configs[name], self.cameras[name]
+        setup, camera = self._setups[name], self.cameras[name]
+        config = setup.config
         # Real cameras are not in step: each starts at its own point of its frame interval.
         start_s = self.start_s + config.join_s + self._phases.random() / config.fps
         end_s = self.start_s + min(config.leave_s, self.duration_s)
         await asyncio.sleep(min(start_s, end_s) - self._pause_s - seconds_now())
-        await camera.run(http, url, start_s, end_s)
+        await emulate(camera, setup.frames, http, url, start_s, end_s)
 
     def finish(
         self,
@@ -337,7 +339,7 @@ class MeasuredRun:
         return lines + sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
 
 
-def failure_of(cameras: Mapping[str, Camera], stopped: bool) -> str | None:
+def failure_of(cameras: Mapping[str, FrameSender], stopped: bool) -> str | None:
     """Why a run has failed: the server refused cameras for good, or never took any in; None where it has not."""
     refused = [name for name, camera in cameras.items() if camera.given_up]
     if refused:

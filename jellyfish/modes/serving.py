@@ -10,7 +10,8 @@ import contextlib
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -29,7 +30,8 @@ from jellyfish.dispatch.warmth import Warmth
 from jellyfish.errors import RunError
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.models.model import Description
-from jellyfish.modes.assembly import ServerParts, assembled, policy
+from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, assembled, policy
+from jellyfish.modes.brought import Brought, on_a_thread
 from jellyfish.modes.checks import bound, cannot_listen, checked, in_url
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.running_server import RunningServer
@@ -44,27 +46,33 @@ PROBE_DEADLINE_S = 30.0
 
 
 @contextlib.asynccontextmanager
-async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> AsyncIterator[RunningServer]:
+async def serving(
+    config: ServerConfig, on_window: OnWindow, report: Report, brought: Brought | None = None
+) -> AsyncIterator[RunningServer]:
     """A ready server for the time of the context; it drains on the way out.
 
-    The port is bound and all that was given is looked at before anything slow begins.
+    `brought`: objects in place of what `config` names. The port is bound and all that was given is looked at before
+    anything slow begins.
     """
     tune_process()
     async with contextlib.AsyncExitStack() as stack:
         sockets = stack.enter_context(bound(config.host, config.port))
-        model, fixed = checked(config)
+        brought = brought or Brought()
+        model, fixed = checked(config, brought)
         cores, on_processor = usable_cores(), "cpu" in config.devices
         if on_processor:
             stack.enter_context(first_half_kept(cores))
-        solve = await _solver(config, stack)
+        solve = await _solver(config, brought, stack)
         opened = partial(open_devices, config, model, cores, report)
         opening = WorkerThread("opening", begin=lambda: None)  # nothing waits for it where a device hangs
         stack.callback(opening.close)
-        devices = await asyncio.wrap_future(opening.submit(opened))
-        stack.callback(_close, devices)
+        opening_devices = opening.submit(opened)
+        stack.callback(opening_devices.add_done_callback, _close)  # later, where nobody waits for them any more
+        devices = await asyncio.wrap_future(opening_devices)
         served = _offered(model.description, devices) if fixed is None else model.description.offering({fixed})
         warmth = await warmed(devices, config, served.variants, report)
-        parts = _parts(config, served, devices, warmth, solve, stack)
+        planning = partial(_policy, config, brought, served, solve)
+        parts = _parts(config, served, devices, warmth, planning, stack)
         service = await stack.enter_async_context(assembled(parts, on_window))
         url = await stack.enter_async_context(_listening_on(service, sockets, config.host))
         await _probe(service)
@@ -75,8 +83,10 @@ async def serving(config: ServerConfig, on_window: OnWindow, report: Report) -> 
         yield RunningServer(url, service, profiles, in_words(devices), served, partial(loading_notes, devices))
 
 
-async def _solver(config: ServerConfig, stack: contextlib.AsyncExitStack) -> Solve | None:
+async def _solver(config: ServerConfig, brought: Brought, stack: contextlib.AsyncExitStack) -> Solve | None:
     """The planner's process, started early, for it needs a moment; None where nothing is searched for."""
+    if brought.planner is not None:
+        return stack.enter_context(on_a_thread(brought.planner))
     if config.variant is not None or config.planner == CLIENTS_CHOOSE:
         return None
     return (await stack.enter_async_context(solver_process(config.planner, seed=0))).solve
@@ -92,10 +102,10 @@ def _parts(
     model: Description,
     devices: list[OpenDevice],
     warmth: Mapping[str, Warmth],
-    solve: Solve | None,
+    planning: Callable[[int], PlanningPolicy],
     stack: contextlib.AsyncExitStack,
 ) -> ServerParts:
-    """What the server is made of. Decoders have threads of their own."""
+    """What the server is made of. Decoders have threads of their own. `planning`: by the largest batch."""
     decoders = Decoders(os.cpu_count() or 2, config.limits.image_side)
     stack.push_async_callback(decoders.close)
     max_batch = model.most(min(config.max_batch, *(device.profile.max_batch for device in devices)))
@@ -106,17 +116,7 @@ def _parts(
         max_batch=max_batch,
         decode=decoders.decode,
         decode_large=decoders.decode_large,
-        policy=policy(
-            config.planner,
-            model.variants[0] if config.variant else None,
-            max_batch,
-            config.window_s,
-            seed=0,
-            care=config.care,
-            target=config.target,
-            share=config.planning_share,
-            solve=solve,
-        ),
+        policy=planning(max_batch),
         limits=config.limits,
         actuation=config.actuation and not loads,
         host=HostParts(decoders.threads, lambda: ProcessorTime(*thread_times_s(), decoders.spent_s)),
@@ -124,9 +124,28 @@ def _parts(
     )
 
 
-def _close(devices: list[OpenDevice]) -> None:
-    for device in devices:
-        device.executor.close()
+def _policy(
+    config: ServerConfig, brought: Brought, model: Description, solve: Solve | None, max_batch: int
+) -> PlanningPolicy:
+    if brought.planner is not None and solve is not None:
+        return as_answered(solve, config.window_s, config.care, config.target)
+    return policy(
+        config.planner,
+        model.variants[0] if config.variant else None,
+        max_batch,
+        config.window_s,
+        seed=0,
+        care=config.care,
+        target=config.target,
+        share=config.planning_share,
+        solve=solve,
+    )
+
+
+def _close(opening: Future[list[OpenDevice]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        for device in opening.result():
+            device.executor.close()
 
 
 @contextlib.asynccontextmanager

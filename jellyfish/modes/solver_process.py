@@ -33,6 +33,7 @@ class SolverProcess:
     def __init__(self, name: str, seed: int) -> None:
         self._arguments = [name, str(seed)]
         self._process: Process | None = None
+        self._ending = asyncio.Lock()
         self._replies = msgspec.msgpack.Decoder(Reply)
 
     async def start(self) -> None:
@@ -68,13 +69,14 @@ class SolverProcess:
         return self._replies.decode(await self._process.stdout.readexactly(int.from_bytes(head)))
 
     async def close(self) -> None:
-        """End it at once."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        """End it at once. Where a question that was cancelled ends it, wait for that."""
+        async with self._ending:
+            process, self._process = self._process, None
+            if process is None:
+                return
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
 
 @contextlib.asynccontextmanager

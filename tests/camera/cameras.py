@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.camera.camera import Camera
+from jellyfish.camera.emulated import emulate
 from jellyfish.camera.frames import OwnFrames
 from jellyfish.camera.ledger import Ledger
+from jellyfish.camera.sender import FrameSender
 from jellyfish.camera.sizing import FrameSizer
 from jellyfish.camera.steering import Steering
 from jellyfish.camera.stream_log import StreamLog
-from jellyfish.core import Detection, LabelledObject, Outcome, Reason
+from jellyfish.core import Answer, LabelledObject, Outcome, Reason
 from jellyfish.errors import InputError
 from jellyfish.lab.simulation.network import MemoryConnector
 from jellyfish.link.shaper import Shaper
@@ -87,12 +88,12 @@ class Setup:
         self.ledger = Ledger(name, slo_ms / 1000, 3, Timeline(0.0), self.emit, arrivals, CLASSES)
         hello = wire.Hello(name, fps, slo_ms, arrivals)
         shapers = Shaper(trace, delay_s), Shaper(None, delay_s)
-        frames = OwnFrames(source or PlainSource(), offload)
+        self.frames = OwnFrames(source or PlainSource(), offload)
         self.outages: list[OutageRecord] = []
         log = StreamLog(name, out=self.outages.append)
-        self.camera = Camera(hello, frames, self.ledger, *shapers, steering=steering, sizer=sizer, log=log)
+        self.camera = FrameSender(hello, self.frames, self.ledger, *shapers, steering=steering, sizer=sizer, log=log)
 
-    def emit(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
+    def emit(self, record: FrameRecord, answer: Answer) -> None:
         self.records.append(record)
         self.ended_s[record.frame] = asyncio.get_running_loop().time()
 
@@ -100,7 +101,7 @@ class Setup:
         async with http() as session:
             assert isinstance(session.connector, MemoryConnector)
             self.connector = session.connector
-            await self.camera.run(session, URL, start_s, end_s)
+            await emulate(self.camera, self.frames, session, URL, start_s, end_s)
 
     @property
     def outcomes(self) -> Counter[tuple[Outcome, Reason | None]]:

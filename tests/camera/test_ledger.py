@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jellyfish.camera.ledger import LATE_S, MOST_FREED, Captured, Ledger
-from jellyfish.core import Detection, LabelledObject, Outcome, Reason, Task
+from jellyfish.core import Answer, Detection, LabelledObject, Outcome, Reason, Task
 from jellyfish.protocol.served_model import ServedModel
 from jellyfish.protocol.wire import FIRST_IN_TIME, Farewell, Report, Result
 from jellyfish.results.emulation import BUSY_SHARE
@@ -33,9 +33,9 @@ class Book:
         self.detections: list[Sequence[Detection]] = []
         self.ledger = Ledger("camera", SLO_S, max_in_flight, Timeline(100.0, 1e9), self._emit, hears_arrivals, NAMES)
 
-    def _emit(self, record: FrameRecord, detections: Sequence[Detection]) -> None:
+    def _emit(self, record: FrameRecord, answer: Answer) -> None:
         self.records.append(record)
-        self.detections.append(detections)
+        self.detections.append(answer.detections)
 
     def capture(self, frame: int, captured_s: float, objects: Sequence[LabelledObject] | None = None) -> None:
         self.ledger.captured(Captured(frame, captured_s, IMAGE, objects))

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jellyfish.config import PLANNERS
 from jellyfish.control.capacity import violations
-from jellyfish.control.planners import PLANNERS, make_planner
 from jellyfish.control.planners import exact as exact_module
+from jellyfish.control.planners import make_planner
 from jellyfish.control.planners.exact import ExactPlanner
 from jellyfish.control.problem import DevicePlan, Plan, Problem
 from jellyfish.errors import InputError

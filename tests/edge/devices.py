@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.config import Limits
-from jellyfish.core import Answer, Detection, LabelledObject, Outcome, Variant
+from jellyfish.core import Answer, Detection, LabelledObject, Outcome, Task, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.edge.edge_device import EdgeDevice, EdgeParts, EdgeTerms
+from jellyfish.edge.fusion.by_task import FusedDetections, Fusion
 from jellyfish.edge.fusion.detections import DetectionFusion
 from jellyfish.edge.fusion.filters import Filter, Periodic
 from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
@@ -33,37 +35,46 @@ ONLY_THE_CLOUD_SEES = Detection(2, 0.9, 0.2, 0.2, 0.4, 0.4)
 
 
 class SmallNetwork:
-    name, device, threshold = "w025e1-192", "local", 0.4
-    classes = CLASSES
+    name, device, task, classes = "w025e1-192", "local", Task.DETECTION, CLASSES
 
-    def __init__(self, found: Sequence[Detection] = (), fails_on: frozenset[int] = frozenset()) -> None:
-        self._found, self._fails_on = list(found), fails_on
+    def __init__(self, found: Answer | None = None, fails_on: frozenset[int] = frozenset()) -> None:
+        self._found, self._fails_on = found or Answer(), fails_on
         self.runs = 0
 
-    async def run(self, image: NDArray[np.uint8]) -> list[Detection]:
+    async def run(self, image: NDArray[np.uint8]) -> Answer:
         await asyncio.sleep(LOCAL_S)
         self.runs += 1
         if self.runs - 1 in self._fails_on:
             raise RuntimeError("the accelerator is gone")
         return self._found
 
+    def worth_telling(self, answer: Answer) -> Answer:
+        return answer
+
 
 class Seeing(TimedExecutor):
-    """A large network that finds one object in everything."""
+    """A large network that says the same of everything."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(PROFILE)
+        self._answer = answer
 
     async def run(
         self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
     ) -> list[Answer]:
         await super().run(variants, images)
-        return [Answer((ONLY_THE_CLOUD_SEES,)) for _ in images]
+        return [self._answer for _ in images]
 
 
 @contextlib.asynccontextmanager
-async def cloud(name: str = "robot") -> AsyncIterator[Service]:
-    """A server that serves the device called `name` with its large network."""
-    dispatcher = Dispatcher(Seeing(PROFILE), PROFILE, SMALL, 4)
-    service = Service([dispatcher], MODEL, decode, Limits())
-    service.on_change = lambda cause: service.apply(everyone_on(LARGE, name))
+async def cloud(
+    answer: Answer = Answer((ONLY_THE_CLOUD_SEES,)),  # noqa: B008
+    task: Task = Task.DETECTION,
+) -> AsyncIterator[Service]:
+    """A server that serves the device with its large network."""
+    dispatcher = Dispatcher(Seeing(answer), PROFILE, SMALL, 4)
+    service = Service([dispatcher], replace(MODEL, task=task), decode, Limits())
+    service.on_change = lambda cause: service.apply(everyone_on(LARGE, "robot"))
     task = asyncio.create_task(dispatcher.run())
     try:
         async with at_url(service):
@@ -84,11 +95,13 @@ class Robot:
         network: SmallNetwork | None = None,
         filter: Filter | None = None,
         patience_s: float = 2.0,
+        fusion: Fusion | None = None,
     ) -> None:
         self.records: list[FrameRecord] = []
         self.network = network or SmallNetwork()
         parts = EdgeParts(
-            PlainSource([[OBJECT]]), self.network, DetectionFusion(0.4, 0.4, len(CLASSES)), filter or Periodic(5),
+            PlainSource([[OBJECT]]), self.network, fusion or FusedDetections(DetectionFusion(0.4, 0.4, len(CLASSES))),
+            filter or Periodic(5),
             Shaper(trace, delay_s), Shaper(None, delay_s), inline,
         )  # fmt: skip
         self.device = EdgeDevice(

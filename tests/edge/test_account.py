@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jellyfish.core import Detection, LabelledObject, Outcome, Reason
+from jellyfish.core import Answer, ClassScore, Detection, LabelledObject, Outcome, Reason, Task
 from jellyfish.edge.account import FrameAccount, Served
 from jellyfish.edge.fusion.requests import Fate
 from jellyfish.edge.score import FusionScore
@@ -15,7 +15,8 @@ from jellyfish.protocol.wire import PlanMessage
 from jellyfish.results.fusion import FusionTally
 from jellyfish.results.records import FrameRecord, Timeline
 
-JUDGE = Judge(("person", "bicycle", "car"))
+JUDGED = ("person", "bicycle", "car")
+JUDGE = Judge(JUDGED)
 CAR = LabelledObject(1, 2, 0.2, 0.2, 0.4, 0.4)
 SEEN, WRONG = Detection(2, 0.9, 0.2, 0.2, 0.4, 0.4), Detection(0, 0.8, 0.6, 0.6, 0.8, 0.8)
 
@@ -26,7 +27,7 @@ def account() -> tuple[FrameAccount, list[FrameRecord]]:
 
 
 def served(began_s: float, done_s: float, *found: Detection) -> Served:
-    return Served(began_s, done_s, "w025e1-192", "local", found)
+    return Served(began_s, done_s, "w025e1-192", "local", Answer(found))
 
 
 def test_an_answer_is_recorded_at_once_when_the_cloud_is_not_asked() -> None:
@@ -89,22 +90,35 @@ def test_every_frame_has_one_record_in_the_end(ends: list[str]) -> None:
 
 def test_scores_tell_what_the_cloud_is_good_for() -> None:
     score = FusionScore(JUDGE)
-    score.answered([CAR], local=[WRONG], fused=[WRONG])
+    seen, wrong = Answer((SEEN,)), Answer((WRONG,))
+    score.answered([CAR], local=wrong, fused=wrong)
     score.asked(0, [CAR])
-    score.heard(0, [SEEN])
-    score.used([SEEN])
+    score.heard(0, seen)
+    score.used(seen)
     score.ended(0)
-    score.answered([CAR], local=[WRONG], fused=[SEEN])
+    score.answered([CAR], local=wrong, fused=seen)
     f1 = score.f1()
     assert (f1.local, f1.cloud_instant, f1.cloud_arrived) == (0.0, 1.0, pytest.approx(2 / 3))
     assert f1.fused == pytest.approx(0.5)  # one right, one wrong, one missed
 
 
+def test_of_a_classifier_the_score_is_the_share_of_frames_that_it_is_right_about() -> None:
+    score = FusionScore(Judge(JUDGED, task=Task.CLASSIFICATION))
+    right, wrong = (Answer(scores=(ClassScore(label, 0.9),)) for label in (CAR.label, 0))
+    for local, fused in ((wrong, right), (right, right), (wrong, wrong), (wrong, right)):
+        score.answered([CAR], local, fused)
+    score.answered([], right, right)  # nothing is there to be right about
+    score.asked(3, [CAR])
+    score.heard(3, right)
+    f1 = score.f1()
+    assert (f1.local, f1.fused, f1.cloud_instant, f1.cloud_arrived) == (0.25, 0.75, 1.0, 0.0)
+
+
 def test_without_labels_nothing_is_claimed() -> None:
     score = FusionScore(JUDGE)
-    score.answered(None, [SEEN], [SEEN])
+    score.answered(None, Answer((SEEN,)), Answer((SEEN,)))
     score.asked(0, None)
-    score.heard(0, [SEEN])
+    score.heard(0, Answer((SEEN,)))
     assert set(vars_of(score)) == {None}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from jellyfish import loading
 from jellyfish.errors import InputError
 from jellyfish.models import opening
 from jellyfish.models.model import Description, EngineOptions, WholeBatches
@@ -73,7 +74,7 @@ def test_a_module_of_the_current_folder_is_found(tmp_path: Path, monkeypatch: py
 
 def test_an_entry_point_of_another_distribution_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     points = EntryPoints([EntryPoint("theirs", "tests.models.test_opening:Mine", opening.GROUP)])
-    monkeypatch.setattr(opening, "entry_points", points.select)
+    monkeypatch.setattr(loading, "entry_points", points.select)
     assert open_model("theirs").description is MODEL
     with pytest.raises(InputError, match=r"slimmable, torchvision, .*, theirs, a package"):
         open_model("other")

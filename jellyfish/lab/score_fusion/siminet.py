@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from jellyfish.edge.fusion.similarity import LocalScores
 from jellyfish.errors import InputError
-from jellyfish.lab.score_fusion.similarity import LocalScores
 
 _HIDDEN = 1024
 _LEARNING_RATE = 1e-3

@@ -51,7 +51,7 @@ def augment(frames: Sequence[LabelledFrame], resolution: int, random: np.random.
     for (image, objects), left, right in zip(frames, edges, edges[1:], strict=False):
         part = _augment_part(image, objects, (height, right - left), random)
         parts.append(part._replace(sides=part.sides + np.array([left, 0] * 2, dtype=np.float32)))
-    canvas = _soften(np.concatenate([part.canvas for part in parts], axis=1), random)
+    canvas = soften(np.concatenate([part.canvas for part in parts], axis=1), random)
     return Sample(
         through_jpeg(canvas, quality=int(random.integers(60, 97))),
         np.concatenate([part.label for part in parts]),
@@ -78,7 +78,7 @@ def _augment_part(
         sides[:, [0, 2]] = canvas.shape[1] - sides[:, [2, 0]]
     label = np.array([o.label for o in objects], dtype=np.int64)
     ignore = np.array([o.ignore for o in objects], dtype=bool)
-    return _visible(_recolour(canvas, random), label, sides, ignore)
+    return _visible(recolour(canvas, random), label, sides, ignore)
 
 
 def through_jpeg(image: Image, quality: int) -> Image:
@@ -125,7 +125,7 @@ def _paste(image: Image, offset: tuple[int, int], size: tuple[int, int]) -> Imag
     return canvas
 
 
-def _recolour(canvas: Image, random: np.random.Generator) -> Image:
+def recolour(canvas: Image, random: np.random.Generator) -> Image:
     """Another exposure, contrast and white balance, one table per channel; now and then no colour."""
     gamma = np.exp(random.uniform(-0.25, 0.25))
     if random.random() < 0.1:  # low light
@@ -141,7 +141,7 @@ def _recolour(canvas: Image, random: np.random.Generator) -> Image:
     return canvas
 
 
-def _soften(canvas: Image, random: np.random.Generator) -> Image:
+def soften(canvas: Image, random: np.random.Generator) -> Image:
     """Now and then blur, a smaller picture scaled up again (as back-off sends it), or sensor noise."""
     kind = random.random()
     if kind < 0.1:

@@ -6,7 +6,7 @@ So a run that is resumed sees what an uninterrupted one would have seen, with an
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from jellyfish.lab.training.augment import LabelledFrame, Sample, augment
 from jellyfish.lab.training.targets import Labels
 from jellyfish.models.slimmable.street import input_size
 
+BatchT = TypeVar("BatchT")
 _LEAST_PAIRED = 256
 _PAIRED = 0.4
 """How often, and from which resolution on, a canvas holds two frames side by side."""
@@ -80,12 +81,12 @@ class StepBatches(Dataset[Batch]):
         return min(2 * self._batch_size, full // (size.height * size.width))
 
 
-def batches(dataset: StepBatches, steps: range, workers: int) -> Iterator[Batch]:
+def batches(dataset: Dataset[BatchT], steps: range, workers: int) -> Iterator[BatchT]:
     """The batches of `steps` in order, prepared ahead by `workers` processes (0: in this one).
 
     Raises InputError for a frame that cannot be read.
     """
-    loader: DataLoader[Batch | InputError] = DataLoader(
+    loader: DataLoader[BatchT | InputError] = DataLoader(
         TellingBatches(dataset),
         batch_size=None,
         sampler=steps,
@@ -101,13 +102,13 @@ def batches(dataset: StepBatches, steps: range, workers: int) -> Iterator[Batch]
         yield batch
 
 
-class TellingBatches(Dataset[Batch | InputError]):
+class TellingBatches(Dataset[BatchT | InputError]):
     """Batches, or what is wrong with a frame of theirs: what a worker raises comes as the text of a traceback."""
 
-    def __init__(self, dataset: StepBatches) -> None:
+    def __init__(self, dataset: Dataset[BatchT]) -> None:
         self._dataset = dataset
 
-    def __getitem__(self, step: int) -> Batch | InputError:
+    def __getitem__(self, step: int) -> BatchT | InputError:
         try:
             return self._dataset[step]
         except InputError as error:

@@ -42,8 +42,8 @@ def train(config: TrainingConfig, report: Report = lambda progress: None) -> Wei
 
     Raises InputError if a file of the config cannot be used, or if it should resume and there is no checkpoint.
     """
-    held_out = _held_out(config, report)
-    sources = _sources(config, report)
+    held_out = held_out_of(config, report)
+    sources = sources_of(config, report)
     learner = start(config)
     learn(config, learner, sources, report, lambda now: _progress_ap50(config, now, held_out))
     total = sum(len(frames) for frames in held_out.values())
@@ -94,7 +94,7 @@ def ship(
 ) -> Weights:
     """Measure every variant of the averaged network on the sets held out; write weights and card."""
     training = Training(
-        config.command, learner.steps_done, config.seed, round(learner.hours, 2), config.machine, _data(config)
+        config.command, learner.steps_done, config.seed, round(learner.hours, 2), config.machine, data_in_words(config)
     )
     tensors = learner.average.state_dict()
     sets = [FrameSet(name, spread(frames), CLASSES) for name, frames in held_out.items()]
@@ -102,7 +102,7 @@ def ship(
     return save_weights(config.output, tensors, card)
 
 
-def _sources(config: TrainingConfig, report: Report) -> list[Source]:
+def sources_of(config: TrainingConfig, report: Report) -> list[Source]:
     """Where the run's frames come from."""
     sources = []
     if config.coco is not None:
@@ -114,13 +114,18 @@ def _sources(config: TrainingConfig, report: Report) -> list[Source]:
     return sources
 
 
-def _held_out(config: TrainingConfig, report: Report) -> dict[str, Frames]:
+def held_out_of(config: TrainingConfig, report: Report) -> dict[str, Frames]:
     """What is measured on, by name."""
-    held_out: dict[str, Frames] = {}
-    if config.validation is not None:
-        held_out[f"photographs ({config.validation.name})"] = photographs(config, config.validation)
+    held_out = photographs_held_out(config)
     held_out["generated scenes"] = _scenes(config, VALIDATION_SEEDS, _VALIDATION_FRAMES_PER_SCENE, report)
     return held_out
+
+
+def photographs_held_out(config: TrainingConfig) -> dict[str, Frames]:
+    """Those of the validation file, where there is one."""
+    if config.validation is None:
+        return {}
+    return {f"photographs ({config.validation.name})": photographs(config, config.validation)}
 
 
 def _scenes(config: TrainingConfig, seeds: range, frames_per_scene: int, report: Report) -> Frames:
@@ -133,12 +138,12 @@ def _scenes(config: TrainingConfig, seeds: range, frames_per_scene: int, report:
     )
 
 
-def _data(config: TrainingConfig) -> tuple[str, ...]:
+def data_in_words(config: TrainingConfig) -> tuple[str, ...]:
     """What was learned from, in words."""
     share = 0.0 if config.coco is None else config.coco_share
     photographs = f"{share:.0%} photographs of {config.coco.name}" if config.coco is not None else ""
     scenes = f"{1 - share:.0%} frames of {config.scenes} generated scenes" if share < 1 else ""
-    backbone = f"backbone begun with {config.backbone.name}" if config.backbone is not None else ""
+    backbone = f"begun with {config.backbone.name}" if config.backbone is not None else ""
     return tuple(line for line in (photographs, scenes, backbone) if line)
 
 

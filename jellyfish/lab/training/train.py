@@ -9,12 +9,13 @@ from jellyfish.core import Variant
 from jellyfish.devices.naming import check_device
 from jellyfish.lab.training.config import Progress, TrainingConfig
 from jellyfish.lab.training.files import check_files
-from jellyfish.models.slimmable.card import CardedVariants, card_path
+from jellyfish.models.slimmable.card import CardedVariants
 from jellyfish.models.slimmable.sizes import SIZES
 from jellyfish.models.slimmable.street import RESOLUTIONS
+from jellyfish.models.weights_file import card_path
 from jellyfish.modes.progress import ProgressReport
 
-_WORDS = {"render": "rendering scenes", "learn": "learning", "evaluate": "measuring every variant"}
+WORDS = {"render": "rendering scenes", "learn": "learning", "evaluate": "measuring every variant"}
 
 
 def train(config: TrainingConfig, console: Console) -> None:
@@ -31,7 +32,7 @@ def train(config: TrainingConfig, console: Console) -> None:
 
         def report(step: Progress) -> None:
             note = "" if step.loss is None else f"(loss {step.loss:.3f}{_held_out(step)})"
-            progress(_WORDS[step.phase], step.done, step.total, note)
+            progress(WORDS[step.phase], step.done, step.total, note)
 
         weights = run_training(config, report)
     console.print(accuracy_table(weights))

@@ -58,7 +58,7 @@ class LoadedGraph:
         self._fitting = Fitting(manifest.input, size.input, type_of(given))
         check_shape(manifest, size, given)
         self._outputs = outputs_of(session, manifest.decoder.outputs)
-        score = manifest.thresholds.score if least_score is None else least_score
+        score = manifest.score_threshold(size) if least_score is None else least_score
         self._case = Case(size.input, manifest.labels, score, folder, size.name)
         self._read = manifest.decoder.reader(self._case)
         self._more = self._further_inputs()

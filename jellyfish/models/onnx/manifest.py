@@ -68,6 +68,8 @@ class SizeEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{64}\Z")] = ""
     data: tuple[str, ...] = ()
     """Further files that hold the graph's weights."""
+    score: Share | None = None
+    """In place of the threshold of all sizes."""
 
     @property
     def input(self) -> InputSize:
@@ -139,6 +141,10 @@ class Manifest(msgspec.Struct, frozen=True):
     decoder: Decoder
     thresholds: Thresholds
     batches: tuple[int, ...]
+
+    def score_threshold(self, size: SizeEntry) -> float:
+        """Boxes that score less are not answered with."""
+        return self.thresholds.score if size.score is None else size.score
 
     @property
     def classes(self) -> tuple[str, ...]:

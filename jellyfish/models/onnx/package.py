@@ -41,9 +41,8 @@ def open_package(path: Path) -> OnnxModel:
     needed = libraries()
     folder, manifest = _opened(path)
     words = [checksum(folder / FILE_NAME), *_checksums(folder, manifest)]
-    least_score = manifest.thresholds.score if manifest.task is Task.DETECTION else None
     sizes = sorted(
-        (Size(size.variant, size.input, size.accuracy, size.source, least_score) for size in manifest.sizes),
+        (_size(manifest, size) for size in manifest.sizes),
         key=lambda size: size.input.resolution,
     )
     description = Description(
@@ -60,6 +59,11 @@ def open_package(path: Path) -> OnnxModel:
         notes=(f"Licence: {manifest.licence}.",) if manifest.licence else (),
     )
     return OnnxModel(folder, manifest, description)
+
+
+def _size(manifest: Manifest, size: SizeEntry) -> Size:
+    least_score = manifest.score_threshold(size) if manifest.task is Task.DETECTION else None
+    return Size(size.variant, size.input, size.accuracy, size.source, least_score)
 
 
 def _opened(path: Path) -> tuple[Path, Manifest]:

@@ -5,7 +5,6 @@ Every way in which card and file do not go together is an `InputError`.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import msgspec
@@ -13,9 +12,11 @@ import msgspec
 from jellyfish.core import Variant
 from jellyfish.errors import InputError
 from jellyfish.models.slimmable.street import CLASSES
+from jellyfish.models.weights_file import CardKind, CarriedCard, read_carded
 
 SCHEMA = 2
 ARCHITECTURE = "slimmable-street-2"
+KIND = CardKind(SCHEMA, ARCHITECTURE, CLASSES)
 SHIPPED = Path(__file__).parent / "shipped" / "street.safetensors"
 
 
@@ -78,22 +79,12 @@ class Training(msgspec.Struct, frozen=True):
     """What was learned from, a line each."""
 
 
-class Card(msgspec.Struct, frozen=True):
+class Card(CarriedCard, frozen=True):
     """The JSON beside a weights file."""
 
-    schema: int
-    architecture: str
-    classes: tuple[str, ...]
-    sha256: str
     accuracy: tuple[VariantAccuracy, ...]
     evaluations: tuple[Evaluation, ...]
     training: Training
-
-
-class _Schema(msgspec.Struct, frozen=True):
-    """Just enough of a card to tell one of another schema, whatever else it says."""
-
-    schema: int
 
 
 class CardedVariants:
@@ -129,52 +120,9 @@ class CardedVariants:
             raise InputError(f"The weights know no variant {variant.name}; they know: {known}") from None
 
 
-def card_path(path: Path) -> Path:
-    """Where the card of a weights file lies: beside it, the same name with `.json`."""
-    return path.with_suffix(".json")
-
-
 def read_weights(path: Path | None = None) -> tuple[Card, bytes]:
-    """A card and the file that it describes, by its checksum; the shipped ones without a path.
+    """A card and the file that it describes; the shipped ones without a path.
 
-    Raises InputError: a file is missing or unreadable, another schema, architecture or class list, a checksum that does
-    not fit.
+    InputError for what `read_carded` refuses.
     """
-    path = path or SHIPPED
-    data = _read(path, f"the weights {path}")
-    if not _is_safetensors(data):
-        raise InputError(f"{path} is not a safetensors file; give weights as `jellyfish train` writes them")
-    card = _read_card(path)
-    if hashlib.sha256(data).hexdigest() != card.sha256:
-        raise InputError(f"{path} is not the file its card {card_path(path)} describes (SHA-256 differs)")
-    return card, data
-
-
-def _read(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {what}: {error.strerror or error}") from error
-
-
-def _is_safetensors(data: bytes) -> bool:
-    """Whether it begins like one: with the length of a JSON object, and that."""
-    return data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= len(data) - 8
-
-
-def _read_card(weights: Path) -> Card:
-    """The card of the weights at this path, if this program can use weights such as it describes."""
-    path = card_path(weights)
-    data = _read(path, f"the card {path} of the weights {weights}, which must lie beside them")
-    try:
-        schema = msgspec.json.decode(data, type=_Schema).schema
-        if schema != SCHEMA:
-            raise InputError(f"{path} has schema {schema}; this version reads schema {SCHEMA}")
-        card = msgspec.json.decode(data, type=Card)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a weights card: {error}") from error
-    if card.architecture != ARCHITECTURE:
-        raise InputError(f"{path} is for the network {card.architecture!r}; this version has {ARCHITECTURE!r}")
-    if card.classes != CLASSES:
-        raise InputError(f"{path} is for the classes {', '.join(card.classes)}; this version has {', '.join(CLASSES)}")
-    return card
+    return read_carded(path or SHIPPED, Card, KIND)

@@ -21,15 +21,16 @@ Module = TypeVar("Module", bound=nn.Module)
 
 def fold_stem(detector: SlimmableDetector) -> Stem:
     """The first stage for inference. Shares no memory with `detector`."""
-    return _folded_copy(detector.stem, LARGEST)
+    return folded_copy(detector.stem, LARGEST)
 
 
 def fold_tail(detector: SlimmableDetector, size: NetworkSize) -> Tail:
     """What follows the stem at `size`, for inference. Shares no memory with `detector`."""
-    return _folded_copy(Tail(detector, size), size)
+    return folded_copy(Tail(detector, size), size)
 
 
-def _folded_copy(module: Module, size: NetworkSize) -> Module:
+def folded_copy(module: Module, size: NetworkSize) -> Module:
+    """Any network of slimmable and fixed layers at `size`, for inference. Shares no memory with `module`."""
     with torch.no_grad():
         return _with_folded_layers(module, size).eval().requires_grad_(False)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from jellyfish.core import Task
 from jellyfish.errors import InputError
 from jellyfish.models.model import Description, EngineOptions, Size
-from jellyfish.models.slimmable.card import SHIPPED, Card, CardedVariants, card_path, read_weights
+from jellyfish.models.slimmable.card import SHIPPED, Card, CardedVariants, read_weights
 from jellyfish.models.slimmable.street import input_size
+from jellyfish.models.weights_file import card_path
 
 if TYPE_CHECKING:
     from jellyfish.models.slimmable.engine import DetectorEngine

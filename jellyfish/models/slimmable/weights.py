@@ -5,17 +5,17 @@ Never pickle: a weights file cannot run code. Every way in which the pair can be
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from jellyfish.errors import InputError
-from jellyfish.models.slimmable.card import SHIPPED, Card, CardedVariants, card_path, read_weights
+from jellyfish.models.slimmable.card import SHIPPED, Card, CardedVariants, read_weights
 from jellyfish.models.slimmable.detector import SlimmableDetector
+from jellyfish.models.weights_file import write_carded
 
 _CONVOLUTION = 4
 """Dimensions of a convolution's weights."""
@@ -46,7 +46,7 @@ def load_weights(path: Path | None = None) -> Weights:
         tensors = load(data)
     except SafetensorError as error:
         raise InputError(f"{path} is not a safetensors file: {error}") from error
-    _check_tensors(path, tensors)
+    check_tensors(path, tensors, SlimmableDetector().state_dict())
     return Weights(card, tensors)
 
 
@@ -62,19 +62,13 @@ def as_stored(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def save_weights(path: Path, tensors: dict[str, Tensor], card: Card) -> Weights:
     """Write weights and card (its checksum filled in); a reader never sees half of either file."""
-    data = save(as_stored(tensors))
-    card = msgspec.structs.replace(card, sha256=hashlib.sha256(data).hexdigest())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for target, content in ((path, data), (card_path(path), msgspec.json.format(msgspec.json.encode(card)) + b"\n")):
-        partial = target.with_name(target.name + ".partial")
-        partial.write_bytes(content)
-        partial.replace(target)
+    write_carded(path, save(as_stored(tensors)), card)
     return load_weights(path)
 
 
-def _check_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Raise InputError unless names and shapes are those of the network."""
-    expected = {name: tuple(tensor.shape) for name, tensor in SlimmableDetector().state_dict().items()}
+def check_tensors(path: Path, tensors: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Raise InputError unless names and shapes are those `wanted`: a network's state."""
+    expected = {name: tuple(tensor.shape) for name, tensor in wanted.items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     for problem, names in (
         ("lacks", expected.keys() - found.keys()),

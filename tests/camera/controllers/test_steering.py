@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jellyfish.camera.camera import Camera
 from jellyfish.camera.controllers import CONTROLLERS, controller_named
+from jellyfish.camera.sender import FrameSender
 from jellyfish.camera.steering import Steering
 from jellyfish.core import Outcome
 from jellyfish.errors import InputError
@@ -96,6 +96,6 @@ async def test_a_server_that_plans_tells_a_camera_that_steers_so() -> None:
         service.on_change = lambda cause: service.apply(everyone_on(SMALL, "camera"))
         setup = Setup(steering=Steering(controller_named("prudent")))
         await setup.run(1.0, 1.5)
-    assert isinstance(setup.camera, Camera)
+    assert isinstance(setup.camera, FrameSender)
     assert setup.camera.refusal is not None and "--planner client" in setup.camera.refusal
     assert {outcome for outcome, _ in setup.outcomes} == {Outcome.SKIPPED}

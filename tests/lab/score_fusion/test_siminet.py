@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from jellyfish.edge.fusion.similarity import LocalScores
 from jellyfish.errors import InputError
-from jellyfish.lab.score_fusion.similarity import LocalScores
 from jellyfish.lab.score_fusion.siminet import LabelledScores, SiMiNet, load_siminet, save_siminet, train_siminet
 
 CLASSES = 4

@@ -10,10 +10,11 @@ from safetensors.torch import load_file
 
 from jellyfish.core import Variant
 from jellyfish.errors import InputError
-from jellyfish.models.slimmable.card import SHIPPED, card_path
+from jellyfish.models.slimmable.card import SHIPPED
 from jellyfish.models.slimmable.sizes import VARIANTS
 from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.models.slimmable.weights import load_weights, save_weights
+from jellyfish.models.weights_file import card_path
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """How alike two steps are by what the small network says of them: the past's share in a fused answer.
 
-The published ones that need no training; `siminet.py` has the one that is learned.
+The published ones that need no training; `jellyfish.lab.score_fusion.siminet` has the one that is learned.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jellyfish.lab.score_fusion.scores import Scores, softmax
+from jellyfish.edge.fusion.scores import Scores, softmax
+
+_LEAST = 1e-12
+"""Has a logarithm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +30,11 @@ class LocalScores:
     def of(cls, raw: ArrayLike) -> LocalScores:
         """Both forms, from the raw scores [classes]."""
         return cls(np.asarray(raw, dtype=np.float64), softmax(raw))
+
+    @classmethod
+    def of_probabilities(cls, probabilities: Scores) -> LocalScores:
+        """Both forms, from probabilities [classes]: raw scores are their logarithms, but for a constant."""
+        return cls(np.log(np.maximum(probabilities, _LEAST)), probabilities)
 
 
 class Similarity(Protocol):

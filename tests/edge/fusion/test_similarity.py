@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jellyfish.lab.score_fusion.similarity import Constant, Cosine, LocalScores
+from jellyfish.edge.fusion.similarity import Constant, Cosine, LocalScores
 
 raw = st.lists(st.floats(-50, 50), min_size=4, max_size=4)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jellyfish.edge.fusion.scores import ScoreFusion, Scores, Taken, softmax
 from jellyfish.errors import InputError
-from jellyfish.lab.score_fusion.scores import ScoreFusion, Scores, Taken, softmax
 
 CLASSES = 3
 Steps = Sequence[tuple[Scores, float]]

@@ -1,21 +1,22 @@
-"""One emulated camera: frames paced by capture time, sent over a shaped link, answered or accounted for.
+"""One client's way for its frames: the newest is sent whenever the stream is open and the window allows, and answered
+or accounted for.
 
-Two coroutines: one captures whatever happens, one sends the newest frame whenever the stream is open and the window
-allows. A timer sees to it that no frame waits for its answer for ever. All decisions are the ledger's and the sizer's;
-here is only their order in time.
+Where frames come from is the owner's business: an emulated camera's (`jellyfish.camera.emulated`), or a program's that
+has one (`jellyfish.api.camera`). A timer sees to it that no frame waits for its answer for ever. All decisions are the
+ledger's and the sizer's; here is only their order in time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import aiohttp
 
 from jellyfish.camera.controllers.controller import Controller, OnTheWay
-from jellyfish.camera.frames import CameraFrames
+from jellyfish.camera.frames import FrameEncoder
 from jellyfish.camera.ledger import Captured, Ledger
 from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering, feedback
@@ -27,19 +28,19 @@ from jellyfish.core import InputSize, Reason
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
 from jellyfish.protocol.served_model import ServedModel
-from jellyfish.waiting import Signal, sleep_until
+from jellyfish.waiting import Signal
 
 GOODBYE_S = 1.0
 """Longest wait for what is still due when a run ends, beyond the SLO."""
 
 
-class Camera:
-    """One client. `run` once; afterwards `farewell` holds the server's own account, if it could give one."""
+class FrameSender:
+    """One client. `go` once; afterwards `farewell` holds the server's own account, if it could give one."""
 
     def __init__(
         self,
         hello: wire.Hello,
-        frames: CameraFrames,
+        frames: FrameEncoder,
         ledger: Ledger,
         uplink: Shaper,
         downlink: Shaper,
@@ -72,6 +73,8 @@ class Camera:
         """Set when a frame has ended, or the stream has."""
         self._next_probe_s = float("-inf")
         self._capturing: asyncio.Task[None] | None = None
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when there is a new plan, and when the connection is gone."""
 
     @property
     def plan(self) -> wire.PlanMessage | None:
@@ -107,14 +110,19 @@ class Camera:
         """Whether the server has refused this camera for good."""
         return self._stream.given_up
 
-    async def run(self, http: aiohttp.ClientSession, url: str, start_s: float, end_s: float) -> None:
-        """Capture from `start_s` to `end_s` (loop time), then wait for what is open and say goodbye."""
+    async def go(
+        self, http: aiohttp.ClientSession, url: str, capturing: Coroutine[Any, Any, None], start_s: float, end_s: float
+    ) -> None:
+        """Send what is captured until `capturing` has ended, then wait for what is open, and leave.
+
+        `start_s`, `end_s`: when frames are wanted (by the clock), and a server missing is an outage.
+        """
         connected = False
         self._stream.log.wanted(start_s)
         try:
             async with asyncio.TaskGroup() as tasks:  # so that a failure of either ends both at once
                 beside = [tasks.create_task(self._stream.run(http, url)), tasks.create_task(self._failing())]
-                self._capturing = tasks.create_task(self._capture(start_s, end_s))
+                self._capturing = tasks.create_task(capturing)
                 await asyncio.wait([self._capturing])
                 await self._say_goodbye()
                 connected = self.plan is not None
@@ -134,34 +142,23 @@ class Camera:
         self._capturing.cancel()
         return True
 
-    # --- capture -----------------------------------------------------------------------------------------
+    # --- frames --------------------------------------------------------------------------------------------
 
-    async def _capture(self, start_s: float, end_s: float) -> None:
-        """One frame every 1/fps, decoded ahead of its time.
+    def captured(self, frame: Captured) -> None:
+        """A new frame, to be sent if it can be in time; what still waits is not."""
+        self._ledger.captured(frame)
+        if self.plan is None:
+            self._ledger.take()
+            self._ledger.skip(Reason.DISCONNECTED)
+        self._sendable.set()
 
-        A slow decoder does not move the schedule: frames whose successor is due are not shown any more.
-        """
-        for number in itertools.count():
-            elapsed_s = number / self.hello.fps
-            captured_s = start_s + elapsed_s
-            if captured_s >= end_s:
-                await sleep_until(self._loop, end_s)
-                return
-            objects = self._frames.objects_at(elapsed_s)
-            if captured_s + 1 / self.hello.fps < seconds_now():
-                self._ledger.left_out(Captured(number, captured_s, None, objects), Reason.CAMERA_BUSY)
-                continue
-            if not self._thinner.takes(captured_s, None if self.plan is None else self.plan.fps):
-                await sleep_until(self._loop, captured_s)
-                self._ledger.left_out(Captured(number, captured_s, None, objects), Reason.THINNED)
-                continue
-            picture = await self._frames.at(elapsed_s, captured_s)
-            await sleep_until(self._loop, captured_s)
-            self._ledger.captured(Captured(number, captured_s, picture, objects))
-            if self.plan is None:
-                self._ledger.take()
-                self._ledger.skip(Reason.DISCONNECTED)
-            self._sendable.set()
+    def left_out(self, frame: Captured, reason: Reason) -> None:
+        """A frame that nobody is to look at."""
+        self._ledger.left_out(frame, reason)
+
+    def wants(self, captured_s: float) -> bool:
+        """Whether the plan's frame rate has room for a frame of that moment. Asked once for each, in their order."""
+        return self._thinner.takes(captured_s, None if self.plan is None else self.plan.fps)
 
     async def _say_goodbye(self) -> None:
         """Wait for the answers that are still due, then close the stream in order."""
@@ -222,6 +219,7 @@ class Camera:
             self._ledger.planned(plan)
             self._frames.expect(self._inputs[plan.resolution])
         self._sendable.set()
+        self.on_change()
 
     def report(self) -> wire.Report:
         """What became of this stream's frames so far."""
@@ -253,6 +251,7 @@ class Camera:
         """Give up the frames that were open."""
         self._ledger.disconnected()
         self._ended.set()
+        self.on_change()
 
     async def _send_frame(self, frame: Captured) -> None:
         """Send the frame taken up, or skip it for a reason."""

@@ -69,18 +69,18 @@ def _planning(figures: PlannerFigures | None) -> str:
     return f" Planning took {share:.1f} % of a core; {changes:.1f} changes of variant per client and minute."
 
 
-def fusion_table(figures: Mapping[str, FusionFigures]) -> Table:
-    """A row per device: what went to the cloud, how late it answered, and F1 without and with it."""
+def fusion_table(figures: Mapping[str, FusionFigures], accuracy: str = "F1") -> Table:
+    """A row per device: what went to the cloud, how late it answered, and how good answers were without and with it."""
     table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
     table.add_column("device", no_wrap=True, max_width=16)
     headings = (
         "sent\n%",
         "kbit/s",
         "cloud's answers\nlag in frames\np50/p95",
-        "F1\nlocal",
-        "F1 cloud\ninstant",
-        "F1 cloud\narrived",
-        "F1\nfused",
+        f"{accuracy}\nlocal",
+        f"{accuracy} cloud\ninstant",
+        f"{accuracy} cloud\narrived",
+        f"{accuracy}\nfused",
     )
     for heading in headings:
         table.add_column(heading, justify="right")

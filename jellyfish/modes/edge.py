@@ -11,7 +11,7 @@ import aiohttp
 from rich.console import Console
 
 from jellyfish.camera.reaching import check_stream_url
-from jellyfish.config import DEFAULT_FUSION, DevicesConfig
+from jellyfish.config import DevicesConfig
 from jellyfish.devices.process import tune_process
 from jellyfish.errors import RunError
 from jellyfish.modes.device_inputs import opened_inputs
@@ -61,7 +61,7 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
             summary = await fleet.go(http, server.url if server else str(config.cloud), writer, windows, progress, stop)
     console.print(summary_table(summary, folder))
     console.print()
-    console.print(fusion_table(summary.fusion or {}, "F1" if config.fusion == DEFAULT_FUSION else "top-1"))
+    console.print(fusion_table(summary))
     notes = incomplete_in_words(summary.incomplete_videos) + fleet.notes()
     console.print("\n".join(notes), highlight=False, markup=False)
     stop.leave(what_is_left(summary, folder))

@@ -82,7 +82,10 @@ class AnchorDecoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             anchors = np.load(path, allow_pickle=False)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise InputError(f"the anchors {path} cannot be read: {reason}") from error
+            raise InputError(
+                f"the anchors {path} cannot be read: {reason}; have the framework say them, and numpy.save them there "
+                "as [anchors, 4], in pixels of the input (docs/onnx.md)"
+            ) from error
         if anchors.ndim != 2 or anchors.shape[1] != 4:
             raise InputError(f"the anchors {path} have the shape {list(anchors.shape)}, not [anchors, 4]")
         return np.asarray(anchors, np.float32)

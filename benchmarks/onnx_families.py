@@ -90,8 +90,8 @@ def in_order(theirs: Sequence[Array], own: Sequence[Array]) -> list[Array]:
     """Their rows [k, ...] of one picture as they fit ours best."""
     if len(theirs[0]) != len(own[0]):
         raise InputError(f"the graph gave {len(theirs[0])} rows, the framework {len(own[0])}")
-    rows = [np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1) for parts in (own, theirs)]
-    _, order = linear_sum_assignment(cdist(*rows))
+    ours, found = (np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1) for parts in (own, theirs))
+    _, order = linear_sum_assignment(cdist(ours, found))
     return [part[order] for part in theirs]
 
 

@@ -170,7 +170,7 @@ def torchvision_graphs(detector: Any, name: str, size: tuple[int, int], heads: s
         (anchors,) = detector.anchor_generator(ImageList(torch.zeros(1, 3, height, width), [(height, width)]), features)
     categories = detection.SSDLite320_MobileNet_V3_Large_Weights.COCO_V1.meta["categories"]
     classes = ("", *(each if each != "N/A" else f"category {label}" for label, each in enumerate(categories) if label))
-    common = {"own": own, "height": height, "width": width, "classes": classes, "first_label": 1}
+    common: dict[str, Any] = {"own": own, "height": height, "width": width, "classes": classes, "first_label": 1}
     return [
         Graph(
             name, f"torchvision {name}, boxes chosen in the graph", OnePicture(detector).eval(),

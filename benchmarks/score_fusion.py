@@ -1,6 +1,6 @@
 """Class scores of a small network here and a large one far away, fused over time: what late answers are worth.
 
-    python benchmarks/score_fusion.py [--video FILE ...] [--mbps 5 1] [--orders 3] [--track-steps 60]
+    python -m benchmarks.score_fusion [--video FILE ...] [--weights FILE] [--mbps 5 1] [--orders 3] [--track-steps 60]
 
 The task is made of labelled tracks: each is followed for up to `--track-steps` steps, 15 a second, and what is around
 it is cut out at every step. The tracks of a clip, at most 8 per class, are strung together in a random order, so that
@@ -269,13 +269,14 @@ def main() -> None:
     """Look at the clips, fuse in every way, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--video", type=Path, nargs="+", default=sorted(Path("videos").glob("*.mp4")))
+    parser.add_argument("--weights", type=Path, help="Of a classifier; by default those that ship.")
     parser.add_argument("--mbps", type=float, nargs="+", default=[5.0, 1.0])
     parser.add_argument("--orders", type=int, default=3)
     parser.add_argument("--track-steps", type=int, default=60)
     options = parser.parse_args()
     if len(options.video) < 2:
         parser.error("SiMiNet learns from the other clips: give at least two videos")
-    engine = open_classifier().engine(EngineOptions(threads=1))
+    engine = open_classifier(weights=options.weights).engine(EngineOptions(threads=1))
     local, cloud = Network(engine, LOCAL), Network(engine, CLOUD)
     clips = [look(path, local, cloud, options.track_steps) for path in options.video]
     for path, tracks in zip(options.video, clips, strict=True):

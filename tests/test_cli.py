@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from jellyfish import cli
 from jellyfish.cli.options import SHIPPED_VIDEOS
-from jellyfish.cli.parsing import video_files
+from jellyfish.cli.parsing import fusion_with, shipped_clips, video_files
 from jellyfish.cli.running import guard
 from jellyfish.errors import InputError, ProtocolError, RunError
 from jellyfish.media.labels import labels_path
@@ -165,6 +165,22 @@ def test_the_clips_that_ship_are_found_from_anywhere(tmp_path: Path, monkeypatch
     found = video_files([SHIPPED_VIDEOS])
     assert [path.stem for path in found] == ["street-avenue", "street-junction", "street-town"]
     assert all(labels_path(path).is_file() for path in found)
+
+
+def test_a_classifier_is_shown_one_thing_at_a_time_and_a_detector_the_street() -> None:
+    assert [path.stem for path in video_files(shipped_clips("classification"))] == ["objects"]
+    assert [fusion_with(model) for model in ("classification", "slimmable", "other.zip")] == [
+        "scores",
+        "detections",
+        "detections",
+    ]
+    assert shipped_clips("other.zip") == shipped_clips("slimmable") == [SHIPPED_VIDEOS]
+
+
+def test_what_devices_cannot_fuse_is_refused() -> None:
+    server = ("--cloud", "ws://127.0.0.1:9/v1/stream")
+    assert "choose detections, scores" in refused("device", *server, "--fusion", "boxes")
+    assert "w050-64" in refused("device", *server, "--fusion", "scores", "--variant", "w050e1-256")
 
 
 def test_of_a_folder_all_videos_are_taken_however_they_end(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import aiohttp
 from rich.console import Console
@@ -24,6 +25,9 @@ from jellyfish.results.records import RunInfo
 from jellyfish.results.summary import incomplete_in_words
 from jellyfish.results.table import fusion_table, summary_table, what_is_left
 from jellyfish.results.writer import ResultWriter, default_folder, require_empty
+
+if TYPE_CHECKING:
+    from jellyfish.modes.edge_fleet import EdgeFleet
 
 MODE = {True: "clownfish", False: "device"}
 """By whether the cloud is in this process."""
@@ -52,12 +56,12 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
 
         fleet = EdgeFleet(config, inputs, stack)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-        writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet.device_names, server, started)))
+        writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet, server, started)))
         with ProgressReport(console) as progress:
             summary = await fleet.go(http, server.url if server else str(config.cloud), writer, windows, progress, stop)
     console.print(summary_table(summary, folder))
     console.print()
-    console.print(fusion_table(summary.fusion or {}))
+    console.print(fusion_table(summary))
     notes = incomplete_in_words(summary.incomplete_videos) + fleet.notes()
     console.print("\n".join(notes), highlight=False, markup=False)
     stop.leave(what_is_left(summary, folder))
@@ -65,8 +69,7 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
         raise RunError(f"{said}; it answered alone")
 
 
-def _run_info(
-    config: DevicesConfig, device_names: list[str], server: RunningServer | None, started: datetime
-) -> RunInfo:
+def _run_info(config: DevicesConfig, fleet: EdgeFleet, server: RunningServer | None, started: datetime) -> RunInfo:
+    """The header; what answers is the devices' own model."""
     hardware = "; ".join(profile.hardware for profile in server.profiles) if server else str(config.cloud)
-    return run_info(MODE[config.cloud is None], started, config.seed, config, device_names, hardware)
+    return run_info(MODE[config.cloud is None], started, config.seed, config, fleet.device_names, hardware, fleet.model)

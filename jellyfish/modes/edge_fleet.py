@@ -63,7 +63,8 @@ class EdgeFleet:
         for network in self._networks.values():
             stack.callback(network.close)
         self._terms = {each.name: edge_terms(each, self._sources[each.name].fps) for each in config.devices}
-        self._classes = model.description.classes
+        self.model = model.description
+        """What the small networks are sizes of."""
         self._devices: dict[str, EdgeDevice] = {}
         self._running: dict[asyncio.Task[None], Callable[[], bool]] = {}
         self._start_s, self._duration_s, self._stopped = 0.0, config.duration_s, False
@@ -193,7 +194,7 @@ class EdgeFleet:
         said = {name: stream.refusal or stream.unreachable for name, stream in streams.items()}
         lines += [f"{name}: {words}" for name, words in said.items() if words]
         return lines + list(
-            dict.fromkeys(note for source in self._sources.values() for note in source.label_notes(self._classes))
+            dict.fromkeys(note for source in self._sources.values() for note in source.label_notes(self.model.classes))
         )
 
 

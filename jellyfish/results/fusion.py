@@ -12,7 +12,8 @@ from jellyfish.results.units import F1, Bytes, Count, Kbps, Share
 
 
 class FusionF1(msgspec.Struct, frozen=True):
-    """F1 at IoU 0.5; null where nothing was labelled."""
+    """F1 at IoU 0.5, of classifiers top-1: the share of the frames with an object whose class was told; null where
+    nothing was labelled."""
 
     local: F1 | None
     """The small network alone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from jellyfish.results.accuracy import AccuracyFigures
-from jellyfish.results.fusion import FusionFigures
 from jellyfish.results.histogram import Percentiles
 from jellyfish.results.planning import PlannerFigures
 from jellyfish.results.summary import Figures, Summary
@@ -69,22 +68,23 @@ def _planning(figures: PlannerFigures | None) -> str:
     return f" Planning took {share:.1f} % of a core; {changes:.1f} changes of variant per client and minute."
 
 
-def fusion_table(figures: Mapping[str, FusionFigures]) -> Table:
-    """A row per device: what went to the cloud, how late it answered, and F1 without and with it."""
+def fusion_table(summary: Summary) -> Table:
+    """A row per device: what went to the cloud, how late it answered, and how good answers are without and with it."""
+    measure = "F1" if summary.accuracy.top1_offered is None else "top-1"
     table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
     table.add_column("device", no_wrap=True, max_width=16)
     headings = (
         "sent\n%",
         "kbit/s",
         "cloud's answers\nlag in frames\np50/p95",
-        "F1\nlocal",
-        "F1 cloud\ninstant",
-        "F1 cloud\narrived",
-        "F1\nfused",
+        f"{measure}\nlocal",
+        f"{measure} cloud\ninstant",
+        f"{measure} cloud\narrived",
+        f"{measure}\nfused",
     )
     for heading in headings:
         table.add_column(heading, justify="right")
-    for name, told in figures.items():
+    for name, told in (summary.fusion or {}).items():
         lag = "-" if told.lag_frames is None else f"{told.lag_frames.p50}/{told.lag_frames.p95}"
         f1 = (told.f1.local, told.f1.cloud_instant, told.f1.cloud_arrived, told.f1.fused)
         table.add_row(Text(name), f"{100 * told.sent_share:.1f}", f"{told.kbps:.0f}", lag, *map(_share, f1))

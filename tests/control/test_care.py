@@ -110,8 +110,8 @@ def test_more_care_never_makes_a_device_quicker(taken: list[float], ratios: list
 
 def test_at_care_one_a_device_is_planned_with_its_p99_times_its_slow_down() -> None:
     twice = [2.0] * 60
-    assert latencies(1.0, twice)[1] == pytest.approx((2 * 1.2 * 0.01, 2 * 1.8 * 0.01), rel=1e-3)
-    assert latencies(0.0, twice)[1] == pytest.approx((2 * 0.01, 2 * 1.5 * 0.01), rel=1e-3)
+    assert latencies(1.0, twice)[1] == pytest.approx((2 * 1.2 * 0.01, 2 * 1.8 * 0.01), rel=0.02)
+    assert latencies(0.0, twice)[1] == pytest.approx((2 * 0.01, 2 * 1.5 * 0.01), rel=0.02)
 
 
 @given(CARES, st.lists(st.integers(0, 1000), min_size=1, max_size=4))

@@ -8,10 +8,11 @@ from rich.console import Console, RenderableType
 
 from jellyfish.core import Outcome, Reason
 from jellyfish.evaluation.matching import Counts
+from jellyfish.results.fusion import FusionF1, FusionTally
 from jellyfish.results.live import LiveDisplay, LiveNumbers, LiveServer, LiveTally, live_view, plain_line
 from jellyfish.results.planning import HostFigures, PlannerFigures
 from jellyfish.results.summary import RunSummary, Summary, emulation_figures
-from jellyfish.results.table import percent, summary_table
+from jellyfish.results.table import fusion_table, percent, summary_table
 from tests.results.examples import frame_record
 
 
@@ -87,6 +88,15 @@ def test_the_table_speaks_of_the_measure_of_the_task() -> None:
     text = rendered(summary_table(summary.summary(1.0, {"camera-0": 3}), Path("r")))
     assert "top-1" in text and "0.667" in text
     assert "F1" not in text and "not measured" not in text
+
+
+def test_the_table_of_devices_speaks_of_it_too() -> None:
+    told = FusionTally().figures(1.0, FusionF1(0.5, None, 0.25, 0.75))
+    classifier = RunSummary()
+    classifier.add(frame_record(class_right=True))
+    for summary, measure in ((classifier.summary(1.0, {"camera-0": 1}), "top-1"), (run(labelled=True), "F1")):
+        text = rendered(fusion_table(msgspec.structs.replace(summary, fusion={"robot": told})))
+        assert measure in text and "0.750" in text
 
 
 def test_a_long_path_is_not_cut() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.overload_batcher import lane
 from jellyfish.control.problem import DevicePlan
-from jellyfish.core import Reason
+from jellyfish.core import Answer, Reason
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.queue import Decision
 from jellyfish.dispatch.request import Answered, Dropped, Request
@@ -98,7 +98,7 @@ async def test_the_dispatcher_waits_as_the_queue_says() -> None:
     begin_s = loop.time()
     alone: asyncio.Future[Answered | Dropped] = loop.create_future()
     served.submit(Request("camera", 0, begin_s + 5.0, begin_s, IMAGE, alone))
-    assert await alone == Answered([], SMALL, "cpu", 1, 5.0 - 1.5 - PATIENCE_S, 1.0)
+    assert await alone == Answered(Answer(), SMALL, "cpu", 1, 5.0 - 1.5 - PATIENCE_S, 1.0)
     pair = [loop.create_future() for _ in range(2)]
     for number, done in enumerate(pair):
         served.submit(Request("camera", number, loop.time() + 5.0, loop.time(), IMAGE, done))

@@ -106,6 +106,12 @@ def test_a_second_input_is_for_the_size() -> None:
     assert given.feeds()["in1"].tolist() == [[64, 32]]
 
 
+@pytest.mark.parametrize("others", [[(1, 2), (1, 2)], [(1,)], [(1, 4)]])
+def test_inputs_that_nobody_knows_are_refused(others: list[tuple[int, ...]]) -> None:
+    with pytest.raises(InputError, match=r"x\.onnx takes more than pictures: in1 "):
+        image_input(facts((1, 3, 32, 64), *others))
+
+
 def test_what_takes_no_pictures_is_refused() -> None:
     with pytest.raises(InputError, match=r"no input of x\.onnx looks like colour pictures.*in0 \[1, 1, 28, 28\]"):
         image_input(facts((1, 1, 28, 28)))

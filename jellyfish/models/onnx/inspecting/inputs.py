@@ -29,9 +29,14 @@ class ImageInput:
     canvas: InputSize
     batch: int | None
     """Images in a batch; None: any number."""
-    size_name: str
-    """Of a second input for the image's size; empty where there is none."""
+    size: Port | None
+    """A second input, for the image's size."""
     guesses: tuple[Guess, ...]
+
+    @property
+    def size_name(self) -> str:
+        """Of the second input; empty where there is none."""
+        return "" if self.size is None else self.size.name
 
     @property
     def takes_bytes(self) -> bool:
@@ -49,8 +54,10 @@ class ImageInput:
         feeds: dict[str, NDArray[np.generic]] = {
             self.port.name: (noise * (255 if kind is np.uint8 else 1)).astype(kind)
         }
-        if self.size_name:
-            feeds[self.size_name] = np.array([[width, height]] * many, np.int64)
+        if self.size is not None:
+            feeds[self.size.name] = np.array(
+                [[width, height]] * many, np.float32 if "float" in self.size.kind else np.int64
+            )
         return feeds
 
 
@@ -63,7 +70,7 @@ def image_input(facts: GraphFacts) -> ImageInput:
     port, layout = found[0]
     canvas, size_guess = _canvas(facts, port, layout)
     batch = port.shape[0] if layout.batched else 1
-    others = [other.name for other in facts.inputs if other is not port]
+    size = _size_input(facts, port)
     guesses = [
         Guess("input", port.name, Sure.KNOWN, f"{list(port.shape)}, {port.kind}"),
         Guess("layout", layout, Sure.KNOWN if COLOURS in port.shape else Sure.GUESS, "where the 3 colours are"),
@@ -71,9 +78,21 @@ def image_input(facts: GraphFacts) -> ImageInput:
         Guess("batches", "any" if not isinstance(batch, int) else f"{batch} only", Sure.KNOWN, "its first axis"),
     ]
     why = "a second input: taken for the image's width and height"
-    guesses += [Guess("size_name", name, Sure.LIKELY, why) for name in others]
+    guesses += [Guess("size_name", size.name, Sure.LIKELY, why)] if size else []
     many = batch if isinstance(batch, int) else None
-    return ImageInput(port, layout, canvas, many, others[0] if others else "", tuple(guesses))
+    return ImageInput(port, layout, canvas, many, size, tuple(guesses))
+
+
+def _size_input(facts: GraphFacts, images: Port) -> Port | None:
+    """The input for the image's size, if there is one. InputError for inputs of which nobody knows what they are."""
+    others = [port for port in facts.inputs if port is not images]
+    unknown = [port for port in others if len(port.shape) != 2 or port.shape[1] != 2]
+    if len(others) > 1 or unknown:
+        told = ", ".join(f"{port.name} {list(port.shape)}" for port in others)
+        raise InputError(
+            f"{facts.file} takes more than pictures: {told}. Export it without, or with their size [n, 2] alone"
+        )
+    return others[0] if others else None
 
 
 def _layout(port: Port) -> Layout | None:

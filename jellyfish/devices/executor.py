@@ -13,6 +13,7 @@ import numpy as np
 
 from jellyfish.core import Answer, Variant
 from jellyfish.devices.worker_thread import WorkerThread
+from jellyfish.models.checking import checked
 from jellyfish.models.model import Description, Engine, Image, LoadingEngine, answers
 
 Progress = Callable[[int, int], None]
@@ -110,8 +111,11 @@ class EngineExecutor:
 
     async def run(self, variants: Sequence[Variant], images: Sequence[Image], worker: int = 0) -> list[Answer]:
         """See `Executor.run`."""
-        running = self._workers[worker].submit(answers, self.engines[worker], images, variants)
+        running = self._workers[worker].submit(self._answers, self.engines[worker], images, variants)
         return await asyncio.wrap_future(running)
+
+    def _answers(self, engine: Engine, images: Sequence[Image], variants: Sequence[Variant]) -> list[Answer]:
+        return checked(self.model, len(images), answers(engine, images, variants))
 
     def on_all(self, function: Callable[..., Result], *arguments: Any) -> list[Result]:
         """`function(engine, ...)` on every worker at once; returns when all are done. For measuring: it blocks."""

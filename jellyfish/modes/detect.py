@@ -27,6 +27,7 @@ from jellyfish.media.footage import Footage, open_footage, seen
 from jellyfish.media.picture import is_picture, read_picture, write_picture
 from jellyfish.media.resize import fit
 from jellyfish.media.video_writer import write_stamped_video
+from jellyfish.models.checking import checked
 from jellyfish.models.model import Description, Engine, EngineOptions, Image, answers
 from jellyfish.models.opening import open_model
 from jellyfish.modes.progress import ProgressReport
@@ -112,8 +113,9 @@ class Finder:
         for batch in (images[first : first + most] for first in range(0, len(images), most)):
             inputs = self._engine.prepare(batch, [self._variant] * len(batch))
             started = time.perf_counter()
-            found += [list(answer.detections) for answer in self._engine.finish(self._engine.launch(inputs))]
+            finished = self._engine.finish(self._engine.launch(inputs))
             self._seconds += time.perf_counter() - started
+            found += [list(answer.detections) for answer in checked(self._model, len(batch), finished)]
         self._frames += len(images)
         self._labels.update(detection.label for one in found for detection in one)
         return found

@@ -20,7 +20,7 @@ def test_every_variant_is_listed_with_its_accuracy_and_the_source() -> None:
     for evaluation in weights.card.evaluations:
         assert f"{evaluation.name} ({evaluation.images:,} images)" in said
     assert "street.json" in said
-    assert f"It finds 6 classes: {', '.join(weights.card.classes)}." in said
+    assert f"It finds, by name: {', '.join(weights.card.classes)}." in said
     assert f"slimmable {weights.card.sha256[:8]}: detection" in said
 
 

@@ -71,10 +71,14 @@ def _open(workplace: Workplace, config: ServerConfig, report: Report) -> OpenDev
 
 
 def in_words(devices: Sequence[OpenDevice]) -> str:
-    """The devices, and how those that have several workers are divided."""
-    return ", ".join(
-        f"{each.name}: {each.profile.division}" if each.profile.division else each.name for each in devices
-    )
+    """The devices, how those of several workers are divided, and what of their memory networks take, if known."""
+    return ", ".join(_in_words(each) for each in devices)
+
+
+def _in_words(device: OpenDevice) -> str:
+    words = f"{device.name}: {device.profile.division}" if device.profile.division else device.name
+    memory_bytes = device.executor.memory_bytes
+    return f"{words}, {memory_bytes / 1e6:.0f} MB for networks" if memory_bytes else words
 
 
 def loading_notes(devices: Sequence[OpenDevice]) -> list[str]:

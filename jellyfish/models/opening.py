@@ -11,11 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from jellyfish.config import DEFAULT_MODEL
 from jellyfish.errors import InputError
 from jellyfish.loading import attribute, entry_names, loaded, user_object
 from jellyfish.models.model import Description, Model
-from jellyfish.protocol.wire import LONGEST_NAME, NAME_PATTERN
+from jellyfish.protocol.wire import LONGEST_NAME, MAX_CONTROL_BYTES, NAME_PATTERN
 
 FAMILIES = {
     "slimmable": "jellyfish.models.slimmable.model:open_slimmable",
@@ -25,6 +27,8 @@ FAMILIES = {
 """What ships: name -> a function of what follows the name's colon, and of `--weights`, that returns a `Model`."""
 GROUP = "jellyfish.models"
 """The entry-point group in which other distributions name models of theirs."""
+MOST_CLASSES_BYTES = MAX_CONTROL_BYTES * 3 // 4
+"""All names, as they stand in a welcome, which has other things to say, too."""
 
 
 def takes_weights(name: str) -> bool:
@@ -98,6 +102,11 @@ def usable(model: Any, what: str) -> Model:
         )
     if len(description.name) > LONGEST_NAME or not re.search(NAME_PATTERN, description.name):
         raise InputError(f"{what}: the name {description.name!r} is empty, too long or has control characters")
+    if len(msgspec.json.encode(description.classes)) > MOST_CLASSES_BYTES:
+        raise InputError(
+            f"{what}: its {len(description.classes)} classes have longer names than a welcome has room for "
+            f"({MOST_CLASSES_BYTES // 1024} KiB in all)"
+        )
     if list(description.batches) != sorted({*description.batches} - {0}):
         raise InputError(f"{what}: batch sizes are ascending and at least 1, not {description.batches}")
     found: Model = model

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import NamedTuple
 
 from jellyfish.camera.sources.file import VideoSource
-from jellyfish.config import DeviceConfig, DevicesConfig
+from jellyfish.config import FUSED_MODELS, DeviceConfig, DevicesConfig
 from jellyfish.core import Variant
 from jellyfish.devices.naming import parse_variant
 from jellyfish.link.synthetic import resolve_trace
 from jellyfish.link.trace import BandwidthTrace
-from jellyfish.modes.edge_networks import small_model
+from jellyfish.models.model import Model
+from jellyfish.models.opening import open_model
 
 
 class DeviceInputs(NamedTuple):
@@ -20,6 +22,11 @@ class DeviceInputs(NamedTuple):
     source: VideoSource
     trace: BandwidthTrace | None
     variant: Variant
+
+
+def small_model(fusion: str, weights: Path | None) -> Model:
+    """What small networks are sizes of. InputError for weights that cannot be used."""
+    return open_model(FUSED_MODELS[fusion], weights)
 
 
 def opened_inputs(config: DevicesConfig, stack: contextlib.AsyncExitStack) -> dict[str, DeviceInputs]:

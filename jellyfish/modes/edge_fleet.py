@@ -23,8 +23,8 @@ from jellyfish.edge.fusion.filters import Filter, Periodic, Transition
 from jellyfish.edge.fusion.gain import ExpectedGain
 from jellyfish.errors import InputError, RunError
 from jellyfish.link.shaper import Shaper
-from jellyfish.modes.device_inputs import DeviceInputs
-from jellyfish.modes.edge_networks import small_model, small_network
+from jellyfish.modes.device_inputs import DeviceInputs, small_model
+from jellyfish.modes.edge_networks import small_network
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, end_early, logged_stream, running_beside, timeline_from
 from jellyfish.modes.window_log import WindowLog

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.config import DEFAULT_FUSION, FUSED_MODELS
+from jellyfish.config import DEFAULT_FUSION
 from jellyfish.core import Answer, Variant
 from jellyfish.devices.executor import blank_frame
 from jellyfish.devices.workers import scale_on_one_thread
@@ -20,15 +20,9 @@ from jellyfish.edge.fusion.by_task import FusedDetections, Fusion, likely
 from jellyfish.edge.fusion.classes import ClassFusion
 from jellyfish.edge.fusion.detections import LOCAL_SCORE_THRESHOLD, DetectionFusion
 from jellyfish.models.model import EngineOptions, Model, answers
-from jellyfish.models.opening import open_model
 from jellyfish.models.slimmable.card import CardedVariants, read_weights
 
 WARM_UP_RUNS = 20
-
-
-def small_model(fusion: str, weights: Path | None) -> Model:
-    """What small networks are sizes of. InputError for weights that cannot be used."""
-    return open_model(FUSED_MODELS[fusion], weights)
 
 
 class ModelNetwork:

@@ -43,7 +43,7 @@ def _table(model: Description) -> Table:
 
 def _in_words(model: Description) -> list[str]:
     """What the columns are, where the figures come from, what is found."""
-    classes = f"{FINDS[model.task]} {len(model.classes)} classes: {', '.join(model.classes)}."
+    classes = f"{FINDS[model.task]}, by name: {', '.join(model.classes)}."
     return [
         "",
         f"{model}: {model.task}. frame: its longest side. input: what the network gets.",

@@ -146,7 +146,7 @@ def of(description: Description) -> type:
     return type("Made", (Mine,), {"description": description})
 
 
-def test_a_model_whose_name_no_client_could_say_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_which_no_client_could_be_told_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("made_names")
     monkeypatch.setitem(sys.modules, "made_names", module)
     for name in ("", "n" * 65, "a\x1bb"):
@@ -155,4 +155,8 @@ def test_a_model_whose_name_no_client_could_say_is_refused(monkeypatch: pytest.M
             open_model("made_names:Detector")
     module.Detector = of(replace(MODEL, batches=(4, 1)))  # type: ignore[attr-defined]
     with pytest.raises(InputError, match="batch sizes are ascending"):
+        open_model("made_names:Detector")
+    many = tuple(f"class {number}" for number in range(10_000))
+    module.Detector = of(replace(MODEL, classes=many))  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match="10000 classes have longer names than a welcome has room for"):
         open_model("made_names:Detector")

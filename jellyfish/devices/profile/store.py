@@ -25,8 +25,13 @@ def default_folder() -> Path:
 
 def profile_path(subject: Subject, folder: Path | None = None) -> Path:
     """The file of the profile of `subject`. It need not exist."""
-    key = hashlib.sha256(f"{subject.hardware}\n{subject.software}".encode()).hexdigest()[:8]
-    return (folder or default_folder()) / f"{subject.device.replace(':', '-')}-{key}-{subject.weights[:12]}.json"
+    place, model = _digits(subject.hardware, subject.software), _digits(subject.model, subject.weights)
+    return (folder or default_folder()) / f"{subject.device.replace(':', '-')}-{place}-{model}.json"
+
+
+def _digits(*words: str) -> str:
+    """What stands for them in a file's name, whatever characters they have."""
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
 
 
 def save_profile(profile: LatencyProfile, folder: Path | None = None) -> Path:

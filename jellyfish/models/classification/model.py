@@ -47,13 +47,11 @@ class ClassificationModel:
 
     def engine(self, options: EngineOptions) -> ClassifierEngine:
         """See `Model.engine`. InputError if the weights have changed into something that cannot be used."""
-        import torch  # seconds: not for who only wants to know what it is
-
-        from jellyfish.models.classification.engine import ClassifierEngine
+        from jellyfish.models.classification.engine import ClassifierEngine  # torch: only where it is run
         from jellyfish.models.classification.weights import load_classifier
+        from jellyfish.models.torch_device import opened_device
 
-        torch.set_num_threads(options.threads)
-        return ClassifierEngine(load_classifier(self.weights), torch.device(options.device))
+        return ClassifierEngine(load_classifier(self.weights), opened_device(options))
 
 
 def open_classifier(part: str = "", weights: Path | None = None) -> ClassificationModel:

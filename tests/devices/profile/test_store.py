@@ -34,6 +34,14 @@ def test_a_saved_profile_is_found_again(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("words", ["bright things, 1/2", "..", "", "x" * 300, "ü"])
+def test_a_model_may_be_told_by_any_words(tmp_path: Path, words: str) -> None:
+    profile = msgspec.structs.replace(PROFILE, weights=words, model=words)
+    assert save_profile(profile, tmp_path).parent == tmp_path
+    assert find_profile(profile.subject, tmp_path) == profile
+    assert find_profile(SUBJECT, tmp_path) is None
+
+
 def test_a_profile_that_tells_more_of_its_host_than_is_asked_for_is_still_read(tmp_path: Path) -> None:
     host = HostCosts((128,), (0.001,), (0.002,), (0.0001,), 0.001, 0.0003, 0.0004)
     path = save_profile(msgspec.structs.replace(PROFILE, host=host), tmp_path)
@@ -60,10 +68,9 @@ def test_a_profile_of_another_device_hardware_weights_or_software_is_not_found(
     assert find_profile(msgspec.structs.replace(SUBJECT, **change), tmp_path) is None
 
 
-def test_weights_that_share_the_prefix_in_the_file_name_are_told_apart(tmp_path: Path) -> None:
-    save_profile(PROFILE, tmp_path)
+def test_a_profile_of_something_else_in_its_place_is_not_taken(tmp_path: Path) -> None:
     other = msgspec.structs.replace(SUBJECT, weights="0123456789abXXXX")
-    assert profile_path(other, tmp_path).exists()
+    save_profile(PROFILE, tmp_path).rename(profile_path(other, tmp_path))
     assert find_profile(other, tmp_path) is None
 
 

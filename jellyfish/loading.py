@@ -53,6 +53,8 @@ def loaded(what: str, load: Callable[[], Any]) -> Any:
         raise
     except ModuleNotFoundError as error:
         raise InputError(f"{what} needs the module {error.name}, which is not installed") from error
+    except SystemExit as error:
+        raise InputError(f"{what} cannot be loaded: it ends the program (exit code {error.code})") from error
     except Exception as error:
         raise InputError(f"{what} cannot be loaded: {type(error).__name__}: {error}") from error
 

@@ -22,8 +22,9 @@ ModelName = Annotated[
     str,
     typer.Option(
         "--model",
-        help="What is run: `slimmable` (ours), `torchvision` or some of its networks (`torchvision:ssdlite,fcos`), a "
-        "package (a folder or .zip with model.toml), or Python: FILE.py:NAME, MODULE:NAME (docs/models.md).",
+        help="What is run: `slimmable` (our detector), `classification` (our classifier), `torchvision` or some of its "
+        "networks (`torchvision:ssdlite,fcos`), a package (a folder or .zip with model.toml, "
+        "or a .onnx beside one), or Python: FILE.py:NAME, MODULE:NAME (docs/models.md).",
         show_default=True,
     ),
 ]

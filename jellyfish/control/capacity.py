@@ -200,6 +200,8 @@ def violations(problem: Problem, plan: Plan) -> list[str]:
     found = [f"unknown client {client}" for client in plan.clients if client not in demands]
     found += [f"device {device} is not in the plan" for device in options if device not in plan.devices]
     found += [f"client {client} is on an unknown device" for client, at in plan.clients.items() if at not in options]
+    rates = plan.fps.items()
+    found += [f"client {client} cannot send {fps} frames per second" for client, fps in rates if not 0 < fps < math.inf]
     if found:
         return found
     return [sentence for sentences in broken_devices(problem, plan).values() for sentence in sentences]

@@ -22,7 +22,7 @@ from jellyfish.core import Answer, Variant
 from jellyfish.devices.process import deaf_children
 from jellyfish.devices.processes import END_S, processes
 from jellyfish.errors import InputError, RunError
-from jellyfish.models.model import Engine, EngineOptions, Image, Model, answers
+from jellyfish.models.model import Engine, EngineOptions, Image, Model, answers, in_words
 
 
 class RemoteError(RunError):
@@ -194,7 +194,7 @@ def _opened(pipe: Connection, model: bytes, options: EngineOptions) -> Engine | 
     except InputError as error:
         begun = RemoteBegin(error=str(error), wrong_input=True)
     except Exception as error:
-        begun = RemoteBegin(error=f"{type(error).__name__}: {error}")
+        begun = RemoteBegin(error=in_words(error))
     pipe.send_bytes(_encoder.encode(begun))
     return engine if not begun.error else None
 
@@ -203,4 +203,4 @@ def _answered(engine: Engine, images: Sequence[Image], variants: Sequence[Varian
     try:
         return RemoteAnswer(answers(engine, images, variants))
     except Exception as error:
-        return RemoteAnswer(error=f"{type(error).__name__}: {error}")
+        return RemoteAnswer(error=str(error))

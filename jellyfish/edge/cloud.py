@@ -150,11 +150,15 @@ class Cloud:
                 await self._send(offered, plan)
 
     def welcomed(self, welcome: wire.Welcome, model: ServedModel) -> None:
-        """Learn what the server takes and finds. ProtocolError if its answers are of another kind than the device's."""
+        """Learn what the server takes and finds. ProtocolError if its answers are of no use to the device."""
         if model.task is not self._task:
             raise ProtocolError("terms", f"the server's model does {model.task}, the small network here {self._task}")
         self._inputs, self._sizer.ladder = dict(model.inputs), tuple(model.inputs)
         self._of_cloud = ClassMap(model.classes, self._classes)
+        if not self._of_cloud.common:  # all that it does not speak of would count as not there
+            raise ProtocolError(
+                "terms", f"the server's model knows none of the classes here: {', '.join(self._classes)}"
+            )
         self._given.clear()
 
     def planned(self, plan: wire.PlanMessage) -> None:

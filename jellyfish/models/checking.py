@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jellyfish.core import Answer, Detection
+from jellyfish.core import Answer, Detection, Task
 from jellyfish.errors import RunError
 from jellyfish.models.model import Description
+
+MOST_FOUND = 400
+"""Boxes in one image: their message is as large as one may be then."""
 
 
 def checked(model: Description, images: int, found: Sequence[Answer]) -> list[Answer]:
@@ -17,6 +20,12 @@ def checked(model: Description, images: int, found: Sequence[Answer]) -> list[An
     """
     if not isinstance(found, list | tuple) or not all(isinstance(each, Answer) for each in found):
         raise RunError(f"the model {model.name} gave something else than a list of answers")
+    part = model.task is Task.DETECTION
+    if any(answer.scores if part else answer.detections for answer in found):
+        raise RunError(f"the model {model.name} is for {model.task} and answered with {'scores' if part else 'boxes'}")
+    most = max((max(len(answer.detections), len(answer.scores)) for answer in found), default=0)
+    if most > max(MOST_FOUND, len(model.classes)):
+        raise RunError(f"the model {model.name} found {most} objects in an image; at most {MOST_FOUND} can be told")
     if len(found) != images:
         raise RunError(f"the model {model.name} gave {len(found)} answers for {images} images")
     for answer in found:

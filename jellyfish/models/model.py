@@ -7,19 +7,23 @@ A third kind of model is one more pair of them: see docs/models.md.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import Answer, InputSize, Task, Variant
-from jellyfish.errors import InputError
+from jellyfish.errors import InputError, JellyfishError, RunError
 
 Image = NDArray[np.uint8]
 """RGB [height, width, 3]."""
+MOST_SIDE = 4096
+"""Pixels of a network's input."""
 
 
 _CAMERA = (1920, 1080)
@@ -43,7 +47,8 @@ class Size:
 class Description:
     """What is known of a model before it is loaded. Plain values: it travels to other processes.
 
-    Raises InputError: no size, two of one name, or two of one resolution that take frames of different sizes.
+    Raises InputError for values that cannot be: no size, two of one name, two of one resolution that take frames of
+    different sizes, no class, an accuracy that is no share.
     """
 
     name: str
@@ -75,6 +80,9 @@ class Description:
     def __post_init__(self) -> None:
         if not self.sizes:
             raise InputError(f"the model {self.name} has no sizes: it needs one at least")
+        for problem in (self._about_classes(), self._about_batches(), *map(_about_size, self.sizes)):
+            if problem:
+                raise InputError(f"the model {self.name}: {problem}")
         names = [size.variant.name for size in self.sizes]
         for name in names:
             if names.count(name) > 1:
@@ -86,6 +94,24 @@ class Description:
                     f"{size.input.height} pixels; all sizes of one resolution must take the same, and be called by its "
                     "longest side"
                 )
+
+    def _about_classes(self) -> str:
+        """What is wrong with task and classes."""
+        named = [name for name in self.classes if name] if isinstance(self.classes, tuple) else []
+        if not named or not all(isinstance(name, str) for name in self.classes):
+            return f"its classes are a tuple of names, not {self.classes!r:.60}"
+        twice = next((name for name in named if named.count(name) > 1), None)
+        if twice is not None:
+            return f"it has two classes called {twice}: give each a name of its own"
+        return "" if isinstance(self.task, Task) else f"its task is one of {', '.join(Task)}, not {self.task!r:.60}"
+
+    def _about_batches(self) -> str:
+        """What is wrong with what engines run at once."""
+        if not all(isinstance(size, int) and size > 0 for size in self.batches):
+            return f"its batches are sizes from 1 on, not {self.batches!r:.60}"
+        if list(self.batches) != sorted({*self.batches}):
+            return f"its batches ascend, but they are {self.batches!r:.60}"
+        return "" if self.in_flight > 0 else f"its engines have 1 batch in flight at least, not {self.in_flight}"
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}".strip()
@@ -131,6 +157,15 @@ class Description:
     def offering(self, variants: Collection[Variant]) -> Description:
         """With these of its sizes alone."""
         return replace(self, sizes=tuple(size for size in self.sizes if size.variant in variants))
+
+
+def _about_size(size: Size) -> str:
+    """What is wrong with it by itself."""
+    if not isinstance(size.variant, Variant) or not isinstance(size.input, InputSize):
+        return f"a size has a Variant and an InputSize, not {size.variant!r:.40} and {size.input!r:.40}"
+    if not (0 < size.input.width <= MOST_SIDE and 0 < size.input.height <= MOST_SIDE):
+        return f"{size.variant.name} takes {size.input.width} x {size.input.height} pixels; sides are 1 to {MOST_SIDE}"
+    return "" if 0 <= size.accuracy <= 1 else f"the accuracy of {size.variant.name} is 0 to 1, not {size.accuracy}"
 
 
 def _resolution(size: Size) -> int:
@@ -230,5 +265,20 @@ class WholeBatches:
 
 
 def answers(engine: Engine, images: Sequence[Image], variants: Sequence[Variant]) -> list[Answer]:
-    """All three steps: what serving, profiling, detecting and evaluating have in common."""
-    return engine.finish(engine.launch(engine.prepare(images, variants)))
+    """All three steps: what serving, profiling, detecting and evaluating have in common.
+
+    RunError for whatever the engine raises that is not ours.
+    """
+    try:
+        return engine.finish(engine.launch(engine.prepare(images, variants)))
+    except JellyfishError:
+        raise
+    except Exception as error:
+        raise RunError(f"the model failed with {in_words(error)}") from error
+
+
+def in_words(error: Exception) -> str:
+    """What other people's code raised, and where: for messages of one line."""
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" ({Path(each.filename).name}, line {each.lineno})" for each in place)
+    return f"{type(error).__name__}: {error}{where}"

@@ -98,7 +98,7 @@ def usable(model: Any, what: str) -> Model:
     if not isinstance(description, Description) or isinstance(model, type) or not hasattr(model, "engine"):
         raise InputError(
             f"{what} gives a {type(model).__name__} that is no model: it needs a `description`, a "
-            "jellyfish.models.model.Description, and a method `engine` (docs/models.md)"
+            "jellyfish.Description, and a method `engine` (docs/models.md)"
         )
     if len(description.name) > LONGEST_NAME or not re.search(NAME_PATTERN, description.name):
         raise InputError(f"{what}: the name {description.name!r} is empty, too long or has control characters")
@@ -107,7 +107,5 @@ def usable(model: Any, what: str) -> Model:
             f"{what}: its {len(description.classes)} classes have longer names than a welcome has room for "
             f"({MOST_CLASSES_BYTES // 1024} KiB in all)"
         )
-    if list(description.batches) != sorted({*description.batches} - {0}):
-        raise InputError(f"{what}: batch sizes are ascending and at least 1, not {description.batches}")
     found: Model = model
     return found

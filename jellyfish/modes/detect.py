@@ -111,11 +111,10 @@ class Finder:
         found: list[list[Detection]] = []
         most = self._model.most(len(images))
         for batch in (images[first : first + most] for first in range(0, len(images), most)):
-            inputs = self._engine.prepare(batch, [self._variant] * len(batch))
             started = time.perf_counter()
-            finished = self._engine.finish(self._engine.launch(inputs))
+            answered = answers(self._engine, batch, [self._variant] * len(batch))
             self._seconds += time.perf_counter() - started
-            found += [list(answer.detections) for answer in checked(self._model, len(batch), finished)]
+            found += [list(answer.detections) for answer in checked(self._model, len(batch), answered)]
         self._frames += len(images)
         self._labels.update(detection.label for one in found for detection in one)
         return found

@@ -14,6 +14,7 @@ import pytest
 
 from jellyfish.core import Answer, Variant
 from jellyfish.devices.executor import EngineExecutor
+from jellyfish.errors import RunError
 from jellyfish.models.model import Engine, Image, WholeBatches
 from tests.server.peer import LARGE, MODEL, SMALL
 
@@ -61,7 +62,7 @@ async def test_a_failing_engine_raises_to_the_caller_and_the_thread_lives_on() -
             return found
 
     executor = opened(FailsOnce())
-    with pytest.raises(RuntimeError, match="broken"):
+    with pytest.raises(RunError, match="RuntimeError: broken"):
         await executor.run([SMALL], [IMAGE])
     assert len(await executor.run([SMALL], [IMAGE])) == 1
     executor.close()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from jellyfish.core import Answer, ClassScore, InputSize, Task, Variant
-from jellyfish.errors import InputError
+from jellyfish.errors import InputError, RunError
 from jellyfish.models.model import Description, Size, WholeBatches, answers
 
 
@@ -59,6 +61,40 @@ def test_an_upright_input_is_called_by_its_height() -> None:
 def test_what_does_not_fit_together_is_refused(sizes: tuple[Size, ...], why: str) -> None:
     with pytest.raises(InputError, match=why):
         described(*sizes)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"classes": ()}, "its classes are a tuple of names"),
+        ({"classes": "lamp"}, "its classes are a tuple of names, not 'lamp'"),
+        ({"classes": ("a", 3)}, "its classes are a tuple of names"),
+        ({"classes": ("a", "a")}, "two classes called a"),
+        ({"task": "nonsense"}, "its task is one of detection, classification"),
+        ({"batches": "x"}, "its batches are sizes from 1 on"),
+        ({"batches": (4, 1)}, "its batches ascend"),
+        ({"in_flight": 0}, "1 batch in flight at least"),
+        ({"sizes": (Size(Variant(64, "n"), InputSize(64, 64), 47.0),)}, "the accuracy of n-64 is 0 to 1, not 47"),
+        ({"sizes": (Size(Variant(64, "n"), InputSize(64, 64), math.nan),)}, "is 0 to 1, not nan"),
+        ({"sizes": (Size(Variant(64, "n"), InputSize(64, -5), 0.5),)}, "takes 64 x -5 pixels"),
+        ({"sizes": (Size("n-64", InputSize(64, 64), 0.5),)}, "a size has a Variant and an InputSize"),
+    ],
+)
+def test_what_cannot_be_is_refused(change: dict[str, Any], why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        replace(described(size(64)), **change)
+
+
+def test_classes_without_a_name_are_left_out_and_may_be_several() -> None:
+    assert replace(described(size(64)), classes=("", "cat", "")).classes == ("", "cat", "")
+
+
+def test_what_an_engine_raises_is_told_in_a_line_with_its_place() -> None:
+    def fails(images: object, variant: object) -> list[Answer]:
+        raise ValueError("no lamp")
+
+    with pytest.raises(RunError, match=r"the model failed with ValueError: no lamp \(test_model.py, line \d+\)"):
+        answers(WholeBatches(fails), [], [Variant(64, "n")])
 
 
 def test_an_unknown_variant_is_refused_with_those_there_are() -> None:

@@ -153,9 +153,6 @@ def test_a_model_of_which_no_client_could_be_told_is_refused(monkeypatch: pytest
         module.Detector = of(replace(MODEL, name=name))  # type: ignore[attr-defined]
         with pytest.raises(InputError, match="empty, too long or has control characters"):
             open_model("made_names:Detector")
-    module.Detector = of(replace(MODEL, batches=(4, 1)))  # type: ignore[attr-defined]
-    with pytest.raises(InputError, match="batch sizes are ascending"):
-        open_model("made_names:Detector")
     many = tuple(f"class {number}" for number in range(10_000))
     module.Detector = of(replace(MODEL, classes=many))  # type: ignore[attr-defined]
     with pytest.raises(InputError, match="10000 classes have longer names than a welcome has room for"):

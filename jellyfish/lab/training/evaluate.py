@@ -10,7 +10,7 @@ import numpy as np
 
 from jellyfish.camera.frames import scaled_jpeg
 from jellyfish.core import Answer, Detection, InputSize, LabelledObject, Variant
-from jellyfish.errors import InputError
+from jellyfish.errors import InputError, RunError
 from jellyfish.evaluation.average_precision import AveragePrecision, Found, GroundTruth
 from jellyfish.evaluation.matching import Judged, joined, judge
 from jellyfish.lab.street import StreetScene
@@ -90,7 +90,10 @@ class Examinee(NamedTuple):
         return (images[first : first + self.most] for first in range(0, len(images), self.most))
 
     def _run(self, images: Sequence[Image], variant: Variant) -> list[Answer]:
-        return answers(self.engine, images, [variant] * len(images))
+        found = answers(self.engine, images, [variant] * len(images))
+        if len(found) != len(images):
+            raise RunError(f"the model gave {len(found)} answers for {len(images)} images")
+        return found
 
 
 def subject_of(model: Description, engine: Engine) -> Examinee:

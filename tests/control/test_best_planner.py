@@ -100,6 +100,15 @@ def test_plans_for_many_are_feasible_and_never_worse_than_what_runs(question: Pr
     assert no_worse(score(question, again), score(question, first))
 
 
+@pytest.mark.parametrize("fps", [-5.0, 0.0, math.nan, math.inf])
+def test_a_rate_that_nobody_can_send_is_infeasible(fps: float) -> None:
+    question = crowd(4, 1)
+    plan = BestPlanner(0, time_budget_s=math.inf).plan(question, None)
+    client = next(iter(plan.clients))
+    impossible = msgspec.structs.replace(plan, fps={client: fps})
+    assert violations(question, impossible) == [f"client {client} cannot send {fps} frames per second"]
+
+
 @given(question=problems(max_clients=8, max_devices=3))
 @settings(max_examples=60, deadline=None)
 def test_the_default_is_never_worse_than_greedy_or_one_variant_for_all(question: Problem) -> None:

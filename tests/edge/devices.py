@@ -70,10 +70,11 @@ class Seeing(TimedExecutor):
 async def cloud(
     answer: Answer = Answer((ONLY_THE_CLOUD_SEES,)),  # noqa: B008
     task: Task = Task.DETECTION,
+    classes: tuple[str, ...] = MODEL.classes,
 ) -> AsyncIterator[Service]:
     """A server that serves the device with its large network."""
     dispatcher = Dispatcher(Seeing(answer), PROFILE, SMALL, 4)
-    service = Service([dispatcher], replace(MODEL, task=task), decode, Limits())
+    service = Service([dispatcher], replace(MODEL, task=task, classes=classes), decode, Limits())
     service.on_change = lambda cause: service.apply(everyone_on(LARGE, "robot"))
     task = asyncio.create_task(dispatcher.run())
     try:

@@ -74,3 +74,15 @@ async def test_a_cloud_that_finds_objects_is_no_use_to_it_and_is_not_tried_again
     stream = device.device.cloud.stream
     assert stream.given_up
     assert stream.refusal == "the server's model does detection, the small network here classification"
+
+
+@virtual
+async def test_a_cloud_that_knows_none_of_its_classes_is_no_use_to_it() -> None:
+    """All that such a cloud does not speak of would count as not there."""
+    async with cloud(answer=scores((RIGHT, 0.95)), task=Task.CLASSIFICATION, classes=tuple("abcdef")):
+        device = robot()
+        await device.run(1.0, 3.0)
+    assert device.complete(40)
+    assert device.outcomes == {Outcome.ON_TIME: 40}
+    assert device.device.cloud.stream.given_up
+    assert device.device.cloud.stream.refusal.startswith("the server's model knows none of the classes here: person")

@@ -79,9 +79,12 @@ class Camera:
         self._waiting: dict[int, asyncio.Future[FrameAnswer]] = {}
         self._sender: FrameSender | None = None
         self._stack = contextlib.AsyncExitStack()
+        self._entered = False
 
     async def __aenter__(self) -> Self:
-        """Connect. InputError where nobody is ready at the URL, RunError where the camera is not taken in."""
+        """Connect. InputError where nobody is ready at the URL, RunError where the camera is not taken in, or open."""
+        if self._entered:
+            raise RunError("this camera is open already: one `async with` at a time")
         async with contextlib.AsyncExitStack() as stack:
             http = await stack.enter_async_context(aiohttp.ClientSession())
             await require_ready(http, self._url)
@@ -94,12 +97,14 @@ class Camera:
             stack.push_async_callback(self._leave)
             await self._taken_in(sender)
             self._stack = stack.pop_all()
+        self._entered = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Wait for what is open, say goodbye and disconnect. Nothing is left running."""
+        self._entered = False
         await self._stack.aclose()
 
     @property
@@ -171,6 +176,8 @@ class Camera:
         await self._running
 
 
+MOST_SIDE = 16_384
+"""Pixels of a frame: scaling a larger one takes longer than anybody waits."""
 _NOT_OPEN = "the camera is not open: use it within `async with Camera(...) as camera:`"
 
 
@@ -184,3 +191,5 @@ def _check_frame(frame: NDArray[np.uint8]) -> None:
         raise InputError(f"a frame is an array of uint8 [height, width, 3], red first; this one is {what}")
     if not frame.size:
         raise InputError("a frame without pixels: check what captured it")
+    if max(frame.shape) > MOST_SIDE:
+        raise InputError(f"a frame of {frame.shape[1]} x {frame.shape[0]} pixels: sides of up to {MOST_SIDE} are taken")

@@ -78,6 +78,8 @@ class Server:
         """Load, measure the first time, warm up and listen. InputError for what cannot be served, or not there."""
         if self._left:
             raise RunError("this server has been used: make another one")
+        if self._running is not None:
+            raise RunError("this server runs already: one `async with` is enough")
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._leave)
             stack.enter_context(_quick_switches())

@@ -138,3 +138,18 @@ async def test_what_is_no_frame_is_refused(frame: Any, wrong: str) -> None:
 def mirrored(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A view that is not contiguous, as those who turn BGR into RGB have it."""
     return frame[:, ::-1, ::-1]
+
+
+async def test_a_camera_that_is_open_is_not_opened_once_more() -> None:
+    async with listening() as url, open_at(url) as camera:
+        with pytest.raises(RunError, match="open already"):
+            async with camera:
+                pass
+        assert (await camera.infer(FRAME)).on_time
+        with pytest.raises(InputError, match="20000 x 1 pixels"):
+            await camera.infer(np.zeros((1, 20_000, 3), np.uint8))
+    async with listening() as url:
+        camera = open_at(url)
+        for _ in range(2):
+            async with camera:
+                assert (await camera.infer(FRAME)).on_time

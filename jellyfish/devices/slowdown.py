@@ -38,12 +38,14 @@ class Lasting:
         self._recent: deque[float] = deque([ratio, ratio], maxlen=3)
         self._newest = deque([(ratio, 0.0)] * LASTING_BATCHES)
         """(ratio, seconds measured) of the newest batches."""
+        self._ratios = ratio * LASTING_BATCHES
+        """Their sum."""
         self._seconds = self._deviation = 0.0
 
     @property
     def mean(self) -> float:
         """As it is now."""
-        return sum(ratio for ratio, _ in self._newest) / len(self._newest)
+        return self._ratios / len(self._newest)
 
     def careful(self, care: float) -> float:
         """`mean` at care 0; with more care, what batches take that lie above it."""
@@ -57,9 +59,12 @@ class Lasting:
         self._deviation *= _OLD_LASTING
         self._deviation += (1 - _OLD_LASTING) * abs(ratio - self.mean)
         self._newest.append((ratio, seconds))
+        self._ratios += ratio
         self._seconds += seconds
         while len(self._newest) > LASTING_BATCHES and self._seconds - self._newest[0][1] >= LASTING_S:
-            self._seconds -= self._newest.popleft()[1]
+            old_ratio, old_s = self._newest.popleft()
+            self._ratios -= old_ratio
+            self._seconds -= old_s
 
 
 class SlowDown:

@@ -56,6 +56,8 @@ def check(package: Path, image: Path, output: Path, device: str, threads: int, c
     if model.description.task is Task.DETECTION:
         write_picture(output, draw(picture, looks[-1].answer.detections, model.description.classes))
         console.print(f"written: {legible(output)}, by {looks[-1].variant.name}", soft_wrap=True, markup=False)
+    else:
+        console.print("no picture is written: a classifier finds nothing that could be drawn")
 
 
 def _looked(engine: OnnxEngine, variant: Variant, picture: Image) -> SizeLook:

@@ -24,6 +24,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.tools.onnx_model_utils import make_dim_param_fixed
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
+from jellyfish.media.resize import letterbox
 from jellyfish.models.model import EngineOptions, Image, answers
 from jellyfish.models.onnx.package import open_package
 
@@ -42,11 +43,8 @@ class Calibration(CalibrationDataReader):
     @staticmethod
     def _made(images: Sequence[Image], width: int, height: int) -> Iterator[dict[str, Any]]:
         for image in images:
-            scale = min(width / image.shape[1], height / image.shape[0])
-            size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-            canvas = np.zeros((height, width, 3), np.float32)
-            canvas[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-            yield {"images": canvas.transpose(2, 0, 1)[None]}
+            canvas = letterbox(image, height, width).canvas
+            yield {"images": canvas.transpose(2, 0, 1)[None].astype(np.float32)}
 
 
 def forms(source: Path, calibration: Callable[[], Calibration]) -> dict[str, Make]:

@@ -79,11 +79,10 @@ class Camera:
         self._waiting: dict[int, asyncio.Future[FrameAnswer]] = {}
         self._sender: FrameSender | None = None
         self._stack = contextlib.AsyncExitStack()
-        self._entered = False
 
     async def __aenter__(self) -> Self:
         """Connect. InputError where nobody is ready at the URL, RunError where the camera is not taken in, or open."""
-        if self._entered:
+        if self._is_open:
             raise RunError("this camera is open already: one `async with` at a time")
         async with contextlib.AsyncExitStack() as stack:
             http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -97,14 +96,12 @@ class Camera:
             stack.push_async_callback(self._leave)
             await self._taken_in(sender)
             self._stack = stack.pop_all()
-        self._entered = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Wait for what is open, say goodbye and disconnect. Nothing is left running."""
-        self._entered = False
         await self._stack.aclose()
 
     @property
@@ -164,8 +161,12 @@ class Camera:
         if sender.plan is None:
             raise RunError(f"{self._url} took no camera in: {sender.refusal or 'no connection was held'}")
 
+    @property
+    def _is_open(self) -> bool:
+        return self._sender is not None and not self._closing.is_set()
+
     def _open_sender(self) -> FrameSender:
-        if self._sender is None or self._closing.is_set():
+        if self._sender is None or not self._is_open:
             raise RunError(_NOT_OPEN)
         if self._running.done() or self._sender.given_up:
             raise RunError(f"{self._url} wants no more of this camera: {self._sender.refusal or 'it is lost'}")

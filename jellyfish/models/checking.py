@@ -20,9 +20,9 @@ def checked(model: Description, images: int, found: Sequence[Answer]) -> list[An
     """
     if not isinstance(found, list | tuple) or not all(isinstance(each, Answer) for each in found):
         raise RunError(f"the model {model.name} gave something else than a list of answers")
-    part = model.task is Task.DETECTION
-    if any(answer.scores if part else answer.detections for answer in found):
-        raise RunError(f"the model {model.name} is for {model.task} and answered with {'scores' if part else 'boxes'}")
+    boxes = model.task is Task.DETECTION
+    if any(answer.scores if boxes else answer.detections for answer in found):
+        raise RunError(f"the model {model.name} is for {model.task} and answered with {'scores' if boxes else 'boxes'}")
     most = max((max(len(answer.detections), len(answer.scores)) for answer in found), default=0)
     if most > max(MOST_FOUND, len(model.classes)):
         raise RunError(f"the model {model.name} found {most} objects in an image; at most {MOST_FOUND} can be told")

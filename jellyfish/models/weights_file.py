@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from jellyfish.errors import InputError
+from jellyfish.whole_files import written_whole
 
 
 class CarriedCard(msgspec.Struct, frozen=True):
@@ -66,9 +67,8 @@ def write_carded(path: Path, data: bytes, card: CarriedCard) -> None:
     card = msgspec.structs.replace(card, sha256=hashlib.sha256(data).hexdigest())
     path.parent.mkdir(parents=True, exist_ok=True)
     for target, content in ((path, data), (card_path(path), msgspec.json.format(msgspec.json.encode(card)) + b"\n")):
-        partial = target.with_name(target.name + ".partial")
-        partial.write_bytes(content)
-        partial.replace(target)
+        with written_whole(target) as place:
+            place.write_bytes(content)
 
 
 def _read(path: Path, what: str) -> bytes:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor
 
-from jellyfish.errors import InputError
 from jellyfish.models.classification.card import SHIPPED, ClassifierCard, read_classifier
 from jellyfish.models.classification.network import Classifier
-from jellyfish.models.slimmable.weights import as_stored, check_tensors
+from jellyfish.models.slimmable.weights import as_stored, read_tensors
 from jellyfish.models.weights_file import write_carded
 
 
@@ -21,14 +19,8 @@ def load_classifier(path: Path | None = None) -> Classifier:
     Raises InputError for what `read_classifier` refuses, and for tensors missing, unknown or of another shape.
     """
     _, data = read_classifier(path)
-    path = path or SHIPPED
-    try:
-        tensors = load(data)
-    except SafetensorError as error:
-        raise InputError(f"{path} is not a safetensors file: {error}") from error
     classifier = Classifier()
-    check_tensors(path, tensors, classifier.state_dict())
-    classifier.load_state_dict(tensors)
+    classifier.load_state_dict(read_tensors(path or SHIPPED, data, classifier.state_dict()))
     return classifier.eval()
 
 

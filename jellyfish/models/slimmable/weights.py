@@ -41,13 +41,17 @@ def load_weights(path: Path | None = None) -> Weights:
     Raises InputError for what `read_weights` refuses, and for tensors missing, unknown or of another shape.
     """
     card, data = read_weights(path)
-    path = path or SHIPPED
+    return Weights(card, read_tensors(path or SHIPPED, data, SlimmableDetector().state_dict()))
+
+
+def read_tensors(path: Path, data: bytes, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors in `data`, the file at `path`; InputError unless they are those `wanted`: a network's state."""
     try:
         tensors = load(data)
     except SafetensorError as error:
         raise InputError(f"{path} is not a safetensors file: {error}") from error
-    check_tensors(path, tensors, SlimmableDetector().state_dict())
-    return Weights(card, tensors)
+    _check_tensors(path, tensors, wanted)
+    return tensors
 
 
 def as_stored(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -66,7 +70,7 @@ def save_weights(path: Path, tensors: dict[str, Tensor], card: Card) -> Weights:
     return load_weights(path)
 
 
-def check_tensors(path: Path, tensors: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+def _check_tensors(path: Path, tensors: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
     """Raise InputError unless names and shapes are those `wanted`: a network's state."""
     expected = {name: tuple(tensor.shape) for name, tensor in wanted.items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}

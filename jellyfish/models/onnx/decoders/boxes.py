@@ -16,7 +16,6 @@ from jellyfish.models.onnx.decoders.decoder import (
     Case,
     Labels,
     Reader,
-    in_pixels,
     require_shape,
 )
 
@@ -54,8 +53,7 @@ class BoxesDecoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             for array in (scores, labels):
                 require_shape(array, boxes.shape[:2], f"{list(boxes.shape[:2])}, one for each box")
             counts = outputs[3].ravel().astype(int) if self.count else [boxes.shape[1]] * len(boxes)
-            sides = self.format.sides(boxes)
-            sides = in_pixels(sides, case.canvas) if self.normalised else sides
+            sides = self.format.in_pixels(boxes, case.canvas, self.normalised)
             return [
                 chosen(sides[image, :count], scores[image, :count], labels[image, :count], case)
                 for image, count in enumerate(counts)

@@ -107,6 +107,11 @@ class BoxFormat(enum.StrEnum):
     CORNERS_ROWS_FIRST = "yxyx"
     CENTRE = "cxcywh"
 
+    def in_pixels(self, boxes: Array, canvas: InputSize, normalised: bool) -> Array:
+        """[..., 4] -> left, top, right, bottom in pixels of the input. `normalised`: they are shares of it."""
+        sides = self.sides(boxes)
+        return np.asarray(sides * np.array([canvas.width, canvas.height] * 2, np.float32)) if normalised else sides
+
     def sides(self, boxes: Array) -> Array:
         """[..., 4] -> left, top, right, bottom."""
         if self is BoxFormat.CORNERS:
@@ -115,11 +120,6 @@ class BoxFormat(enum.StrEnum):
             return boxes[..., [1, 0, 3, 2]]
         half = boxes[..., 2:] / 2
         return np.concatenate([boxes[..., :2] - half, boxes[..., :2] + half], axis=-1)
-
-
-def in_pixels(sides: Array, canvas: InputSize) -> Array:
-    """Shares of the input -> pixels."""
-    return np.asarray(sides * np.array([canvas.width, canvas.height] * 2, np.float32))
 
 
 def require_shape(array: Array, expected: Sequence[int | None], meaning: str) -> None:

@@ -15,7 +15,6 @@ from jellyfish.models.onnx.decoders.decoder import (
     Reader,
     best_classes,
     every_class,
-    in_pixels,
     require_shape,
 )
 
@@ -52,8 +51,7 @@ class DetrDecoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             logits, boxes = outputs
             require_shape(logits, (None, None, classes), f"[images, queries, {classes} classes]")
             require_shape(boxes, (*logits.shape[:2], 4), f"[{len(logits)}, {logits.shape[1]}, 4], a box for each query")
-            sides = self.format.sides(boxes)
-            sides = in_pixels(sides, case.canvas) if self.normalised else sides
+            sides = self.format.in_pixels(boxes, case.canvas, self.normalised)
             scores = self.activation(logits)
             return [of_image(*image) for image in zip(scores, sides, strict=True)]
 

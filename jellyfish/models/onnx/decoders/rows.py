@@ -11,7 +11,7 @@ import numpy as np
 
 from jellyfish.errors import InputError
 from jellyfish.models.onnx.decoders.boxes import chosen
-from jellyfish.models.onnx.decoders.decoder import Array, BoxFormat, Candidates, Case, Reader, in_pixels
+from jellyfish.models.onnx.decoders.decoder import Array, BoxFormat, Candidates, Case, Reader
 
 Column = Literal["image", "box", "score", "label", "skip"]
 
@@ -67,8 +67,7 @@ class RowsDecoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def _of_image(self, rows: Array, case: Case) -> Candidates:
         box = self._place("box")
-        sides = self.format.sides(rows[:, box : box + 4])
-        sides = in_pixels(sides, case.canvas) if self.normalised else sides
+        sides = self.format.in_pixels(rows[:, box : box + 4], case.canvas, self.normalised)
         return chosen(sides, rows[:, self._place("score")], np.rint(rows[:, self._place("label")]), case)
 
     def _place(self, column: Column) -> int:

@@ -15,7 +15,6 @@ from jellyfish.models.onnx.decoders.decoder import (
     Case,
     Reader,
     best_classes,
-    in_pixels,
     require_shape,
 )
 
@@ -48,8 +47,7 @@ class YoloV5Decoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return [with_objectness(rows, sides, case) for rows in outputs[0]]
 
         def sides(rows: Array, _: Any) -> Array:
-            found = self.format.sides(rows[:, :4])
-            return in_pixels(found, case.canvas) if self.normalised else found
+            return self.format.in_pixels(rows[:, :4], case.canvas, self.normalised)
 
         return read
 

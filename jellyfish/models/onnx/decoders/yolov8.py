@@ -15,7 +15,6 @@ from jellyfish.models.onnx.decoders.decoder import (
     Case,
     Reader,
     best_classes,
-    in_pixels,
 )
 
 
@@ -46,8 +45,7 @@ class YoloV8Decoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return [of_image(rows) for rows in boxes_last(outputs[0], width, len(case.labels))]
 
         def of_image(rows: Array) -> Candidates:
-            sides = self.format.sides(rows[:, :4])
-            sides = in_pixels(sides, case.canvas) if self.normalised else sides
+            sides = self.format.in_pixels(rows[:, :4], case.canvas, self.normalised)
             return best_classes(self.activation(rows[:, 4:]), sides, case)
 
         return read

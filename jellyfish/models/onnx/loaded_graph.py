@@ -89,12 +89,17 @@ class LoadedGraph:
         """What each of `count` images may show. InputError for outputs that are no numbers, or not as expected."""
         found: list[Candidates] = []
         try:
-            for part in outputs:
+            for part, size in zip(outputs, self._sizes(count), strict=True):
                 arrays = [_as_numbers(name, array) for name, array in zip(self._outputs, part, strict=True)]
-                found += self._read(arrays)
+                found += (self._read(arrays) + [_NONE_FOUND] * size)[:size]
         except InputError as error:
             raise InputError(f"{self._size.file}: {error}") from None
-        return (found + [_NONE_FOUND] * count)[:count]
+        return found[:count]
+
+    def _sizes(self, count: int) -> list[int]:
+        """Images in each part that `count` of them are run in. Rows that name their image leave out the last ones."""
+        batches = self._manifest.batches if self._manifest.input.layout.batched else (1,)
+        return [size for _, size in parts(count, batches)]
 
     def answers(self, outputs: Sequence[list[Array]], places: Sequence[Where]) -> list[Answer]:
         """An answer for each image."""

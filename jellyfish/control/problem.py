@@ -114,6 +114,11 @@ class Plan(msgspec.Struct, frozen=True):
         device = self.clients.get(client)
         return None if device is None else self.variants.get(client, self.devices[device].variant)
 
+    def shares_time(self, client: str) -> bool:
+        """Whether the device of `client` runs other variants, too, in turn."""
+        device = self.clients.get(client)
+        return device is not None and bool(self.devices[device].others)
+
 
 class Planner(Protocol):
     """A planning policy. Pure but for its own seeded randomness; one file each under `planners/`."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,6 +83,13 @@ def test_a_tight_client_no_longer_holds_the_others_down() -> None:
     assert plan.accuracy == pytest.approx(0.5)
     assert planner.proved and planner.bound == pytest.approx(0.5)
     assert worst_cases_s(TIGHT_AND_LOOSE, plan) == {"c0": pytest.approx(0.045), "c1": pytest.approx(0.030)}
+
+
+@pytest.mark.parametrize(("larger", "shares"), [(0.31, False), (0.33, True)])
+def test_a_device_runs_one_variant_where_several_gain_next_to_nothing(larger: float, shares: bool) -> None:
+    question = msgspec.structs.replace(TIGHT_AND_LOOSE, accuracy=(0.3, larger))
+    plan = SharedPlanner(0).plan(question, None)
+    assert len(plan.clients) == 2 and plan.shares_time("c0") is plan.shares_time("c1") is shares
 
 
 def test_out_of_time_it_answers_with_the_best_plan_of_one_variant_per_device() -> None:

@@ -93,8 +93,8 @@ class Steadiness:
         if slower == 1.0:
             return option
         table = tuple(tuple(slower * seconds for seconds in row) for row in option.latency_s)
-        singles = tuple(slower * seconds for seconds in option.single_s)
-        return msgspec.structs.replace(option, latency_s=table, single_s=singles)
+        keeps = tuple(tuple(slower * seconds for seconds in row) for row in option.occupancy_s)
+        return msgspec.structs.replace(option, latency_s=table, occupancy_s=keeps)
 
     def worth_a_change(self, now: float, problem: Problem, running: Plan, found: Plan) -> bool:
         """Whether `found`, which fits the problem, is so much better than `running` that clients should change for it.

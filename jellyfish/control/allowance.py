@@ -34,6 +34,8 @@ USEFUL, USEFUL_S = 0.1, 0.12
 new plan of 256 x 32 leaves out one client in fourteen that has a place in it with more. Small problems need less."""
 LIGHT = 7
 """Solves between two long ones that are as short as is useful."""
+PAID_BACK = 0.5
+"""Of what accrues, while the planner's process has not paid for its own start. It begins with what is saved up."""
 AMPLE = 1.5
 """A long one is begun with so many times what it should take, so that it is not cut off."""
 SAME = 0.01
@@ -67,6 +69,8 @@ class Allowance:
         self._rate = share * (1.0 - SAVED_S / SPAN_S)
         self._most_s = share * SAVED_S
         self._credit_s = self._most_s
+        self._owed_s = 0.0
+        """What the planner's process took to start, as far as it is not paid back."""
         self._since_s: float | None = None
         self._settled: _Outline | None = None
         self._searched: _Who | None = None
@@ -92,10 +96,11 @@ class Allowance:
             return False
         return self._credit_s < whole_s or (self._light > 0 and self._searched == _who(problem))
 
-    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float) -> None:
-        """A solve of `problem` has taken `cpu_s`."""
+    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float, loading_s: float = 0.0) -> None:
+        """A solve of `problem` has taken `cpu_s`, and `loading_s` before it."""
         self._accrue(now)
         self._credit_s -= cpu_s
+        self._owed_s += loading_s
         if budget_s > USEFUL * search_s(problem):
             ended = cpu_s < ENDED * budget_s
             self._settled = _Outline(problem) if ended else None
@@ -110,7 +115,10 @@ class Allowance:
 
     def _accrue(self, now: float) -> None:
         elapsed_s = 0.0 if self._since_s is None else now - self._since_s
-        self._credit_s = min(self._credit_s + self._rate * elapsed_s, self._most_s)
+        accrued_s = self._rate * elapsed_s
+        repaid_s = min(self._owed_s, PAID_BACK * accrued_s)
+        self._owed_s -= repaid_s
+        self._credit_s = min(self._credit_s + accrued_s - repaid_s, self._most_s)
         self._since_s = now
 
 

@@ -40,6 +40,19 @@ def test_over_any_minute_no_more_than_the_share_is_spent(share: float) -> None:
         assert sum(cost for at, cost in spent if begin <= at < begin + 60) <= share * 60 + 1e-9
 
 
+def test_the_planners_own_start_is_paid_for_within_the_first_minute() -> None:
+    """Its solves go on meanwhile: what is saved up is theirs."""
+    allowance, chance, spent = Allowance(0.05), random.Random(1), 0.9
+    for window in range(120):
+        now, changed = 0.5 * window, with_budgets(QUESTION, chance.uniform(0.5, 1.0))
+        verdict = allowance.decide(now, changed, NOT_THE_BEST)
+        assert verdict.why == "solved" or window > 10
+        if verdict.why == "solved":
+            allowance.spent(now, changed, verdict.budget_s, verdict.budget_s, 0.9 if window == 0 else 0.0)
+            spent += verdict.budget_s
+    assert 2.0 < spent <= 0.05 * 60 + 1e-9
+
+
 def test_a_small_problem_is_solved_in_every_window_in_which_it_changes() -> None:
     allowance = Allowance(0.05)
     for window in range(200):

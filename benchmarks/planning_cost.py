@@ -4,9 +4,10 @@
 
 `lag`: timers every millisecond; their lateness at the 99th percentile while nothing else happens, while solves follow
 each other in a thread, in one that hands over the interpreter every millisecond, and in a process as `serve` has it;
-alternated, medians of the rounds. `share`: a server's first minute, of windows in which budgets and latencies change (a walk of the
-links, noise on the devices, a client that goes and one that comes every 5 s), processor time measured; beside it the
-way it was before, 0.3 s of search in every window; and how many clients had no place, from the fifth second on.
+alternated, medians of the rounds. `share`: a server's first minute, of windows in which budgets and latencies change
+(a walk of the links, noise on the devices, a client that goes and one that comes every 5 s), processor time measured,
+the start of the planner's process included; beside it the way it was before, 0.3 s of search in every window; and how
+many clients had no place, from the fifth second on.
 `repair`: the longest of 20 calls after each event. `search`: processor time of a search to its end beside its model.
 """
 
@@ -167,7 +168,7 @@ async def process_start_s() -> float:
 
 
 def afforded(clients: int, devices: int, seed: int, share: float) -> Figures:
-    """With repair, an allowance and steady plans, as in service; in a server's first minute, with its planner's start."""
+    """With repair, an allowance and steady plans, as in service, from its start on."""
     adapting, running, count = Adapting(share, sharing=True), Plan({}, {}), 0
     spent_s = start_s = uvloop.run(process_start_s())
     unserved, accuracy = [], []

@@ -30,10 +30,10 @@ import uvloop
 
 from jellyfish.control.adaptation import Adapting
 from jellyfish.control.allowance import search_s
-from jellyfish.control.capacity import violations
+from jellyfish.control.capacity import broken_devices
 from jellyfish.control.planners import make_planner
 from jellyfish.control.problem import ClientDemand, DeviceOption, Plan, Problem
-from jellyfish.control.repair import repair
+from jellyfish.control.repair import TOLERANCE, repair
 from jellyfish.core import Variant
 from jellyfish.modes.solver_process import solver_process
 
@@ -185,7 +185,7 @@ def afforded(clients: int, devices: int, seed: int, share: float) -> Figures:
             mended = found if adapting.adopts(now, shown, mended, found) else mended
         adapting.changed(now, shown, running, mended)
         running = mended
-        assert not violations(observed, running)
+        assert not broken_devices(shown, running, TOLERANCE)
         if now >= 5.0:
             unserved.append(len(observed.clients) - len(running.clients))
             accuracy.append(_worth(observed, running))

@@ -58,7 +58,7 @@ class HostReading(NamedTuple):
     """and how large these are together."""
 
 
-class HostParts(NamedTuple):
+class PartCosts(NamedTuple):
     """What a frame costs the part of the host that is busiest: so much of its own work, and of the other part's, for
     which it waits where they share processors."""
 
@@ -119,7 +119,7 @@ class HostLoad:
         """The same, were there more of them: what there is room for."""
         self.resolution: int | None = None
         """Longest side of the frames that are asked for (`jellyfish.control.host_sizes`); None where any will do."""
-        self.parts: HostParts | None = None
+        self.parts: PartCosts | None = None
         """Of the newest span with frames."""
         self.room = 1.0
         """Of what clients may cost beyond the frames of plans: large pictures, many bytes, requests. Only when there is
@@ -198,9 +198,9 @@ class HostLoad:
     def _compare(self, frame_s: float, loop_s: float, waited_s: float, decoding_s: float, occupied_s: float) -> None:
         """Say what a frame costs the busiest part, of which so much was work and the rest waiting for processors."""
         if self.use is not None and self.use.loop >= self.use.decoders:
-            self.parts = HostParts(frame_s, 1.0, waited_s / max(loop_s + waited_s, 1e-9))
+            self.parts = PartCosts(frame_s, 1.0, waited_s / max(loop_s + waited_s, 1e-9))
         else:
-            self.parts = HostParts(frame_s, max(0.0, 1.0 - decoding_s / max(occupied_s, 1e-9)), 1.0)
+            self.parts = PartCosts(frame_s, max(0.0, 1.0 - decoding_s / max(occupied_s, 1e-9)), 1.0)
 
 
 def next_share(share: float, occupied: float, carried: float) -> float:

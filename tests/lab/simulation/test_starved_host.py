@@ -51,7 +51,7 @@ def test_a_crowd_is_served_three_quarters_of_what_the_core_can_do(tmp_path: Path
     missed = [frame.reason for frame in frames if frame.captured_s > 4.0 and frame.outcome != "on_time"]
     assert missed.count(Reason.THINNED) > 0.9 * len(missed)
     last = [line for line in windows if 3.0 < line.t_s < 7.5]
-    assert last and all(line.host_share is not None and 0.5 < line.host_share < 0.7 for line in last)
+    assert last and all(line.host_share is not None and 0.45 < line.host_share < 0.7 for line in last)
     assert all(fps is not None for t_s, fps in planned_fps(tmp_path) if 3.0 < t_s < 7.5)
 
 

@@ -120,7 +120,7 @@ ALWAYS = {
     *("silence_timeout_s", "per_address", "proxy", "scenario", "chaos", "evaluation", "policies", "seeds", "workers"),
     *("runs", "output", "file", "time_budget_ms", "json", "quick", "model", "profile", "folder", "coco", "validation"),
     *("backbone", "scenes", "steps", "resume", "images", "limit", "draw", "score", "layout", "plot", "kind"),
-    *("files", "package", "image", "task", "fusion"),
+    *("files", "package", "image", "task", "fusion", "metrics_cameras", "metrics_from"),
     *("mean_mbps", "variation", "autocorrelation", "outage_s", "outage_every_s"),
 }
 """Options that have an effect whatever else is given, on the commands that have no rule for them."""

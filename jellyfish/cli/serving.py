@@ -13,6 +13,7 @@ from jellyfish.cli.bounds import (
     MOST_IMAGE_SIDE,
     MOST_IN_FLIGHT,
     MOST_MESSAGE_KB,
+    MOST_NAMED_CAMERAS,
     MOST_SERVED,
     MOST_WAIT_S,
 )
@@ -31,7 +32,7 @@ from jellyfish.cli.options import (
     Weights,
     Window,
 )
-from jellyfish.cli.parsing import device_names, ip_addresses, listening_host, planning_window_s
+from jellyfish.cli.parsing import device_names, ip_addresses, ip_networks, listening_host, planning_window_s
 from jellyfish.cli.running import console, guard, run_on_uvloop
 from jellyfish.config import (
     DEFAULT_CARE,
@@ -101,6 +102,16 @@ def serve(
         bool,
         typer.Option("--quiet", help="Say nothing of clients: no line for each that comes and goes, none a minute."),
     ] = False,
+    metrics_cameras: Annotated[
+        int,
+        typer.Option(
+            min=0, max=MOST_NAMED_CAMERAS, help="Cameras that /metrics tells apart by name: the first so many."
+        ),
+    ] = 0,
+    metrics_from: Annotated[
+        str,
+        typer.Option(help="Networks that may read /metrics, beside this machine itself: `10.0.0.0/8,192.0.2.9`."),
+    ] = "",
     results: Annotated[
         Path | None,
         typer.Option(
@@ -146,6 +157,8 @@ def serve(
         model=model,
         actuation=actuation,
         planning_share=planning_share / 100,
+        metrics_cameras=metrics_cameras,
+        metrics_from=ip_networks(metrics_from, "--metrics-from"),
         log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
     )
     guard(lambda: look_at(config))

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from aiohttp import web
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
@@ -34,12 +35,15 @@ from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, a
 from jellyfish.modes.brought import Brought, on_a_thread
 from jellyfish.modes.checks import bound, cannot_listen, checked, in_url
 from jellyfish.modes.decoders import Decoders
+from jellyfish.modes.metering import counted
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.warming import warmed
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
+from jellyfish.server.metrics.meter import Meter
+from jellyfish.server.metrics.page import metrics_route, readers
 from jellyfish.server.service import Service
 
 PROBE_DEADLINE_S = 30.0
@@ -73,8 +77,11 @@ async def serving(
         warmth = await warmed(devices, config, served.variants, report)
         planning = partial(_policy, config, brought, served, solve)
         parts = _parts(config, served, devices, warmth, planning, stack)
-        service = await stack.enter_async_context(assembled(parts, on_window))
-        url = await stack.enter_async_context(_listening_on(service, sockets, config.host))
+        meter = Meter(config.metrics_cameras)
+        service = await stack.enter_async_context(assembled(parts, counted(meter.planner, on_window)))
+        await stack.enter_async_context(meter.watching(service))
+        routes = [metrics_route(service, meter, readers(service, config.metrics_from))]
+        url = await stack.enter_async_context(_listening_on(service, sockets, config.host, routes))
         await _probe(service)
         gc.collect()
         gc.freeze()
@@ -157,12 +164,14 @@ async def listening_at(service: Service, host: str, port: int) -> AsyncIterator[
 
 
 @contextlib.asynccontextmanager
-async def _listening_on(service: Service, sockets: Sequence[socket.socket], host: str) -> AsyncIterator[str]:
+async def _listening_on(
+    service: Service, sockets: Sequence[socket.socket], host: str, routes: Sequence[web.RouteDef] = ()
+) -> AsyncIterator[str]:
     """As `listening_at`, on sockets that are bound."""
     port = sockets[0].getsockname()[1]
     async with contextlib.AsyncExitStack() as stack:
         try:
-            await stack.enter_async_context(listening(service, sockets=sockets))
+            await stack.enter_async_context(listening(service, sockets=sockets, routes=routes))
         except OSError as error:
             raise cannot_listen(host, port, error) from error
         yield f"ws://{in_url(host)}:{port}/v1/stream"

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -25,29 +25,34 @@ ENDING_S = 1.0
 """How long requests that are being answered may take when the server stops."""
 
 
-def create_app(service: Service) -> web.Application:
-    """An aiohttp application that serves `service`."""
+def create_app(service: Service, routes: Iterable[web.RouteDef] = ()) -> web.Application:
+    """An aiohttp application that serves `service`. `routes`: pages beside the stream and the health checks."""
     app = web.Application()
     app[SERVICE] = service
     app.router.add_get("/v1/stream", stream)
     app.router.add_get("/livez", _alive)
     app.router.add_get("/readyz", _ready)
+    app.router.add_routes(routes)
     return app
 
 
 @contextlib.asynccontextmanager
 async def listening(
-    service: Service, host: str | None = None, port: int = 0, sockets: Sequence[socket.socket] = ()
+    service: Service,
+    host: str | None = None,
+    port: int = 0,
+    sockets: Sequence[socket.socket] = (),
+    routes: Iterable[web.RouteDef] = (),
 ) -> AsyncIterator[asyncio.Server]:
     """Serve `service` at an address, or on sockets that have some, for the time of the context, then drain.
 
-    OSError if the address cannot be had.
+    `routes`: see `create_app`. OSError if the address cannot be had.
     Nothing here takes a body: what comes behind a request is not waited for, and never unpacked.
     """
     limits = service.limits
     ws_logger.setLevel(logging.ERROR)  # it warns of what strangers ask for, in their words, as often as they do
     runner = web.AppRunner(
-        create_app(service),
+        create_app(service, routes),
         access_log=None,
         shutdown_timeout=ENDING_S,
         keepalive_timeout=limits.keep_alive_s,
@@ -58,6 +63,7 @@ async def listening(
     await runner.setup()
     assert runner.server is not None
     keeper = Doorkeeper(limits, lambda: service.host.room)
+    keeper.on_refused = service.refuse
     gates = gated(runner.server, keeper)
     try:
         places: list[dict[str, Any]] = [{"sock": each} for each in sockets] or [{"host": host, "port": port}]

@@ -29,6 +29,7 @@ from jellyfish.protocol.server_stream import (
     ServerStream,
     State,
 )
+from jellyfish.server.client_address import client_address, peer_address
 from jellyfish.server.events import ClientJoined, ClientLeft, ClientRefused
 from jellyfish.server.gate.gate import Gate, Outlet
 from jellyfish.server.service import Service
@@ -49,9 +50,9 @@ async def stream(request: web.Request) -> web.StreamResponse:
     socket = web.WebSocketResponse(max_msg_size=2 * service.limits.message_bytes, compress=False, timeout=1.0)
     if not _asks_for_stream(request, socket):
         return _refused(400, "this is a WebSocket: see docs/protocol.md")
-    address = _address(request, gate, service)
+    address = client_address(request, service.limits.proxies) or peer_address(request)
     if gate is not None and (why := gate.begins(address)) is not None:
-        service.on_event(ClientRefused("", address, "full", why))
+        service.happened(ClientRefused("", address, "full", why))
         return _refused(503, why)
     try:
         await socket.prepare(request)
@@ -84,16 +85,6 @@ def _asks_for_stream(request: web.Request, socket: web.WebSocketResponse) -> boo
     except (binascii.Error, UnicodeEncodeError):
         return False
     return key_is_right and bool(socket.can_prepare(request))
-
-
-def _address(request: web.Request, gate: Gate | None, service: Service) -> str:
-    """Whose connection it is: a proxy that is known for one says for whom it connects, behind all that it was told."""
-    if gate is None:
-        return request.remote or ""
-    forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [""])[-1]
-    if gate.address in service.limits.proxies and forwarded:
-        return forwarded.rpartition(",")[2].strip()
-    return gate.address
 
 
 async def _close(request: web.Request, socket: web.WebSocketResponse) -> None:
@@ -150,6 +141,7 @@ class _Connection:
         while self._conversation.state is not State.ENDING:
             data = _bytes(await self._socket.receive())
             now = seconds_now()
+            self._service.received_bytes += len(data)
             for event in self._conversation.receive(data, now):
                 await self._take(event, now, answers, helpers)
             await self._send_due()
@@ -175,11 +167,11 @@ class _Connection:
                 self._conversation.open(self._welcome(session), now)
                 self._service.welcomed(session, now)
                 self._welcomed = True
-                self._service.on_event(ClientJoined(session.client, self._address, session.fps, 1000 * session.slo_s))
+                self._service.happened(ClientJoined(session.client, self._address, session.fps, 1000 * session.slo_s))
                 for ends in (self._send_plans(session), self._end_when_drained(), self._end_when_dismissed(session)):
                     self._helpers.append(helpers.create_task(ends))
-            case ByeSaid():
-                pass
+            case ByeSaid() if session is not None:
+                session.said_goodbye = True
 
     def _welcome(self, session: Session) -> wire.Welcome:
         service, limits, model = self._service, self._service.limits, self._service.model
@@ -235,9 +227,11 @@ class _Connection:
 
     async def send(self, message: wire.Message) -> None:
         """Write one message; TimeoutError when the client does not read."""
+        data = wire.encode(message)
+        self._service.sent_bytes += len(data)
         try:
             async with asyncio.timeout(WRITE_TIMEOUT_S):
-                await self._socket.send_bytes(wire.encode(message))
+                await self._socket.send_bytes(data)
         except TimeoutError:
             _abort(self._request)
             raise
@@ -249,11 +243,11 @@ class _Connection:
             return
         if session is not None and self._welcomed:
             fared, seconds = session.attained, seconds_now() - session.joined_s
-            self._service.on_event(
+            self._service.happened(
                 ClientLeft(session.client, self._address, code, why, seconds, fared.ended, fared.on_time)
             )
         elif code != "gone":
-            self._service.on_event(ClientRefused(self._client, self._address, code, why))
+            self._service.happened(ClientRefused(self._client, self._address, code, why))
 
     async def refuse(self, errors: list[ProtocolError]) -> None:
         """Tell the client what it did wrong first, as far as it still listens."""

@@ -43,7 +43,7 @@ from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
 from jellyfish.server.metrics.meter import Meter
-from jellyfish.server.metrics.page import metrics_route, readers
+from jellyfish.server.metrics.page import metrics_route
 from jellyfish.server.service import Service
 
 PROBE_DEADLINE_S = 30.0
@@ -80,7 +80,7 @@ async def serving(
         meter = Meter(config.metrics_cameras)
         service = await stack.enter_async_context(assembled(parts, counted(meter.planner, on_window)))
         await stack.enter_async_context(meter.watching(service))
-        routes = [metrics_route(service, meter, readers(service, config.metrics_from))]
+        routes = [metrics_route(service, meter, config.metrics_from)]
         url = await stack.enter_async_context(_listening_on(service, sockets, config.host, routes))
         await _probe(service)
         gc.collect()

@@ -14,10 +14,12 @@ from aiohttp import web
 from aiohttp.log import ws_logger
 
 from jellyfish.devices.health import DeviceState
+from jellyfish.server.access import Access, AccessRules, RouteKind
 from jellyfish.server.gate.gate import Doorkeeper, gated
+from jellyfish.server.guarding import ACCESS, guarded
 from jellyfish.server.request_log import RequestLog
 from jellyfish.server.service import Service
-from jellyfish.server.stream import SERVICE, stream
+from jellyfish.server.stream import SERVICE, not_let_in, stream
 
 BACKLOG = 512
 """Connections that the system holds while the event loop is busy."""
@@ -25,13 +27,17 @@ ENDING_S = 1.0
 """How long requests that are being answered may take when the server stops."""
 
 
-def create_app(service: Service, routes: Iterable[web.RouteDef] = ()) -> web.Application:
-    """An aiohttp application that serves `service`. `routes`: pages beside the stream and the health checks."""
+def create_app(service: Service, access: Access | None = None, routes: Iterable[web.RouteDef] = ()) -> web.Application:
+    """An aiohttp application that serves `service` to those who may (`access`); every route says what kind it is.
+
+    `routes`: pages beside the stream and the health checks, guarded.
+    """
     app = web.Application()
     app[SERVICE] = service
-    app.router.add_get("/v1/stream", stream)
-    app.router.add_get("/livez", _alive)
-    app.router.add_get("/readyz", _ready)
+    app[ACCESS] = access or Access(AccessRules(proxies=service.limits.proxies))
+    app.router.add_get("/v1/stream", guarded(RouteKind.CAMERA, stream, not_let_in))
+    app.router.add_get("/livez", guarded(RouteKind.HEALTH, _alive))
+    app.router.add_get("/readyz", guarded(RouteKind.HEALTH, _ready))
     app.router.add_routes(routes)
     return app
 
@@ -42,6 +48,7 @@ async def listening(
     host: str | None = None,
     port: int = 0,
     sockets: Sequence[socket.socket] = (),
+    access: Access | None = None,
     routes: Iterable[web.RouteDef] = (),
 ) -> AsyncIterator[asyncio.Server]:
     """Serve `service` at an address, or on sockets that have some, for the time of the context, then drain.
@@ -52,7 +59,7 @@ async def listening(
     limits = service.limits
     ws_logger.setLevel(logging.ERROR)  # it warns of what strangers ask for, in their words, as often as they do
     runner = web.AppRunner(
-        create_app(service, routes),
+        create_app(service, access, routes),
         access_log=None,
         shutdown_timeout=ENDING_S,
         keepalive_timeout=limits.keep_alive_s,

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from jellyfish.server.access import Access
 from jellyfish.server.app import listening
 from jellyfish.server.service import Service
 
@@ -44,8 +45,8 @@ class MemoryConnector(aiohttp.TCPConnector):
 
 
 @contextlib.asynccontextmanager
-async def at_url(service: Service) -> AsyncIterator[None]:
+async def at_url(service: Service, access: Access | None = None) -> AsyncIterator[None]:
     """Serve `service` at `URL` for the time of the context, then drain."""
-    async with listening(service, HOST, PORT):
+    async with listening(service, HOST, PORT, access=access):
         service.ready = True
         yield

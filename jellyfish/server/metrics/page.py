@@ -17,8 +17,9 @@ from prometheus_client.exposition import choose_encoder
 
 from jellyfish.clock import seconds_now
 from jellyfish.results.environment import versions
-from jellyfish.server.client_address import client_address
+from jellyfish.server.access import RouteKind
 from jellyfish.server.gate.addresses import loopback, within
+from jellyfish.server.guarding import ACCESS, ALLOWED, client_of, guarded, peer_of
 from jellyfish.server.metrics.families import families
 from jellyfish.server.metrics.meter import Meter
 from jellyfish.server.service import Service
@@ -31,32 +32,31 @@ KEPT_S = 0.5
 END_OF_PAGE = b"# EOF\n"
 """What the OpenMetrics format ends with."""
 
-MayRead = Callable[[web.Request], bool]
-"""Whether whoever asks may read the page."""
 
+def metrics_route(service: Service, meter: Meter, networks: Collection[str]) -> web.RouteDef:
+    """The page of `service`, which `meter` counts for.
 
-def metrics_route(service: Service, meter: Meter, may_read: MayRead) -> web.RouteDef:
-    """The page of `service`, which `meter` counts for."""
+    Whoever has a token for it may read it; where none is asked for, this machine itself and `networks`.
+    """
     page = MetricsPage(service, meter)
 
     async def answer(request: web.Request) -> web.Response:
-        if not may_read(request):
+        if not (request[ALLOWED].digest or _from_one_of(request, networks)):
             raise web.HTTPForbidden(text="metrics are for this machine, and for those that --metrics-from names\n")
         body, content_type = await page.read(request.headers.get(hdrs.ACCEPT, ""))
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
 
-    return web.get(PATH, answer)
+    return web.get(PATH, guarded(RouteKind.METRICS, answer))
 
 
-def readers(service: Service, networks: Collection[str]) -> MayRead:
-    """This machine's own, and those of `networks`. A proxy's word is taken as for streams; where one that is not known
-    has said for whom it asks, nobody knows who that is."""
-
-    def may_read(request: web.Request) -> bool:
-        address = client_address(request, service.limits.proxies)
-        return address is not None and (loopback(address) or within(address, networks))
-
-    return may_read
+def _from_one_of(request: web.Request, networks: Collection[str]) -> bool:
+    """Whether this machine itself asks, or one of `networks`. Where a proxy that is not known has said for whom it
+    asks, nobody knows who that is."""
+    by_proxy = hdrs.X_FORWARDED_FOR in request.headers or hdrs.FORWARDED in request.headers
+    if by_proxy and peer_of(request) not in request.app[ACCESS].rules.proxies:
+        return False
+    address = client_of(request)
+    return loopback(address) or within(address, networks)
 
 
 class MetricsPage:

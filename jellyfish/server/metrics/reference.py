@@ -14,9 +14,10 @@ INTRODUCTION = f"""\
 This page is made of the code that tells them (`python -m jellyfish.server.metrics.reference > docs/metrics.md`).
 
 A server tells Prometheus of itself at `GET /metrics`, in the OpenMetrics format to whoever asks for it, else in
-Prometheus' own text format. Whoever asks from the server's own machine may read it, and the networks that
+Prometheus' own text format. Where tokens are in force ([security.md](security.md)), it is for whoever has one for
+`metrics`. Where none is asked for, it is for whoever asks from the server's own machine, and for the networks that
 `serve --metrics-from 10.0.0.0/8` names; a request that comes by a proxy counts as from whom the proxy names, if it is
-one that `--proxy` knows, else it is refused. A page so much as {KEPT_S:g} s old is given to the next who asks.
+one that `--proxy` knows, else it is refused. A page of the last {KEPT_S:g} s is given to the next who asks.
 
 ```yaml
 scrape_configs:

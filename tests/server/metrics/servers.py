@@ -12,9 +12,10 @@ from jellyfish.config import Limits
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.lab.simulation.network import HOST, PORT
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
+from jellyfish.server.access import Access, AccessRules
 from jellyfish.server.app import listening
 from jellyfish.server.metrics.meter import Meter
-from jellyfish.server.metrics.page import PATH, metrics_route, readers
+from jellyfish.server.metrics.page import PATH, metrics_route
 from jellyfish.server.service import Service
 from tests.server.peer import MODEL, PROFILE, SMALL, decode, http
 
@@ -23,15 +24,20 @@ KNOWN_PROXY = Limits(proxies=frozenset({"memory"}))
 
 @contextlib.asynccontextmanager
 async def metered(
-    cameras: int = 0, limits: Limits = KNOWN_PROXY, networks: tuple[str, ...] = (), meter: Meter | None = None
+    cameras: int = 0,
+    limits: Limits = KNOWN_PROXY,
+    networks: tuple[str, ...] = (),
+    meter: Meter | None = None,
+    access: Access | None = None,
 ) -> AsyncIterator[Service]:
     """A service at work, behind its HTTP application."""
     dispatcher = Dispatcher(TimedExecutor(PROFILE), PROFILE, SMALL, 4)
     service, meter = Service([dispatcher], MODEL, decode, limits, target=99.0), meter or Meter(cameras)
     task = asyncio.create_task(dispatcher.run())
-    route = metrics_route(service, meter, readers(service, networks))
+    usual = Access(AccessRules(hosts=frozenset({HOST}), proxies=limits.proxies))
+    route = metrics_route(service, meter, networks)
     try:
-        async with meter.watching(service), listening(service, HOST, PORT, routes=[route]):
+        async with meter.watching(service), listening(service, HOST, PORT, access=access or usual, routes=[route]):
             service.ready = True
             yield service
     finally:

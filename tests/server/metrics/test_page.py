@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from hashlib import sha256
 
 import pytest
 from prometheus_client import parser
@@ -12,6 +13,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from jellyfish.config import Limits
 from jellyfish.protocol import wire
+from jellyfish.server.access import Access, AccessRules, RouteKind, Token
 from jellyfish.server.frame_way import STAGES
 from jellyfish.server.metrics.catalogue import CATALOGUE, MetricKind
 from jellyfish.server.metrics.meter import Meter
@@ -20,6 +22,7 @@ from tests.server.metrics.servers import KNOWN_PROXY, asked, metered, scraped, v
 from tests.server.peer import LARGE, Peer, connected, everyone_on, refused, welcomed
 from tests.virtual import virtual
 
+CAMERA, METRICS = RouteKind.CAMERA, RouteKind.METRICS
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
 
@@ -152,6 +155,15 @@ async def test_who_may_read_it() -> None:
         assert (await asked(Forwarded="for=127.0.0.1"))[0] == 403
     async with metered(limits=Limits()):
         assert (await asked(X_Forwarded_For="127.0.0.1"))[0] == 403  # by a proxy that nobody knows
+
+
+@virtual
+async def test_where_tokens_are_asked_for_one_for_metrics_opens_it_from_anywhere_and_no_address_does() -> None:
+    tokens = [Token(may.value, sha256(may.value.encode()).digest(), frozenset({may})) for may in (METRICS, CAMERA)]
+    async with metered(access=Access(AccessRules(tuple(tokens), proxies=KNOWN_PROXY.proxies))):
+        assert (await asked(X_Forwarded_For="127.0.0.1"))[0] == 401
+        assert (await asked(X_Forwarded_For="192.0.2.7", Authorization="Bearer camera"))[0] == 403
+        assert (await asked(X_Forwarded_For="192.0.2.7", Authorization="Bearer metrics"))[0] == 200
 
 
 @virtual

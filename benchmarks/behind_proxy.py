@@ -148,8 +148,8 @@ async def bench(place: Place, way: str, arguments: argparse.Namespace, seed: int
     total = json.loads((folder / "summary.json").read_bytes())
     times = total["e2e_ms"]
     stages = ("camera", "wait", "uplink", "queue", "execute", "downlink")
-    words = ", ".join(f"{stage} {total[f'{stage}_ms']['p50']:.1f}" for stage in stages if total[f"{stage}_ms"])
-    return Figures(100 * total["miss_rate"], total["accuracy"]["f1_offered"], times["p50"], times["p99"], words)
+    where = ", ".join(f"{stage} {total[f'{stage}_ms']['p50']:.1f}" for stage in stages if total[f"{stage}_ms"])
+    return Figures(100 * total["miss_rate"], total["accuracy"]["f1_offered"], times["p50"], times["p99"], where)
 
 
 @contextlib.asynccontextmanager

@@ -23,6 +23,7 @@ from benchmarks.gpu_check.page import as_page
 from benchmarks.gpu_check.parts import PARTS, Part
 from benchmarks.gpu_check.place import Options
 from benchmarks.gpu_check.running import results
+from jellyfish.devices.naming import check_device
 from jellyfish.errors import InputError
 
 GPU_BATCH, PROCESSOR_BATCH, SHORT_BATCH = 16, 8, 4
@@ -70,8 +71,6 @@ def _write(report: CheckReport, folder: Path) -> None:
 
 def _check(arguments: argparse.Namespace) -> None:
     """InputError, at once, for what cannot be."""
-    from jellyfish.devices.naming import check_device
-
     check_device(arguments.device)
     if arguments.max_batch is not None and not 1 <= arguments.max_batch <= 64:
         raise InputError(f"--max-batch is 1 to 64, not {arguments.max_batch}")
@@ -81,8 +80,11 @@ def _check(arguments: argparse.Namespace) -> None:
         arguments.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"{arguments.output} cannot be made ({error.strerror}): give --output another folder"
+            f"--output {arguments.output} cannot be made ({error.strerror}): give another folder"
         ) from error
+    from jellyfish.models.torch_device import torch_device  # torch takes seconds to load
+
+    torch_device(arguments.device)
 
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:

@@ -8,7 +8,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import torch
 
+from benchmarks.gpu_check.__main__ import main
 from benchmarks.gpu_check.bundle import FOLDER, PACKED, ROOT, members, pack
 from benchmarks.gpu_check.parts import PARTS
 
@@ -65,9 +67,20 @@ def test_the_check_runs_from_a_bundle_and_needs_nothing_else(tmp_path: Path):
     assert "# GPU check: cpu" in (tmp_path / "found" / "gpu-check.md").read_text()
 
 
-def test_a_device_that_is_not_there_is_told_at_once():
-    command = [sys.executable, "-m", "benchmarks.gpu_check", "--device", "gpu0"]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 2
-    assert "gpu0" in run.stderr
-    assert "Traceback" not in run.stderr
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--device", "gpu0"], "gpu0"),
+        (["--device", "cpu", "--max-batch", "0"], "1 to 64"),
+        (["--device", "cpu", "--minutes", "0"], "above 0"),
+    ],
+)
+def test_what_cannot_be_is_told_at_once(words, told, capsys):
+    assert main(words) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_told(tmp_path, capsys):
+    assert main(["--device", "cuda:0", "--output", str(tmp_path)]) == 2
+    assert "no usable CUDA GPU" in capsys.readouterr().err

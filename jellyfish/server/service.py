@@ -265,7 +265,7 @@ class Service:
                 name,
                 each.latency_table(self._variants, now, care),
                 each.workers,
-                each.singles_s(self._variants),
+                each.occupancy_table(self._variants),
                 each.spare,
             )
             for name, each in self.dispatchers.items()

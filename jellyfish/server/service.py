@@ -102,6 +102,8 @@ class Service:
         """Called with `join` or `leave` when the set of clients changes, with `device` when a worker is out or back."""
         self.on_event: Callable[[ServerEvent], None] = lambda event: None
         """Told what happens to clients, for people."""
+        self.on_limits: Callable[[Limits], None] = lambda limits: None
+        """Told when other limits hold."""
         self._gone = self._told = Fared(0, 0)
         self._variants = model.variants
         self._accuracy = tuple(size.accuracy for size in model.sizes)
@@ -179,6 +181,20 @@ class Service:
     def announce(self, cause: str) -> None:
         """Tell whoever plans that clients or devices have changed."""
         self.on_change(cause)
+
+    def keep_to(self, limits: Limits) -> None:
+        """These hold from now on; a stream that is open keeps what its welcome said."""
+        self.limits = limits
+        self.on_limits(limits)
+
+    def aim_at(self, target: float) -> None:
+        """So many per cent of captured frames are to be in time from now on; what was learnt is where that begins."""
+        if self.target is None:
+            return
+        self.target = target
+        for session in self.sessions.values():
+            if session.learnt is not None:
+                session.learnt = LearntCare(session.learnt.care, 1 - (session.target or target) / 100)
 
     def leave(self, session: Session) -> None:
         """Forget a client whose stream has ended."""

@@ -9,7 +9,6 @@ from jellyfish.errors import InputError
 EXTRAS = {
     "matplotlib": ("matplotlib", "report"),
     "faster_coco_eval": ("faster-coco-eval", "lab"),
-    "onnxruntime": ("onnxruntime", "onnx"),
     "cryptography": ("cryptography", "tls"),
 }
 """Packages that are asked for apart, by the name that is imported: what `pip` calls them, and the extra they are in."""

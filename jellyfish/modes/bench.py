@@ -205,6 +205,6 @@ def _detection_file(
 
 def _run_info(config: BenchConfig, server: RunningServer | None, started: datetime) -> RunInfo:
     profiles = server.profiles if server else ()
-    hardware = "; ".join(profile.hardware for profile in profiles) if server else str(config.connect)
+    hardware = "; ".join(profile.measured_on for profile in profiles) if server else str(config.connect)
     model = server.model if server else None
     return run_info("bench", started, config.seed, config, [profile.device for profile in profiles], hardware, model)

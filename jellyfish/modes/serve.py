@@ -104,7 +104,7 @@ class _LoggedWindows:
         if self._log is None:
             return
         profiles = server.profiles
-        hardware = "; ".join(profile.hardware for profile in profiles)
+        hardware = "; ".join(profile.measured_on for profile in profiles)
         started = datetime.now().astimezone()
         devices = [profile.device for profile in profiles]
         self._log.begin(run_info("serve", started, 0, config, devices, hardware, server.model))

@@ -86,7 +86,8 @@ async def pieces_s(service: Service, meter: Meter) -> list[float]:
         await meter.catch_up(service)
         await write(families(service, meter, {"version": "0"}), encode)
 
-    writing, spent = page(), []
+    writing = page()
+    spent: list[float] = []
     while True:
         began_s = time.thread_time()
         try:

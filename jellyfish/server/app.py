@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -15,6 +16,7 @@ from aiohttp.log import ws_logger
 
 from jellyfish.devices.health import DeviceState
 from jellyfish.server.access import Access, AccessRules, RouteKind
+from jellyfish.server.administration import Administration, add_administration
 from jellyfish.server.gate.gate import Doorkeeper, gated
 from jellyfish.server.guarding import ACCESS, guarded
 from jellyfish.server.request_log import RequestLog
@@ -27,7 +29,12 @@ ENDING_S = 1.0
 """How long requests that are being answered may take when the server stops."""
 
 
-def create_app(service: Service, access: Access | None = None, routes: Iterable[web.RouteDef] = ()) -> web.Application:
+def create_app(
+    service: Service,
+    access: Access | None = None,
+    administration: Administration | None = None,
+    routes: Iterable[web.RouteDef] = (),
+) -> web.Application:
     """An aiohttp application that serves `service` to those who may (`access`); every route says what kind it is.
 
     `routes`: pages beside the stream and the health checks, guarded.
@@ -38,6 +45,8 @@ def create_app(service: Service, access: Access | None = None, routes: Iterable[
     app.router.add_get("/v1/stream", guarded(RouteKind.CAMERA, stream, not_let_in))
     app.router.add_get("/livez", guarded(RouteKind.HEALTH, _alive))
     app.router.add_get("/readyz", guarded(RouteKind.HEALTH, _ready))
+    if administration is not None:
+        add_administration(app, administration)
     app.router.add_routes(routes)
     return app
 
@@ -49,17 +58,20 @@ async def listening(
     port: int = 0,
     sockets: Sequence[socket.socket] = (),
     access: Access | None = None,
+    tls: ssl.SSLContext | None = None,
+    administration: Administration | None = None,
     routes: Iterable[web.RouteDef] = (),
 ) -> AsyncIterator[asyncio.Server]:
     """Serve `service` at an address, or on sockets that have some, for the time of the context, then drain.
 
-    `routes`: see `create_app`. OSError if the address cannot be had.
+    OSError if the address cannot be had. `tls`: what connections are encrypted with; None leaves them plain.
+    `routes`: see `create_app`.
     Nothing here takes a body: what comes behind a request is not waited for, and never unpacked.
     """
     limits = service.limits
     ws_logger.setLevel(logging.ERROR)  # it warns of what strangers ask for, in their words, as often as they do
     runner = web.AppRunner(
-        create_app(service, access, routes),
+        create_app(service, access, administration, routes),
         access_log=None,
         shutdown_timeout=ENDING_S,
         keepalive_timeout=limits.keep_alive_s,
@@ -71,10 +83,12 @@ async def listening(
     assert runner.server is not None
     keeper = Doorkeeper(limits, lambda: service.host.room)
     keeper.on_refused = service.refuse
+    service.on_limits = keeper.keep_to
     gates = gated(runner.server, keeper)
     try:
         places: list[dict[str, Any]] = [{"sock": each} for each in sockets] or [{"host": host, "port": port}]
-        listen = partial(asyncio.get_running_loop().create_server, gates, backlog=BACKLOG)
+        encrypted = {} if tls is None else {"ssl": tls, "ssl_handshake_timeout": limits.request_timeout_s}
+        listen = partial(asyncio.get_running_loop().create_server, gates, backlog=BACKLOG, **encrypted)
         servers = [await listen(**place) for place in places]
         try:
             yield servers[0]

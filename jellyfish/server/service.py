@@ -111,6 +111,8 @@ class Service:
         """Connections and clients that were not let in, by cause."""
         self.received_bytes = self.sent_bytes = 0
         """Of the messages of all streams."""
+        self.on_limits: Callable[[Limits], None] = lambda limits: None
+        """Told when other limits hold."""
         self._gone = self._told = Fared(0, 0)
         self._variants = model.variants
         self._accuracy = tuple(size.accuracy for size in model.sizes)
@@ -199,6 +201,20 @@ class Service:
     def refuse(self, cause: str) -> None:
         """A connection was not let in."""
         self.refused[cause] += 1
+
+    def keep_to(self, limits: Limits) -> None:
+        """These hold from now on; a stream that is open keeps what its welcome said."""
+        self.limits = limits
+        self.on_limits(limits)
+
+    def aim_at(self, target: float) -> None:
+        """So many per cent of captured frames are to be in time from now on; what was learnt is where that begins."""
+        if self.target is None:
+            return
+        self.target = target
+        for session in self.sessions.values():
+            if session.learnt is not None:
+                session.learnt = LearntCare(session.learnt.care, 1 - (session.target or target) / 100)
 
     def leave(self, session: Session) -> None:
         """Forget a client whose stream has ended."""

@@ -45,6 +45,11 @@ class Doorkeeper:
         self.log = SparingLog(logging.getLogger(__name__))
         self._timer: asyncio.TimerHandle | None = None
 
+    def keep_to(self, limits: Limits) -> None:
+        """These hold from now on; for connections that are there, as far as they are counted."""
+        self.limits = limits
+        self.admission.keep_to(limits)
+
     def opened(self, gate: Gate) -> None:
         """A connection was accepted: it, or one that has been here for longer, may have to go."""
         loser = self.admission.opened(gate, gate.address)

@@ -144,11 +144,11 @@ class ServerConfig:
     """Whether cameras are emulated in the same process, which take the processors that it would share with batches."""
     log: LogConfig | None = None
     """Its own log; None keeps none."""
+    access: AccessConfig = field(default_factory=AccessConfig)
     metrics_cameras: int = 0
     """Cameras that metrics tell apart by name: the first so many."""
     metrics_from: frozenset[str] = frozenset()
     """Networks that may read them, beside this machine itself."""
-    access: AccessConfig = field(default_factory=AccessConfig)
 
     @property
     def planned_by(self) -> str:

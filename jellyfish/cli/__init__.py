@@ -43,7 +43,7 @@ def about(
 
 app.command(cls=serving.ServeCommand)(serving.serve)
 for command in (
-    *(cameras.bench, cameras.device),
+    *(serving.doctor, cameras.bench, cameras.device),
     *(studying.simulate, studying.reproduce, studying.report, studying.plan),
     *(detector.variants, detector.profile, detector.train, detector.export, detector.evaluate, detector.detect),
 ):

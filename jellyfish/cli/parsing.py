@@ -36,15 +36,6 @@ def ip_addresses(text: str, option: str) -> frozenset[str]:
         raise typer.BadParameter(f"{error}; give addresses such as 10.0.0.1,10.0.0.2", param_hint=option) from None
 
 
-def ip_networks(text: str, option: str) -> frozenset[str]:
-    """`10.0.0.0/8,::1` -> its parts; none of an empty text."""
-    parts = [part.strip() for part in text.split(",")] if text else []
-    try:
-        return frozenset(str(ipaddress.ip_network(part)) for part in parts)
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}; give networks such as 10.0.0.0/8,10.1.2.3", param_hint=option) from None
-
-
 def host_names(text: str) -> tuple[str, ...]:
     """`gpu,gpu.example.org` -> its parts; none of an empty text."""
     names = tuple(part.strip() for part in text.split(",")) if text else ()
@@ -67,6 +58,15 @@ def web_origins(text: str) -> tuple[str, ...]:
                 param_hint="--allow-origin",
             )
     return origins
+
+
+def ip_networks(text: str, option: str) -> frozenset[str]:
+    """`10.0.0.0/8,::1` -> its parts; none of an empty text."""
+    parts = [part.strip() for part in text.split(",")] if text else []
+    try:
+        return frozenset(str(ipaddress.ip_network(part)) for part in parts)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; give networks such as 10.0.0.0/8,10.1.2.3", param_hint=option) from None
 
 
 def listening_host(text: str) -> str:

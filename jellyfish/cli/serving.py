@@ -285,3 +285,19 @@ def _run(call: ServeCall, options: Mapping[str, Any], again: Callable[[], tuple[
     except Stopped as stopped:
         raise Stopped(0, stopped.said) from None  # there is no other way for a server to end
     raise Stopped(0, said=True)
+
+
+def doctor(
+    json: Annotated[
+        bool, typer.Option("--json", help="As JSON: for each thing what was found, and what to change.")
+    ] = False,
+) -> None:
+    """Say what this machine can do for a server, and what to change.
+
+    Processors and what else runs on them, limits of the container and of the process, memory, disk, clocks, GPUs,
+    packages, codecs. Exit code 0, or 1 where something prevents serving. Nothing is started, measured or changed.
+    """
+    from jellyfish.modes.doctor.doctor import doctor as examine
+
+    if not examine(console(), json):
+        raise typer.Exit(1)

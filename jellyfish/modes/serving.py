@@ -89,9 +89,8 @@ async def serving(
         service = await stack.enter_async_context(assembled(parts, counted(meter.planner, on_window)))
         await stack.enter_async_context(meter.watching(service))
         routes = [metrics_route(service, meter, config.metrics_from)]
-        url = await stack.enter_async_context(
-            _listening_on(service, sockets, config.host, entrance, administration, routes)
-        )
+        listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes)
+        url = await stack.enter_async_context(listening_now)
         await _probe(service)
         gc.collect()
         gc.freeze()

@@ -64,8 +64,8 @@ async def listening(
 ) -> AsyncIterator[asyncio.Server]:
     """Serve `service` at an address, or on sockets that have some, for the time of the context, then drain.
 
-    OSError if the address cannot be had. `tls`: what connections are encrypted with; None leaves them plain.
-    `routes`: see `create_app`.
+    `routes`: see `create_app`. `tls`: what connections are encrypted with; None leaves them plain. OSError if the
+    address cannot be had.
     Nothing here takes a body: what comes behind a request is not waited for, and never unpacked.
     """
     limits = service.limits
@@ -82,8 +82,8 @@ async def listening(
     await runner.setup()
     assert runner.server is not None
     keeper = Doorkeeper(limits, lambda: service.host.room)
-    keeper.on_refused = service.refuse
     service.on_limits = keeper.keep_to
+    keeper.on_refused = service.refuse
     gates = gated(runner.server, keeper)
     try:
         places: list[dict[str, Any]] = [{"sock": each} for each in sockets] or [{"host": host, "port": port}]

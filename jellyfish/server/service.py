@@ -103,6 +103,8 @@ class Service:
         """Called with `join` or `leave` when the set of clients changes, with `device` when a worker is out or back."""
         self.on_event: Callable[[ServerEvent], None] = lambda event: None
         """Told what happens to clients, for people."""
+        self.on_limits: Callable[[Limits], None] = lambda limits: None
+        """Told when other limits hold."""
         self.on_frame: Callable[[FrameWay], None] | None = None
         """Told of each frame of clients that come from now on."""
         self.on_left: Callable[[Session], None] = lambda session: None
@@ -111,8 +113,6 @@ class Service:
         """Connections and clients that were not let in, by cause."""
         self.received_bytes = self.sent_bytes = 0
         """Of the messages of all streams."""
-        self.on_limits: Callable[[Limits], None] = lambda limits: None
-        """Told when other limits hold."""
         self._gone = self._told = Fared(0, 0)
         self._variants = model.variants
         self._accuracy = tuple(size.accuracy for size in model.sizes)
@@ -192,16 +192,6 @@ class Service:
         """Tell whoever plans that clients or devices have changed."""
         self.on_change(cause)
 
-    def happened(self, event: ServerEvent) -> None:
-        """Something has happened to a client."""
-        if isinstance(event, ClientRefused):
-            self.refuse(event.code)
-        self.on_event(event)
-
-    def refuse(self, cause: str) -> None:
-        """A connection was not let in."""
-        self.refused[cause] += 1
-
     def keep_to(self, limits: Limits) -> None:
         """These hold from now on; a stream that is open keeps what its welcome said."""
         self.limits = limits
@@ -215,6 +205,16 @@ class Service:
         for session in self.sessions.values():
             if session.learnt is not None:
                 session.learnt = LearntCare(session.learnt.care, 1 - (session.target or target) / 100)
+
+    def happened(self, event: ServerEvent) -> None:
+        """Something has happened to a client."""
+        if isinstance(event, ClientRefused):
+            self.refuse(event.code)
+        self.on_event(event)
+
+    def refuse(self, cause: str) -> None:
+        """A connection was not let in."""
+        self.refused[cause] += 1
 
     def leave(self, session: Session) -> None:
         """Forget a client whose stream has ended."""

@@ -66,6 +66,15 @@ class Limits:
         return 2 * self.clients + 16
 
 
+class LogFormat(enum.StrEnum):
+    """What a server's lines are for."""
+
+    LINES = "lines"
+    """People."""
+    JSON = "json"
+    """Machines: an object a line."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogConfig:
     """Where a server keeps its own log, and how much of it."""

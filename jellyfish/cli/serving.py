@@ -56,6 +56,7 @@ from jellyfish.config import (
     AccessConfig,
     Limits,
     LogConfig,
+    LogFormat,
     ServerConfig,
 )
 from jellyfish.program.ending import Ending, Stopped
@@ -74,6 +75,7 @@ class ServeCall:
     config: ServerConfig
     quiet: bool
     check: bool
+    log_format: LogFormat
 
 
 class ServeCommand(ConfiguredCommand):
@@ -174,6 +176,10 @@ def serve(
         bool,
         typer.Option("--quiet", help="Say nothing of clients: no line for each that comes and goes, none a minute."),
     ] = False,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(help="What the server says: `lines` for people, or `json`, an object a line, for machines."),
+    ] = LogFormat.LINES,
     metrics_cameras: Annotated[
         int,
         typer.Option(
@@ -255,6 +261,7 @@ def serve(
         ),
         quiet,
         check,
+        log_format,
     )
 
 
@@ -271,16 +278,18 @@ def _run(call: ServeCall, options: Mapping[str, Any], again: Callable[[], tuple[
     """Serve until stopped. `again`: the call and its options as they are when the server is told to read them anew."""
     guard(lambda: _look(call.config))
     from jellyfish.modes.reloading import Asked
+    from jellyfish.modes.saying import Saying
     from jellyfish.modes.serve import serve as serve_mode
 
     def asked_again() -> Asked:
         newest, newest_options = again()
         return Asked(newest.config, newest_options)
 
-    asked = Asked(call.config, options)
+    asked, saying = Asked(call.config, options), Saying(console(), call.log_format)
+    saying.take_warnings()
     try:
         run_on_uvloop(
-            lambda stop: serve_mode(asked, console(), stop, call.quiet, asked_again), Ending(code=lambda number: 0)
+            lambda stop: serve_mode(asked, saying, stop, call.quiet, asked_again), Ending(code=lambda number: 0)
         )
     except Stopped as stopped:
         raise Stopped(0, stopped.said) from None  # there is no other way for a server to end

@@ -190,6 +190,12 @@ def serve(
         str,
         typer.Option(help="Networks that may read /metrics, beside this machine itself: `10.0.0.0/8,192.0.2.9`."),
     ] = "",
+    spans: Annotated[
+        float,
+        typer.Option(
+            min=0, max=100, help="Percent of the frames whose way is sent to OpenTelemetry as spans (docs/tracing.md)."
+        ),
+    ] = 0,
     results: Annotated[
         Path | None,
         typer.Option(
@@ -248,6 +254,7 @@ def serve(
             actuation=actuation,
             planning_share=planning_share / 100,
             metrics_cameras=metrics_cameras,
+            spans=spans / 100,
             metrics_from=ip_networks(metrics_from, "--metrics-from"),
             log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
             access=AccessConfig(

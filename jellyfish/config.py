@@ -66,6 +66,15 @@ class Limits:
         return 2 * self.clients + 16
 
 
+class LogFormat(enum.StrEnum):
+    """What a server's lines are for."""
+
+    LINES = "lines"
+    """People."""
+    JSON = "json"
+    """Machines: an object a line."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogConfig:
     """Where a server keeps its own log, and how much of it."""
@@ -144,6 +153,8 @@ class ServerConfig:
     """Whether cameras are emulated in the same process, which take the processors that it would share with batches."""
     log: LogConfig | None = None
     """Its own log; None keeps none."""
+    spans: float = 0.0
+    """Share of the frames (0..1) that spans are recorded of."""
     access: AccessConfig = field(default_factory=AccessConfig)
     metrics_cameras: int = 0
     """Cameras that metrics tell apart by name: the first so many."""

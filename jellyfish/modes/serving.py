@@ -39,6 +39,7 @@ from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.metering import counted
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
+from jellyfish.modes.tracing import traced
 from jellyfish.modes.warming import warmed
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.administration import Administration
@@ -88,6 +89,7 @@ async def serving(
         meter = Meter(config.metrics_cameras)
         service = await stack.enter_async_context(assembled(parts, counted(meter.planner, on_window)))
         await stack.enter_async_context(meter.watching(service))
+        await stack.enter_async_context(traced(service, config.spans))
         routes = [metrics_route(service, meter, config.metrics_from)]
         listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes)
         url = await stack.enter_async_context(listening_now)

@@ -107,6 +107,8 @@ class Service:
         """Told when other limits hold."""
         self.on_frame: Callable[[FrameWay], None] | None = None
         """Told of each frame of clients that come from now on."""
+        self.tracing: Callable[[wire.Hello], Callable[[FrameWay], str]] | None = None
+        """Makes what clients that come from now on are traced by (`Session.trace`)."""
         self.on_left: Callable[[Session], None] = lambda session: None
         """Told of a client whose stream has ended."""
         self.refused: Counter[str] = Counter()
@@ -152,6 +154,7 @@ class Service:
             session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)
         session.began = partial(self.announce, "join")
         session.on_frame = self.on_frame
+        session.trace = None if self.tracing is None else self.tracing(hello)
         self.sessions[name] = session
         return session
 

@@ -97,6 +97,26 @@ def serve(
             "camera it is."
         ),
     ] = "",
+    requests_share: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=100,
+            help="Percent of each device that requests for inference have (docs/inference-protocol.md) while cameras "
+            "need the rest.",
+        ),
+    ] = 30,
+    request_timeout_ms: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            max=1000 * MOST_WAIT_S,
+            help="Milliseconds within which such a request that names no timeout is answered.",
+        ),
+    ] = 1000,
+    max_request_kb: Annotated[
+        int, typer.Option(min=1, max=MOST_MESSAGE_KB, help="Largest body of such a request, in kB.")
+    ] = 16384,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", help="Say nothing of clients: no line for each that comes and goes, none a minute."),
@@ -114,8 +134,9 @@ def serve(
 ) -> None:
     """Serve cameras until stopped.
 
-    Cameras connect to ws://HOST:PORT/v1/stream (docs/client.md). Whether it is ready: http://HOST:PORT/readyz. How to
-    run it for good, who may connect, where it keeps what it measured: docs/operating.md.
+    Cameras connect to ws://HOST:PORT/v1/stream (docs/client.md). Single images: http://HOST:PORT/v2/models/...
+    (docs/inference-protocol.md). Whether it is ready: http://HOST:PORT/readyz. How to run it for good, who may connect,
+    where it keeps what it measured: docs/operating.md.
     """
     from jellyfish.modes.checks import look_at
 
@@ -128,6 +149,9 @@ def serve(
         in_flight=max_in_flight,
         per_address=per_address or None,
         proxies=ip_addresses(proxy, "--proxy"),
+        body_bytes=max_request_kb * 1024,
+        request_deadline_s=request_timeout_ms / 1000,
+        requests_share=requests_share / 100,
     )
     config = ServerConfig(
         listening_host(host),

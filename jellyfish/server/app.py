@@ -1,4 +1,4 @@
-"""The HTTP face of a server: the stream and the two health checks, behind the gate."""
+"""The HTTP face of a server: the stream, two health checks and requests for inference, behind the gate."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from aiohttp.log import ws_logger
 
 from jellyfish.devices.health import DeviceState
 from jellyfish.server.gate.gate import Doorkeeper, gated
+from jellyfish.server.inference.desk import Desk
+from jellyfish.server.inference.identity import Identify, by_address
+from jellyfish.server.inference.rest import add_pages
 from jellyfish.server.request_log import RequestLog
 from jellyfish.server.service import Service
 from jellyfish.server.stream import SERVICE, stream
@@ -25,13 +28,14 @@ ENDING_S = 1.0
 """How long requests that are being answered may take when the server stops."""
 
 
-def create_app(service: Service) -> web.Application:
-    """An aiohttp application that serves `service`."""
-    app = web.Application()
+def create_app(service: Service, identify: Identify = by_address) -> web.Application:
+    """An aiohttp application that serves `service`. `identify`: whose a request for inference is."""
+    app = web.Application(client_max_size=service.limits.body_bytes)
     app[SERVICE] = service
     app.router.add_get("/v1/stream", stream)
     app.router.add_get("/livez", _alive)
     app.router.add_get("/readyz", _ready)
+    add_pages(app, Desk(service, identify))
     return app
 
 
@@ -42,7 +46,7 @@ async def listening(
     """Serve `service` at an address, or on sockets that have some, for the time of the context, then drain.
 
     OSError if the address cannot be had.
-    Nothing here takes a body: what comes behind a request is not waited for, and never unpacked.
+    Only requests for inference have a body; what comes behind others is not waited for, and never unpacked.
     """
     limits = service.limits
     ws_logger.setLevel(logging.ERROR)  # it warns of what strangers ask for, in their words, as often as they do

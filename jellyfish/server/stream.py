@@ -49,7 +49,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     socket = web.WebSocketResponse(max_msg_size=2 * service.limits.message_bytes, compress=False, timeout=1.0)
     if not _asks_for_stream(request, socket):
         return _refused(400, "this is a WebSocket: see docs/protocol.md")
-    address = _address(request, gate, service)
+    address = client_address(request, gate, service)
     if gate is not None and (why := gate.begins(address)) is not None:
         service.on_event(ClientRefused("", address, "full", why))
         return _refused(503, why)
@@ -86,7 +86,7 @@ def _asks_for_stream(request: web.Request, socket: web.WebSocketResponse) -> boo
     return key_is_right and bool(socket.can_prepare(request))
 
 
-def _address(request: web.Request, gate: Gate | None, service: Service) -> str:
+def client_address(request: web.Request, gate: Gate | None, service: Service) -> str:
     """Whose connection it is: a proxy that is known for one says for whom it connects, behind all that it was told."""
     if gate is None:
         return request.remote or ""

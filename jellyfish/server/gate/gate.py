@@ -14,7 +14,7 @@ from typing import cast
 from jellyfish.clock import call_at, seconds_now
 from jellyfish.config import Limits
 from jellyfish.server.gate.admission import Admission
-from jellyfish.server.gate.inlet import Inlet, Phase
+from jellyfish.server.gate.inlet import Inlet, Kind, Phase
 from jellyfish.server.gate.sparing_log import SparingLog
 
 CLOSING_S = 5.0
@@ -50,9 +50,9 @@ class Doorkeeper:
             loser.cut("too many connections that carry no stream")
             self.admission.closed(loser)  # before others come: it is told of its end only later
 
-    def asked(self, gate: Gate, for_stream: bool) -> None:
+    def asked(self, gate: Gate, kind: Kind) -> None:
         """A request is here whole."""
-        self.admission.asked(gate, for_stream)
+        self.admission.asked(gate, kind)
         self._let_on()
 
     def _let_on(self) -> None:
@@ -84,6 +84,8 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
     def __init__(self, keeper: Doorkeeper, make_server: _Factory) -> None:
         """`make_server`: called for the first request that is let on. Who only connects costs little."""
         self.address = ""
+        self.asked_s = 0.0
+        """When the newest request was here whole, but for its body."""
         self._keeper, self._make_server = keeper, make_server
         self._server: asyncio.Protocol | None = None
         self._inlet = Inlet(keeper.limits)
@@ -127,7 +129,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
     def data_received(self, data: bytes) -> None:
         """Something came."""
         self._inlet.receive(data, seconds_now())
-        if self._inlet.phase is Phase.STREAM:
+        if self._inlet.phase in (Phase.STREAM, Phase.ANSWERING):
             self._pass_on()
         elif self._inlet.too_long:
             self._refuse("431 Request Header Fields Too Large", "the request is too long")
@@ -166,10 +168,11 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        if self._inlet.brings_body:
-            self._refuse("413 Content Too Large", "nothing here takes a body")
+        if (why := self._inlet.refused_body) is not None:
+            self._refuse("413 Content Too Large", why)
             return
-        self._keeper.asked(self, self._inlet.wants_stream)
+        self.asked_s = seconds_now()
+        self._keeper.asked(self, self._inlet.kind)
 
     def go_on(self) -> None:
         """The request may be answered."""
@@ -179,6 +182,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
             self._server = self._make_server()
             self._server.connection_made(self._outlet)
         self._server.data_received(self._inlet.take_request())
+        self._pass_on()
         self._pace()
 
     def answered(self, data: bytes) -> None:
@@ -188,7 +192,9 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         phase = self._inlet.answered(data)
         if phase is Phase.ANSWERING:
             return
-        if phase is Phase.STREAM:
+        if phase is Phase.OVER:
+            self._wait_for_request(CLOSING_S)  # the HTTP server closes it behind its answer, or this does
+        elif phase is Phase.STREAM:
             self._outlet.write_straight()
             self._loop.call_soon(self._pass_on)  # what came behind the request, however little
         elif phase is Phase.REQUEST:
@@ -235,7 +241,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._transport is None or self._transport.is_closing():
             return
         now = seconds_now()
-        if self._inlet.phase is Phase.STREAM:
+        if self._inlet.phase in (Phase.STREAM, Phase.ANSWERING):
             self._inlet.make_room(self._keeper.room())
         pause_s = self._inlet.pause_s(now) if self._server_reads else float("inf")
         if (pause_s <= 0) != self._reading:

@@ -42,7 +42,7 @@ _OF_TASK = {
 }
 
 
-class Found(NamedTuple):
+class ImageAnswer(NamedTuple):
     """Of one image."""
 
     answer: Answer
@@ -63,7 +63,9 @@ def check_wanted(wanted: Sequence[WantedOutput], task: Task) -> None:
             raise bad(f"there is no output {output.name[:40]}; there are {', '.join(known)}")
 
 
-def outputs(found: Sequence[Found], task: Task, classes: Sequence[str], wanted: Sequence[WantedOutput]) -> list[Tensor]:
+def outputs(
+    found: Sequence[ImageAnswer], task: Task, classes: Sequence[str], wanted: Sequence[WantedOutput]
+) -> list[Tensor]:
     """Those that are wanted, of one image or several, in that order; all of them where none is named."""
     names = [output.name for output in wanted] or [kind.name for kind in output_kinds(task)]
     rows = [_rows(each.answer) for each in found]
@@ -74,7 +76,7 @@ def _rows(answer: Answer) -> _Rows:
     return answer.detections or answer.scores
 
 
-def _tensor(name: str, found: Sequence[Found], rows: Sequence[_Rows], classes: Sequence[str]) -> Tensor:
+def _tensor(name: str, found: Sequence[ImageAnswer], rows: Sequence[_Rows], classes: Sequence[str]) -> Tensor:
     if name == JSON.name:
         return Tensor(name, JSON.datatype, (len(found), 1), tuple(_in_words(each, classes) for each in found))
     if name == COUNTS.name:
@@ -101,7 +103,7 @@ def _boxes(rows: _Rows) -> Iterator[Detection]:
     return (one for one in rows if isinstance(one, Detection))
 
 
-def _in_words(found: Found, classes: Sequence[str]) -> bytes:
+def _in_words(found: ImageAnswer, classes: Sequence[str]) -> bytes:
     answer = found.answer
     told: dict[str, Any] = {"variant": found.variant}
     if answer.scores:

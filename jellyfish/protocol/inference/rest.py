@@ -63,7 +63,7 @@ _numbers = msgspec.json.Decoder(list[Any])
 def parse_request(body: bytes, header_length: str | None) -> InferenceRequest:
     """The request in `body`; `header_length` as its header says it. RequestError for what is none."""
     json_bytes = _json_bytes(body, header_length)
-    if json_bytes == 0:
+    if header_length is not None and json_bytes == 0:
         return InferenceRequest((Tensor(IMAGE, BYTES, (1,), (body,)),))
     if json_bytes > MOST_JSON_BYTES:
         raise RequestError(

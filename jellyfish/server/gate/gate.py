@@ -11,10 +11,12 @@ import logging
 from collections.abc import Callable
 from typing import cast
 
+import msgspec
+
 from jellyfish.clock import call_at, seconds_now
 from jellyfish.config import Limits
 from jellyfish.server.gate.admission import Admission
-from jellyfish.server.gate.inlet import Inlet, Kind, Phase
+from jellyfish.server.gate.inlet import Inlet, Phase, RequestKind
 from jellyfish.server.gate.sparing_log import SparingLog
 
 CLOSING_S = 5.0
@@ -50,7 +52,7 @@ class Doorkeeper:
             loser.cut("too many connections that carry no stream")
             self.admission.closed(loser)  # before others come: it is told of its end only later
 
-    def asked(self, gate: Gate, kind: Kind) -> None:
+    def asked(self, gate: Gate, kind: RequestKind) -> None:
         """A request is here whole."""
         self.admission.asked(gate, kind)
         self._let_on()
@@ -192,6 +194,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         phase = self._inlet.answered(data)
         if phase is Phase.ANSWERING:
             return
+        self._keeper.admission.answered(self)
         if phase is Phase.OVER:
             self._wait_for_request(CLOSING_S)  # the HTTP server closes it behind its answer, or this does
         elif phase is Phase.STREAM:
@@ -208,8 +211,10 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._transport is None or self._transport.is_closing():
             return
         self._keeper.log.line(f"request from {self.address} refused: {why}")
-        text = f"{why}\n".encode()
-        head = (f"HTTP/1.1 {status}", "Content-Type: text/plain", f"Content-Length: {len(text)}", "Connection: close")
+        kind, text = "text/plain", f"{why}\n".encode()
+        if self._inlet.kind is RequestKind.INFERENCE:  # its clients understand nothing else
+            kind, text = "application/json", msgspec.json.encode({"error": why})
+        head = (f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(text)}", "Connection: close")
         self._transport.write("\r\n".join((*head, "", "")).encode() + text)
         self.close()
 

@@ -19,7 +19,7 @@ REQUEST_BYTES = 32 * 1024
 END_OF_REQUEST = b"\r\n\r\n"
 BODY = re.compile(rb"\r\n(?:transfer-encoding[ \t]*:|content-length[ \t]*:(?![ \t]*0[ \t]*\r\n))")
 """In a request that brings more than itself."""
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n")
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*(?=\r\n)")
 TAKES_BODY, INFERENCE = b"post /v2/", re.compile(rb"post /v2/models/[^ ?]*/infer[ ?]")
 """How requests begin that may have one, and those that ask for inference (docs/inference-protocol.md)."""
 OPENS_STREAM, GO_AHEAD = b" 101 ", b" 100 "
@@ -52,7 +52,7 @@ class Phase(enum.Enum):
     """The answer came before the whole of the request: what is left of that is nobody's."""
 
 
-class Kind(enum.Enum):
+class RequestKind(enum.Enum):
     """What a request asks for; each has its own rate."""
 
     STREAM = enum.auto()
@@ -107,19 +107,19 @@ class Inlet:
         if not request.startswith(TAKES_BODY):
             return "nothing here takes a body"
         lengths = LENGTH.findall(request)
-        if len(lengths) != 1 or b"\ntransfer-encoding" in request:
+        if len(lengths) != 1 or request.count(b"\ncontent-length") != 1 or b"\ntransfer-encoding" in request:
             return "a body comes with its length, once (Content-Length)"
         if int(lengths[0]) > self._most_body_bytes:
             return f"{int(lengths[0])} bytes; at most {self._most_body_bytes} are taken"
         return None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> RequestKind:
         """What the request asks for."""
         request = self._request.lower()
         if INFERENCE.match(request):
-            return Kind.INFERENCE
-        return Kind.STREAM if b"upgrade" in request else Kind.OTHER
+            return RequestKind.INFERENCE
+        return RequestKind.STREAM if b"upgrade" in request else RequestKind.OTHER
 
     @property
     def _request(self) -> bytes:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from jellyfish.clock import seconds_now, unix_seconds_now
 from jellyfish.core import Reason, Variant
 from jellyfish.errors import RequestError
-from jellyfish.protocol.inference.answers import Found, check_wanted, outputs
+from jellyfish.protocol.inference.answers import ImageAnswer, check_wanted, outputs
 from jellyfish.protocol.inference.asked import InferenceRequest
 from jellyfish.protocol.inference.codes import RequestCode, bad, dropped
 from jellyfish.protocol.inference.description import ONLY_VERSION, ModelFacts
@@ -95,14 +95,14 @@ class Desk:
         timeout_s = min(request.timeout_s or self.service.limits.request_deadline_s, most_s)
         if self.service.draining:
             raise dropped(Reason.SHUTDOWN)
-        requester = self.service.requests.requester(identity, variant)
+        requester = self.service.requesters.requester(identity, variant)
         try:
             outcome = await requester.answer(stills, timeout_s, arrived_s)
         except RequestError:
             self.statistics.failed(seconds_now() - arrived_s)
             raise
         self.statistics.answered(outcome, seconds_now() - arrived_s, unix_seconds_now() or 0.0)
-        found = [Found(each.answer, each.variant.name) for each in outcome]
+        found = [ImageAnswer(each.answer, each.variant.name) for each in outcome]
         parameters: dict[str, Parameter] = {"variant": outcome[0].variant.name, "device": outcome[0].device}
         return Inferred(outputs(found, model.task, model.classes, request.outputs), parameters)
 

@@ -38,7 +38,7 @@ LEAST_DECODED_FPS = 30.0
 """What decoders are ready for, whatever was measured."""
 
 
-class Place(NamedTuple):
+class RequestPlace(NamedTuple):
     """Where requests are run, by the plan."""
 
     dispatcher: Dispatcher
@@ -70,7 +70,7 @@ class Requester:
         self._rate, self._turns = DemandRate(), Turns()
         self._timeout_s, self._beside_s = Ewma(keep=0.9), Ewma(keep=0.9, initial=0.0)
         self._granted: Granted | None = None
-        self._places: list[Place] = []
+        self._places: list[RequestPlace] = []
         self._placed = asyncio.Event()
 
     # --- control -----------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class Requester:
         self._granted = granted
         self._decoded.agree(max(LEAST_DECODED_FPS, sum(demand.fps for demand in granted.demands)))
 
-    def assign(self, places: Sequence[Place], variants: Sequence[Variant], now: float) -> None:
+    def assign(self, places: Sequence[RequestPlace], variants: Sequence[Variant], now: float) -> None:
         """Run requests there from now on, and no more of them than was granted. None: there is no room in the plan."""
         if self._granted is None:
             return
@@ -179,7 +179,7 @@ class Requester:
             self._beside_s.add(max(0.0, seconds_now() - max(turn_s, arrived_s) - on_device_s))
         return outcome, ""
 
-    async def _place(self, deadline_s: float) -> Place:
+    async def _place(self, deadline_s: float) -> RequestPlace:
         """Where to run it. The first one after a silence waits a little for its plan, which knows what there is time
         for."""
         if not self._placed.is_set():
@@ -191,7 +191,7 @@ class Requester:
             except TimeoutError:
                 pass
         if not self._places:
-            return Place(self._quietest(), self.variant)
+            return RequestPlace(self._quietest(), self.variant)
         return min(self._places, key=lambda place: (not place.dispatcher.takes_frames, place.dispatcher.queued))
 
     async def _images(

@@ -50,11 +50,12 @@ def add_pages(app: web.Application, desk: Desk) -> None:
 async def _infer(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     asked_s, identity = _came(request, desk)
-    desk.require_model(request.match_info["model"], request.match_info.get("version", ""))
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
         raise bad("compressed bodies are not taken: a JPEG or PNG is small already")
     with desk.holding(request.content_length or 0):
-        asked = parse_request(await _body(request, desk), request.headers.get(HEADER_LENGTH))
+        body = await _body(request, desk)  # first of all: who is still sending does not hear what is wrong
+        desk.require_model(request.match_info["model"], request.match_info.get("version", ""))
+        asked = parse_request(body, request.headers.get(HEADER_LENGTH))
         inferred = await desk.infer(asked, identity, asked_s)
     model = desk.model
     body, json_bytes = render_answer(inferred.tensors, asked, model.name, model.version, inferred.parameters)

@@ -18,7 +18,7 @@ from jellyfish.models.model import Description
 from jellyfish.protocol.inference.codes import RequestCode
 from jellyfish.server.decoding import Decoding
 from jellyfish.server.decoding_budget import DecodingBudget
-from jellyfish.server.inference.requester import LEAST_DECODED_FPS, UNPLANNED_FPS, Place, Requester
+from jellyfish.server.inference.requester import LEAST_DECODED_FPS, UNPLANNED_FPS, Requester, RequestPlace
 
 MOST_REQUESTERS = 16
 """Who are told apart; what is more shares one name."""
@@ -27,7 +27,7 @@ MOST_VARIANTS = 3
 ALL_OTHERS = "all others"
 
 
-class Requests:
+class Requesters:
     """Of one server."""
 
     def __init__(
@@ -101,7 +101,7 @@ class Requests:
         """Put `plan` into force."""
         for requester in self:
             places = [
-                Place(self._dispatchers[device], plan.variant_of(client))
+                RequestPlace(self._dispatchers[device], plan.variant_of(client))
                 for client, device in plan.clients.items()
                 if client == requester.name or client.startswith(f"{requester.name}, part ")
             ]

@@ -121,6 +121,8 @@ class ServerConfig:
     """Whether cameras are emulated in the same process, which take the processors that it would share with batches."""
     log: LogConfig | None = None
     """Its own log; None keeps none."""
+    grpc_port: int | None = None
+    """Where requests for inference are taken over gRPC, too; 0: any free port. None: nowhere."""
 
     @property
     def planned_by(self) -> str:

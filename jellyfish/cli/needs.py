@@ -12,6 +12,7 @@ FIGURES = ("scipy", "matplotlib")
 GRAPHS = ("onnxruntime",)
 LABELLED = (*NETWORKS, "faster_coco_eval")
 SERVER = NETWORKS + PLANNERS
+REMOTE_CALLS = ("grpc",)
 
 ALWAYS = {
     "serve": SERVER,
@@ -37,4 +38,6 @@ def needs(command: str, options: Mapping[str, Any]) -> tuple[str, ...]:
         return (() if elsewhere else SERVER) + (FIGURES if options["report"] else ())
     if command == "trace show" and options["plot"] is not None:
         return ("matplotlib",)
+    if command == "serve" and options["grpc_port"] is not None:
+        return (*SERVER, *REMOTE_CALLS)
     return ALWAYS.get(command, ())

@@ -117,6 +117,15 @@ def serve(
     max_request_kb: Annotated[
         int, typer.Option(min=1, max=MOST_MESSAGE_KB, help="Largest body of such a request, in kB.")
     ] = 16384,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port on which such requests are taken over gRPC, too (needs the extra `grpc`); 0 takes any free one. "
+            "By default none.",
+        ),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", help="Say nothing of clients: no line for each that comes and goes, none a minute."),
@@ -170,6 +179,7 @@ def serve(
         model=model,
         actuation=actuation,
         planning_share=planning_share / 100,
+        grpc_port=grpc_port,
         log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
     )
     guard(lambda: look_at(config))

@@ -35,7 +35,8 @@ async def serve(config: ServerConfig, console: Console, stop: Stop, quiet: bool 
         with ProgressReport(console) as progress:
             server = await stack.enter_async_context(serving(config, log, stop.watched(progress)))
         log.begin(config, server)
-        where = f"{escape(server.url)} with {escape(str(server.model))} on {escape(server.devices)}"
+        also = "" if server.grpc_address is None else f" (gRPC: {escape(server.grpc_address)})"
+        where = f"{escape(server.url)}{also} with {escape(str(server.model))} on {escape(server.devices)}"
         console.print(f"[bold]ready[/]: {where} (Ctrl-C stops)")
         if not quiet:
             await stack.enter_async_context(_telling(server.service, console))

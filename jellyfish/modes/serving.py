@@ -32,7 +32,7 @@ from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.models.model import Description
 from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, assembled, policy
 from jellyfish.modes.brought import Brought, on_a_thread
-from jellyfish.modes.checks import bound, cannot_listen, checked, in_url
+from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc, in_url
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
@@ -40,6 +40,8 @@ from jellyfish.modes.warming import warmed
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
+from jellyfish.server.inference.desk import Desk
+from jellyfish.server.inference.identity import by_address
 from jellyfish.server.service import Service
 
 PROBE_DEADLINE_S = 30.0
@@ -57,6 +59,8 @@ async def serving(
     tune_process()
     async with contextlib.AsyncExitStack() as stack:
         sockets = stack.enter_context(bound(config.host, config.port))
+        with free_for_grpc(config):
+            pass
         brought = brought or Brought()
         model, fixed = checked(config, brought)
         cores, on_processor = usable_cores(), "cpu" in config.devices
@@ -74,13 +78,17 @@ async def serving(
         planning = partial(_policy, config, brought, served, solve)
         parts = _parts(config, served, devices, warmth, planning, stack)
         service = await stack.enter_async_context(assembled(parts, on_window))
-        url = await stack.enter_async_context(_listening_on(service, sockets, config.host))
+        desk = Desk(service, by_address)
+        url = await stack.enter_async_context(_listening_on(service, sockets, config.host, desk))
+        grpc_address = await _listening_for_grpc(config, desk, stack)
         await _probe(service)
         gc.collect()
         gc.freeze()
         service.ready = True
         profiles = tuple(device.profile for device in devices)
-        yield RunningServer(url, service, profiles, in_words(devices), served, partial(loading_notes, devices))
+        yield RunningServer(
+            url, service, profiles, in_words(devices), served, grpc_address, partial(loading_notes, devices)
+        )
 
 
 async def _solver(config: ServerConfig, brought: Brought, stack: contextlib.AsyncExitStack) -> Solve | None:
@@ -156,13 +164,29 @@ async def listening_at(service: Service, host: str, port: int) -> AsyncIterator[
             yield url
 
 
+async def _listening_for_grpc(config: ServerConfig, desk: Desk, stack: contextlib.AsyncExitStack) -> str | None:
+    """Take requests for inference over gRPC, too, where that is wanted; the address."""
+    if config.grpc_port is None:
+        return None
+    from jellyfish.server.inference.grpc_service import grpc_listening  # an extra, which not everybody has
+
+    host = in_url(config.host)
+    try:
+        port = await stack.enter_async_context(grpc_listening(desk, f"{host}:{config.grpc_port}"))
+    except OSError as error:
+        raise cannot_listen(config.host, config.grpc_port, error) from error
+    return f"{host}:{port}"
+
+
 @contextlib.asynccontextmanager
-async def _listening_on(service: Service, sockets: Sequence[socket.socket], host: str) -> AsyncIterator[str]:
+async def _listening_on(
+    service: Service, sockets: Sequence[socket.socket], host: str, desk: Desk | None = None
+) -> AsyncIterator[str]:
     """As `listening_at`, on sockets that are bound."""
     port = sockets[0].getsockname()[1]
     async with contextlib.AsyncExitStack() as stack:
         try:
-            await stack.enter_async_context(listening(service, sockets=sockets))
+            await stack.enter_async_context(listening(service, sockets=sockets, desk=desk))
         except OSError as error:
             raise cannot_listen(host, port, error) from error
         yield f"ws://{in_url(host)}:{port}/v1/stream"

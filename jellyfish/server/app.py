@@ -16,7 +16,7 @@ from aiohttp.log import ws_logger
 from jellyfish.devices.health import DeviceState
 from jellyfish.server.gate.gate import Doorkeeper, gated
 from jellyfish.server.inference.desk import Desk
-from jellyfish.server.inference.identity import Identify, by_address
+from jellyfish.server.inference.identity import by_address
 from jellyfish.server.inference.rest import add_pages
 from jellyfish.server.request_log import RequestLog
 from jellyfish.server.service import Service
@@ -28,20 +28,24 @@ ENDING_S = 1.0
 """How long requests that are being answered may take when the server stops."""
 
 
-def create_app(service: Service, identify: Identify = by_address) -> web.Application:
-    """An aiohttp application that serves `service`. `identify`: whose a request for inference is."""
+def create_app(service: Service, desk: Desk | None = None) -> web.Application:
+    """An aiohttp application that serves `service`. `desk`: where its requests for inference come in."""
     app = web.Application(client_max_size=service.limits.body_bytes)
     app[SERVICE] = service
     app.router.add_get("/v1/stream", stream)
     app.router.add_get("/livez", _alive)
     app.router.add_get("/readyz", _ready)
-    add_pages(app, Desk(service, identify))
+    add_pages(app, desk or Desk(service, by_address))
     return app
 
 
 @contextlib.asynccontextmanager
 async def listening(
-    service: Service, host: str | None = None, port: int = 0, sockets: Sequence[socket.socket] = ()
+    service: Service,
+    host: str | None = None,
+    port: int = 0,
+    sockets: Sequence[socket.socket] = (),
+    desk: Desk | None = None,
 ) -> AsyncIterator[asyncio.Server]:
     """Serve `service` at an address, or on sockets that have some, for the time of the context, then drain.
 
@@ -51,7 +55,7 @@ async def listening(
     limits = service.limits
     ws_logger.setLevel(logging.ERROR)  # it warns of what strangers ask for, in their words, as often as they do
     runner = web.AppRunner(
-        create_app(service),
+        create_app(service, desk),
         access_log=None,
         shutdown_timeout=ENDING_S,
         keepalive_timeout=limits.keep_alive_s,

@@ -17,7 +17,16 @@ import numpy as np
 from jellyfish.errors import RequestError
 from jellyfish.protocol.inference.asked import IMAGE, InferenceRequest, WantedOutput
 from jellyfish.protocol.inference.codes import RequestCode, bad
-from jellyfish.protocol.inference.tensors import BYTES, Parameter, Tensor, dtype_of, elements, from_raw, to_raw
+from jellyfish.protocol.inference.tensors import (
+    BYTES,
+    NOT_HERE,
+    Parameter,
+    Tensor,
+    dtype_of,
+    elements,
+    from_raw,
+    to_raw,
+)
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """Bytes of the JSON part, where there are others behind it; 0: all of the body is one element, a file."""
@@ -25,8 +34,6 @@ MOST_JSON_BYTES = 1 << 20
 MOST_NUMBERS_BYTES = 1 << 18
 """Of numbers in JSON, which take two hundred times as long to read as bytes do."""
 _SIZE, _BINARY, _ALL_BINARY = "binary_data_size", "binary_data", "binary_data_output"
-_NOT_HERE = ("shared_memory_region", "classification")
-"""Parameters of extensions that are not here: ignoring them would be another answer than the one asked for."""
 
 
 class _Input(msgspec.Struct):
@@ -204,7 +211,7 @@ def _wanted(parsed: _Output, all_binary: bool) -> WantedOutput:
 
 
 def _refuse_what_is_not_here(name: str, parameters: Mapping[str, Any]) -> None:
-    for parameter in _NOT_HERE:
+    for parameter in NOT_HERE:
         if parameter in parameters:
             raise RequestError(RequestCode.UNSUPPORTED, f"{name}: {parameter} is not supported here")
 

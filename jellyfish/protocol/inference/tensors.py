@@ -30,6 +30,8 @@ DTYPES = {
     "FP64": np.dtype("<f8"),
 }
 """By the protocol's names."""
+NOT_HERE = ("shared_memory_region", "classification")
+"""Parameters of extensions that are not here: ignoring them would be another answer than the one asked for."""
 MOST_DIMENSIONS, MOST_ELEMENTS = 8, 2**31
 _COUNT_BYTES = 4
 Array = NDArray[np.generic]

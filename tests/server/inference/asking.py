@@ -49,12 +49,21 @@ async def decode(still: Still, size: InputSize) -> NDArray[np.uint8]:
 @contextlib.asynccontextmanager
 async def unplanned(limits: Limits | None = None, disturbance: Disturbance | None = None) -> AsyncIterator[Service]:
     """A service without a control loop: tests make the plans."""
+    async with without_address(limits, disturbance) as service, at_url(service):
+        yield service
+
+
+@contextlib.asynccontextmanager
+async def without_address(
+    limits: Limits | None = None, disturbance: Disturbance | None = None
+) -> AsyncIterator[Service]:
+    """The same, ready and without an address."""
     dispatcher = Dispatcher(SeeingExecutor(PROFILE, disturbance), PROFILE, SMALL, 4)
     service = Service([dispatcher], MODEL, decode, limits or Limits())
+    service.ready = True
     task = asyncio.create_task(dispatcher.run())
     try:
-        async with at_url(service):
-            yield service
+        yield service
     finally:
         task.cancel()
 

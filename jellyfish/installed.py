@@ -11,6 +11,7 @@ EXTRAS = {
     "faster_coco_eval": ("faster-coco-eval", "lab"),
     "onnxruntime": ("onnxruntime", "onnx"),
     "grpc": ("grpcio protobuf", "grpc"),
+    "cryptography": ("cryptography", "tls"),
 }
 """Packages that are asked for apart, by the name that is imported: what `pip` calls them, and the extra they are in."""
 

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from aiohttp import web
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
@@ -34,14 +35,18 @@ from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, a
 from jellyfish.modes.brought import Brought, on_a_thread
 from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc, in_url
 from jellyfish.modes.decoders import Decoders
+from jellyfish.modes.entrance import Entrance
+from jellyfish.modes.metering import counted
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.warming import warmed
 from jellyfish.modes.window_log import OnWindow
+from jellyfish.server.administration import Administration
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
 from jellyfish.server.inference.desk import Desk
-from jellyfish.server.inference.identity import by_address
+from jellyfish.server.metrics.meter import Meter
+from jellyfish.server.metrics.page import metrics_route
 from jellyfish.server.service import Service
 
 PROBE_DEADLINE_S = 30.0
@@ -49,19 +54,25 @@ PROBE_DEADLINE_S = 30.0
 
 @contextlib.asynccontextmanager
 async def serving(
-    config: ServerConfig, on_window: OnWindow, report: Report, brought: Brought | None = None
+    config: ServerConfig,
+    on_window: OnWindow,
+    report: Report,
+    brought: Brought | None = None,
+    entrance: Entrance | None = None,
+    administration: Administration | None = None,
 ) -> AsyncIterator[RunningServer]:
     """A ready server for the time of the context; it drains on the way out.
 
-    `brought`: objects in place of what `config` names. The port is bound and all that was given is looked at before
-    anything slow begins.
+    `brought`: objects in place of what `config` names. `entrance`: who may come in; None: by the files that `config`
+    names, and no secret of the environment. `administration`: what administrators may ask for; None: nothing. The port
+    is bound and all that was given is looked at before anything slow begins.
     """
     tune_process()
     async with contextlib.AsyncExitStack() as stack:
         sockets = stack.enter_context(bound(config.host, config.port))
         with free_for_grpc(config):
             pass
-        brought = brought or Brought()
+        brought, entrance = brought or Brought(), entrance or Entrance(config)
         model, fixed = checked(config, brought)
         cores, on_processor = usable_cores(), "cpu" in config.devices
         if on_processor:
@@ -77,10 +88,13 @@ async def serving(
         warmth = await warmed(devices, config, served.variants, report)
         planning = partial(_policy, config, brought, served, solve)
         parts = _parts(config, served, devices, warmth, planning, stack)
-        service = await stack.enter_async_context(assembled(parts, on_window))
-        desk = Desk(service, by_address)
-        url = await stack.enter_async_context(_listening_on(service, sockets, config.host, desk))
-        grpc_address = await _listening_for_grpc(config, desk, stack)
+        meter = Meter(config.metrics_cameras)
+        service = await stack.enter_async_context(assembled(parts, counted(meter.planner, on_window)))
+        await stack.enter_async_context(meter.watching(service))
+        routes, desk = [metrics_route(service, meter, config.metrics_from)], Desk(service)
+        listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes, desk)
+        url = await stack.enter_async_context(listening_now)
+        grpc_address = await _listening_for_grpc(config, desk, entrance, stack)
         await _probe(service)
         gc.collect()
         gc.freeze()
@@ -164,15 +178,18 @@ async def listening_at(service: Service, host: str, port: int) -> AsyncIterator[
             yield url
 
 
-async def _listening_for_grpc(config: ServerConfig, desk: Desk, stack: contextlib.AsyncExitStack) -> str | None:
+async def _listening_for_grpc(
+    config: ServerConfig, desk: Desk, entrance: Entrance, stack: contextlib.AsyncExitStack
+) -> str | None:
     """Take requests for inference over gRPC, too, where that is wanted; the address."""
     if config.grpc_port is None:
         return None
     from jellyfish.server.inference.grpc_service import grpc_listening  # an extra, which not everybody has
 
     host = in_url(config.host)
+    listening_now = grpc_listening(desk, f"{host}:{config.grpc_port}", entrance.access, entrance.pem(config))
     try:
-        port = await stack.enter_async_context(grpc_listening(desk, f"{host}:{config.grpc_port}"))
+        port = await stack.enter_async_context(listening_now)
     except OSError as error:
         raise cannot_listen(config.host, config.grpc_port, error) from error
     return f"{host}:{port}"
@@ -180,16 +197,28 @@ async def _listening_for_grpc(config: ServerConfig, desk: Desk, stack: contextli
 
 @contextlib.asynccontextmanager
 async def _listening_on(
-    service: Service, sockets: Sequence[socket.socket], host: str, desk: Desk | None = None
+    service: Service,
+    sockets: Sequence[socket.socket],
+    host: str,
+    entrance: Entrance | None = None,
+    administration: Administration | None = None,
+    routes: Sequence[web.RouteDef] = (),
+    desk: Desk | None = None,
 ) -> AsyncIterator[str]:
     """As `listening_at`, on sockets that are bound."""
     port = sockets[0].getsockname()[1]
+    access, tls = (None, None) if entrance is None else (entrance.access, entrance.tls)
     async with contextlib.AsyncExitStack() as stack:
         try:
-            await stack.enter_async_context(listening(service, sockets=sockets, desk=desk))
+            await stack.enter_async_context(
+                listening(
+                    service, sockets=sockets, access=access, tls=tls, administration=administration, routes=routes,
+                    desk=desk,
+                )
+            )  # fmt: skip
         except OSError as error:
             raise cannot_listen(host, port, error) from error
-        yield f"ws://{in_url(host)}:{port}/v1/stream"
+        yield f"{'ws' if tls is None else 'wss'}://{in_url(host)}:{port}/v1/stream"
 
 
 async def _probe(service: Service) -> None:

@@ -24,8 +24,10 @@ class RequestCode(enum.StrEnum):
     """What was sent cannot be understood, or is not what the model takes."""
     UNKNOWN = "not_found"
     """There is no such model, version or page."""
+    UNKNOWN_CLIENT = "unknown_client"
+    """It is not known who asks."""
     NOT_ALLOWED = "not_allowed"
-    """It is not known who asks, or that one may not."""
+    """It is known, and that one may not."""
     TOO_LARGE = "too_large"
     UNSUPPORTED = "unsupported"
     """Part of the protocol, and not here."""
@@ -38,7 +40,8 @@ class RequestCode(enum.StrEnum):
 _TOLD = {
     RequestCode.BAD: _Told(400, "INVALID_ARGUMENT"),
     RequestCode.UNKNOWN: _Told(404, "NOT_FOUND"),
-    RequestCode.NOT_ALLOWED: _Told(401, "UNAUTHENTICATED"),
+    RequestCode.UNKNOWN_CLIENT: _Told(401, "UNAUTHENTICATED"),
+    RequestCode.NOT_ALLOWED: _Told(403, "PERMISSION_DENIED"),
     RequestCode.TOO_LARGE: _Told(413, "INVALID_ARGUMENT"),
     RequestCode.UNSUPPORTED: _Told(501, "UNIMPLEMENTED"),
     RequestCode.UNAVAILABLE: _Told(503, "UNAVAILABLE"),

@@ -43,6 +43,10 @@ class Admission:
         self._asking: dict[RequestKind, deque[Hashable]] = {kind: deque() for kind in RequestKind}
         """Whose requests wait to be let on."""
 
+    def keep_to(self, limits: Limits) -> None:
+        """These hold from now on."""
+        self._limits = limits
+
     @property
     def streams(self) -> int:
         """Connections that carry a stream."""

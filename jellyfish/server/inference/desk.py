@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 from jellyfish.clock import seconds_now, unix_seconds_now
@@ -18,7 +17,6 @@ from jellyfish.protocol.inference.asked import InferenceRequest
 from jellyfish.protocol.inference.codes import RequestCode, bad, dropped
 from jellyfish.protocol.inference.description import ONLY_VERSION, ModelFacts
 from jellyfish.protocol.inference.tensors import Parameter, Tensor
-from jellyfish.server.inference.identity import Identify
 from jellyfish.server.inference.statistics import RequestStatistics
 from jellyfish.server.inference.stills import stills_of
 from jellyfish.server.service import Service
@@ -38,12 +36,12 @@ class Inferred(NamedTuple):
 class Desk:
     """Of one server."""
 
-    def __init__(self, service: Service, identify: Identify) -> None:
-        self.service, self.identify = service, identify
+    def __init__(self, service: Service) -> None:
+        self.service = service
         self.statistics = RequestStatistics()
         self._held_bytes = 0
 
-    @cached_property
+    @property
     def model(self) -> ModelFacts:
         """What clients may know of the model."""
         model, limits = self.service.model, self.service.limits

@@ -16,34 +16,42 @@ from jellyfish import __version__
 from jellyfish.clock import seconds_now
 from jellyfish.config import Limits
 from jellyfish.errors import RequestError
-from jellyfish.protocol.inference.codes import grpc_status
+from jellyfish.protocol.inference.codes import RequestCode, grpc_status
 from jellyfish.protocol.inference.description import repository_index, server_metadata
 from jellyfish.protocol.inference.grpc_forms import answer_of, config_of, metadata_of, request_of, statistics_of
 from jellyfish.protocol.inference.messages import MESSAGES, SERVICE
+from jellyfish.server.access import Access, Allowed, Refused, RouteKind
 from jellyfish.server.inference.desk import Desk
+from jellyfish.server.inference.identity import identity
 
 MOST_CONNECTIONS, MOST_CALLS = 256, 64
 """Connections at a time; calls of one of them at a time."""
 ENDING_S = 1.0
+HEALTH = ("ServerLive", "ServerReady", "ModelReady")
+"""Calls that anybody may make."""
 _FRAMING_BYTES = 64 * 1024
 """Of a message beside its largest tensor."""
 _Call = Callable[[Any, Any], Awaitable[Any]]
 
 
 @contextlib.asynccontextmanager
-async def grpc_listening(desk: Desk, address: str, credentials: Any = None) -> AsyncIterator[int]:
+async def grpc_listening(
+    desk: Desk, address: str, access: Access | None = None, pem: tuple[bytes, bytes] | None = None
+) -> AsyncIterator[int]:
     """Serve the protocol at `address` (HOST:PORT; port 0: any) for the time of the context; the port.
 
-    `credentials`: of TLS; None for none. OSError if the address cannot be had.
+    `access`: who may ask. `pem`: key and certificate of TLS; None leaves connections plain. OSError if the address
+    cannot be had.
     """
     limits = desk.service.limits
     server = grpc.aio.server(options=_options(limits), maximum_concurrent_rpcs=2 * limits.open_requests)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, GrpcService(desk).handlers()),))
+    calls = GrpcService(desk, access or Access()).handlers()
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, calls),))
     try:
-        if credentials is None:
+        if pem is None:
             port = server.add_insecure_port(address)
         else:
-            port = server.add_secure_port(address, credentials)
+            port = server.add_secure_port(address, grpc.ssl_server_credentials([pem]))
     except RuntimeError as error:
         raise OSError(f"cannot listen at {address} for gRPC: {error}") from error
     await server.start()
@@ -69,8 +77,8 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
 class GrpcService:
     """The calls of `inference.GRPCInferenceService`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, access: Access) -> None:
+        self._desk, self._access = desk, access
 
     def handlers(self) -> dict[str, grpc.RpcMethodHandler]:
         """By name."""
@@ -87,7 +95,9 @@ class GrpcService:
         }
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(
-                _told(call), MESSAGES[f"{name}Request"].FromString, MESSAGES[f"{name}Response"].SerializeToString
+                _told(call if name in HEALTH else self._guarded(call)),
+                MESSAGES[f"{name}Request"].FromString,
+                MESSAGES[f"{name}Response"].SerializeToString,
             )
             for name, call in calls.items()
         }
@@ -97,6 +107,24 @@ class GrpcService:
             MESSAGES["ModelStreamInferResponse"].SerializeToString,
         )
         return handlers
+
+    def _guarded(self, call: _Call) -> _Call:
+        """Only for who may ask."""
+
+        async def handle(request: Any, context: Any) -> Any:
+            self._allowed(context)
+            return await call(request, context)
+
+        return handle
+
+    def _allowed(self, context: Any) -> Allowed:
+        """As whom a call goes on. RequestError for who may not."""
+        said = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        verdict = self._access.judge(said, _address(context.peer()), RouteKind.REQUEST)
+        if isinstance(verdict, Refused):
+            unknown = verdict.status == 401
+            raise RequestError(RequestCode.UNKNOWN_CLIENT if unknown else RequestCode.NOT_ALLOWED, verdict.why)
+        return verdict
 
     async def _server_live(self, request: Any, context: Any) -> Any:
         return MESSAGES["ServerLiveResponse"](live=True)
@@ -144,13 +172,12 @@ class GrpcService:
 
     async def _infer(self, message: Any, context: Any) -> Any:
         desk, arrived_s = self._desk, seconds_now()
-        said = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        identity = desk.identify(said.get("authorization"), _address(context.peer()))
+        whose = identity(self._allowed(context), _address(context.peer()))
         desk.require_model(message.model_name, message.model_version)
         with desk.holding(message.ByteSize()):
             asked = request_of(message)
             left_s = context.time_remaining()
-            inferred = await desk.infer(asked, identity, arrived_s, float("inf") if left_s is None else left_s)
+            inferred = await desk.infer(asked, whose, arrived_s, float("inf") if left_s is None else left_s)
         return answer_of(inferred.tensors, asked, desk.model, inferred.parameters)
 
 

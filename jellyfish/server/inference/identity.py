@@ -1,18 +1,11 @@
-"""Whose a request is: those of one identity are one client to planners."""
+"""Whose a request is: those of one identity are one client to planners. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from jellyfish.server.access import Allowed
 from jellyfish.server.gate.addresses import counts_to
 
-Identify = Callable[[str | None, str], str]
-"""(the `Authorization` header or what stands for it, the address that it comes from) -> an identity.
 
-RequestError with `not_allowed` for somebody who may not ask.
-"""
-
-
-def by_address(authorization: str | None, address: str) -> str:
-    """Where nobody needs to say who he is."""
-    return counts_to(address) or "this machine"
+def identity(allowed: Allowed, address: str) -> str:
+    """By the token, where one was asked for; else by the address that the request comes from."""
+    return f"token {allowed.who}" if allowed.who else counts_to(address) or "this machine"

@@ -43,7 +43,8 @@ class Requesters:
         """Called when somebody begins to make requests."""
         self.others: Collection[str] = ()
         """Names that are in use for others."""
-        self._model, self._limits, self._host, self._decoding = model, limits, host, decoding
+        self.limits = limits
+        self._model, self._host, self._decoding = model, host, decoding
         self._dispatchers, self._quietest = dispatchers, quietest
         self._requesters: dict[tuple[str, Variant | None], Requester] = {}
         self._gone = Counter[str]()
@@ -87,7 +88,7 @@ class Requesters:
         asking = [(each, asked) for each in self if (asked := each.requesting(now, self._model.variants)) is not None]
         if not asking:
             return ()
-        share = self._limits.requests_share
+        share = self.limits.requests_share
         grants = granted([asked for _, asked in asking], cameras, devices, accuracy, share)
         for (requester, _), grant in zip(asking, grants, strict=True):
             requester.grant(grant)
@@ -115,9 +116,9 @@ class Requesters:
         names = itertools.chain([said], (f"{said}#{number}" for number in itertools.count(2)))
         name = next(name for name in names if name not in self.others and self.named(name) is None)
         *_, largest = self._model.ladder.values()
-        budget = DecodingBudget(self._limits, LEAST_DECODED_FPS, largest)
+        budget = DecodingBudget(self.limits, LEAST_DECODED_FPS, largest)
         requester = Requester(
-            name, variant, self._model, self._limits, self._host, self._quietest, budget,
+            name, variant, self._model, self.limits, self._host, self._quietest, budget,
             self._decoding.within(budget, name),
         )  # fmt: skip
         requester.began = self.on_begin

@@ -15,15 +15,16 @@ from jellyfish.errors import RequestError
 from jellyfish.protocol.inference.codes import RequestCode, bad, http_status
 from jellyfish.protocol.inference.description import model_config, model_metadata, repository_index, server_metadata
 from jellyfish.protocol.inference.rest import HEADER_LENGTH, parse_request, render_answer, render_error
-from jellyfish.server.gate.gate import Outlet
+from jellyfish.server.access import RouteKind
+from jellyfish.server.guarding import ALLOWED, client_of, gate_of, guarded
 from jellyfish.server.inference.desk import Desk
-from jellyfish.server.stream import client_address
+from jellyfish.server.inference.identity import identity
 
 DESK: web.AppKey[Desk] = web.AppKey("desk", Desk)
 MODEL = "/v2/models/{model}"
 PARTS_NOT_HERE = ("repository/", "systemsharedmemory", "cudasharedmemory", "trace", "logging")
 VERSION = MODEL + "/versions/{version}"
-_Handler = Callable[[web.Request], Awaitable[web.Response]]
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Page = Callable[[Desk], Any]
 
 
@@ -31,45 +32,38 @@ def add_pages(app: web.Application, desk: Desk) -> None:
     """Serve the protocol from `app`."""
     app[DESK] = desk
     add = app.router.add_route
-    add("GET", "/v2/health/live", _live)
-    add("GET", "/v2/health/ready", _ready)
+    add("GET", "/v2/health/live", guarded(RouteKind.HEALTH, _live))
+    add("GET", "/v2/health/ready", guarded(RouteKind.HEALTH, _ready))
     for path in ("/v2", "/v2/"):
         add("GET", path, _page(lambda desk: server_metadata(__version__)))
     for path in (MODEL, VERSION):
-        add("GET", path + "/ready", _of_model(_ready))
-        add("GET", path + "/config", _of_model(_page(lambda desk: model_config(desk.model))))
-        add("GET", path + "/stats", _of_model(_page(_statistics)))
-        add("POST", path + "/infer", _told(_infer))
+        add("GET", path + "/ready", guarded(RouteKind.HEALTH, _of_model(_ready)))
+        add("GET", path + "/config", _page_of_model(lambda desk: model_config(desk.model)))
+        add("GET", path + "/stats", _page_of_model(_statistics))
+        add("POST", path + "/infer", guarded(RouteKind.REQUEST, _told(_infer)))
     add("GET", "/v2/models/stats", _page(_statistics))
-    for path in (MODEL, VERSION):  # behind what it would match, too
-        add("GET", path, _of_model(_page(lambda desk: model_metadata(desk.model))))
+    for path in (MODEL, VERSION):  # behind what they would match, too
+        add("GET", path, _page_of_model(lambda desk: model_metadata(desk.model)))
     add("POST", "/v2/repository/index", _page(lambda desk: repository_index(desk.model, desk.ready)))
-    add("*", "/v2/{rest:.*}", _told(_not_here))
+    add("*", "/v2/{rest:.*}", guarded(RouteKind.REQUEST, _told(_not_here)))
 
 
 async def _infer(request: web.Request) -> web.Response:
     desk = request.app[DESK]
-    asked_s, identity = _came(request, desk)
+    gate, whose = gate_of(request), identity(request[ALLOWED], client_of(request))
+    arrived_s = seconds_now() if gate is None else gate.asked_s
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
         raise bad("compressed bodies are not taken: a JPEG or PNG is small already")
     with desk.holding(request.content_length or 0):
         body = await _body(request, desk)  # first of all: who is still sending does not hear what is wrong
         desk.require_model(request.match_info["model"], request.match_info.get("version", ""))
         asked = parse_request(body, request.headers.get(HEADER_LENGTH))
-        inferred = await desk.infer(asked, identity, asked_s)
+        inferred = await desk.infer(asked, whose, arrived_s)
     model = desk.model
     body, json_bytes = render_answer(inferred.tensors, asked, model.name, model.version, inferred.parameters)
     if json_bytes is None:
         return web.Response(body=body, content_type="application/json")
     return web.Response(body=body, content_type="application/octet-stream", headers={HEADER_LENGTH: str(json_bytes)})
-
-
-def _came(request: web.Request, desk: Desk) -> tuple[float, str]:
-    """When the request came, and whose it is."""
-    gate = request.transport.gate if isinstance(request.transport, Outlet) else None
-    address = client_address(request, gate, desk.service)
-    identity = desk.identify(request.headers.get(hdrs.AUTHORIZATION), address)
-    return (seconds_now() if gate is None else gate.asked_s), identity
 
 
 async def _body(request: web.Request, desk: Desk) -> bytes:
@@ -103,19 +97,27 @@ async def _not_here(request: web.Request) -> web.Response:
     raise RequestError(RequestCode.UNKNOWN, f"there is no {request.method} {request.path[:80]} here; {known}")
 
 
-def _page(page: _Page) -> _Handler:
+def _answering(page: _Page) -> _Handler:
     """Answers with what `page` tells."""
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.StreamResponse:
         return _json(page(request.app[DESK]))
 
     return handle
 
 
+def _page(page: _Page) -> _Handler:
+    return guarded(RouteKind.REQUEST, _answering(page))
+
+
+def _page_of_model(page: _Page) -> _Handler:
+    return guarded(RouteKind.REQUEST, _of_model(_answering(page)))
+
+
 def _of_model(handler: _Handler) -> _Handler:
     """Only for the model that is served."""
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.StreamResponse:
         request.app[DESK].require_model(request.match_info["model"], request.match_info.get("version", ""))
         return await handler(request)
 
@@ -125,7 +127,7 @@ def _of_model(handler: _Handler) -> _Handler:
 def _told(handler: _Handler) -> _Handler:
     """Errors are told in the protocol's words."""
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
         except RequestError as error:

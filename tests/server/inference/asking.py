@@ -18,13 +18,13 @@ from jellyfish.clock import seconds_now
 from jellyfish.config import Limits
 from jellyfish.core import Answer, Detection, InputSize, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
-from jellyfish.lab.simulation.network import HOST, PORT, at_url
+from jellyfish.lab.simulation.network import HOST, PORT, MemoryConnector, at_url
 from jellyfish.lab.simulation.timed_executor import Disturbance, TimedExecutor
 from jellyfish.media.decoding_still import decode_still
 from jellyfish.media.still import Still
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.server.service import Service
-from tests.server.peer import JPEG, MODEL, PROFILE, SMALL, http
+from tests.server.peer import JPEG, MODEL, PROFILE, SMALL
 
 BASE = f"http://{HOST}:{PORT}"
 RISING = replace(MODEL, sizes=tuple(replace(size, accuracy=size.variant.resolution / 1000) for size in MODEL.sizes))
@@ -83,6 +83,13 @@ async def planned(limits: Limits | None = None, fixed: Variant | None = None) ->
         yield service
 
 
+@contextlib.asynccontextmanager
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """A client, as on the server's own machine."""
+    async with aiohttp.ClientSession(connector=MemoryConnector(), headers={"Host": "localhost"}) as session:
+        yield session
+
+
 class Reply(NamedTuple):
     status: int
     told: Any
@@ -124,6 +131,3 @@ async def get(session: aiohttp.ClientSession, path: str) -> Reply:
     began_s = seconds_now()
     async with session.get(BASE + path) as answer:
         return Reply(answer.status, msgspec.json.decode(await answer.read()), seconds_now() - began_s)
-
-
-__all__ = ["http"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ import grpc
 
 from jellyfish.config import Limits
 from jellyfish.protocol.inference.messages import MESSAGES, SERVICE
+from jellyfish.server.access import Access, AccessRules, RouteKind, Token
 from jellyfish.server.inference.desk import Desk
 from jellyfish.server.inference.grpc_service import grpc_listening
-from jellyfish.server.inference.identity import by_address
 from tests.protocol.inference.test_grpc_forms import pixels
 from tests.server.inference.asking import without_address
 from tests.server.peer import JPEG, SMALL
@@ -52,11 +53,11 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def calling(limits: Limits | None = None) -> AsyncIterator[tuple[Client, Desk]]:
+async def calling(limits: Limits | None = None, access: Access | None = None) -> AsyncIterator[tuple[Client, Desk]]:
     async with without_address(limits) as service:
-        desk = Desk(service, by_address)
+        desk = Desk(service)
         async with (
-            grpc_listening(desk, "127.0.0.1:0") as port,
+            grpc_listening(desk, "127.0.0.1:0", access) as port,
             grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
         ):
             yield Client(channel), desk
@@ -114,6 +115,29 @@ def test_errors_by_their_codes() -> None:
             assert not (await call("ServerReady")).ready
 
     uvloop.run(run())
+
+
+def test_who_has_no_token_is_told_so_and_each_token_is_one_client() -> None:
+    tokens = tuple(Token(name, sha256(name.encode()).digest(), frozenset({may})) for name, may in MAY.items())
+
+    async def run() -> None:
+        async with calling(access=Access(AccessRules(tokens))) as (call, desk):
+            assert (await call("ServerLive")).live
+            assert (await call.fails("ModelInfer", image()))[0] == "UNAUTHENTICATED"
+            assert (await call.fails("ServerMetadata"))[0] == "UNAUTHENTICATED"
+            wrong = (("authorization", "Bearer camera"),)
+            assert (await call.fails("ModelInfer", image(), metadata=wrong))[0] == "PERMISSION_DENIED"
+            for name in ("one", "other", "one"):
+                await call("ModelInfer", image(timeout=10_000_000), metadata=(("authorization", f"Bearer {name}"),))
+            assert [each.name for each in desk.service.requesters] == [
+                "requests of token one",
+                "requests of token other",
+            ]
+
+    uvloop.run(run())
+
+
+MAY = {"camera": RouteKind.CAMERA, "one": RouteKind.REQUEST, "other": RouteKind.REQUEST}
 
 
 def test_a_stream_of_requests_is_answered_in_order_and_an_error_is_one_s_own() -> None:

@@ -126,7 +126,7 @@ async def test_a_body_that_is_too_large_is_refused_by_its_length_in_words_that_c
 @virtual
 async def test_bodies_that_are_held_are_bounded() -> None:
     async with unplanned(Limits(body_bytes=1000, request_timeout_s=5.0)), http() as session:
-        head = f"POST /v2/models/tested/infer HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1000\r\n\r\n".encode()
+        head = b"POST /v2/models/tested/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
         callers = [await asyncio.get_running_loop().create_connection(asyncio.Protocol, HOST, PORT) for _ in range(8)]
         for transport, _ in callers:
             transport.write(head)

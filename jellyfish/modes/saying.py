@@ -13,6 +13,7 @@ from rich.markup import escape
 from jellyfish.config import LogFormat
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.telling import JsonRecords, line_of
+from jellyfish.modes.running_server import RunningServer
 from jellyfish.server.events import ServerEvent, ServerReady, ServerSaid
 
 Report = Callable[[str, int, int], None]
@@ -43,12 +44,14 @@ class Saying:
             self._last = words
             self.words(f"{words} ...")
 
-    def ready(self, url: str, model: str, devices: str) -> None:
+    def ready(self, server: RunningServer) -> None:
         """Frames are taken from now on."""
+        url, model, grpc = server.url, str(server.model), server.grpc_address
         if self.log_format is LogFormat.JSON:
-            self._event(ServerReady(url, model, devices))
+            self._event(ServerReady(url, model, server.devices, grpc))
         else:
-            where = f"{escape(url)} with {escape(model)} on {escape(devices)}"
+            also = "" if grpc is None else f" (gRPC: {escape(grpc)})"
+            where = f"{escape(url)}{also} with {escape(model)} on {escape(server.devices)}"
             self.console.print(f"[bold]ready[/]: {where} (Ctrl-C stops)")
 
     def note(self, note: str) -> None:

@@ -107,6 +107,8 @@ class ServerReady(msgspec.Struct, frozen=True, tag_field="event", tag="server_re
     url: str
     model: str
     devices: str
+    grpc: str | None = None
+    """Address at which requests for inference are taken over gRPC."""
 
 
 class ServerSaid(msgspec.Struct, frozen=True, tag_field="event", tag="server_said"):

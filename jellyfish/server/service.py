@@ -34,6 +34,7 @@ from jellyfish.server.decoding import Decoding, Weigh
 from jellyfish.server.events import ClientRefused, MinutePassed, ServerEvent
 from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.host_meter import Decode, HostMeter, HostParts
+from jellyfish.server.inference.requesters import Requesters
 from jellyfish.server.session import Send, Session
 
 LEAST_DEVICE_CARE, MOST_DEVICE_CARE = 0.25, 1.0
@@ -130,6 +131,9 @@ class Service:
         self._meter = HostMeter(host, self.host.occupancy) if host else None
         workers = host.decoders if host else sys.maxsize
         self.decoding = Decoding(decode, weigh, workers, limits, self.host, self._meter, decode_large)
+        self.requesters = Requesters(model, limits, self.host, self.decoding, self.dispatchers, self._quietest)
+        self.requesters.on_begin = partial(self.announce, "join")
+        self.requesters.others = self.sessions.keys()
 
     def join(self, hello: wire.Hello, send: Send) -> Session:
         """A session for a new client; ProtocolError when there is no room for it.
@@ -144,7 +148,7 @@ class Service:
         if len(self.sessions) >= self.limits.clients and not self._dismissed_one():
             raise ProtocolError("full", f"the server has its {self.limits.clients} clients; try again later")
         names = itertools.chain([hello.client], (f"{hello.client}#{number}" for number in itertools.count(2)))
-        name = next(name for name in names if name not in self.sessions)
+        name = next(name for name in names if name not in self.sessions and self.requesters.named(name) is None)
         *_, largest = self.model.ladder.values()
         session = Session(
             name, hello, send, self.decoding.for_client(name, hello.fps, largest), self._quietest(), self.limits,
@@ -197,7 +201,7 @@ class Service:
 
     def keep_to(self, limits: Limits) -> None:
         """These hold from now on; a stream that is open keeps what its welcome said."""
-        self.limits = limits
+        self.limits = self.requesters.limits = limits
         self.on_limits(limits)
 
     def aim_at(self, target: float) -> None:
@@ -244,20 +248,23 @@ class Service:
         if self._meter is not None:
             served = (session for session in self.sessions.values() if session.plan.mapped)
             served_fps = sum(session.fps for session in served if session.offered_fps(now) > 0)
+            served_fps += self.requesters.offered_fps(now)
             self.host.observe(now, self._meter.reading(now), served_fps)
         for session in self.sessions.values():
             session.learn()
-        demands = (session.demand(self._variants, now, self._care) for session in self.sessions.values())
+        asked = (session.demand(self._variants, now, self._care) for session in self.sessions.values())
+        cameras, devices = tuple(demand for demand in asked if demand is not None), self._options(now)
         problem = Problem(
-            clients=tuple(demand for demand in demands if demand is not None),
-            devices=self._options(now),
+            clients=cameras + self.requesters.demands(now, cameras, devices, self._accuracy),
+            devices=devices,
             variants=self._variants,
             accuracy=self._accuracy,
             host_share=self.host.share,
         )
         if self._plan is not None and self.target is not None:
             for client, seconds in worst_cases_s(within_host(problem), self._plan).items():
-                self.sessions[client].expects(seconds, now)
+                if client in self.sessions:
+                    self.sessions[client].expects(seconds, now)
         return problem
 
     def _options(self, now: float) -> tuple[DeviceOption, ...]:
@@ -303,6 +310,7 @@ class Service:
             else:
                 dispatcher = self.dispatchers[plan.clients[client]]
                 session.assign(dispatcher, variant, mapped=True, fps=plan.rate_of(client, session.fps))
+        self.requesters.apply(plan, seconds_now())
         self.apply_s = time.perf_counter() - began_s
 
     async def drain(self) -> None:

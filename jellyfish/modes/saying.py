@@ -12,8 +12,8 @@ from rich.markup import escape
 
 from jellyfish.config import LogFormat
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.telling import JsonRecords, line_of
 from jellyfish.modes.running_server import RunningServer
+from jellyfish.modes.telling import JsonRecords, line_of
 from jellyfish.server.events import ServerEvent, ServerReady, ServerSaid
 
 Report = Callable[[str, int, int], None]

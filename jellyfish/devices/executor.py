@@ -14,7 +14,7 @@ import numpy as np
 from jellyfish.core import Answer, Variant
 from jellyfish.devices.worker_thread import WorkerThread
 from jellyfish.models.checking import checked
-from jellyfish.models.model import Description, Engine, Image, LoadingEngine, answers
+from jellyfish.models.model import Description, Engine, Image, LoadingEngine, StatedEngine, answers
 
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
@@ -102,6 +102,11 @@ class EngineExecutor:
     def memory_bytes(self) -> int:
         """Of all engines together, as far as it is known."""
         return sum(engine.memory_bytes for engine in self.engines)
+
+    @property
+    def stated(self) -> list[str]:
+        """What its engines have chosen for themselves, in words; nothing of those in processes of their own."""
+        return [engine.stated for engine in self.engines if isinstance(engine, StatedEngine)]
 
     def ready(self, variant: Variant) -> Variant:
         """See `Executor.ready`."""

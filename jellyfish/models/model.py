@@ -26,6 +26,8 @@ MOST_SIDE = 4096
 """Pixels of a network's input."""
 
 
+DEFAULT_MAX_BATCH = 8
+"""Frames of the largest batch that engines are made for, where nobody says."""
 _CAMERA = (1920, 1080)
 
 
@@ -68,7 +70,7 @@ class Description:
     preload: tuple[str, ...] = ()
     """Modules that its engines need, if it is `movable`: loaded once, for all processes that begin as copies."""
     in_flight: int = 1
-    """Batches that an engine may have launched and not finished."""
+    """Batches that an engine on a GPU may have launched and not finished; on a processor one."""
     mixes: bool = False
     """Whether a batch may hold frames for several networks of one resolution."""
     movable: bool = False
@@ -175,8 +177,9 @@ def _resolution(size: Size) -> int:
 class Engine(Protocol):
     """A model on one device. It knows nothing of queues, deadlines, JPEG or clients.
 
-    Each step may raise anything: the batch failed. `launch` and `finish` are called by one thread, in turn for at most
-    `in_flight` batches; `prepare` may run beside them on another.
+    Each step may raise anything: the batch failed. At most `in_flight` batches are launched and not finished. One
+    thread calls them all, in turn; where more than one batch may be in flight, another one calls `finish`, in the order
+    of the launches. `prepare` may run beside both.
     """
 
     @property
@@ -207,6 +210,8 @@ class EngineOptions:
     """Processor threads of one batch, on `cpu`."""
     least_score: float | None = None
     """The least score of a detection to answer with; None: as the model says itself. Evaluations want them all."""
+    max_batch: int = DEFAULT_MAX_BATCH
+    """The largest batch that comes often: what an engine allocates for, and captures. Larger ones may come, too."""
 
 
 class Model(Protocol):
@@ -239,6 +244,16 @@ class LoadingEngine(Engine, Protocol):
 
         Returns at once. Called from any thread.
         """
+        ...
+
+
+@runtime_checkable
+class StatedEngine(Protocol):
+    """An engine that has chosen something that a person should know of."""
+
+    @property
+    def stated(self) -> str:
+        """What it runs in and how far that is off, how many frames it takes at once, in words; empty: nothing."""
         ...
 
 

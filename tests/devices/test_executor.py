@@ -155,6 +155,15 @@ def test_a_worker_that_cannot_begin_or_make_its_engine_says_so_at_once() -> None
         EngineExecutor([lambda: int("no engine")], "cpu", MODEL)  # type: ignore[list-item, return-value]
 
 
+def test_what_engines_have_chosen_for_themselves_is_told() -> None:
+    class Choosy(BrightBox):
+        stated = "bfloat16"
+
+    executor = opened(BrightBox(), Choosy())
+    assert executor.stated == ["bfloat16"]
+    executor.close()
+
+
 def test_what_is_in_memory_is_that_of_all_engines() -> None:
     class Heavy(BrightBox):
         memory_bytes = 5

@@ -15,6 +15,8 @@ from jellyfish.models.weights_file import card_path
 if TYPE_CHECKING:
     from jellyfish.models.slimmable.engine import DetectorEngine
 
+IN_FLIGHT = 2
+"""Batches that a GPU is given: one that runs, and the next."""
 NAMES = (
     "The name w075e2-320, for example, says: 75 % of the channels (w075) up to the second exit (e2, all of the "
     "network; e1 leaves out its last third) on frames of 320 pixels."
@@ -35,7 +37,13 @@ class SlimmableModel:
         from jellyfish.models.slimmable.weights import load_weights
         from jellyfish.models.torch_device import opened_device
 
-        return DetectorEngine(load_weights(self._weights), opened_device(options), least_score=options.least_score)
+        device, pipelined = opened_device(options), None
+        if device.type == "cuda":
+            from jellyfish.models.cuda import CudaAccelerator
+            from jellyfish.models.slimmable.device_pipeline import Pipelined
+
+            pipelined = Pipelined(CudaAccelerator(device), IN_FLIGHT, options.max_batch)
+        return DetectorEngine(load_weights(self._weights), device, None, options.least_score, pipelined)
 
 
 def open_slimmable(part: str, weights: Path | None) -> SlimmableModel:
@@ -62,6 +70,7 @@ def _described(card: Card, path: Path) -> Description:
         identity=card.sha256,
         libraries=("torch",),
         preload=("jellyfish.models.slimmable.engine", "jellyfish.models.slimmable.weights"),
+        in_flight=IN_FLIGHT,
         mixes=True,
         movable=True,
         notes=(NAMES,),

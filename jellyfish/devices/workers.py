@@ -47,7 +47,8 @@ class Workplace:
             makers = [partial(RemoteEngine, self.model, options, self._begin_in(each)) for each in places]
             return EngineExecutor(makers, self.device, description, scale_on_one_thread)
         begin = partial(_begin_worker, self.device == "cpu")
-        return EngineExecutor([partial(self.model.engine, options)], self.device, description, begin)
+        in_flight = 1 if self.device == "cpu" else description.in_flight
+        return EngineExecutor([partial(self.model.engine, options)], self.device, description, begin, in_flight)
 
     @property
     def _moves(self) -> bool:

@@ -7,8 +7,9 @@ A third kind of model is one more pair of them: see docs/models.md.
 
 from __future__ import annotations
 
+import contextlib
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import Answer, InputSize, Task, Variant
-from jellyfish.errors import InputError, JellyfishError, RunError
+from jellyfish.errors import DeviceLostError, InputError, JellyfishError, RunError
+from jellyfish.models.lost import is_lost
 
 Image = NDArray[np.uint8]
 """RGB [height, width, 3]."""
@@ -282,14 +284,32 @@ class WholeBatches:
 def answers(engine: Engine, images: Sequence[Image], variants: Sequence[Variant]) -> list[Answer]:
     """All three steps: what serving, profiling, detecting and evaluating have in common.
 
-    RunError for whatever the engine raises that is not ours.
+    RunError for whatever the engine raises that is not ours; DeviceLostError where its device is lost by that.
     """
+    return finished(engine, launched(engine, images, variants))
+
+
+def launched(engine: Engine, images: Sequence[Image], variants: Sequence[Variant]) -> Any:
+    """The first two steps, up to where the device has begun. Raises what `answers` raises."""
+    with _told_in_words():
+        return engine.launch(engine.prepare(images, variants))
+
+
+def finished(engine: Engine, handle: Any) -> list[Answer]:
+    """The last one. Raises what `answers` raises."""
+    with _told_in_words():
+        return engine.finish(handle)
+
+
+@contextlib.contextmanager
+def _told_in_words() -> Iterator[None]:
     try:
-        return engine.finish(engine.launch(engine.prepare(images, variants)))
+        yield
     except JellyfishError:
         raise
     except Exception as error:
-        raise RunError(f"the model failed with {in_words(error)}") from error
+        words = f"the model failed with {in_words(error)}"
+        raise (DeviceLostError if is_lost(words) else RunError)(words) from error
 
 
 def in_words(error: Exception) -> str:

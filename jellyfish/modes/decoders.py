@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from jellyfish.core import InputSize
 from jellyfish.devices.process import give_way
-from jellyfish.media.jpeg import decode_jpeg
+from jellyfish.media.decoding_still import decode_still
 from jellyfish.media.resize import fit
+from jellyfish.media.still import Still
 
 CLOSING_S = 1.0
 """Longest wait for frames that are being decoded when the server stops. The largest takes a fraction of it."""
@@ -30,16 +31,16 @@ class Decoders:
         self._loop = asyncio.get_running_loop()
         self._running: set[asyncio.Future[tuple[NDArray[np.uint8], float]]] = set()
 
-    async def decode(self, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
-        """JPEG bytes -> image that fits into `size`."""
-        return await self._decoded(self._pool, jpeg, size)
+    async def decode(self, still: Still, size: InputSize) -> NDArray[np.uint8]:
+        """A JPEG, or another still -> image that fits into `size`."""
+        return await self._decoded(self._pool, still, size)
 
-    async def decode_large(self, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
+    async def decode_large(self, still: Still, size: InputSize) -> NDArray[np.uint8]:
         """The same of a large picture, which takes long: on threads that leave the processor to others."""
-        return await self._decoded(self._beside, jpeg, size)
+        return await self._decoded(self._beside, still, size)
 
-    async def _decoded(self, pool: ThreadPoolExecutor, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
-        job = self._loop.run_in_executor(pool, _timed_decode, self._max_side, jpeg, size)
+    async def _decoded(self, pool: ThreadPoolExecutor, still: Still, size: InputSize) -> NDArray[np.uint8]:
+        job = self._loop.run_in_executor(pool, _timed_decode, self._max_side, still, size)
         self._running.add(job)
         job.add_done_callback(self._running.discard)
         image, spent_s = await job
@@ -54,14 +55,14 @@ class Decoders:
             await asyncio.wait(self._running, timeout=CLOSING_S)
 
 
-def _timed_decode(max_side: int, jpeg: bytes, size: InputSize) -> tuple[NDArray[np.uint8], float]:
+def _timed_decode(max_side: int, still: Still, size: InputSize) -> tuple[NDArray[np.uint8], float]:
     began_s = time.thread_time()
-    image = decode_frame(max_side, jpeg, size)
+    image = decode_frame(max_side, still, size)
     return image, time.thread_time() - began_s
 
 
-def decode_frame(max_side: int, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
+def decode_frame(max_side: int, still: Still, size: InputSize) -> NDArray[np.uint8]:
     """A frame as RGB, scaled down if it is larger than `size`, so that queues stay small."""
-    image = decode_jpeg(jpeg, max_side, max_side, size)
+    image = decode_still(still, max_side, size)
     height, width = image.shape[:2]
     return fit(image, *size.fitted(width, height))

@@ -17,16 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jellyfish.core import Detection
-from jellyfish.models.slimmable.detector import STRIDES
+from jellyfish.models.slimmable.layout import (
+    CANDIDATES,
+    MAXIMUM_DETECTIONS,
+    MAXIMUM_LOG_SIZE,
+    STRIDES,
+    SUPPRESSION_IOU,
+)
 from jellyfish.models.slimmable.street import CLASSES
-
-MAXIMUM_DETECTIONS = 100
-"""Most boxes kept per image."""
-
-CANDIDATES = 200
-"""Most boxes per image that enter non-maximum suppression: twice what may leave it."""
-
-SUPPRESSION_IOU = 0.5
 
 
 def _load_suppression() -> None:
@@ -38,7 +36,6 @@ def _load_suppression() -> None:
 
 
 _load_suppression()
-_MAXIMUM_LOG_SIZE = 5.0
 _FAR = 2.0**20
 """Pixels. Boxes of classes and images that are moved apart by less are as exact as at home, in double precision."""
 
@@ -75,7 +72,7 @@ def decode(parameters: Tensor, points: Tensor) -> Tensor:
     """
     stride = points[..., 2:]
     centre = points[..., :2] + parameters[..., :2] * stride
-    half = parameters[..., 2:].clamp(max=_MAXIMUM_LOG_SIZE).exp() * stride
+    half = parameters[..., 2:].clamp(max=MAXIMUM_LOG_SIZE).exp() * stride
     return torch.cat([centre - half, centre + half], dim=-1)
 
 

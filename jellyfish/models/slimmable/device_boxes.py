@@ -19,15 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jellyfish.models.slimmable.boxes import (
-    CANDIDATES,
-    MAXIMUM_DETECTIONS,
-    SUPPRESSION_IOU,
-    Boxes,
-    decode,
-    logit,
-    suppressed,
-)
+from jellyfish.models.slimmable.boxes import Boxes, decode, logit, suppressed
+from jellyfish.models.slimmable.layout import CANDIDATES, MAXIMUM_DETECTIONS, SUPPRESSION_IOU
 from jellyfish.models.slimmable.street import CLASSES
 
 STEPS = 10

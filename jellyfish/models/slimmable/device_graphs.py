@@ -14,9 +14,8 @@ from torch import Tensor
 
 from jellyfish.core import InputSize, Variant
 from jellyfish.models.accelerator import Accelerator, DeviceStream
-from jellyfish.models.slimmable.boxes import CANDIDATES
-from jellyfish.models.slimmable.detector import SHARED_CHANNELS, STRIDES
 from jellyfish.models.slimmable.device_boxes import COLUMNS, candidates
+from jellyfish.models.slimmable.layout import CANDIDATES, SHARED_CHANNELS, STRIDES
 from jellyfish.models.slimmable.networks import FoldedNetworks
 from jellyfish.models.slimmable.sizes import VARIANTS
 from jellyfish.models.slimmable.street import RESOLUTIONS, input_size

@@ -20,7 +20,7 @@ from jellyfish.errors import RunError
 from jellyfish.models.accelerator import Accelerator
 from jellyfish.models.canvases import Canvases, on_canvases
 from jellyfish.models.model import Image
-from jellyfish.models.slimmable.boxes import CANDIDATES, detections_of
+from jellyfish.models.slimmable.boxes import detections_of
 from jellyfish.models.slimmable.device_boxes import COLUMNS, boxes_of
 from jellyfish.models.slimmable.device_graphs import (
     COLOURS,
@@ -30,6 +30,7 @@ from jellyfish.models.slimmable.device_graphs import (
     features_in,
     pixels_in,
 )
+from jellyfish.models.slimmable.layout import CANDIDATES
 from jellyfish.models.slimmable.networks import FoldedNetworks
 from jellyfish.models.slimmable.street import RESOLUTIONS, input_size
 from jellyfish.models.slots import Lease, SlotRing

@@ -19,11 +19,13 @@ from torch import Tensor
 from jellyfish.core import Answer, Detection, Variant
 from jellyfish.errors import InputError
 from jellyfish.models.canvases import Canvases, on_canvases
-from jellyfish.models.model import Image
+from jellyfish.models.cuda import CudaAccelerator
+from jellyfish.models.model import EngineOptions, Image
 from jellyfish.models.precision import inference_dtype
 from jellyfish.models.slimmable.boxes import detections_of, select
 from jellyfish.models.slimmable.device_pipeline import DevicePipeline, LaunchedBatch, Pipelined, PreparedBatch
 from jellyfish.models.slimmable.precision_check import checked_networks
+from jellyfish.models.slimmable.runtimes import IN_FLIGHT
 from jellyfish.models.slimmable.sizes import VARIANTS
 from jellyfish.models.slimmable.street import input_size
 from jellyfish.models.slimmable.weights import Weights
@@ -151,6 +153,16 @@ class DetectorEngine:
         points = self._networks.points[variant.resolution]
         boxes = select(predictions.cpu(), points.cpu(), score_threshold)
         return detections_of(boxes, len(predictions), canvas[1], canvas[2])
+
+
+def detector_engine(
+    weights: Weights, device: torch.device, options: EngineOptions, dtype: torch.dtype | None = None
+) -> DetectorEngine:
+    """As it is run on this kind of device: a GPU is used as a pipeline."""
+    pipelined = None
+    if device.type == "cuda":
+        pipelined = Pipelined(CudaAccelerator(device), IN_FLIGHT, options.max_batch)
+    return DetectorEngine(weights, device, dtype, options.least_score, pipelined)
 
 
 def _check(canvases: NDArray[np.uint8], variant: Variant) -> None:

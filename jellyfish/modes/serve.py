@@ -44,7 +44,7 @@ async def serve(asked: Asked, saying: Saying, stop: Stop, quiet: bool, again: Ca
             )
         reloading.begin(Reloading(asked, again, entrance, server.service))
         log.begin(config, server)
-        saying.ready(server)
+        saying.ready(server.url, str(server.model), server.devices, server.grpc_address)
         for note in entrance.notes(config):
             saying.note(note)
         if not quiet:

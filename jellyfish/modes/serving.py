@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -78,7 +77,7 @@ async def serving(
         cores, on_processor = usable_cores(), "cpu" in config.devices
         if on_processor:
             stack.enter_context(first_half_kept(cores))
-        solve = await _solver(config, brought, stack)
+        solve = await _solver(config, brought, cores, stack)
         opened = partial(open_devices, config, model, cores, report)
         opening = WorkerThread("opening", begin=lambda: None)  # nothing waits for it where a device hangs
         stack.callback(opening.close)
@@ -88,7 +87,7 @@ async def serving(
         served = _offered(model.description, devices) if fixed is None else model.description.offering({fixed})
         warmth = await warmed(devices, config, served.variants, report)
         planning = partial(_policy, config, brought, served, solve)
-        parts = _parts(config, served, devices, warmth, planning, stack)
+        parts = _parts(config, served, devices, warmth, planning, cores, stack)
         meter = Meter(config.metrics_cameras)
         service = await stack.enter_async_context(assembled(parts, counted(meter.planner, on_window)))
         await stack.enter_async_context(meter.watching(service))
@@ -107,13 +106,15 @@ async def serving(
         )
 
 
-async def _solver(config: ServerConfig, brought: Brought, stack: contextlib.AsyncExitStack) -> Solve | None:
+async def _solver(
+    config: ServerConfig, brought: Brought, cores: Sequence[int], stack: contextlib.AsyncExitStack
+) -> Solve | None:
     """The planner's process, started early, for it needs a moment; None where nothing is searched for."""
     if brought.planner is not None:
         return stack.enter_context(on_a_thread(brought.planner))
     if config.variant is not None or config.planner == CLIENTS_CHOOSE:
         return None
-    return (await stack.enter_async_context(solver_process(config.planner, seed=0))).solve
+    return (await stack.enter_async_context(solver_process(config.planner, seed=0, cores=cores))).solve
 
 
 def _offered(model: Description, devices: list[OpenDevice]) -> Description:
@@ -127,10 +128,11 @@ def _parts(
     devices: list[OpenDevice],
     warmth: Mapping[str, Warmth],
     planning: Callable[[int], PlanningPolicy],
+    cores: Sequence[int],
     stack: contextlib.AsyncExitStack,
 ) -> ServerParts:
     """What the server is made of. Decoders have threads of their own. `planning`: by the largest batch."""
-    decoders = Decoders(os.cpu_count() or 2, config.limits.image_side)
+    decoders = Decoders(cores, config.limits.image_side)
     stack.push_async_callback(decoders.close)
     max_batch = model.most(min(config.max_batch, *(device.profile.max_batch for device in devices)))
     loads = any(device.executor.loading for device in devices)  # a network that is not loaded cannot stand in

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -26,6 +26,8 @@ class RunningServer:
     """What is served."""
     notes: Callable[[], list[str]] = list
     """What else a person should know of its devices so far."""
+    change_model: Callable[[ServerConfig], Awaitable[Description]] | None = None
+    """Has it serve with the model that a configuration names, see `jellyfish.modes.changing`."""
 
 
 Serving = Callable[

@@ -145,6 +145,10 @@ class ServerConfig:
     log: LogConfig | None = None
     """Its own log; None keeps none."""
     access: AccessConfig = field(default_factory=AccessConfig)
+    metrics_cameras: int = 0
+    """Cameras that metrics tell apart by name: the first so many."""
+    metrics_from: frozenset[str] = frozenset()
+    """Networks that may read them, beside this machine itself."""
 
     @property
     def planned_by(self) -> str:

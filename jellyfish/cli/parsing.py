@@ -60,6 +60,15 @@ def web_origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def ip_networks(text: str, option: str) -> frozenset[str]:
+    """`10.0.0.0/8,::1` -> its parts; none of an empty text."""
+    parts = [part.strip() for part in text.split(",")] if text else []
+    try:
+        return frozenset(str(ipaddress.ip_network(part)) for part in parts)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; give networks such as 10.0.0.0/8,10.1.2.3", param_hint=option) from None
+
+
 def listening_host(text: str) -> str:
     """An address to listen at, without the brackets that IPv6 has in URLs."""
     host = text.strip()

@@ -17,6 +17,7 @@ from jellyfish.cli.bounds import (
     MOST_IMAGE_SIDE,
     MOST_IN_FLIGHT,
     MOST_MESSAGE_KB,
+    MOST_NAMED_CAMERAS,
     MOST_SERVED,
     MOST_WAIT_S,
 )
@@ -40,6 +41,7 @@ from jellyfish.cli.parsing import (
     device_names,
     host_names,
     ip_addresses,
+    ip_networks,
     listening_host,
     planning_window_s,
     web_origins,
@@ -172,6 +174,16 @@ def serve(
         bool,
         typer.Option("--quiet", help="Say nothing of clients: no line for each that comes and goes, none a minute."),
     ] = False,
+    metrics_cameras: Annotated[
+        int,
+        typer.Option(
+            min=0, max=MOST_NAMED_CAMERAS, help="Cameras that /metrics tells apart by name: the first so many."
+        ),
+    ] = 0,
+    metrics_from: Annotated[
+        str,
+        typer.Option(help="Networks that may read /metrics, beside this machine itself: `10.0.0.0/8,192.0.2.9`."),
+    ] = "",
     results: Annotated[
         Path | None,
         typer.Option(
@@ -229,6 +241,8 @@ def serve(
             model=model,
             actuation=actuation,
             planning_share=planning_share / 100,
+            metrics_cameras=metrics_cameras,
+            metrics_from=ip_networks(metrics_from, "--metrics-from"),
             log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
             access=AccessConfig(
                 tokens,

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from aiohttp import web
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
@@ -35,6 +36,7 @@ from jellyfish.modes.changing import ModelChanger, offered, open_beside
 from jellyfish.modes.checks import bound, cannot_listen, checked, in_url
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
+from jellyfish.modes.metering import counted
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.warming import warmed
@@ -42,6 +44,8 @@ from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.administration import Administration
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
+from jellyfish.server.metrics.meter import Meter
+from jellyfish.server.metrics.page import metrics_route
 from jellyfish.server.service import Service
 
 PROBE_DEADLINE_S = 30.0
@@ -81,11 +85,15 @@ async def serving(
         warmth = await warmed(devices, config, served.variants, report)
         planning = partial(_policy, brought, solve)
         parts = _parts(config, served, devices, warmth, planning, stack)
-        whole = await stack.enter_async_context(assembly(parts, on_window))
+        meter = Meter(config.metrics_cameras)
+        whole = await stack.enter_async_context(assembly(parts, counted(meter.planner, on_window)))
         service = whole.service
         changer = ModelChanger(whole, parts, devices, planning, open_beside(cores))
         stack.callback(changer.close)
-        url = await stack.enter_async_context(_listening_on(service, sockets, config.host, entrance, administration))
+        await stack.enter_async_context(meter.watching(service))
+        routes = [metrics_route(service, meter, config.metrics_from)]
+        listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes)
+        url = await stack.enter_async_context(listening_now)
         await _probe(service)
         gc.collect()
         gc.freeze()
@@ -170,6 +178,7 @@ async def _listening_on(
     host: str,
     entrance: Entrance | None = None,
     administration: Administration | None = None,
+    routes: Sequence[web.RouteDef] = (),
 ) -> AsyncIterator[str]:
     """As `listening_at`, on sockets that are bound."""
     port = sockets[0].getsockname()[1]
@@ -177,7 +186,9 @@ async def _listening_on(
     async with contextlib.AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(
-                listening(service, sockets=sockets, access=access, tls=tls, administration=administration)
+                listening(
+                    service, sockets=sockets, access=access, tls=tls, administration=administration, routes=routes
+                )
             )
         except OSError as error:
             raise cannot_listen(host, port, error) from error

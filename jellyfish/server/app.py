@@ -7,7 +7,7 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -30,9 +30,15 @@ ENDING_S = 1.0
 
 
 def create_app(
-    service: Service, access: Access | None = None, administration: Administration | None = None
+    service: Service,
+    access: Access | None = None,
+    administration: Administration | None = None,
+    routes: Iterable[web.RouteDef] = (),
 ) -> web.Application:
-    """An aiohttp application that serves `service` to those who may (`access`); every route says what kind it is."""
+    """An aiohttp application that serves `service` to those who may (`access`); every route says what kind it is.
+
+    `routes`: pages beside the stream and the health checks, guarded.
+    """
     app = web.Application()
     app[SERVICE] = service
     app[ACCESS] = access or Access(AccessRules(proxies=service.limits.proxies))
@@ -41,6 +47,7 @@ def create_app(
     app.router.add_get("/readyz", guarded(RouteKind.HEALTH, _ready))
     if administration is not None:
         add_administration(app, administration)
+    app.router.add_routes(routes)
     return app
 
 
@@ -53,16 +60,18 @@ async def listening(
     access: Access | None = None,
     tls: ssl.SSLContext | None = None,
     administration: Administration | None = None,
+    routes: Iterable[web.RouteDef] = (),
 ) -> AsyncIterator[asyncio.Server]:
     """Serve `service` at an address, or on sockets that have some, for the time of the context, then drain.
 
-    OSError if the address cannot be had. `tls`: what connections are encrypted with; None leaves them plain.
+    `routes`: see `create_app`. `tls`: what connections are encrypted with; None leaves them plain. OSError if the
+    address cannot be had.
     Nothing here takes a body: what comes behind a request is not waited for, and never unpacked.
     """
     limits = service.limits
     ws_logger.setLevel(logging.ERROR)  # it warns of what strangers ask for, in their words, as often as they do
     runner = web.AppRunner(
-        create_app(service, access, administration),
+        create_app(service, access, administration, routes),
         access_log=None,
         shutdown_timeout=ENDING_S,
         keepalive_timeout=limits.keep_alive_s,
@@ -74,6 +83,7 @@ async def listening(
     assert runner.server is not None
     keeper = Doorkeeper(limits, lambda: service.host.room)
     service.on_limits = keeper.keep_to
+    keeper.on_refused = service.refuse
     gates = gated(runner.server, keeper)
     try:
         places: list[dict[str, Any]] = [{"sock": each} for each in sockets] or [{"host": host, "port": port}]

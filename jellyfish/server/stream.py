@@ -55,7 +55,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
         return _refused(400, "this is a WebSocket: see docs/protocol.md")
     address = client_of(request)
     if gate is not None and (why := gate.begins(address)) is not None:
-        service.on_event(ClientRefused("", address, "full", why))
+        service.happened(ClientRefused("", address, "full", why))
         return _refused(503, why)
     try:
         await socket.prepare(request)
@@ -76,7 +76,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
 def not_let_in(request: web.Request, refused: Refused) -> None:
     """Tell people of one who may not have a stream."""
     event = ClientRefused("", client_of(request), refused.code, refused.why)
-    request.app[SERVICE].on_event(event)
+    request.app[SERVICE].happened(event)
 
 
 def _refused(status: int, why: str) -> web.Response:
@@ -151,6 +151,7 @@ class _Connection:
         while self._conversation.state is not State.ENDING:
             data = _bytes(await self._socket.receive())
             now = seconds_now()
+            self._service.received_bytes += len(data)
             for event in self._conversation.receive(data, now):
                 await self._take(event, now, answers, helpers)
             await self._send_due()
@@ -177,11 +178,11 @@ class _Connection:
                 self._conversation.open(self._welcome(session), now)
                 self._service.welcomed(session, now)
                 self._welcomed = True
-                self._service.on_event(ClientJoined(session.client, self._address, session.fps, 1000 * session.slo_s))
+                self._service.happened(ClientJoined(session.client, self._address, session.fps, 1000 * session.slo_s))
                 for ends in (self._send_plans(session), self._end_when_drained(), self._end_when_dismissed(session)):
                     self._helpers.append(helpers.create_task(ends))
-            case ByeSaid():
-                pass
+            case ByeSaid() if session is not None:
+                session.said_goodbye = True
 
     def _check_name(self, client: str) -> None:
         """ProtocolError for a camera that calls itself as its token does not allow."""
@@ -245,9 +246,11 @@ class _Connection:
 
     async def send(self, message: wire.Message) -> None:
         """Write one message; TimeoutError when the client does not read."""
+        data = wire.encode(message)
+        self._service.sent_bytes += len(data)
         try:
             async with asyncio.timeout(WRITE_TIMEOUT_S):
-                await self._socket.send_bytes(wire.encode(message))
+                await self._socket.send_bytes(data)
         except TimeoutError:
             _abort(self._request)
             raise
@@ -259,11 +262,11 @@ class _Connection:
             return
         if session is not None and self._welcomed:
             fared, seconds = session.attained, seconds_now() - session.joined_s
-            self._service.on_event(
+            self._service.happened(
                 ClientLeft(session.client, self._address, code, why, seconds, fared.ended, fared.on_time)
             )
         elif code != "gone":
-            self._service.on_event(ClientRefused(self._client, self._address, code, why))
+            self._service.happened(ClientRefused(self._client, self._address, code, why))
 
     async def refuse(self, errors: list[ProtocolError]) -> None:
         """Tell the client what it did wrong first, as far as it still listens."""

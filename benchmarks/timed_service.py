@@ -41,7 +41,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Service, str]]:
     async with contextlib.AsyncExitStack() as stack:
         solver = await stack.enter_async_context(solver_process(config.planner, seed=0))
         device = OpenDevice("cpu", MODEL.profile, _Timed(MODEL.profile))  # type: ignore[arg-type]
-        planning = partial(policy_in_service, config, Brought(), MODEL.description, solver.solve)
+        planning = partial(policy_in_service, Brought(), solver.solve)
         parts = parts_in_service(config, MODEL.description, [device], {}, planning, usable_cores(), stack)
         if settings.leak:
             parts = _leaking(parts)

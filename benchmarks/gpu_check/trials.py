@@ -138,15 +138,14 @@ def _by_pillow(each_s: float) -> float:
 
 def _by_torchvision(place: Place, each_s: float) -> float:
     """On a GPU by its own library, all at once."""
-    import torch
     from torchvision.io import ImageReadMode, decode_jpeg, read_file
 
     data = [read_file(str(path)) for path in sorted(FRAMES.glob("*.jpg"))[:DECODED]]
 
     def decoded() -> None:
         decode_jpeg(data, ImageReadMode.RGB, device=place.device)
-        if place.is_gpu:
-            torch.cuda.synchronize(place.device)
+        if place.gpu is not None:
+            place.gpu.wait()
 
     return _seconds(decoded, each_s) / DECODED
 

@@ -76,6 +76,41 @@ class LogConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessConfig:
+    """Who may do what with a server, and by what certificate it is known. Names of files alone, no secret itself."""
+
+    tokens: Path | None = None
+    """A file of tokens, see `jellyfish.server.tokens`; None: those of the environment, if there are any."""
+    hosts: tuple[str, ...] = ()
+    """Names of the server, beside its addresses, its host's name and `localhost`."""
+    origins: tuple[str, ...] = ()
+    """Of pages that may use it beside its own."""
+    certificate: Path | None = None
+    """PEM, with the chain behind it; None where it speaks no TLS, or makes its own."""
+    key: Path | None = None
+    """PEM; None where it is in the same file."""
+    self_signed: bool = False
+    """Whether it makes a certificate of its own."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether connections are encrypted here."""
+        return self.self_signed or self.certificate is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ReachConfig:
+    """How a client proves to a server who it is, and a server to the client. Names of files alone."""
+
+    token_file: Path | None = None
+    """Its first line is the token; None: that of the environment, if there is one."""
+    ca_file: Path | None = None
+    """PEM: whose certificates are trusted; None: those that the system trusts."""
+    any_certificate: bool = False
+    """Whether any is taken, whoever made it: whoever is on the way can then read and change everything."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerConfig:
     """One server: where it listens, what it runs on and how it plans."""
 
@@ -109,6 +144,11 @@ class ServerConfig:
     """Whether cameras are emulated in the same process, which take the processors that it would share with batches."""
     log: LogConfig | None = None
     """Its own log; None keeps none."""
+    access: AccessConfig = field(default_factory=AccessConfig)
+    metrics_cameras: int = 0
+    """Cameras that metrics tell apart by name: the first so many."""
+    metrics_from: frozenset[str] = frozenset()
+    """Networks that may read them, beside this machine itself."""
 
     @property
     def planned_by(self) -> str:
@@ -182,6 +222,7 @@ class DevicesConfig:
     """The one in this process; None where the server is elsewhere."""
     fusion: str = DEFAULT_FUSION
     """What is fused, of `DEFAULT_LOCALS`: boxes, or class scores."""
+    reach: ReachConfig = field(default_factory=ReachConfig)
 
 
 class Encoding(enum.StrEnum):
@@ -211,3 +252,4 @@ class BenchConfig:
     """What may be kept of all shared clips."""
     server: ServerConfig | None = field(default_factory=ServerConfig)
     """The one in this process; None where the server is elsewhere."""
+    reach: ReachConfig = field(default_factory=ReachConfig)

@@ -10,6 +10,7 @@ EXTRAS = {
     "matplotlib": ("matplotlib", "report"),
     "faster_coco_eval": ("faster-coco-eval", "lab"),
     "onnxruntime": ("onnxruntime", "onnx"),
+    "cryptography": ("cryptography", "tls"),
 }
 """Packages that are asked for apart, by the name that is imported: what `pip` calls them, and the extra they are in."""
 

@@ -272,11 +272,15 @@ class Ledger:
         self._lose_all(Reason.DISCONNECTED)
         self._plan = None
 
-    def finish(self, connected: bool) -> None:
-        """The run is over: end whatever has no outcome yet."""
+    def end_unsent(self, connected: bool) -> None:
+        """Nothing is sent any more."""
         reason = Reason.STALE if connected else Reason.DISCONNECTED
         self.skip(reason)
         self._skip_waiting(reason)
+
+    def finish(self, connected: bool) -> None:
+        """The run is over: end whatever has no outcome yet."""
+        self.end_unsent(connected)
         self._lose_all(Reason.NO_ANSWER)
         if self.streaming is not None:
             self.streaming.advance(math.inf)

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import aiohttp
 
-from jellyfish.camera.reaching import why_unreachable
+from jellyfish.camera.reaching import why_refused, why_unreachable
 from jellyfish.camera.retries import RetryPace, is_hopeless, is_hopeless_status
 from jellyfish.camera.stream_log import SILENT, StreamLog
 from jellyfish.clock import call_at, seconds_now
@@ -295,7 +295,7 @@ class Stream:
         for error in errors:
             _log.info("%s: connection lost: %r", self._hello.client, error)
             if isinstance(error, aiohttp.WSServerHandshakeError):
-                self.refusal = f"refused by the server: HTTP status {error.status}"
+                self.refusal = why_refused(error.status)
                 self._hopeless |= is_hopeless_status(error.status)
             elif self._conversation is None:
                 self.unreachable = why_unreachable(error)

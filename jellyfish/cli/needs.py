@@ -35,6 +35,8 @@ def needs(command: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     if command == "bench":
         elsewhere = options["connect"] is not None and not options["clownfish"]
         return (() if elsewhere else SERVER) + (FIGURES if options["report"] else ())
+    if command == "serve" and options["tls"] is not None:
+        return (*SERVER, "cryptography")
     if command == "trace show" and options["plot"] is not None:
         return ("matplotlib",)
     return ALWAYS.get(command, ())

@@ -58,6 +58,8 @@ class DeviceStatistics(msgspec.Struct, frozen=True):
     batches: int
     frames: int
     """Frames of clients run with success; the device's tests of itself are not among them."""
+    batch_sizes: dict[int, int]
+    """Frames of a batch -> batches."""
     dropped: dict[Reason, int]
     queued: int
     slow_down: float
@@ -107,6 +109,7 @@ class Dispatcher:
         self._idle.set()
         self._draining = False
         self._busy_s, self._batches, self._frames = 0.0, 0, 0
+        self._batch_sizes: Counter[int] = Counter()
         self._dropped: Counter[Reason] = Counter()
         self.apply(DevicePlan(variant, batch), {})
 
@@ -316,6 +319,7 @@ class Dispatcher:
             busy_s=self._busy_s,
             batches=self._batches,
             frames=self._frames,
+            batch_sizes=dict(self._batch_sizes),
             dropped=dict(self._dropped),
             queued=len(self._queue),
             slow_down=self._pace.lasting,
@@ -340,6 +344,7 @@ class Dispatcher:
         if await self._execute(worker, decision.run, decision.variants, now):
             self._batches += 1
             self._frames += len(decision.run)
+            self._batch_sizes[len(decision.run)] += 1
 
     def _others_s(self, now: float) -> list[float]:
         """Seconds until each other worker that is used is expected to be free; 0 for those that are idle."""

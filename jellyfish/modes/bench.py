@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.text import Text
 
 from jellyfish.camera.controllers import controller_named
+from jellyfish.camera.credentials import http_session
 from jellyfish.camera.reaching import require_ready
 from jellyfish.camera.steering import Steering
 from jellyfish.clock import seconds_now
@@ -90,7 +91,7 @@ async def measured(
                     serving(replace(config.server, cameras_beside=True), windows, stop.watched(progress))
                 )
         url = server.url if server else str(config.connect)
-        http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        http = await stack.enter_async_context(http_session(config.reach, url, os.environ))
         await require_ready(http, url)
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
         detections = _detection_file(fleet.sizes, writer, stack) if config.save_detections else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from functools import partial
 
@@ -14,7 +15,10 @@ from rich.markup import escape
 from jellyfish.clock import seconds_now
 from jellyfish.config import ServerConfig
 from jellyfish.control.loop import WindowRecord
+from jellyfish.errors import InputError
+from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.progress import ProgressReport
+from jellyfish.modes.reloading import Asked, Reloading, reloaded_by_signal
 from jellyfish.modes.run import run_info, timeline_from
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.server_log import ServerLog
@@ -23,26 +27,56 @@ from jellyfish.modes.telling import LineWriter, tell
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
 from jellyfish.results.parted_files import PartedFiles
+from jellyfish.server.administration import Administration, Changes
 from jellyfish.server.service import Service
 
 
-async def serve(config: ServerConfig, console: Console, stop: Stop, quiet: bool = False) -> None:
-    """Serve until told to stop, then drain. Returns when everything is closed. `quiet`: say nothing of clients."""
-    stopped = asyncio.Event()
+async def serve(asked: Asked, console: Console, stop: Stop, quiet: bool, again: Callable[[], Asked]) -> None:
+    """Serve until told to stop, then drain. Returns when everything is closed. `quiet`: say nothing of clients.
+
+    `again`: what is asked for when the server is told to read its configuration anew.
+    """
+    stopped, config = asyncio.Event(), asked.config
     async with contextlib.AsyncExitStack() as stack:
         log = _LoggedWindows(config)  # refuses a wrong folder before measuring
         stack.push_async_callback(log.close)
+        entrance, reloading = Entrance(config, os.environ), _LaterReloading()
+        say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+        await stack.enter_async_context(reloaded_by_signal(reloading.reload, say))
         with ProgressReport(console) as progress:
-            server = await stack.enter_async_context(serving(config, log, stop.watched(progress)))
+            server = await stack.enter_async_context(
+                serving(config, log, stop.watched(progress), entrance=entrance, administration=reloading.administration)
+            )
+        reloading.begin(Reloading(asked, again, entrance, server.service))
         log.begin(config, server)
         where = f"{escape(server.url)} with {escape(str(server.model))} on {escape(server.devices)}"
         console.print(f"[bold]ready[/]: {where} (Ctrl-C stops)")
+        for note in entrance.notes(config):
+            console.print(f"[bold yellow]note:[/] {escape(note)}", highlight=False, soft_wrap=True)
         if not quiet:
             await stack.enter_async_context(_telling(server.service, console))
         with stop.in_order(stopped.set):
             await stopped.wait()
         console.print("draining ...")
     console.print("stopped")
+
+
+class _LaterReloading:
+    """Of a server that may not be ready yet."""
+
+    def __init__(self) -> None:
+        self.administration = Administration(self.reload)
+        self._reloading: Reloading | None = None
+
+    def begin(self, reloading: Reloading) -> None:
+        """The server is ready."""
+        self._reloading = reloading
+
+    def reload(self) -> Changes:
+        """Read the configuration anew; InputError while the server is not ready."""
+        if self._reloading is None:
+            raise InputError("the server is not ready yet")
+        return self._reloading.reload()
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from aiohttp import web
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
@@ -34,12 +35,17 @@ from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, a
 from jellyfish.modes.brought import Brought, on_a_thread
 from jellyfish.modes.checks import bound, cannot_listen, checked, in_url
 from jellyfish.modes.decoders import Decoders
+from jellyfish.modes.entrance import Entrance
+from jellyfish.modes.metering import counted
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.warming import warmed
 from jellyfish.modes.window_log import OnWindow
+from jellyfish.server.administration import Administration
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
+from jellyfish.server.metrics.meter import Meter
+from jellyfish.server.metrics.page import metrics_route
 from jellyfish.server.service import Service
 
 PROBE_DEADLINE_S = 30.0
@@ -47,17 +53,23 @@ PROBE_DEADLINE_S = 30.0
 
 @contextlib.asynccontextmanager
 async def serving(
-    config: ServerConfig, on_window: OnWindow, report: Report, brought: Brought | None = None
+    config: ServerConfig,
+    on_window: OnWindow,
+    report: Report,
+    brought: Brought | None = None,
+    entrance: Entrance | None = None,
+    administration: Administration | None = None,
 ) -> AsyncIterator[RunningServer]:
     """A ready server for the time of the context; it drains on the way out.
 
-    `brought`: objects in place of what `config` names. The port is bound and all that was given is looked at before
-    anything slow begins.
+    `brought`: objects in place of what `config` names. `entrance`: who may come in; None: by the files that `config`
+    names, and no secret of the environment. `administration`: what administrators may ask for; None: nothing. The port
+    is bound and all that was given is looked at before anything slow begins.
     """
     tune_process()
     async with contextlib.AsyncExitStack() as stack:
         sockets = stack.enter_context(bound(config.host, config.port))
-        brought = brought or Brought()
+        brought, entrance = brought or Brought(), entrance or Entrance(config)
         model, fixed = checked(config, brought)
         cores, on_processor = usable_cores(), "cpu" in config.devices
         if on_processor:
@@ -73,8 +85,12 @@ async def serving(
         warmth = await warmed(devices, config, served.variants, report)
         planning = partial(_policy, config, brought, served, solve)
         parts = _parts(config, served, devices, warmth, planning, stack)
-        service = await stack.enter_async_context(assembled(parts, on_window))
-        url = await stack.enter_async_context(_listening_on(service, sockets, config.host))
+        meter = Meter(config.metrics_cameras)
+        service = await stack.enter_async_context(assembled(parts, counted(meter.planner, on_window)))
+        await stack.enter_async_context(meter.watching(service))
+        routes = [metrics_route(service, meter, config.metrics_from)]
+        listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes)
+        url = await stack.enter_async_context(listening_now)
         await _probe(service)
         gc.collect()
         gc.freeze()
@@ -157,15 +173,27 @@ async def listening_at(service: Service, host: str, port: int) -> AsyncIterator[
 
 
 @contextlib.asynccontextmanager
-async def _listening_on(service: Service, sockets: Sequence[socket.socket], host: str) -> AsyncIterator[str]:
+async def _listening_on(
+    service: Service,
+    sockets: Sequence[socket.socket],
+    host: str,
+    entrance: Entrance | None = None,
+    administration: Administration | None = None,
+    routes: Sequence[web.RouteDef] = (),
+) -> AsyncIterator[str]:
     """As `listening_at`, on sockets that are bound."""
     port = sockets[0].getsockname()[1]
+    access, tls = (None, None) if entrance is None else (entrance.access, entrance.tls)
     async with contextlib.AsyncExitStack() as stack:
         try:
-            await stack.enter_async_context(listening(service, sockets=sockets))
+            await stack.enter_async_context(
+                listening(
+                    service, sockets=sockets, access=access, tls=tls, administration=administration, routes=routes
+                )
+            )
         except OSError as error:
             raise cannot_listen(host, port, error) from error
-        yield f"ws://{in_url(host)}:{port}/v1/stream"
+        yield f"{'ws' if tls is None else 'wss'}://{in_url(host)}:{port}/v1/stream"
 
 
 async def _probe(service: Service) -> None:

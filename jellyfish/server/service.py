@@ -31,7 +31,8 @@ from jellyfish.models.model import Description
 from jellyfish.protocol import wire
 from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.decoding import Decoding, Weigh
-from jellyfish.server.events import MinutePassed, ServerEvent
+from jellyfish.server.events import ClientRefused, MinutePassed, ServerEvent
+from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.host_meter import Decode, HostMeter, HostParts
 from jellyfish.server.session import Send, Session
 
@@ -102,6 +103,16 @@ class Service:
         """Called with `join` or `leave` when the set of clients changes, with `device` when a worker is out or back."""
         self.on_event: Callable[[ServerEvent], None] = lambda event: None
         """Told what happens to clients, for people."""
+        self.on_limits: Callable[[Limits], None] = lambda limits: None
+        """Told when other limits hold."""
+        self.on_frame: Callable[[FrameWay], None] | None = None
+        """Told of each frame of clients that come from now on."""
+        self.on_left: Callable[[Session], None] = lambda session: None
+        """Told of a client whose stream has ended."""
+        self.refused: Counter[str] = Counter()
+        """Connections and clients that were not let in, by cause."""
+        self.received_bytes = self.sent_bytes = 0
+        """Of the messages of all streams."""
         self._gone = self._told = Fared(0, 0)
         self._variants = model.variants
         self._accuracy = tuple(size.accuracy for size in model.sizes)
@@ -140,6 +151,7 @@ class Service:
         if self.target is not None:
             session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)
         session.began = partial(self.announce, "join")
+        session.on_frame = self.on_frame
         self.sessions[name] = session
         return session
 
@@ -180,10 +192,35 @@ class Service:
         """Tell whoever plans that clients or devices have changed."""
         self.on_change(cause)
 
+    def keep_to(self, limits: Limits) -> None:
+        """These hold from now on; a stream that is open keeps what its welcome said."""
+        self.limits = limits
+        self.on_limits(limits)
+
+    def aim_at(self, target: float) -> None:
+        """So many per cent of captured frames are to be in time from now on; what was learnt is where that begins."""
+        if self.target is None:
+            return
+        self.target = target
+        for session in self.sessions.values():
+            if session.learnt is not None:
+                session.learnt = LearntCare(session.learnt.care, 1 - (session.target or target) / 100)
+
+    def happened(self, event: ServerEvent) -> None:
+        """Something has happened to a client."""
+        if isinstance(event, ClientRefused):
+            self.refuse(event.code)
+        self.on_event(event)
+
+    def refuse(self, cause: str) -> None:
+        """A connection was not let in."""
+        self.refused[cause] += 1
+
     def leave(self, session: Session) -> None:
         """Forget a client whose stream has ended."""
         if self.sessions.get(session.client) is session:
             del self.sessions[session.client]
+            self.on_left(session)
             self._gone = self._gone.plus(session)
             self.announce("leave")
 
@@ -274,6 +311,11 @@ class Service:
         for device in hanging:
             device.cancel()
         self.drained.set()
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether clients are served: it is ready, is not shutting down, and some device works."""
+        return self.ready and not self.draining and any(each.takes_frames for each in self.dispatchers.values())
 
     @property
     def device_states(self) -> dict[str, DeviceState]:

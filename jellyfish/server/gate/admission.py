@@ -36,6 +36,10 @@ class Admission:
         self._asking: dict[bool, deque[Hashable]] = {True: deque(), False: deque()}
         """Whose requests wait to be let on: those for a stream, and all others."""
 
+    def keep_to(self, limits: Limits) -> None:
+        """These hold from now on."""
+        self._limits = limits
+
     @property
     def streams(self) -> int:
         """Connections that carry a stream."""

@@ -40,13 +40,21 @@ class Doorkeeper:
         self.admission = Admission(limits)
         self.buffer = memoryview(bytearray(READ_SIZE))
         """Where every connection reads into, one after the other: what is read is taken out before the next read."""
+        self.on_refused: Callable[[str], None] = lambda cause: None
+        """Told of each connection that was not let in, or had to make room, by what cause."""
         self.log = SparingLog(logging.getLogger(__name__))
         self._timer: asyncio.TimerHandle | None = None
+
+    def keep_to(self, limits: Limits) -> None:
+        """These hold from now on; for connections that are there, as far as they are counted."""
+        self.limits = limits
+        self.admission.keep_to(limits)
 
     def opened(self, gate: Gate) -> None:
         """A connection was accepted: it, or one that has been here for longer, may have to go."""
         loser = self.admission.opened(gate, gate.address)
         if isinstance(loser, Gate):
+            self.on_refused("too_many_connections")
             loser.cut("too many connections that carry no stream")
             self.admission.closed(loser)  # before others come: it is told of its end only later
 
@@ -201,6 +209,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         """Say why in the least of words, and close."""
         if self._transport is None or self._transport.is_closing():
             return
+        self._keeper.on_refused(f"http_{status[:3]}")
         self._keeper.log.line(f"request from {self.address} refused: {why}")
         text = f"{why}\n".encode()
         head = (f"HTTP/1.1 {status}", "Content-Type: text/plain", f"Content-Length: {len(text)}", "Connection: close")

@@ -37,6 +37,8 @@ class Options:
     short: bool = False
     """A minute's form: fewer sizes, batches and rounds."""
     max_batch: int = 8
+    stretch: float = 1.0
+    """Times the usual budget of each part, in the full form."""
 
 
 class Place:

@@ -54,10 +54,7 @@ class Desk:
     @property
     def ready(self) -> bool:
         """Whether requests are answered."""
-        service = self.service
-        return (
-            service.ready and not service.draining and any(each.takes_frames for each in service.dispatchers.values())
-        )
+        return self.service.takes_frames
 
     def require_model(self, name: str, version: str = "") -> None:
         """RequestError if another model is meant than the one that is served."""

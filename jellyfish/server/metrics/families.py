@@ -51,7 +51,7 @@ RECEIVED_ALWAYS = {
 def families(service: Service, meter: Meter, build: Mapping[str, str]) -> Iterator[Metric]:
     """All of them, in the order of the catalogue. `build`: what is told of what serves."""
     meter.catch_up(service)
-    yield from _frames(meter)
+    yield from _frames(service, meter)
     yield from _stages(meter)
     yield from _clients(service, meter)
     yield from _traffic(service)
@@ -83,7 +83,7 @@ def _histogram(definition: MetricDefinition, parts: Iterable[tuple[Sequence[str]
     return family
 
 
-def _frames(meter: Meter) -> Iterator[Metric]:
+def _frames(service: Service, meter: Meter) -> Iterator[Metric]:
     counts = meter.frames
     yield _family(catalogue.FRAMES, _ended(meter))
     parts = []
@@ -93,7 +93,15 @@ def _frames(meter: Meter) -> Iterator[Metric]:
         parts.append(((source,), slack))
     yield _histogram(catalogue.SLACK, parts)
     yield _family(catalogue.RECEIVED, (RECEIVED_ALWAYS | dict(meter.received)).items())
+    yield _family(catalogue.REQUESTS, (RECEIVED_ALWAYS | _requests(service)).items())
     yield _family(catalogue.ANSWERS, meter.answers.items())
+
+
+def _requests(service: Service) -> dict[tuple[str, str], int]:
+    counts = service.requesters.totals()
+    ended = {("answered", ""): counts.pop("answered", 0), ("abandoned", ""): counts.pop("abandoned", 0)}
+    counts.pop("received", None)
+    return ended | {("dropped", reason): count for reason, count in counts.items()}
 
 
 def _ended(meter: Meter) -> Iterator[Labelled]:

@@ -12,6 +12,10 @@ import pytest
 from jellyfish.config import Limits
 from jellyfish.lab.simulation.network import HOST, PORT
 from jellyfish.media.jpeg import encode_jpeg
+from jellyfish.modes.window_log import WindowLog
+from jellyfish.results.records import Timeline
+from jellyfish.results.window_lines import ClientLine
+from jellyfish.server.events import in_words
 from tests.media.test_stills import png
 from tests.server.inference.asking import INFER, ask, get, http, planned, post, unplanned
 from tests.server.peer import JPEG, LARGE, SMALL
@@ -211,3 +215,33 @@ async def test_a_variant_that_is_asked_for_by_name_is_planned() -> None:
         small = await ask(session, timeout_ms=1000, variant=SMALL.name)
         assert (small.status, small.told["parameters"]["variant"]) == (200, SMALL.name)
         assert (await ask(session, timeout_ms=1000)).told["parameters"]["variant"] == LARGE.name
+
+
+@virtual
+async def test_requests_are_counted_in_the_minute_s_line_once() -> None:
+    async with unplanned() as service, http() as session:
+        assert service.last_minute() is None
+        await ask(session)
+        await ask(session, b"nonsense")
+        minute = service.last_minute()
+        assert minute is not None
+        assert (minute.clients, minute.frames, minute.requests, minute.requests_answered) == (0, 0, 2, 1)
+        assert "50.0 % of 2 requests answered" in in_words(minute)
+        assert service.last_minute() is None
+
+
+@virtual
+async def test_windows_tell_of_requesters_as_of_cameras() -> None:
+    lines: list[ClientLine] = []
+    log = WindowLog("shared")
+    log.start(lambda window, now: lines.extend(window.clients), Timeline(0.0))
+    async with planned(on_window=log) as service, http() as session:
+        for _ in range(4):
+            await ask(session)
+            await asyncio.sleep(0.2)
+        await ask(session, timeout_ms=1)
+        await asyncio.sleep(0.6)
+        newest = lines[-1]
+        assert newest.client == next(iter(service.requesters)).name
+        assert (newest.captured, newest.on_time, newest.missed, newest.estimated) == (5, 4, 1, False)
+        assert (newest.mapped, newest.variant) == (True, LARGE.name)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 
 import msgspec
 import numpy as np
 import pytest
 
 from jellyfish.config import Limits
+from jellyfish.errors import RequestError
 from jellyfish.lab.simulation.network import HOST, PORT
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.results.records import Timeline
 from jellyfish.results.window_lines import ClientLine
 from jellyfish.server.events import in_words
+from jellyfish.server.inference.desk import BODIES_AT_ONCE, BODIES_OF_ONE, Desk
 from tests.media.test_stills import png
 from tests.server.inference.asking import INFER, ask, get, http, planned, post, unplanned
 from tests.server.peer import JPEG, LARGE, SMALL
@@ -131,7 +134,8 @@ async def test_a_body_that_is_too_large_is_refused_by_its_length_in_words_that_c
 async def test_bodies_that_are_held_are_bounded() -> None:
     async with unplanned(Limits(body_bytes=1000, request_timeout_s=5.0)), http() as session:
         head = b"POST /v2/models/tested/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
-        callers = [await asyncio.get_running_loop().create_connection(asyncio.Protocol, HOST, PORT) for _ in range(8)]
+        loop = asyncio.get_running_loop()
+        callers = [await loop.create_connection(asyncio.Protocol, HOST, PORT) for _ in range(BODIES_OF_ONE)]
         for transport, _ in callers:
             transport.write(head)
         await asyncio.sleep(1)
@@ -139,6 +143,20 @@ async def test_bodies_that_are_held_are_bounded() -> None:
         assert (reply.status, "queue_full" in reply.error) == (503, True)
         await asyncio.sleep(6)  # they had so long to come
         assert (await ask(session)).status == 200
+
+
+@virtual
+async def test_one_client_s_bodies_leave_room_for_others() -> None:
+    async with unplanned(Limits(body_bytes=1000)) as service:
+        desk = Desk(service)
+        with contextlib.ExitStack() as stack:
+            for number in range(BODIES_AT_ONCE):
+                stack.enter_context(desk.holding(1000, f"client {number // BODIES_OF_ONE}"))
+            for who, why in (("client 0", "this client's other"), ("somebody else", "bodies of other requests")):
+                with pytest.raises(RequestError, match=why), desk.holding(1, who):
+                    pass
+        with desk.holding(1000, "client 0"):
+            pass
 
 
 @virtual

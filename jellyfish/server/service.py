@@ -256,10 +256,11 @@ class Service:
             fared = fared.plus(session)
         before, self._told = self._told, fared
         ended, on_time = (max(0, now - then) for now, then in zip(fared, before, strict=True))
-        if not self.sessions and not ended:
+        requests = self.requesters.since_told()
+        if not self.sessions and not ended and not requests.ended:
             return None
         sizes = Counter(session.plan.variant for session in self.sessions.values() if session.plan.mapped)
-        return MinutePassed(len(self.sessions), ended, min(on_time, ended), dict(sizes))
+        return MinutePassed(len(self.sessions), ended, min(on_time, ended), dict(sizes), *requests)
 
     def observe(self, now: float) -> Problem:
         """The clients, the devices and the host as they are now, for the planner."""

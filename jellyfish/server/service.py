@@ -7,6 +7,7 @@ into force. Knows no sockets and no planner.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import sys
 import time
@@ -95,6 +96,7 @@ class Service:
         self.sessions: dict[str, Session] = {}
         self.ready = False
         self.draining = False
+        self._left = asyncio.Event()
         self.drained = asyncio.Event()
         """Set once all that was queued or running is answered: streams end then."""
         self.apply_s = 0.0
@@ -245,6 +247,7 @@ class Service:
         """Forget a client whose stream has ended."""
         if self.sessions.get(session.client) is session:
             del self.sessions[session.client]
+            self._left.set()
             self.on_left(session)
             self._gone = self._gone.plus(session)
             self.announce("leave")
@@ -331,6 +334,18 @@ class Service:
                 session.assign(dispatcher, variant, mapped=True, fps=plan.rate_of(client, session.fps))
         self.requesters.apply(plan, seconds_now())
         self.apply_s = time.perf_counter() - began_s
+
+    async def retire(self, patience_s: float) -> None:
+        """Take no new clients, and wait until those that are here have gone, at most so long.
+
+        They are served as before. Whoever asks whether the server is ready learns that it is draining.
+        """
+        self.draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while self.sessions:
+                    self._left.clear()
+                    await self._left.wait()
 
     async def drain(self) -> None:
         """Take no new clients, answer what is queued as dropped, and let running batches finish."""

@@ -78,6 +78,15 @@ class Limits:
         return 2 * self.clients + 16
 
 
+class LogFormat(enum.StrEnum):
+    """What a server's lines are for."""
+
+    LINES = "lines"
+    """People."""
+    JSON = "json"
+    """Machines: an object a line."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogConfig:
     """Where a server keeps its own log, and how much of it."""
@@ -156,6 +165,8 @@ class ServerConfig:
     """Whether cameras are emulated in the same process, which take the processors that it would share with batches."""
     log: LogConfig | None = None
     """Its own log; None keeps none."""
+    spans: float = 0.0
+    """Share of the frames (0..1) that spans are recorded of."""
     grpc_port: int | None = None
     """Where requests for inference are taken over gRPC, too; 0: any free port. None: nowhere."""
     access: AccessConfig = field(default_factory=AccessConfig)

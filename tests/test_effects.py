@@ -126,7 +126,7 @@ ALWAYS = {
     *("silence_timeout_s", "per_address", "proxy", "scenario", "chaos", "evaluation", "policies", "seeds", "workers"),
     *("runs", "output", "file", "time_budget_ms", "json", "quick", "model", "profile", "folder", "coco", "validation"),
     *("backbone", "scenes", "steps", "resume", "images", "limit", "draw", "score", "layout", "plot", "kind"),
-    *("files", "package", "image", "task", "fusion", "metrics_cameras", "metrics_from"),
+    *("files", "package", "image", "task", "fusion", "metrics_cameras", "metrics_from", "log_format", "spans"),
     *(
         "tokens",
         "allow_host",

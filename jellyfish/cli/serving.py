@@ -56,6 +56,7 @@ from jellyfish.config import (
     AccessConfig,
     Limits,
     LogConfig,
+    LogFormat,
     ServerConfig,
 )
 from jellyfish.program.ending import Ending, Stopped
@@ -74,6 +75,7 @@ class ServeCall:
     config: ServerConfig
     quiet: bool
     check: bool
+    log_format: LogFormat
 
 
 class ServeCommand(ConfiguredCommand):
@@ -203,6 +205,10 @@ def serve(
         bool,
         typer.Option("--quiet", help="Say nothing of clients: no line for each that comes and goes, none a minute."),
     ] = False,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(help="What the server says: `lines` for people, or `json`, an object a line, for machines."),
+    ] = LogFormat.LINES,
     metrics_cameras: Annotated[
         int,
         typer.Option(
@@ -213,6 +219,12 @@ def serve(
         str,
         typer.Option(help="Networks that may read /metrics, beside this machine itself: `10.0.0.0/8,192.0.2.9`."),
     ] = "",
+    spans: Annotated[
+        float,
+        typer.Option(
+            min=0, max=100, help="Percent of the frames whose way is sent to OpenTelemetry as spans (docs/tracing.md)."
+        ),
+    ] = 0,
     results: Annotated[
         Path | None,
         typer.Option(
@@ -276,6 +288,7 @@ def serve(
             planning_share=planning_share / 100,
             grpc_port=grpc_port,
             metrics_cameras=metrics_cameras,
+            spans=spans / 100,
             metrics_from=ip_networks(metrics_from, "--metrics-from"),
             log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
             access=AccessConfig(
@@ -289,6 +302,7 @@ def serve(
         ),
         quiet,
         check,
+        log_format,
     )
 
 
@@ -305,16 +319,18 @@ def _run(call: ServeCall, options: Mapping[str, Any], again: Callable[[], tuple[
     """Serve until stopped. `again`: the call and its options as they are when the server is told to read them anew."""
     guard(lambda: _look(call.config))
     from jellyfish.modes.reloading import Asked
+    from jellyfish.modes.saying import Saying
     from jellyfish.modes.serve import serve as serve_mode
 
     def asked_again() -> Asked:
         newest, newest_options = again()
         return Asked(newest.config, newest_options)
 
-    asked = Asked(call.config, options)
+    asked, saying = Asked(call.config, options), Saying(console(), call.log_format)
+    saying.take_warnings()
     try:
         run_on_uvloop(
-            lambda stop: serve_mode(asked, console(), stop, call.quiet, asked_again), Ending(code=lambda number: 0)
+            lambda stop: serve_mode(asked, saying, stop, call.quiet, asked_again), Ending(code=lambda number: 0)
         )
     except Stopped as stopped:
         raise Stopped(0, stopped.said) from None  # there is no other way for a server to end

@@ -89,10 +89,9 @@ class Service:
 
         `weigh`: what a frame takes to decode. `decode_large`: see `ServerParts`.
         """
-        self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
-        for dispatcher in self.dispatchers.values():
-            dispatcher.on_change = partial(self.announce, "device")
         self.model, self.limits = model, limits
+        self.told = model.ladder
+        """What clients were told that the network takes at each resolution: as the first model does."""
         self.sessions: dict[str, Session] = {}
         self.ready = False
         self.draining = False
@@ -108,6 +107,8 @@ class Service:
         """Told when other limits hold."""
         self.on_frame: Callable[[FrameWay], None] | None = None
         """Told of each frame of clients that come from now on."""
+        self.tracing: Callable[[wire.Hello], Callable[[FrameWay], str]] | None = None
+        """Makes what clients that come from now on are traced by (`Session.trace`)."""
         self.on_left: Callable[[Session], None] = lambda session: None
         """Told of a client whose stream has ended."""
         self.refused: Counter[str] = Counter()
@@ -115,8 +116,7 @@ class Service:
         self.received_bytes = self.sent_bytes = 0
         """Of the messages of all streams."""
         self._gone = self._told = Fared(0, 0)
-        self._variants = model.variants
-        self._accuracy = tuple(size.accuracy for size in model.sizes)
+        self._serve_with(model, dispatchers)
         self._care, self.target = care, target
         """Per cent of captured frames in time that care is learnt for; None where it is not."""
         self._streams = 0
@@ -132,6 +132,27 @@ class Service:
         self.requesters = Requesters(model, limits, self.host, self.decoding, self.dispatchers, self._quietest)
         self.requesters.on_begin = partial(self.announce, "join")
         self.requesters.others = self.sessions.keys()
+
+    def _serve_with(self, model: Description, dispatchers: Iterable[Dispatcher]) -> None:
+        self.model = model
+        self._variants = model.variants
+        self._accuracy = tuple(size.accuracy for size in model.sizes)
+        self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
+        for dispatcher in self.dispatchers.values():
+            dispatcher.on_change = partial(self.announce, "device")
+
+    def change_to(self, model: Description, dispatchers: Iterable[Dispatcher]) -> None:
+        """Serve with another model from the next frame on; clients follow their plans until there are others.
+
+        `model` fits what clients were told (`jellyfish.server.another_model`).
+        """
+        for former in self.dispatchers.values():
+            former.on_change = lambda: None
+        self._serve_with(model, dispatchers)
+        self._plan = None
+        for session in self.sessions.values():
+            session.change_to(model, self._quietest())
+        self.requesters.change_to(model, self.dispatchers)
 
     def join(self, hello: wire.Hello, send: Send) -> Session:
         """A session for a new client; ProtocolError when there is no room for it.
@@ -156,6 +177,7 @@ class Service:
             session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)
         session.began = partial(self.announce, "join")
         session.on_frame = self.on_frame
+        session.trace = None if self.tracing is None else self.tracing(hello)
         self.sessions[name] = session
         return session
 
@@ -273,7 +295,7 @@ class Service:
                 name,
                 each.latency_table(self._variants, now, care),
                 each.workers,
-                each.singles_s(self._variants),
+                each.occupancy_table(self._variants),
                 each.spare,
             )
             for name, each in self.dispatchers.items()

@@ -156,6 +156,7 @@ class Service:
         self._plan = None
         for session in self.sessions.values():
             session.change_to(model, self._quietest())
+        self.requesters.change_to(model, self.dispatchers)
 
     def join(self, hello: wire.Hello, send: Send) -> Session:
         """A session for a new client; ProtocolError when there is no room for it.

@@ -99,6 +99,11 @@ class Requester:
         variant = variants.index(self.variant) if self.variant is not None else None
         return Requesting(self.name, fps, budget_s, variant)
 
+    def change_to(self, model: Description) -> None:
+        """Another model answers from the next request on, which waits for its plan."""
+        self._model, self._granted, self._places = model, None, []
+        self._placed.clear()
+
     def grant(self, granted: Granted) -> None:
         """What plans are asked for."""
         self._granted = granted
@@ -161,6 +166,8 @@ class Requester:
         if self.account.open > self._limits.open_requests:
             return Dropped(Reason.TOO_MANY_IN_FLIGHT), f"at most {self._limits.open_requests} may be unanswered"
         dispatcher, variant = await self._place(deadline_s)
+        if variant is not None and variant not in self._model.variants:
+            return Dropped(Reason.SHUTDOWN), f"another model serves now, which has no {variant.name}"
         latest_s = deadline_s - dispatcher.quickest_s(variant)
         began_s = seconds_now()
         turn_s = self._turns.next(len(stills), began_s, latest_s)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import itertools
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -43,8 +44,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._now = 0.0
         self._ready: deque[asyncio.Handle] = deque()
-        self._scheduled: list[tuple[float, _Timer]] = []
-        """A heap. Which of two timers of the same time comes first is its business."""
+        self._scheduled: list[tuple[float, int, _Timer]] = []
+        """A heap. Of timers of the same time the one that was set first comes first."""
+        self._timers_set = itertools.count()
         self._cancelled = 0
         """Of those in the heap."""
         self._stopping: bool
@@ -86,7 +88,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> asyncio.TimerHandle:
         """Call it at a time of this loop."""
         timer = _Timer(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, (when, timer))
+        heapq.heappush(self._scheduled, (when, next(self._timers_set), timer))
         return timer
 
     def _timer_handle_cancelled(self, handle: _Timer) -> None:
@@ -102,7 +104,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._now += max(0.0, timers[0][0] - self._now)
         until_s = self._now + RESOLUTION_S
         while timers and timers[0][0] < until_s:
-            timer = heapq.heappop(timers)[1]
+            timer = heapq.heappop(timers)[2]
             timer.waits = False
             ready.append(timer)
         for _ in range(len(ready)):  # what comes of these is for the next time
@@ -114,10 +116,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Of the timers those in front, and all where they are the most."""
         timers = self._scheduled
         if len(timers) > FEW_TIMERS and self._cancelled > len(timers) / 2:
-            timers[:] = [each for each in timers if not each[1]._cancelled]
+            timers[:] = [each for each in timers if not each[2]._cancelled]
             heapq.heapify(timers)
             self._cancelled = 0
-        while timers and timers[0][1]._cancelled:
+        while timers and timers[0][2]._cancelled:
             heapq.heappop(timers)
             self._cancelled -= 1
 

@@ -34,14 +34,11 @@ LEAST_ALLOWANCE_S = 0.002
 
 
 class _Way(NamedTuple):
-    """What a frame takes beside waiting and running on a device, with some care."""
+    """What a frame takes beside waiting and running on a device, with some care: the fixed part, and the network's for
+    it and its answer."""
 
     fixed_s: float
     bandwidth_bps: float
-
-    def seconds(self, bits: float) -> float:
-        """Of a frame of so many bits, there and its answer back."""
-        return self.fixed_s + (RESPONSE_BITS + bits) / self.bandwidth_bps
 
 
 class ClientEstimator:
@@ -159,7 +156,8 @@ class ClientEstimator:
 
 
 def _beside_device_s(usual: _Way, careful_way: _Way, bits: float) -> tuple[float, float]:
-    """See `ClientEstimator.beside_device_s`."""
-    usual_s = usual.seconds(bits)
-    allowance_s = careful_way.seconds(bits) - usual_s
+    """See `ClientEstimator.beside_device_s`. For each size of each client, whenever plans are thought about."""
+    (fixed_s, bandwidth_bps), (careful_fixed_s, careful_bps) = usual, careful_way
+    usual_s = fixed_s + (RESPONSE_BITS + bits) / bandwidth_bps
+    allowance_s = careful_fixed_s + (RESPONSE_BITS + bits) / careful_bps - usual_s
     return usual_s, allowance_s if allowance_s > LEAST_ALLOWANCE_S else LEAST_ALLOWANCE_S

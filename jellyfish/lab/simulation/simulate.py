@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import math
 import tempfile
 from collections.abc import Callable, Sequence
@@ -165,7 +166,11 @@ async def simulated(
     planner: Planner | None = None,
 ) -> tuple[Summary, list[str]]:
     """What `run_scenario` does, on a `VirtualLoop`; `stop` ends it before its time."""
-    return await _Simulation(scenario, planner).run(folder, progress, on_service, stop)
+    gc.freeze()  # what is there by now stays: the collector need not look through all modules again and again
+    try:
+        return await _Simulation(scenario, planner).run(folder, progress, on_service, stop)
+    finally:
+        gc.unfreeze()
 
 
 class _Simulation:

@@ -39,6 +39,8 @@ class Cores:
         self.now = 0.0
         self._jobs: list[Job] = []
         self._next_end_s = math.inf
+        self.ended_s = -math.inf
+        """When a job was last done."""
         self.spare = count
         """Cores that no job wants; below 0 where there are too few."""
 
@@ -46,6 +48,11 @@ class Cores:
     def next_end_s(self) -> float:
         """When the next job is done, if none comes or goes before; infinite without jobs that end."""
         return self._next_end_s
+
+    @property
+    def idle(self) -> bool:
+        """Whether there are no jobs."""
+        return not self._jobs
 
     def begin(self, job: Job) -> None:
         """Run `job` from `now` on, the time of the last `settle`."""
@@ -64,6 +71,7 @@ class Cores:
             self._pass(self._next_end_s)
             done = [job for job in self._jobs if job.ends_s <= self.now]
             self._jobs = [job for job in self._jobs if job.ends_s > self.now]
+            self.ended_s = self.now
             self._share_out([])
             for job in done:
                 job.left_s = 0.0

@@ -39,7 +39,15 @@ class Machine:
         self._second = Cores(cores - cores // 2) if apart else self._first
         self._decoders, self._encoders = Pool(self._first, cores), Pool(self._first, cores)
         self._timer: asyncio.TimerHandle | None = None
+        self._spent_s = -math.inf
+        """When the event loop last had done something."""
         self._settle()
+
+    @property
+    def rested(self) -> bool:
+        """Whether the first half had nothing to do until now: what comes finds cores asleep and their caches cold."""
+        self._settle()
+        return self._first.idle and self._loop.time() > max(self._first.ended_s, self._spent_s)
 
     # --- what threads beside the event loop do -----------------------------------------------------------
 
@@ -104,6 +112,7 @@ class Machine:
             self._loop.move_to(self._loop.time() + seconds)
         else:
             self._loop.move_to(self._end_of(seconds))
+        self._spent_s = self._loop.time()
         self._wait()
 
     def _end_of(self, seconds: float) -> float:

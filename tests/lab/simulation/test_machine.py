@@ -32,6 +32,24 @@ async def test_what_the_loop_does_makes_it_late_for_all_that_is_due_meanwhile() 
 
 
 @virtual
+async def test_cores_are_rested_when_nothing_was_to_do_until_now() -> None:
+    host, _ = machine()
+    assert host.rested
+    host.spend(0.010)
+    assert not host.rested
+    await asyncio.sleep(0.001)
+    assert host.rested
+    decoding = asyncio.ensure_future(host.decode(0.010))
+    await asyncio.sleep(0.005)
+    assert not host.rested
+    await decoding
+    assert not host.rested
+    await asyncio.sleep(0.001)
+    await host.batch(0.020, APART)
+    assert host.rested
+
+
+@virtual
 async def test_nothing_on_the_first_half_disturbs_a_worker_on_the_second() -> None:
     host, loop = machine()
     decoding = [asyncio.ensure_future(host.decode(0.010)) for _ in range(4)]

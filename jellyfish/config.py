@@ -53,6 +53,18 @@ class Limits:
     joins_per_s: float = 40.0
     """Streams that may be opened, and other requests that may be made; what is more waits for its turn."""
     requests_per_s: float = 50.0
+    inferences_per_s: float = 1000.0
+    """Likewise, requests for inference: what reading and answering them may cost, devices aside."""
+    body_bytes: int = 16 * 1024 * 1024
+    """Largest body of a request for inference."""
+    open_requests: int = 256
+    """Requests for inference of one client that are unanswered; one more is refused at once."""
+    images: int = 8
+    """In one request."""
+    request_deadline_s: float = 1.0
+    """What a request has that names no timeout."""
+    requests_share: float = 0.3
+    """Of each device, for requests, while streams need the rest."""
     per_address: int | None = 64
     """Streams, and connections without one, that one address may have; None: as many as there is room for."""
     count_loopback: bool = False
@@ -66,6 +78,15 @@ class Limits:
         return 2 * self.clients + 16
 
 
+class LogFormat(enum.StrEnum):
+    """What a server's lines are for."""
+
+    LINES = "lines"
+    """People."""
+    JSON = "json"
+    """Machines: an object a line."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogConfig:
     """Where a server keeps its own log, and how much of it."""
@@ -73,6 +94,41 @@ class LogConfig:
     folder: Path
     most_bytes: int = 1_000_000_000
     most_age_s: float = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class AccessConfig:
+    """Who may do what with a server, and by what certificate it is known. Names of files alone, no secret itself."""
+
+    tokens: Path | None = None
+    """A file of tokens, see `jellyfish.server.tokens`; None: those of the environment, if there are any."""
+    hosts: tuple[str, ...] = ()
+    """Names of the server, beside its addresses, its host's name and `localhost`."""
+    origins: tuple[str, ...] = ()
+    """Of pages that may use it beside its own."""
+    certificate: Path | None = None
+    """PEM, with the chain behind it; None where it speaks no TLS, or makes its own."""
+    key: Path | None = None
+    """PEM; None where it is in the same file."""
+    self_signed: bool = False
+    """Whether it makes a certificate of its own."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether connections are encrypted here."""
+        return self.self_signed or self.certificate is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ReachConfig:
+    """How a client proves to a server who it is, and a server to the client. Names of files alone."""
+
+    token_file: Path | None = None
+    """Its first line is the token; None: that of the environment, if there is one."""
+    ca_file: Path | None = None
+    """PEM: whose certificates are trusted; None: those that the system trusts."""
+    any_certificate: bool = False
+    """Whether any is taken, whoever made it: whoever is on the way can then read and change everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +165,15 @@ class ServerConfig:
     """Whether cameras are emulated in the same process, which take the processors that it would share with batches."""
     log: LogConfig | None = None
     """Its own log; None keeps none."""
+    spans: float = 0.0
+    """Share of the frames (0..1) that spans are recorded of."""
+    grpc_port: int | None = None
+    """Where requests for inference are taken over gRPC, too; 0: any free port. None: nowhere."""
+    access: AccessConfig = field(default_factory=AccessConfig)
+    metrics_cameras: int = 0
+    """Cameras that metrics tell apart by name: the first so many."""
+    metrics_from: frozenset[str] = frozenset()
+    """Networks that may read them, beside this machine itself."""
 
     @property
     def planned_by(self) -> str:
@@ -182,6 +247,7 @@ class DevicesConfig:
     """The one in this process; None where the server is elsewhere."""
     fusion: str = DEFAULT_FUSION
     """What is fused, of `DEFAULT_LOCALS`: boxes, or class scores."""
+    reach: ReachConfig = field(default_factory=ReachConfig)
 
 
 class Encoding(enum.StrEnum):
@@ -211,3 +277,4 @@ class BenchConfig:
     """What may be kept of all shared clips."""
     server: ServerConfig | None = field(default_factory=ServerConfig)
     """The one in this process; None where the server is elsewhere."""
+    reach: ReachConfig = field(default_factory=ReachConfig)

@@ -96,6 +96,7 @@ SERVER_RULES = (
 STEERED_RULE = VoidRule(("planner",), given("controller"), "with --controller: cameras choose their sizes themselves")
 _ELSEWHERE = "with --connect: that server runs already, as it was started"
 _ALONE = "with --clownfish: devices answer their frames themselves, each with its own decoder and encoder"
+_ANY_CERTIFICATE_RULE = VoidRule(("ca_file",), given("any_certificate"), "with --any-certificate, which takes them all")
 BENCH_RULES = (
     VoidRule(
         (
@@ -117,6 +118,12 @@ BENCH_RULES = (
         missing("clownfish"),
         "without --clownfish: cameras run no network of their own",
     ),
+    VoidRule(
+        ("token_file", "ca_file", "any_certificate"),
+        missing("connect"),
+        "without --connect: the server that is started here asks for no token, and encrypts nothing",
+    ),
+    _ANY_CERTIFICATE_RULE,
     STEERED_RULE,
     VoidRule(("variant",), given("controller"), STEERED_RULE.because),
     VoidRule(("most_clients",), missing("find_clients"), "without --find-clients"),
@@ -132,8 +139,10 @@ RULES: dict[str, tuple[VoidRule, ...]] = {
     "serve": (
         *SERVER_RULES,
         VoidRule(("results_mb", "results_days"), missing("results"), "without --results, the log that they bound"),
+        VoidRule(("tls_key",), missing("tls_certificate"), "without --tls-certificate, which it is the key of"),
     ),
     "bench": BENCH_RULES,
+    "device": (_ANY_CERTIFICATE_RULE,),
     "profile": DETECTOR_RULES,
     "model check": (_THREADS_RULE,),
     "train": (

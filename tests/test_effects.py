@@ -43,7 +43,7 @@ VOID_ON_SERVERS = [
     ["--actuation", "--model", "torchvision:fcos"],
 ]
 VOID = {
-    "serve": [*VOID_ON_SERVERS, ["--results-mb", "20"], ["--results-days", "1"]],
+    "serve": [*VOID_ON_SERVERS, ["--results-mb", "20"], ["--results-days", "1"], ["--tls-key", "x"]],
     "bench": [
         *VOID_ON_SERVERS,
         *options(OF_SERVERS, "--connect", URL),
@@ -64,7 +64,12 @@ VOID = {
         ["--local-variant", "w050e1-256"],
         ["--filter", "gain"],
         ["--period", "5"],
+        ["--token-file", "x"],
+        ["--ca-file", "x"],
+        ["--any-certificate"],
+        ["--ca-file", "x", "--any-certificate", "--connect", URL],
     ],
+    "device": [["--ca-file", "x", "--any-certificate", "--cloud", URL]],
     "profile": VOID_ON_SERVERS[:2],
     "model check": [["--threads", "1", "--device", "cuda:0", "package", "image"]],
     "train": [["--coco-share", "0.5"], ["--images", "x"]],
@@ -117,10 +122,22 @@ ALWAYS = {
     ),
     *("cloud", "variant", "filter", "period", "name", "weights", "device", "max_batch", "window_ms", "planner", "seed"),
     *("host", "port", "max_clients", "max_message_kb", "max_image_side", "max_in_flight", "hello_timeout_s", "quiet"),
+    *("requests_share", "request_timeout_ms", "max_request_kb", "grpc_port"),
     *("silence_timeout_s", "per_address", "proxy", "scenario", "chaos", "evaluation", "policies", "seeds", "workers"),
     *("runs", "output", "file", "time_budget_ms", "json", "quick", "model", "profile", "folder", "coco", "validation"),
     *("backbone", "scenes", "steps", "resume", "images", "limit", "draw", "score", "layout", "plot", "kind"),
-    *("files", "package", "image", "task", "fusion"),
+    *("files", "package", "image", "task", "fusion", "metrics_cameras", "metrics_from", "log_format", "spans"),
+    *(
+        "tokens",
+        "allow_host",
+        "allow_origin",
+        "tls_certificate",
+        "tls",
+        "config",
+        "check",
+        "token_file",
+        "any_certificate",
+    ),
     *("mean_mbps", "variation", "autocorrelation", "outage_s", "outage_every_s"),
 }
 """Options that have an effect whatever else is given, on the commands that have no rule for them."""
@@ -162,7 +179,7 @@ def defaults(command: str, **given: Any) -> dict[str, Any]:
 def test_what_has_an_effect_is_not_refused(given: dict[str, Any], option: str) -> None:
     assert option not in void(BENCH_RULES, defaults("bench", **given))
     assert void(BENCH_RULES, defaults("bench")).keys() == {
-        "local_variant", "filter", "period", "most_clients"
+        *("local_variant", "filter", "period", "most_clients"), *("token_file", "ca_file", "any_certificate"),
     }  # fmt: skip
 
 

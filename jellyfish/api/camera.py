@@ -6,22 +6,25 @@ import asyncio
 import contextlib
 import itertools
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import aiohttp
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from jellyfish.camera.credentials import TOKEN_VARIABLE, http_session
 from jellyfish.camera.frames import PictureEncoder
 from jellyfish.camera.ledger import Captured, Ledger
 from jellyfish.camera.reaching import require_ready
 from jellyfish.camera.sender import FrameSender
 from jellyfish.camera.stream_log import NO_RUN
 from jellyfish.clock import seconds_now
+from jellyfish.config import ReachConfig
 from jellyfish.core import Answer, ClassScore, Detection, Outcome, Reason
 from jellyfish.errors import InputError, RunError
 from jellyfish.link.shaper import Shaper
@@ -65,16 +68,32 @@ class Camera:
     connection is made anew, and frames until then are `skipped`, `disconnected`.
     """
 
-    def __init__(self, url: str, *, fps: float, slo_ms: float, name: str = "camera", model: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        fps: float,
+        slo_ms: float,
+        name: str = "camera",
+        model: str | None = None,
+        token: str | None = None,
+        ca_file: str | Path | None = None,
+        traceparent: str = "",
+    ) -> None:
         """`url`: ws://HOST:PORT/v1/stream. `fps`: as many frames a second as will come at most. `slo_ms`: from capture
-        to answer. `model`: the name of the one wanted; None takes what is served. InputError for what cannot be.
+        to answer. `model`: the name of the one wanted; None takes what is served. `token`: of a server that asks for
+        one; None takes JELLYFISH_TOKEN, if that is set. `ca_file`: PEM, whose certificates are trusted where the URL
+        is a wss://; None those of the system. `traceparent`: what of one's own the traces of its frames link to (W3C
+        Trace Context). InputError for what cannot be.
         """
-        hello = wire.Hello(name, fps, slo_ms, arrivals=True, model=model)
+        hello = wire.Hello(name, fps, slo_ms, arrivals=True, model=model, traceparent=traceparent)
         try:
             self._hello = msgspec.convert(msgspec.to_builtins(hello), wire.Hello)
         except msgspec.ValidationError as error:
             raise InputError(f"a camera cannot ask for that: {error}") from error
         self._url = url
+        self._reach = ReachConfig(ca_file=None if ca_file is None else Path(ca_file))
+        self._environment = os.environ if token is None else {TOKEN_VARIABLE: token}
         self._numbers = itertools.count()
         self._waiting: dict[int, asyncio.Future[FrameAnswer]] = {}
         self._sender: FrameSender | None = None
@@ -85,7 +104,7 @@ class Camera:
         if self._is_open:
             raise RunError("this camera is open already: one `async with` at a time")
         async with contextlib.AsyncExitStack() as stack:
-            http = await stack.enter_async_context(aiohttp.ClientSession())
+            http = await stack.enter_async_context(http_session(self._reach, self._url, self._environment))
             await require_ready(http, self._url)
             pool = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="camera"))
             self._sender = sender = self._new_sender(pool)

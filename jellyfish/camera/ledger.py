@@ -272,11 +272,15 @@ class Ledger:
         self._lose_all(Reason.DISCONNECTED)
         self._plan = None
 
-    def finish(self, connected: bool) -> None:
-        """The run is over: end whatever has no outcome yet."""
+    def end_unsent(self, connected: bool) -> None:
+        """Nothing is sent any more."""
         reason = Reason.STALE if connected else Reason.DISCONNECTED
         self.skip(reason)
         self._skip_waiting(reason)
+
+    def finish(self, connected: bool) -> None:
+        """The run is over: end whatever has no outcome yet."""
+        self.end_unsent(connected)
         self._lose_all(Reason.NO_ANSWER)
         if self.streaming is not None:
             self.streaming.advance(math.inf)
@@ -369,6 +373,8 @@ class Ledger:
         answer = result if result is not None and result.reason is None else None
         if sent is not None and answer is not None:
             known |= _served(sent, answer, now)
+        if result is not None and result.traceparent:
+            known["trace_id"] = result.traceparent.split("-")[1]
         slack_s = None if answer is None else self._slo.slack_s(frame.captured_s, now)
         self._reported.ended(outcome, reason, slack_s)
         given = NO_ANSWER if answer is None else Answer(answer.detections, answer.scores)

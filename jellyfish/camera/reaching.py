@@ -59,6 +59,17 @@ async def require_ready(http: aiohttp.ClientSession, url: str) -> None:
         raise InputError(f"the server at {url} is not ready ({told.status}); try again when it is")
 
 
+def why_refused(status: int) -> str:
+    """What an HTTP status in place of a stream means, and what to do."""
+    said = f"refused by the server: HTTP status {status}"
+    match status:
+        case 401:
+            return f"{said}: it asks for a token, or does not know this one (--token-file FILE, or JELLYFISH_TOKEN)"
+        case 403:
+            return f"{said}: this token is not for cameras"
+    return said
+
+
 def why_unreachable(error: BaseException) -> str:
     """What keeps a client from a server, and what to do."""
     match error:
@@ -74,7 +85,10 @@ def why_unreachable(error: BaseException) -> str:
 def _why_no_connection(error: aiohttp.ClientConnectorError) -> str:
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            return f"its certificate is not trusted ({error.certificate_error})"
+            return (
+                f"its certificate is not trusted ({error.certificate_error}); name the file of those that are with "
+                "--ca-file"
+            )
         case aiohttp.ClientSSLError():
             return "what listens there does not speak TLS; give ws:// instead of wss://"
         case aiohttp.ClientConnectorDNSError():
@@ -90,7 +104,7 @@ def _trouble(url: str) -> str | None:
         return f": it begins with {scheme}:// instead of {scheme.replace('http', 'ws')}://"
     if scheme not in ("ws", "wss") or not url.endswith(STREAM_PATH):
         return ""
-    host = url.removeprefix(f"{scheme}://").removesuffix(STREAM_PATH)
+    host = url.removeprefix(f"{scheme}://").removesuffix(STREAM_PATH).rpartition("@")[2]
     if "[" not in host and host.count(":") > 1:
         return ": an IPv6 address goes into brackets"
     return _trouble_of_host(url)

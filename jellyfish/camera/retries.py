@@ -14,7 +14,7 @@ FIRST_S, LONGEST_S = 0.25, 8.0
 STEADY_S = 5.0
 """A stream that was open for so long was a good one: what ended it is no fault of how it began."""
 HOPELESS_CODES = frozenset(
-    {"bad_message", "unknown_version", "unexpected", "text", "message_too_large", "terms", "unknown_model"}
+    {"bad_message", "unknown_version", "unexpected", "text", "message_too_large", "terms", "unknown_model", "forbidden"}
 )
 """Errors that the next try would only bring again. Others pass: `draining`, `full`, `silent`, and unknown ones."""
 PASSING_STATUS = frozenset({408, 425, 429})

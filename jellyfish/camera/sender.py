@@ -17,7 +17,7 @@ import aiohttp
 
 from jellyfish.camera.controllers.controller import Controller, OnTheWay
 from jellyfish.camera.frames import FrameEncoder
-from jellyfish.camera.ledger import Captured, Ledger
+from jellyfish.camera.ledger import LATE_S, Captured, Ledger
 from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering, feedback
 from jellyfish.camera.stream import Stream
@@ -30,8 +30,8 @@ from jellyfish.protocol import wire
 from jellyfish.protocol.served_model import ServedModel
 from jellyfish.waiting import Signal
 
-GOODBYE_S = 1.0
-"""Longest wait for what is still due when a run ends, beyond the SLO."""
+GOODBYE_S = LATE_S + 0.1
+"""Longest wait for what is still due when a run ends, beyond the SLO: what was sent has its outcome by then."""
 
 
 class FrameSender:
@@ -161,13 +161,17 @@ class FrameSender:
         return self._thinner.takes(captured_s, None if self.plan is None else self.plan.fps)
 
     async def _say_goodbye(self) -> None:
-        """Wait for the answers that are still due, then close the stream in order."""
+        """Wait for the answers that are still due, then close the stream in order.
+
+        The last report goes with the goodbye, so all that has no outcome then has to get one before.
+        """
         patience_s = self.hello.slo_ms / 1000 + GOODBYE_S
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
                 while not self._ledger.settled and self.plan is not None:
                     self._ended.clear()
                     await self._ended.wait()
+        self._ledger.end_unsent(connected=self.plan is not None)
         await self._stream.say_goodbye(patience_s)
 
     # --- deadlines ---------------------------------------------------------------------------------------

@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import aiohttp
 
-from jellyfish.camera.reaching import why_unreachable
+from jellyfish.camera.reaching import why_refused, why_unreachable
 from jellyfish.camera.retries import RetryPace, is_hopeless, is_hopeless_status
 from jellyfish.camera.stream_log import SILENT, StreamLog
 from jellyfish.clock import call_at, seconds_now
@@ -279,6 +280,8 @@ class Stream:
 
     def _take_plan(self, plan: wire.PlanMessage, now: float) -> None:
         self.plan = plan
+        if self.model is not None and plan.version:
+            self.model = replace(self.model, name=plan.model, version=plan.version)
         self.log.planned(plan, now)
         self._owner.planned(plan)
 
@@ -295,7 +298,7 @@ class Stream:
         for error in errors:
             _log.info("%s: connection lost: %r", self._hello.client, error)
             if isinstance(error, aiohttp.WSServerHandshakeError):
-                self.refusal = f"refused by the server: HTTP status {error.status}"
+                self.refusal = why_refused(error.status)
                 self._hopeless |= is_hopeless_status(error.status)
             elif self._conversation is None:
                 self.unreachable = why_unreachable(error)

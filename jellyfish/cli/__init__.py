@@ -41,8 +41,9 @@ def about(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
+app.command(cls=serving.ServeCommand)(serving.serve)
 for command in (
-    *(serving.serve, cameras.bench, cameras.device),
+    *(serving.doctor, cameras.bench, cameras.device),
     *(studying.simulate, studying.reproduce, studying.report, studying.plan),
     *(detector.variants, detector.profile, detector.train, detector.export, detector.evaluate, detector.detect),
 ):

@@ -48,3 +48,5 @@ MOST_SCENES = 100_000
 """Each leaves about a megabyte of frames."""
 MOST_STEPS = 100_000_000
 """Years of learning."""
+MOST_NAMED_CAMERAS = 1_000
+"""Each is a dozen series for whoever keeps them."""

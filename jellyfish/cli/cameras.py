@@ -14,6 +14,8 @@ from rich.console import Console
 from jellyfish.cli.bounds import MOST_CLIENTS, MOST_DELAY_MS, MOST_MEMORY_MB, MOST_RUN_S, MOST_SEED
 from jellyfish.cli.options import (
     Actuation,
+    AnyCertificate,
+    CaFile,
     Care,
     CloudFilter,
     FixedVariant,
@@ -27,6 +29,7 @@ from jellyfish.cli.options import (
     Profile,
     Target,
     Threads,
+    TokenFromFile,
     Weights,
     Window,
 )
@@ -62,6 +65,7 @@ from jellyfish.config import (
     DevicesConfig,
     Encoding,
     Limits,
+    ReachConfig,
     ServerConfig,
 )
 
@@ -174,6 +178,9 @@ def bench(
     local_variant: LocalVariant = None,
     filter: CloudFilter = DEFAULT_FILTER,
     period: Period = DEFAULT_PERIOD,
+    token_file: TokenFromFile = None,
+    ca_file: CaFile = None,
+    any_certificate: AnyCertificate = False,
 ) -> None:
     """Emulate cameras and a server; count what came of each frame.
 
@@ -196,7 +203,10 @@ def bench(
             for number, (rate, slo, name, path) in zip(range(count), cycles, strict=False)
         )
 
-    planner = planner if controller is None else CLIENTS_CHOOSE
+    planner, reach = (
+        planner if controller is None else CLIENTS_CHOOSE,
+        ReachConfig(token_file, ca_file, any_certificate),
+    )
     server = ServerConfig(
         "127.0.0.1", 0, device_names(device), weights, profile, planner, planning_window_s(window_ms), care, target,
         variant, max_batch, threads, Limits(clients=max(Limits().clients, most_clients if find_clients else clients)),
@@ -212,13 +222,15 @@ def bench(
             for number, camera in enumerate(fleet(clients))
         )  # fmt: skip
         _run_devices(
-            DevicesConfig(devices, duration, results, seed, connect, weights, None if connect else server, fusion)
+            DevicesConfig(
+                devices, duration, results, seed, connect, weights, None if connect else server, fusion, reach
+            )
         )
         return
     memory_bytes = round(clip_memory_mb * 1e6)
     run = BenchConfig(
         fleet(clients), duration, results, seed, connect, save_detections, controller, encode, memory_bytes,
-        None if connect else server,
+        None if connect else server, reach,
     )  # fmt: skip
     serving = None if connect else _server_here()
     if find_clients:
@@ -286,6 +298,9 @@ def device(
         Path | None, typer.Option(help="Folder for the result files; by default results/device-DATE.")
     ] = None,
     weights: Weights = None,
+    token_file: TokenFromFile = None,
+    ca_file: CaFile = None,
+    any_certificate: AnyCertificate = False,
 ) -> None:
     """Answer every frame here at once; let a server better some.
 
@@ -305,7 +320,8 @@ def device(
         known_filter(filter),
         period,
     )
-    _run_devices(DevicesConfig((config,), duration, results, seed, cloud, weights, None, fusion))
+    reach = ReachConfig(token_file, ca_file, any_certificate)
+    _run_devices(DevicesConfig((config,), duration, results, seed, cloud, weights, None, fusion, reach))
 
 
 def _run_devices(config: DevicesConfig) -> None:

@@ -40,12 +40,21 @@ class CheckedCommand(TyperCommand):
         command = _words(ctx)
         because = void(RULES.get(command, ()), ctx.params)
         for option in self.params:
-            source = ctx.get_parameter_source(option.name)
-            if option.name in because and source is not None and source.name == "COMMANDLINE":
-                shown = _shown(option, ctx.params[option.name])
+            if option.name in because and is_given(ctx, option.name):
+                shown = self.shown(ctx, option, ctx.params[option.name])
                 raise typer.BadParameter(f"{shown} has no effect {because[option.name]}")
         guard(lambda: require(f"jellyfish {command}", *needs(command, ctx.params)))
         return super().invoke(ctx)
+
+    def shown(self, ctx: Any, option: Any, value: object = None) -> str:
+        """An option as whoever gave it knows it."""
+        return _shown(option, value)
+
+
+def is_given(ctx: Any, name: str) -> bool:
+    """Whether somebody has given the option a value, wherever."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _words(ctx: Any) -> str:

@@ -115,3 +115,26 @@ Threads = Annotated[
         help="Threads of one batch on `cpu`, at most one for each processor; by default what answers most frames.",
     ),
 ]
+TokenFromFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        help="A file whose first line is the token that the server asks for; by default JELLYFISH_TOKEN of the "
+        "environment, if that is set (docs/security.md).",
+    ),
+]
+CaFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Whose certificates are taken for a server's at wss://, in PEM: also the one that a server made itself. "
+        "By default those that the system trusts."
+    ),
+]
+AnyCertificate = Annotated[
+    bool,
+    typer.Option(
+        "--any-certificate",
+        help="Take any server's certificate at wss://, whoever made it. Whoever is on the way can then read and "
+        "change everything, the token too: for trying things out.",
+    ),
+]

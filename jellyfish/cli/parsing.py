@@ -36,6 +36,39 @@ def ip_addresses(text: str, option: str) -> frozenset[str]:
         raise typer.BadParameter(f"{error}; give addresses such as 10.0.0.1,10.0.0.2", param_hint=option) from None
 
 
+def host_names(text: str) -> tuple[str, ...]:
+    """`gpu,gpu.example.org` -> its parts; none of an empty text."""
+    names = tuple(part.strip() for part in text.split(",")) if text else ()
+    for name in names:
+        if re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:]+", name) is None:
+            raise typer.BadParameter(
+                f"{name!r}: give names of hosts alone, such as gpu.example.org, without port", param_hint="--allow-host"
+            )
+    return names
+
+
+def web_origins(text: str) -> tuple[str, ...]:
+    """`https://viewer.example.org` and more -> its parts; none of an empty text."""
+    origins = tuple(part.strip() for part in text.split(",")) if text else ()
+    for origin in origins:
+        if re.fullmatch(r"https?://[^/\s?#@]+", origin) is None:
+            raise typer.BadParameter(
+                f"{origin!r}: give origins of pages such as https://viewer.example.org, or http://localhost:3000, "
+                "without a path",
+                param_hint="--allow-origin",
+            )
+    return origins
+
+
+def ip_networks(text: str, option: str) -> frozenset[str]:
+    """`10.0.0.0/8,::1` -> its parts; none of an empty text."""
+    parts = [part.strip() for part in text.split(",")] if text else []
+    try:
+        return frozenset(str(ipaddress.ip_network(part)) for part in parts)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; give networks such as 10.0.0.0/8,10.1.2.3", param_hint=option) from None
+
+
 def listening_host(text: str) -> str:
     """An address to listen at, without the brackets that IPv6 has in URLs."""
     host = text.strip()

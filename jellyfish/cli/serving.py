@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import enum
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +17,11 @@ from jellyfish.cli.bounds import (
     MOST_IMAGE_SIDE,
     MOST_IN_FLIGHT,
     MOST_MESSAGE_KB,
+    MOST_NAMED_CAMERAS,
     MOST_SERVED,
     MOST_WAIT_S,
 )
+from jellyfish.cli.configured import ConfiguredCommand
 from jellyfish.cli.options import (
     Actuation,
     Care,
@@ -31,7 +37,15 @@ from jellyfish.cli.options import (
     Weights,
     Window,
 )
-from jellyfish.cli.parsing import device_names, ip_addresses, listening_host, planning_window_s
+from jellyfish.cli.parsing import (
+    device_names,
+    host_names,
+    ip_addresses,
+    ip_networks,
+    listening_host,
+    planning_window_s,
+    web_origins,
+)
 from jellyfish.cli.running import console, guard, run_on_uvloop
 from jellyfish.config import (
     DEFAULT_CARE,
@@ -39,11 +53,42 @@ from jellyfish.config import (
     DEFAULT_PLANNER,
     DEFAULT_PLANNING_SHARE,
     DEFAULT_TARGET,
+    AccessConfig,
     Limits,
     LogConfig,
+    LogFormat,
     ServerConfig,
 )
 from jellyfish.program.ending import Ending, Stopped
+
+
+class Tls(enum.StrEnum):
+    """What encrypts connections beside a certificate that is given."""
+
+    SELF_SIGNED = "self-signed"
+
+
+@dataclass(frozen=True, slots=True)
+class ServeCall:
+    """What a call of `serve` asks for."""
+
+    config: ServerConfig
+    quiet: bool
+    check: bool
+    log_format: LogFormat
+
+
+class ServeCommand(ConfiguredCommand):
+    """`serve`: its options make a configuration, which is then served."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Serve until stopped, or only look."""
+        call = super().invoke(ctx)
+        if call.check:
+            guard(lambda: _look(call.config))
+            typer.echo("all that is configured can be served")
+            return
+        _run(call, ctx.params, lambda: self.again(ctx))
 
 
 def serve(
@@ -94,13 +139,92 @@ def serve(
         str,
         typer.Option(
             help="Addresses of proxies before this server, e.g. 10.0.0.1,10.0.0.2: their X-Forwarded-For says whose "
-            "camera it is."
+            "camera it is, their X-Forwarded-Host by what name it was asked."
         ),
     ] = "",
+    requests_share: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=100,
+            help="Percent of each device that requests for inference have (docs/inference-protocol.md) while cameras "
+            "need the rest.",
+        ),
+    ] = 30,
+    request_timeout_ms: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            max=1000 * MOST_WAIT_S,
+            help="Milliseconds within which such a request that names no timeout is answered.",
+        ),
+    ] = 1000,
+    max_request_kb: Annotated[
+        int, typer.Option(min=1, max=MOST_MESSAGE_KB, help="Largest body of such a request, in kB.")
+    ] = 16384,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port on which such requests are taken over gRPC, too (needs the extra `grpc`); 0 takes any free one. "
+            "By default none.",
+        ),
+    ] = None,
+    tokens: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of the tokens that cameras and administrators must have, in TOML (docs/security.md). Taken, "
+            "too: JELLYFISH_CAMERA_TOKEN and JELLYFISH_ADMINISTRATION_TOKEN of the environment."
+        ),
+    ] = None,
+    allow_host: Annotated[
+        str,
+        typer.Option(
+            help="Names by which browsers and others may know this server, e.g. gpu.example.org, beside addresses, "
+            "localhost and this machine's name."
+        ),
+    ] = "",
+    allow_origin: Annotated[
+        str,
+        typer.Option(
+            help="Pages that may use it from a browser without a token, beside its own: https://viewer.example.org."
+        ),
+    ] = "",
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="Its certificate in PEM, with the chain behind it: connections are encrypted.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="The key of --tls-certificate in PEM, where it is not in the same file.")
+    ] = None,
+    tls: Annotated[
+        Tls | None,
+        typer.Option(help="`self-signed`: encrypt with a certificate that it makes itself; says how cameras know it."),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", help="Say nothing of clients: no line for each that comes and goes, none a minute."),
     ] = False,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(help="What the server says: `lines` for people, or `json`, an object a line, for machines."),
+    ] = LogFormat.LINES,
+    metrics_cameras: Annotated[
+        int,
+        typer.Option(
+            min=0, max=MOST_NAMED_CAMERAS, help="Cameras that /metrics tells apart by name: the first so many."
+        ),
+    ] = 0,
+    metrics_from: Annotated[
+        str,
+        typer.Option(help="Networks that may read /metrics, beside this machine itself: `10.0.0.0/8,192.0.2.9`."),
+    ] = "",
+    spans: Annotated[
+        float,
+        typer.Option(
+            min=0, max=100, help="Percent of the frames whose way is sent to OpenTelemetry as spans (docs/tracing.md)."
+        ),
+    ] = 0,
     results: Annotated[
         Path | None,
         typer.Option(
@@ -111,14 +235,26 @@ def serve(
         float, typer.Option(min=10, max=MOST_DISK_MB, help="Most megabytes of that log; the oldest are deleted.")
     ] = 1000,
     results_days: Annotated[float, typer.Option(min=0.01, max=MOST_DAYS, help="Days for which that log is kept.")] = 7,
-) -> None:
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="TOML file with any of these options, e.g. max_clients = 16 (docs/configuration.md); the command line "
+            "and the environment go before it.",
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Look at all that is configured, say what is wrong, and end.")
+    ] = False,
+) -> ServeCall:
     """Serve cameras until stopped.
 
-    Cameras connect to ws://HOST:PORT/v1/stream (docs/client.md). Whether it is ready: http://HOST:PORT/readyz. How to
-    run it for good, who may connect, where it keeps what it measured: docs/operating.md.
+    Cameras connect to ws://HOST:PORT/v1/stream (docs/client.md). Single images: http://HOST:PORT/v2/models/...
+    (docs/inference-protocol.md). Whether it is ready: http://HOST:PORT/readyz. How to run it for good, where it keeps
+    what it measured: docs/operating.md. Who may connect: docs/security.md.
     """
-    from jellyfish.modes.checks import look_at
-
+    if tls is not None and tls_certificate is not None:
+        raise typer.BadParameter("self-signed and --tls-certificate exclude each other", param_hint="--tls")
     limits = Limits(
         clients=max_clients,
         message_bytes=max_message_kb * 1024,
@@ -128,31 +264,90 @@ def serve(
         in_flight=max_in_flight,
         per_address=per_address or None,
         proxies=ip_addresses(proxy, "--proxy"),
+        body_bytes=max_request_kb * 1024,
+        request_deadline_s=request_timeout_ms / 1000,
+        requests_share=requests_share / 100,
     )
-    config = ServerConfig(
-        listening_host(host),
-        port,
-        device_names(device),
-        weights,
-        profile,
-        planner,
-        planning_window_s(window_ms),
-        care,
-        target,
-        variant,
-        max_batch,
-        threads,
-        limits,
-        model=model,
-        actuation=actuation,
-        planning_share=planning_share / 100,
-        log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
+    return ServeCall(
+        ServerConfig(
+            listening_host(host),
+            port,
+            device_names(device),
+            weights,
+            profile,
+            planner,
+            planning_window_s(window_ms),
+            care,
+            target,
+            variant,
+            max_batch,
+            threads,
+            limits,
+            model=model,
+            actuation=actuation,
+            planning_share=planning_share / 100,
+            grpc_port=grpc_port,
+            metrics_cameras=metrics_cameras,
+            spans=spans / 100,
+            metrics_from=ip_networks(metrics_from, "--metrics-from"),
+            log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
+            access=AccessConfig(
+                tokens,
+                host_names(allow_host),
+                web_origins(allow_origin),
+                tls_certificate,
+                tls_key,
+                tls is not None,
+            ),
+        ),
+        quiet,
+        check,
+        log_format,
     )
-    guard(lambda: look_at(config))
+
+
+def _look(config: ServerConfig) -> None:
+    """InputError for what cannot be served."""
+    from jellyfish.modes.checks import look_at
+    from jellyfish.modes.entrance import Entrance
+
+    Entrance(config, os.environ)
+    look_at(config)
+
+
+def _run(call: ServeCall, options: Mapping[str, Any], again: Callable[[], tuple[Any, Mapping[str, Any]]]) -> None:
+    """Serve until stopped. `again`: the call and its options as they are when the server is told to read them anew."""
+    guard(lambda: _look(call.config))
+    from jellyfish.modes.reloading import Asked
+    from jellyfish.modes.saying import Saying
     from jellyfish.modes.serve import serve as serve_mode
 
+    def asked_again() -> Asked:
+        newest, newest_options = again()
+        return Asked(newest.config, newest_options)
+
+    asked, saying = Asked(call.config, options), Saying(console(), call.log_format)
+    saying.take_warnings()
     try:
-        run_on_uvloop(lambda stop: serve_mode(config, console(), stop, quiet), Ending(code=lambda number: 0))
+        run_on_uvloop(
+            lambda stop: serve_mode(asked, saying, stop, call.quiet, asked_again), Ending(code=lambda number: 0)
+        )
     except Stopped as stopped:
         raise Stopped(0, stopped.said) from None  # there is no other way for a server to end
     raise Stopped(0, said=True)
+
+
+def doctor(
+    json: Annotated[
+        bool, typer.Option("--json", help="As JSON: for each thing what was found, and what to change.")
+    ] = False,
+) -> None:
+    """Say what this machine can do for a server, and what to change.
+
+    Processors and what else runs on them, limits of the container and of the process, memory, disk, clocks, GPUs,
+    packages, codecs. Exit code 0, or 1 where something prevents serving. Nothing is started, measured or changed.
+    """
+    from jellyfish.modes.doctor.doctor import doctor as examine
+
+    if not examine(console(), json):
+        raise typer.Exit(1)

@@ -58,6 +58,8 @@ class DeviceStatistics(msgspec.Struct, frozen=True):
     batches: int
     frames: int
     """Frames of clients run with success; the device's tests of itself are not among them."""
+    batch_sizes: dict[int, int]
+    """Frames of a batch -> batches."""
     dropped: dict[Reason, int]
     queued: int
     slow_down: float
@@ -107,6 +109,7 @@ class Dispatcher:
         self._idle.set()
         self._draining = False
         self._busy_s, self._batches, self._frames = 0.0, 0, 0
+        self._batch_sizes: Counter[int] = Counter()
         self._dropped: Counter[Reason] = Counter()
         self.apply(DevicePlan(variant, batch), {})
 
@@ -180,10 +183,16 @@ class Dispatcher:
         """The largest batch of it that has run before."""
         return min(self._warmth.depth(variant), self._max_batch)
 
-    def singles_s(self, variants: Sequence[Variant]) -> tuple[float, ...]:
-        """For planning: how long a batch of one of each variant usually keeps a worker."""
+    def occupancy_table(self, variants: Sequence[Variant]) -> tuple[tuple[float, ...], ...]:
+        """For planning: how long a batch of each variant and size usually keeps a worker."""
         usual = self._pace.beyond(0.0)
-        return tuple(usual * self._pace.fitted_s(self._profile.of(variant).p50_s[0]) for variant in variants)
+
+        def row(variant: Variant) -> Iterator[float]:
+            may = self._may(variant)
+            yield from (usual * self._pace.fitted_s(p50_s) for p50_s in self._profile.of(variant).p50_s[:may])
+            yield from (OUT_OF_SERVICE_S,) * (self._max_batch - may)
+
+        return tuple(tuple(row(variant)) for variant in variants)
 
     def apply(self, plan: DevicePlan, clients: Mapping[Variant, int]) -> None:
         """Run `plan` from the next batch on. InputError if it is not profiled.
@@ -316,6 +325,7 @@ class Dispatcher:
             busy_s=self._busy_s,
             batches=self._batches,
             frames=self._frames,
+            batch_sizes=dict(self._batch_sizes),
             dropped=dict(self._dropped),
             queued=len(self._queue),
             slow_down=self._pace.lasting,
@@ -340,6 +350,7 @@ class Dispatcher:
         if await self._execute(worker, decision.run, decision.variants, now):
             self._batches += 1
             self._frames += len(decision.run)
+            self._batch_sizes[len(decision.run)] += 1
 
     def _others_s(self, now: float) -> list[float]:
         """Seconds until each other worker that is used is expected to be free; 0 for those that are idle."""

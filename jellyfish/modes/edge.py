@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import aiohttp
 from rich.console import Console
 
+from jellyfish.camera.credentials import http_session
 from jellyfish.camera.reaching import check_stream_url
 from jellyfish.config import DevicesConfig
 from jellyfish.devices.process import tune_process
@@ -55,10 +56,11 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
         from jellyfish.modes.edge_fleet import EdgeFleet  # torch, for which no wrong input need wait
 
         fleet = EdgeFleet(config, inputs, stack)
-        http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        url = server.url if server else str(config.cloud)
+        http = await stack.enter_async_context(http_session(config.reach, url, os.environ))
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, fleet, server, started)))
         with ProgressReport(console) as progress:
-            summary = await fleet.go(http, server.url if server else str(config.cloud), writer, windows, progress, stop)
+            summary = await fleet.go(http, url, writer, windows, progress, stop)
     console.print(summary_table(summary, folder))
     console.print()
     console.print(fusion_table(summary))
@@ -71,5 +73,5 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
 
 def _run_info(config: DevicesConfig, fleet: EdgeFleet, server: RunningServer | None, started: datetime) -> RunInfo:
     """The header; what answers is the devices' own model."""
-    hardware = "; ".join(profile.hardware for profile in server.profiles) if server else str(config.cloud)
+    hardware = "; ".join(profile.measured_on for profile in server.profiles) if server else str(config.cloud)
     return run_info(MODE[config.cloud is None], started, config.seed, config, fleet.device_names, hardware, fleet.model)

@@ -1,4 +1,4 @@
-"""The HTTP face of a server: the stream and the two health checks, behind the gate."""
+"""The HTTP face of a server: the stream, two health checks and requests for inference, behind the gate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Collection, Sequence
+import ssl
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -14,10 +15,15 @@ from aiohttp import web
 from aiohttp.log import ws_logger
 
 from jellyfish.devices.health import DeviceState
+from jellyfish.server.access import Access, AccessRules, RouteKind
+from jellyfish.server.administration import Administration, add_administration
 from jellyfish.server.gate.gate import Doorkeeper, gated
+from jellyfish.server.guarding import ACCESS, guarded
+from jellyfish.server.inference.desk import Desk
+from jellyfish.server.inference.rest import add_pages
 from jellyfish.server.request_log import RequestLog
 from jellyfish.server.service import Service
-from jellyfish.server.stream import SERVICE, stream
+from jellyfish.server.stream import SERVICE, not_let_in, stream
 
 BACKLOG = 512
 """Connections that the system holds while the event loop is busy."""
@@ -25,29 +31,52 @@ ENDING_S = 1.0
 """How long requests that are being answered may take when the server stops."""
 
 
-def create_app(service: Service) -> web.Application:
-    """An aiohttp application that serves `service`."""
-    app = web.Application()
+def create_app(
+    service: Service,
+    access: Access | None = None,
+    administration: Administration | None = None,
+    routes: Iterable[web.RouteDef] = (),
+    desk: Desk | None = None,
+) -> web.Application:
+    """An aiohttp application that serves `service` to those who may (`access`); every route says what kind it is.
+
+    `routes`: pages beside the stream and the health checks, guarded. `desk`: where requests for inference come in.
+    """
+    app = web.Application(client_max_size=service.limits.body_bytes)
     app[SERVICE] = service
-    app.router.add_get("/v1/stream", stream)
-    app.router.add_get("/livez", _alive)
-    app.router.add_get("/readyz", _ready)
+    app[ACCESS] = access or Access(AccessRules(proxies=service.limits.proxies))
+    app.router.add_get("/v1/stream", guarded(RouteKind.CAMERA, stream, not_let_in))
+    app.router.add_get("/livez", guarded(RouteKind.HEALTH, _alive))
+    app.router.add_get("/readyz", guarded(RouteKind.HEALTH, _ready))
+    add_pages(app, desk or Desk(service))
+    if administration is not None:
+        add_administration(app, administration)
+    app.router.add_routes(routes)
     return app
 
 
 @contextlib.asynccontextmanager
 async def listening(
-    service: Service, host: str | None = None, port: int = 0, sockets: Sequence[socket.socket] = ()
+    service: Service,
+    host: str | None = None,
+    port: int = 0,
+    sockets: Sequence[socket.socket] = (),
+    access: Access | None = None,
+    tls: ssl.SSLContext | None = None,
+    administration: Administration | None = None,
+    routes: Iterable[web.RouteDef] = (),
+    desk: Desk | None = None,
 ) -> AsyncIterator[asyncio.Server]:
     """Serve `service` at an address, or on sockets that have some, for the time of the context, then drain.
 
-    OSError if the address cannot be had.
-    Nothing here takes a body: what comes behind a request is not waited for, and never unpacked.
+    `routes`, `desk`: see `create_app`. `tls`: what connections are encrypted with; None leaves them plain. OSError if
+    the address cannot be had.
+    Only requests for inference have a body; what comes behind others is not waited for, and never unpacked.
     """
     limits = service.limits
     ws_logger.setLevel(logging.ERROR)  # it warns of what strangers ask for, in their words, as often as they do
     runner = web.AppRunner(
-        create_app(service),
+        create_app(service, access, administration, routes, desk),
         access_log=None,
         shutdown_timeout=ENDING_S,
         keepalive_timeout=limits.keep_alive_s,
@@ -58,10 +87,13 @@ async def listening(
     await runner.setup()
     assert runner.server is not None
     keeper = Doorkeeper(limits, lambda: service.host.room)
+    service.on_limits = keeper.keep_to
+    keeper.on_refused = service.refuse
     gates = gated(runner.server, keeper)
     try:
         places: list[dict[str, Any]] = [{"sock": each} for each in sockets] or [{"host": host, "port": port}]
-        listen = partial(asyncio.get_running_loop().create_server, gates, backlog=BACKLOG)
+        encrypted = {} if tls is None else {"ssl": tls, "ssl_handshake_timeout": limits.request_timeout_s}
+        listen = partial(asyncio.get_running_loop().create_server, gates, backlog=BACKLOG, **encrypted)
         servers = [await listen(**place) for place in places]
         try:
             yield servers[0]

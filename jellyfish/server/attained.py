@@ -26,16 +26,25 @@ class Attained:
 
     captured: int
     on_time: int
-    missed_by_reason: dict[str, int]
+    missed: dict[str, dict[str, int]]
+    """Outcome -> reason -> frames."""
     slack: tuple[int, ...]
     """Answered frames by SLO minus end-to-end time, see `wire.SLACK_EDGES_MS`; empty where the client leaves it out."""
     estimated: bool
     """Whether the server had to guess, for want of a report that can be true."""
 
     @property
+    def missed_by_reason(self) -> dict[str, int]:
+        """Whatever their outcome."""
+        missed = Counter[str]()
+        for reasons in self.missed.values():
+            missed.update(reasons)
+        return dict(missed)
+
+    @property
     def ended(self) -> int:
         """Frames that have an outcome."""
-        return self.on_time + sum(self.missed_by_reason.values())
+        return self.on_time + sum(sum(reasons.values()) for reasons in self.missed.values())
 
     @property
     def share(self) -> float | None:
@@ -51,7 +60,7 @@ class Attainment:
         self._fps, self._opened_s = fps, opened_s
         self._first_number = self._last_number = 0
         self._first_s = self._last_s = opened_s
-        self._received = self._answered = self._dropped = self._on_time = 0
+        self._received = self._answered = self._dropped = self._on_time = self._late = 0
         self._missed = Counter[str]()
         self._slack = [0] * wire.SLACK_BUCKETS
         self._report: wire.Report | None = None
@@ -71,7 +80,7 @@ class Attainment:
         if slack_s >= 0:
             self._on_time += 1
         else:
-            self._missed[LATE] += 1
+            self._late += 1
 
     def dropped(self, reason: Reason) -> None:
         """A frame was dropped here."""
@@ -89,20 +98,20 @@ class Attainment:
         """By the newest report or, where there is none to be believed, by what was seen here."""
         if self._report is None or not self._believed:
             return self._estimated()
-        missed = Counter[str]()
-        for reasons in self._report.missed.values():
-            missed.update(reasons)
         report = self._report
-        return Attained(report.captured, report.on_time, dict(missed), report.slack, estimated=False)
+        missed = {str(outcome): reasons for outcome, reasons in report.missed.items()}
+        return Attained(report.captured, report.on_time, missed, report.slack, estimated=False)
 
     def _estimated(self) -> Attained:
         """Numbers left out are frames that were not sent, but no more than the client said that it captures."""
         named = self._last_number - self._first_number + 1 if self._received else 0
         agreed = round(self._fps * (self._last_s - self._first_s)) + 1
         captured = max(self._received, min(named, agreed))
-        missed = dict(self._missed)
+        missed = {Outcome.DROPPED.value: dict(self._missed)}
+        if self._late:
+            missed[Outcome.LATE.value] = {LATE: self._late}
         if captured > self._received:
-            missed[NOT_SENT] = captured - self._received
+            missed[Outcome.SKIPPED.value] = {NOT_SENT: captured - self._received}
         return Attained(captured, self._on_time, missed, tuple(self._slack), estimated=True)
 
     def _may_be_true(self, report: wire.Report, now: float) -> bool:

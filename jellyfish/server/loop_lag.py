@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from jellyfish.clock import seconds_now
 from jellyfish.results.histogram import DurationHistogram, Percentiles
 
 PERIOD_S = 0.02
+
+
+async def loop_lags(add: Callable[[float], None], period_s: float) -> None:
+    """Set a timer every `period_s` and tell how late it comes, in seconds. Until cancelled."""
+    while True:
+        due_s = seconds_now() + period_s
+        await asyncio.sleep(period_s)
+        add(max(0.0, seconds_now() - due_s))
 
 
 class LoopLagProbe:
@@ -18,10 +27,7 @@ class LoopLagProbe:
 
     async def run(self) -> None:
         """Measure until cancelled."""
-        while True:
-            due_s = seconds_now() + PERIOD_S
-            await asyncio.sleep(PERIOD_S)
-            self._lags.add(max(0.0, seconds_now() - due_s) * 1000)
+        await loop_lags(lambda lag_s: self._lags.add(1000 * lag_s), PERIOD_S)
 
     def percentiles(self) -> Percentiles | None:
         """What was measured so far; None before the first timer."""

@@ -31,8 +31,10 @@ from jellyfish.models.model import Description
 from jellyfish.protocol import wire
 from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.decoding import Decoding, Weigh
-from jellyfish.server.events import MinutePassed, ServerEvent
+from jellyfish.server.events import ClientRefused, MinutePassed, ServerEvent
+from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.host_meter import Decode, HostMeter, HostParts
+from jellyfish.server.inference.requesters import Requesters
 from jellyfish.server.session import Send, Session
 
 LEAST_DEVICE_CARE, MOST_DEVICE_CARE = 0.25, 1.0
@@ -87,10 +89,9 @@ class Service:
 
         `weigh`: what a frame takes to decode. `decode_large`: see `ServerParts`.
         """
-        self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
-        for dispatcher in self.dispatchers.values():
-            dispatcher.on_change = partial(self.announce, "device")
         self.model, self.limits = model, limits
+        self.told = model.ladder
+        """What clients were told that the network takes at each resolution: as the first model does."""
         self.sessions: dict[str, Session] = {}
         self.ready = False
         self.draining = False
@@ -102,9 +103,20 @@ class Service:
         """Called with `join` or `leave` when the set of clients changes, with `device` when a worker is out or back."""
         self.on_event: Callable[[ServerEvent], None] = lambda event: None
         """Told what happens to clients, for people."""
+        self.on_limits: Callable[[Limits], None] = lambda limits: None
+        """Told when other limits hold."""
+        self.on_frame: Callable[[FrameWay], None] | None = None
+        """Told of each frame of clients that come from now on."""
+        self.tracing: Callable[[wire.Hello], Callable[[FrameWay], str]] | None = None
+        """Makes what clients that come from now on are traced by (`Session.trace`)."""
+        self.on_left: Callable[[Session], None] = lambda session: None
+        """Told of a client whose stream has ended."""
+        self.refused: Counter[str] = Counter()
+        """Connections and clients that were not let in, by cause."""
+        self.received_bytes = self.sent_bytes = 0
+        """Of the messages of all streams."""
         self._gone = self._told = Fared(0, 0)
-        self._variants = model.variants
-        self._accuracy = tuple(size.accuracy for size in model.sizes)
+        self._serve_with(model, dispatchers)
         self._care, self.target = care, target
         """Per cent of captured frames in time that care is learnt for; None where it is not."""
         self._streams = 0
@@ -117,6 +129,29 @@ class Service:
         self._meter = HostMeter(host, self.host.occupancy) if host else None
         workers = host.decoders if host else sys.maxsize
         self.decoding = Decoding(decode, weigh, workers, limits, self.host, self._meter, decode_large)
+        self.requesters = Requesters(model, limits, self.host, self.decoding, self.dispatchers, self._quietest)
+        self.requesters.on_begin = partial(self.announce, "join")
+        self.requesters.others = self.sessions.keys()
+
+    def _serve_with(self, model: Description, dispatchers: Iterable[Dispatcher]) -> None:
+        self.model = model
+        self._variants = model.variants
+        self._accuracy = tuple(size.accuracy for size in model.sizes)
+        self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
+        for dispatcher in self.dispatchers.values():
+            dispatcher.on_change = partial(self.announce, "device")
+
+    def change_to(self, model: Description, dispatchers: Iterable[Dispatcher]) -> None:
+        """Serve with another model from the next frame on; clients follow their plans until there are others.
+
+        `model` fits what clients were told (`jellyfish.server.another_model`).
+        """
+        for former in self.dispatchers.values():
+            former.on_change = lambda: None
+        self._serve_with(model, dispatchers)
+        self._plan = None
+        for session in self.sessions.values():
+            session.change_to(model, self._quietest())
 
     def join(self, hello: wire.Hello, send: Send) -> Session:
         """A session for a new client; ProtocolError when there is no room for it.
@@ -131,7 +166,7 @@ class Service:
         if len(self.sessions) >= self.limits.clients and not self._dismissed_one():
             raise ProtocolError("full", f"the server has its {self.limits.clients} clients; try again later")
         names = itertools.chain([hello.client], (f"{hello.client}#{number}" for number in itertools.count(2)))
-        name = next(name for name in names if name not in self.sessions)
+        name = next(name for name in names if name not in self.sessions and self.requesters.named(name) is None)
         *_, largest = self.model.ladder.values()
         session = Session(
             name, hello, send, self.decoding.for_client(name, hello.fps, largest), self._quietest(), self.limits,
@@ -140,6 +175,8 @@ class Service:
         if self.target is not None:
             session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)
         session.began = partial(self.announce, "join")
+        session.on_frame = self.on_frame
+        session.trace = None if self.tracing is None else self.tracing(hello)
         self.sessions[name] = session
         return session
 
@@ -180,10 +217,35 @@ class Service:
         """Tell whoever plans that clients or devices have changed."""
         self.on_change(cause)
 
+    def keep_to(self, limits: Limits) -> None:
+        """These hold from now on; a stream that is open keeps what its welcome said."""
+        self.limits = self.requesters.limits = limits
+        self.on_limits(limits)
+
+    def aim_at(self, target: float) -> None:
+        """So many per cent of captured frames are to be in time from now on; what was learnt is where that begins."""
+        if self.target is None:
+            return
+        self.target = target
+        for session in self.sessions.values():
+            if session.learnt is not None:
+                session.learnt = LearntCare(session.learnt.care, 1 - (session.target or target) / 100)
+
+    def happened(self, event: ServerEvent) -> None:
+        """Something has happened to a client."""
+        if isinstance(event, ClientRefused):
+            self.refuse(event.code)
+        self.on_event(event)
+
+    def refuse(self, cause: str) -> None:
+        """A connection was not let in."""
+        self.refused[cause] += 1
+
     def leave(self, session: Session) -> None:
         """Forget a client whose stream has ended."""
         if self.sessions.get(session.client) is session:
             del self.sessions[session.client]
+            self.on_left(session)
             self._gone = self._gone.plus(session)
             self.announce("leave")
 
@@ -204,20 +266,23 @@ class Service:
         if self._meter is not None:
             served = (session for session in self.sessions.values() if session.plan.mapped)
             served_fps = sum(session.fps for session in served if session.offered_fps(now) > 0)
+            served_fps += self.requesters.offered_fps(now)
             self.host.observe(now, self._meter.reading(now), served_fps)
         for session in self.sessions.values():
             session.learn()
-        demands = (session.demand(self._variants, now, self._care) for session in self.sessions.values())
+        asked = (session.demand(self._variants, now, self._care) for session in self.sessions.values())
+        cameras, devices = tuple(demand for demand in asked if demand is not None), self._options(now)
         problem = Problem(
-            clients=tuple(demand for demand in demands if demand is not None),
-            devices=self._options(now),
+            clients=cameras + self.requesters.demands(now, cameras, devices, self._accuracy),
+            devices=devices,
             variants=self._variants,
             accuracy=self._accuracy,
             host_share=self.host.share,
         )
         if self._plan is not None and self.target is not None:
             for client, seconds in worst_cases_s(within_host(problem), self._plan).items():
-                self.sessions[client].expects(seconds, now)
+                if client in self.sessions:
+                    self.sessions[client].expects(seconds, now)
         return problem
 
     def _options(self, now: float) -> tuple[DeviceOption, ...]:
@@ -228,7 +293,7 @@ class Service:
                 name,
                 each.latency_table(self._variants, now, care),
                 each.workers,
-                each.singles_s(self._variants),
+                each.occupancy_table(self._variants),
                 each.spare,
             )
             for name, each in self.dispatchers.items()
@@ -263,6 +328,7 @@ class Service:
             else:
                 dispatcher = self.dispatchers[plan.clients[client]]
                 session.assign(dispatcher, variant, mapped=True, fps=plan.rate_of(client, session.fps))
+        self.requesters.apply(plan, seconds_now())
         self.apply_s = time.perf_counter() - began_s
 
     async def drain(self) -> None:
@@ -274,6 +340,11 @@ class Service:
         for device in hanging:
             device.cancel()
         self.drained.set()
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether clients are served: it is ready, is not shutting down, and some device works."""
+        return self.ready and not self.draining and any(each.takes_frames for each in self.dispatchers.values())
 
     @property
     def device_states(self) -> dict[str, DeviceState]:

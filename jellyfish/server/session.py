@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from jellyfish.clock import seconds_now, timeout_at
 from jellyfish.config import Limits
@@ -26,6 +27,7 @@ from jellyfish.protocol import wire
 from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.attained import LATE, NOT_SENT, Attained, Attainment
 from jellyfish.server.decoding import DecodeInTime
+from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.offered import RATE_TOLERANCE, OfferedRate
 
 Send = Callable[[wire.Message], Awaitable[None]]
@@ -62,6 +64,16 @@ class Account:
             self.dropped[outcome.reason.value] += 1
 
 
+class FrameEnding(NamedTuple):
+    """What became of a frame."""
+
+    outcome: Answered | Dropped
+    message: str = ""
+    """Explains a refusal to the client."""
+    queued_s: float | None = None
+    """Since when it waited for a device; None where it never did."""
+
+
 class Session:
     """One client's stream. Created after its hello; `answer` is called once per received frame."""
 
@@ -79,8 +91,12 @@ class Session:
     ) -> None:
         """`asked`: what frames of each resolution are run with, where clients choose instead of a plan."""
         self.client = name
+        self.says = hello.client
+        """What the client calls itself; `client` may have a number behind it."""
         self.fps = hello.fps
         self.slo_s = hello.slo_ms / 1000
+        self.wants_model = hello.model
+        """The name of the model that the client asked for; None: whichever."""
         self.target = hello.target
         """Per cent of its captured frames that the client wants in time; None: it leaves that to the server."""
         self.learnt: LearntCare | None = None
@@ -91,10 +107,15 @@ class Session:
         self._host = host or HostLoad()
         self.began: Callable[[], None] = lambda: None
         """Called when frames begin to come: at first, and after a silence."""
+        self.on_frame: Callable[[FrameWay], None] | None = None
+        """Told of each frame that has been dealt with."""
+        self.trace: Callable[[FrameWay], str] | None = None
+        """Told of it, too; says under which `traceparent` it is traced, or nothing."""
         self.offered = OfferedRate(hello.fps)
         self._seen = False
         """Whether plans know of it."""
         self.joined_s = seconds_now()
+        self.said_goodbye = False
         self.dismissed = asyncio.Event()
         """Set when another client has got its place."""
         self.plan_changed = asyncio.Event()
@@ -107,7 +128,9 @@ class Session:
         self._tells_arrivals = hello.arrivals
         self._model = model
         smallest = next(iter(model.ladder))
-        self._plan = wire.PlanMessage(smallest, "", mapped=False, probe_interval_ms=self._begin_ms, model=model.name)
+        self._plan = wire.PlanMessage(
+            smallest, "", mapped=False, probe_interval_ms=self._begin_ms, model=model.name, version=model.version
+        )
 
     # --- control -----------------------------------------------------------------------------------------
 
@@ -131,6 +154,11 @@ class Session:
         with none where care is not learnt."""
         usual_s, allowance_s = self.estimator.beside_device_s(now, resolution)
         return usual_s + (0.0 if self.learnt is None else self.learnt.care * allowance_s)
+
+    def margin_s(self, now: float) -> float:
+        """Time that its plans keep free for what varies beside the device; 0 where care is not learnt."""
+        _, allowance_s = self.estimator.beside_device_s(now, self._plan.resolution)
+        return 0.0 if self.learnt is None else self.learnt.care * allowance_s
 
     def expects(self, device_s: float, now: float) -> None:
         """By the plan in force, waiting and running on the device take no longer than `device_s`."""
@@ -165,10 +193,15 @@ class Session:
         begins = not mapped and (not self._seen or self.offered_fps(seconds_now()) == 0)
         pause_ms = self._begin_ms if begins else PROBE_INTERVAL_S * 1000
         fps = fps if mapped else None
-        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, pause_ms, fps, self._model.name)
+        model = self._model
+        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, pause_ms, fps, model.name, model.version)
         if plan != self._plan:
             self._plan = plan
             self.plan_changed.set()
+
+    def change_to(self, model: Description, dispatcher: Dispatcher) -> None:
+        """Another model answers from the next frame on: with its smallest size, until it is planned for."""
+        self._model, self._dispatcher, self._variant = model, dispatcher, None
 
     @property
     def plan(self) -> wire.PlanMessage:
@@ -199,13 +232,25 @@ class Session:
         size_bytes = len(frame.jpeg) + wire.FRAME_OVERHEAD_BYTES
         self.estimator.frame_arrived(frame.sent_s, arrived_s, size_bytes, frame.resolution)
         try:
-            outcome, message = await self._in_time(frame, arrived_s)
+            ending = await self._in_time(frame, arrived_s)
         except BaseException:
             self.account.abandoned += 1
             raise
-        self.account.close(outcome)
-        self._close(frame, arrived_s, outcome)
-        await self._send(self._result(frame, arrived_s, outcome, message))
+        self.account.close(ending.outcome)
+        self._close(frame, arrived_s, ending.outcome)
+        result = self._result(frame, arrived_s, ending.outcome, ending.message)
+        if traceparent := self._told(frame, arrived_s, ending):
+            result = msgspec.structs.replace(result, traceparent=traceparent)
+        await self._send(result)
+
+    def _told(self, frame: wire.Frame, arrived_s: float, ending: FrameEnding) -> str:
+        """Tell whoever wants to know of a frame's way; the `traceparent` of one that is traced."""
+        if self.on_frame is None and self.trace is None:
+            return ""
+        way = self._way(frame, arrived_s, ending)
+        if self.on_frame is not None:
+            self.on_frame(way)
+        return "" if self.trace is None else self.trace(way)
 
     def _close(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped) -> None:
         """Enter a frame's outcome as the client will probably see it."""
@@ -218,7 +263,17 @@ class Session:
             if self.learnt is not None and not self._host.over and not outcome.on_top:
                 self.learnt.took(self.slo_s - slack_s)
 
-    async def _in_time(self, frame: wire.Frame, arrived_s: float) -> tuple[Answered | Dropped, str]:
+    def _way(self, frame: wire.Frame, arrived_s: float, ending: FrameEnding) -> FrameWay:
+        """When the frame was where. Estimates of the client's clock are put right where they cannot be."""
+        clock = self.estimator.clock
+        sent_s = min(clock.to_server(frame.sent_s), arrived_s)
+        captured_s = min(clock.to_server(frame.captured_s), sent_s)
+        return FrameWay(
+            self.client, frame.frame, self.slo_s, captured_s, sent_s, arrived_s, ending.queued_s,
+            ending.outcome, seconds_now(), clock.round_trip_s / 2,
+        )  # fmt: skip
+
+    async def _in_time(self, frame: wire.Frame, arrived_s: float) -> FrameEnding:
         """What becomes of `frame`, at the latest when its client wants to have the answer, whatever holds it up.
 
         Not sooner: that is later than the device's deadline, and an answer that was delayed may still be in time.
@@ -231,25 +286,26 @@ class Session:
         except TimeoutError:
             if not limit.expired():
                 raise
-            return Dropped(Reason.EXPIRED), ""
+            return FrameEnding(Dropped(Reason.EXPIRED))
 
-    async def _infer(self, frame: wire.Frame, arrived_s: float) -> tuple[Answered | Dropped, str]:
-        """Decode and run `frame`, or say why not; the text explains a refusal to the client."""
+    async def _infer(self, frame: wire.Frame, arrived_s: float) -> FrameEnding:
+        """Decode and run `frame`, or say why not."""
         if self.account.open > self._limits.in_flight:
-            return Dropped(Reason.TOO_MANY_IN_FLIGHT), f"at most {self._limits.in_flight} frames may be unanswered"
+            why = f"at most {self._limits.in_flight} frames may be unanswered"
+            return FrameEnding(Dropped(Reason.TOO_MANY_IN_FLIGHT), why)
         self._rate.rate = allowed_fps = RATE_TOLERANCE * self._asked_fps
         if not self._rate.allows(1.0, arrived_s):
-            return Dropped(Reason.TOO_FAST), f"at most {allowed_fps:.3g} frames per second are served now"
+            return FrameEnding(Dropped(Reason.TOO_FAST), f"at most {allowed_fps:.3g} frames per second are served now")
         loop = asyncio.get_running_loop()
         deadline_s = self._deadline(frame, arrived_s)
         dispatcher, variant = self._dispatcher, self._asked.get(frame.resolution, self._variant)
         if arrived_s + self._host.ahead_s + dispatcher.quickest_s(variant) > deadline_s:
-            return Dropped(Reason.EXPIRED), ""
+            return FrameEnding(Dropped(Reason.EXPIRED))
         try:
             size = self._model.input_of(frame.resolution)
             image = await self._decode(frame.jpeg, size, deadline_s - dispatcher.quickest_s(variant))
         except ImageError as error:
-            return Dropped(Reason(error.reason)), str(error)
+            return FrameEnding(Dropped(Reason(error.reason)), str(error))
         queued_s = seconds_now()
         done: asyncio.Future[Answered | Dropped] = loop.create_future()
         dispatcher.submit(Request(self.client, frame.frame, deadline_s, queued_s, image, done, variant))
@@ -257,7 +313,7 @@ class Session:
         if isinstance(outcome, Answered):
             on_device = outcome.queue_s + outcome.execute_s
             self._took_beside(frame.sent_s - frame.captured_s, seconds_now() - arrived_s - on_device)
-        return outcome, ""
+        return FrameEnding(outcome, queued_s=queued_s)
 
     def _took_beside(self, client_s: float, host_s: float) -> None:
         """A frame took so long in its client before it was sent, and here outside the device.

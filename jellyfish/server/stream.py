@@ -29,8 +29,10 @@ from jellyfish.protocol.server_stream import (
     ServerStream,
     State,
 )
+from jellyfish.server.access import PROTOCOL, Refused
 from jellyfish.server.events import ClientJoined, ClientLeft, ClientRefused
-from jellyfish.server.gate.gate import Gate, Outlet
+from jellyfish.server.gate.gate import Gate
+from jellyfish.server.guarding import ACCESS, ALLOWED, client_of, gate_of
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
 from jellyfish.waiting import Patience, sleep_until
@@ -44,14 +46,16 @@ KEY_BYTES = 16
 async def stream(request: web.Request) -> web.StreamResponse:
     """Serve one client from its hello to its end."""
     service = request.app[SERVICE]
-    gate = request.transport.gate if isinstance(request.transport, Outlet) else None
+    gate = gate_of(request)
     # Twice the limit, so that a message somewhat too large gets our clear answer; beyond it aiohttp closes with 1009.
-    socket = web.WebSocketResponse(max_msg_size=2 * service.limits.message_bytes, compress=False, timeout=1.0)
+    socket = web.WebSocketResponse(
+        max_msg_size=2 * service.limits.message_bytes, compress=False, timeout=1.0, protocols=(PROTOCOL,)
+    )
     if not _asks_for_stream(request, socket):
         return _refused(400, "this is a WebSocket: see docs/protocol.md")
-    address = _address(request, gate, service)
+    address = client_of(request)
     if gate is not None and (why := gate.begins(address)) is not None:
-        service.on_event(ClientRefused("", address, "full", why))
+        service.happened(ClientRefused("", address, "full", why))
         return _refused(503, why)
     try:
         await socket.prepare(request)
@@ -69,6 +73,12 @@ async def stream(request: web.Request) -> web.StreamResponse:
     return socket
 
 
+def not_let_in(request: web.Request, refused: Refused) -> None:
+    """Tell people of one who may not have a stream."""
+    event = ClientRefused("", client_of(request), refused.code, refused.why)
+    request.app[SERVICE].happened(event)
+
+
 def _refused(status: int, why: str) -> web.Response:
     """An answer after which the connection is closed, whatever the client does."""
     response = web.Response(status=status, text=f"{why}\n")
@@ -84,16 +94,6 @@ def _asks_for_stream(request: web.Request, socket: web.WebSocketResponse) -> boo
     except (binascii.Error, UnicodeEncodeError):
         return False
     return key_is_right and bool(socket.can_prepare(request))
-
-
-def _address(request: web.Request, gate: Gate | None, service: Service) -> str:
-    """Whose connection it is: a proxy that is known for one says for whom it connects, behind all that it was told."""
-    if gate is None:
-        return request.remote or ""
-    forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [""])[-1]
-    if gate.address in service.limits.proxies and forwarded:
-        return forwarded.rpartition(",")[2].strip()
-    return gate.address
 
 
 async def _close(request: web.Request, socket: web.WebSocketResponse) -> None:
@@ -119,6 +119,7 @@ class _Connection:
     ) -> None:
         self._request, self._socket, self._service, self._gate = request, socket, service, gate
         self._address, self._client = address, ""
+        self._allowed = request[ALLOWED]
         self._welcomed = self._told = False
         self._loop = asyncio.get_running_loop()
         self._conversation = ServerStream(service.limits, seconds_now(), service.next_phase())
@@ -151,6 +152,7 @@ class _Connection:
         while self._conversation.state is not State.ENDING:
             data = _bytes(await self._socket.receive())
             now = seconds_now()
+            self._service.received_bytes += len(data)
             for event in self._conversation.receive(data, now):
                 await self._take(event, now, answers, helpers)
             await self._send_due()
@@ -169,6 +171,7 @@ class _Connection:
                 session.reported(report, now)
             case HelloSaid(hello):
                 self._client = hello.client
+                self._check_name(hello.client)
                 self._session = self._service.join(hello, self.send)
                 if self._gate is not None:
                     self._gate.agree(hello.fps)
@@ -176,17 +179,23 @@ class _Connection:
                 self._conversation.open(self._welcome(session), now)
                 self._service.welcomed(session, now)
                 self._welcomed = True
-                self._service.on_event(ClientJoined(session.client, self._address, session.fps, 1000 * session.slo_s))
+                self._service.happened(ClientJoined(session.client, self._address, session.fps, 1000 * session.slo_s))
                 for ends in (self._send_plans(session), self._end_when_drained(), self._end_when_dismissed(session)):
                     self._helpers.append(helpers.create_task(ends))
-            case ByeSaid():
-                pass
+            case ByeSaid() if session is not None:
+                session.said_goodbye = True
+
+    def _check_name(self, client: str) -> None:
+        """ProtocolError for a camera that calls itself as its token does not allow."""
+        if not self._allowed.may_be_called(client):
+            cameras = ", ".join(self._allowed.cameras)
+            raise ProtocolError("forbidden", f"the token {self._allowed.who} is for {cameras}, not for {client}")
 
     def _welcome(self, session: Session) -> wire.Welcome:
         service, limits, model = self._service, self._service.limits, self._service.model
         return wire.Welcome(
             model.classes,
-            tuple(model.ladder),
+            tuple(service.told),
             limits.in_flight,
             limits.message_bytes,
             session.plan,
@@ -196,7 +205,7 @@ class _Connection:
             model=model.name,
             version=model.version,
             task=model.task,
-            inputs=tuple(model.ladder.values()),
+            inputs=tuple(service.told.values()),
         )
 
     async def _answer(self, session: Session, frame: wire.Frame, arrived_s: float) -> None:
@@ -206,11 +215,13 @@ class _Connection:
             self._open_slots.release()
 
     async def _keep_time(self) -> None:
-        """Do what is due by the clock: pings, and noticing clients that have fallen silent."""
+        """Do what is due by the clock: pings, and noticing clients that have fallen silent or may be here no more."""
         while True:
             # What is due moves with what comes, mostly on; for what moves forward it is looked at this often.
             await sleep_until(self._loop, min(self._conversation.next_timer_s, seconds_now() + PING_PERIOD_S))
             self._conversation.timeout(seconds_now())
+            if not self._request.app[ACCESS].still(self._allowed):
+                raise ProtocolError("forbidden", "the token of this stream is no longer one of this server's")
             await self._send_due()
 
     async def _send_plans(self, session: Session) -> None:
@@ -236,8 +247,10 @@ class _Connection:
 
     async def send(self, message: wire.Message) -> None:
         """Write one message. The connection of a client that does not read is cut."""
+        data = wire.encode(message)
+        self._service.sent_bytes += len(data)
         with self._writing:
-            await self._socket.send_bytes(wire.encode(message))
+            await self._socket.send_bytes(data)
 
     def ended(self, code: str, why: str) -> None:
         """Tell people that the stream is over; nothing of a client that went before it was let in."""
@@ -246,11 +259,11 @@ class _Connection:
             return
         if session is not None and self._welcomed:
             fared, seconds = session.attained, seconds_now() - session.joined_s
-            self._service.on_event(
+            self._service.happened(
                 ClientLeft(session.client, self._address, code, why, seconds, fared.ended, fared.on_time)
             )
         elif code != "gone":
-            self._service.on_event(ClientRefused(self._client, self._address, code, why))
+            self._service.happened(ClientRefused(self._client, self._address, code, why))
 
     async def refuse(self, errors: list[ProtocolError]) -> None:
         """Tell the client what it did wrong first, as far as it still listens."""

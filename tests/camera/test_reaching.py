@@ -24,6 +24,7 @@ STREAM = "/v1/stream"
         "wss://edge.example/v1/stream",
         "ws://[::1]:8765/v1/stream",
         "ws://localhost:65535/v1/stream",
+        "wss://camera:password@edge.example:8443/v1/stream",
     ],
 )
 def test_the_url_of_a_stream_is_taken(url: str) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
+from typing import Any
 
 import msgspec
 import pytest
 
 from jellyfish.control.problem import Plan
-from jellyfish.core import Outcome, Reason
+from jellyfish.core import InputSize, Outcome, Reason
 from jellyfish.lab.simulation.timed_executor import Disturbance
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.protocol import wire
@@ -62,6 +63,26 @@ async def test_at_the_farewell_the_server_knows_of_each_frame_what_the_ledger_kn
     assert (attained.captured, attained.on_time, attained.missed_by_reason) == own(setup)
     assert {outcome for outcome, _ in setup.outcomes} >= {Outcome.ON_TIME, Outcome.DROPPED, Outcome.SKIPPED}
     assert attained.slack == setup.ledger.report.slack
+
+
+@virtual
+async def test_a_camera_that_is_stuck_at_its_end_reports_what_it_has_not_sent() -> None:
+    async with running() as service:
+        sessions = followed(service)
+        setup = Setup()
+        encoded = setup.frames.encoded
+
+        async def stuck_later(picture: Any, size: InputSize) -> bytes:
+            if asyncio.get_running_loop().time() > 8.5:
+                await asyncio.sleep(30.0)
+            return await encoded(picture, size)
+
+        setup.frames.encoded = stuck_later
+        await setup.run(1.0, 9.0)
+    attained = sessions[0].attained
+    assert setup.complete(160)
+    assert (attained.captured, attained.on_time, attained.missed_by_reason) == own(setup)
+    assert setup.outcomes[Outcome.SKIPPED, Reason.STALE] == 2  # one was in hand, one waited
 
 
 @virtual

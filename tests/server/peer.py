@@ -20,6 +20,8 @@ from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
 from jellyfish.lab.simulation.timed_executor import Disturbance, TimedExecutor
 from jellyfish.media.jpeg import decode_jpeg, encode_jpeg
 from jellyfish.protocol import wire
+from jellyfish.server.access import Access
+from jellyfish.server.administration import Administration
 from jellyfish.server.service import Service
 from tests.models.descriptions import described
 
@@ -45,13 +47,18 @@ async def decode(jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
 
 
 @contextlib.asynccontextmanager
-async def running(limits: Limits | None = None, disturbance: Disturbance | None = None) -> AsyncIterator[Service]:
+async def running(
+    limits: Limits | None = None,
+    disturbance: Disturbance | None = None,
+    access: Access | None = None,
+    administration: Administration | None = None,
+) -> AsyncIterator[Service]:
     """A service behind its HTTP application on the in-memory host `server`, port 80."""
     dispatcher = Dispatcher(TimedExecutor(PROFILE, disturbance), PROFILE, SMALL, 4)
     service = Service([dispatcher], MODEL, decode, limits or Limits())
     task = asyncio.create_task(dispatcher.run())
     try:
-        async with at_url(service):
+        async with at_url(service, access, administration):
             yield service
     finally:
         task.cancel()

@@ -9,6 +9,8 @@ from typing import Any
 
 import aiohttp
 
+from jellyfish.server.access import Access
+from jellyfish.server.administration import Administration
 from jellyfish.server.app import listening
 from jellyfish.server.service import Service
 
@@ -44,8 +46,10 @@ class MemoryConnector(aiohttp.TCPConnector):
 
 
 @contextlib.asynccontextmanager
-async def at_url(service: Service) -> AsyncIterator[None]:
+async def at_url(
+    service: Service, access: Access | None = None, administration: Administration | None = None
+) -> AsyncIterator[None]:
     """Serve `service` at `URL` for the time of the context, then drain."""
-    async with listening(service, HOST, PORT):
+    async with listening(service, HOST, PORT, access=access, administration=administration):
         service.ready = True
         yield

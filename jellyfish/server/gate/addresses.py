@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 
 NETWORK_BITS = 64
 """Of an IPv6 address, what tells one network from another: within its own anybody can have any number of addresses."""
@@ -22,6 +23,12 @@ def loopback(address: str) -> bool:
     """Whether it is this machine's own; also that of a local socket, which has none."""
     parsed = _parsed(address)
     return not address if parsed is None else parsed.is_loopback
+
+
+def within(address: str, networks: Iterable[str]) -> bool:
+    """Whether it is in one of some networks, such as `10.0.0.0/8`; a single address is one, too."""
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in ipaddress.ip_network(network) for network in networks)
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 from jellyfish.clock import seconds_now, timeout_at
 from jellyfish.config import Limits
 from jellyfish.control.estimator import MARGIN_S, ClientEstimator

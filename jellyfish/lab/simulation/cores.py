@@ -54,6 +54,11 @@ class Cores:
         """Whether there are no jobs."""
         return not self._jobs
 
+    @property
+    def load(self) -> float:
+        """Weights of all jobs for each core."""
+        return sum(job.weight for job in self._jobs) / self.count
+
     def begin(self, job: Job) -> None:
         """Run `job` from `now` on, the time of the last `settle`."""
         self._jobs.append(job)
@@ -109,8 +114,9 @@ def shares(jobs: Sequence[Job], cores: float) -> None:
 class Pool:
     """`threads` workers on some cores; jobs wait in order for a free one, as in a thread pool."""
 
-    def __init__(self, cores: Cores, threads: int) -> None:
-        self._cores, self._free = cores, threads
+    def __init__(self, begin: Callable[[Job], None], threads: int) -> None:
+        """`begin`: puts a job on some cores."""
+        self._begin, self._free = begin, threads
         self._waiting: deque[Job] = deque()
 
     def begin(self, job: Job) -> None:
@@ -129,4 +135,4 @@ class Pool:
     def _start(self) -> None:
         if self._free and self._waiting:
             self._free -= 1
-            self._cores.begin(self._waiting.popleft())
+            self._begin(self._waiting.popleft())

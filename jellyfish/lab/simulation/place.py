@@ -108,13 +108,19 @@ class OnMachine:
         """See `Place`."""
         return HostParts(self._host.cores, lambda: self._spent)
 
-    def _now_s(self, usual_s: float, rested: float) -> float:
-        """What is done now, of what it usually takes; `rested`: as in `HostCosts`."""
-        return usual_s * (1 + (rested if self._machine.rested else -rested)) if rested else usual_s
+    def _codec_s(self, usual_s: float) -> float:
+        """What a codec that is begun now takes."""
+        share = self._costs.codec_rested
+        return usual_s * (1 + share if self._machine.rested(roams=True) else 1 - share)
+
+    def _loop_s(self, usual_s: float) -> float:
+        """What the event loop takes for something that it does now."""
+        share = self._costs.loop_rested
+        return usual_s * (1 + share if self._machine.rested(roams=False) else 1 - share)
 
     def _spend(self, usual_s: float) -> None:
         """The event loop works; what that takes longer it waits for a core."""
-        seconds = self._now_s(usual_s, self._costs.loop_rested)
+        seconds = self._loop_s(usual_s)
         began_s = self._loop.time()
         self._machine.spend(seconds)
         loop_s, waited_s, decoding_s = self._spent
@@ -131,7 +137,7 @@ class OnMachine:
 
     async def decode(self, resolution: int) -> None:
         """See `Place`."""
-        seconds = self._now_s(self._costs.decoding_s(resolution), self._costs.codec_rested)
+        seconds = self._codec_s(self._costs.decoding_s(resolution))
         await self._machine.decode(seconds)
         self._spent = self._spent._replace(decoding_s=self._spent.decoding_s + seconds)
 
@@ -139,13 +145,13 @@ class OnMachine:
         """See `Place`; the camera's half of the event loop's work is charged here."""
         if self._host.cameras:
             self._spend((1 - 2 * ANSWER) * self._costs.camera_s)
-            await self._machine.encode(self._now_s(self._costs.capture_s, self._costs.codec_rested))
+            await self._machine.encode(self._codec_s(self._costs.capture_s))
 
     async def encode(self, resolution: int) -> None:
         """See `Place`."""
         usual_s = self._costs.encoding_s(resolution)
         if self._host.cameras:
-            await self._machine.encode(self._now_s(usual_s, self._costs.codec_rested))
+            await self._machine.encode(self._codec_s(usual_s))
         else:
             await asyncio.sleep(usual_s)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import Limits
@@ -25,6 +26,14 @@ MOST_REQUESTERS = 16
 MOST_VARIANTS = 3
 """That one of them may ask for by name at a time, beside those that leave it to the server."""
 ALL_OTHERS = "all others"
+
+
+class RequestsEnded(NamedTuple):
+    """Requests."""
+
+    ended: int
+    """Those that have an outcome."""
+    answered: int
 
 
 class Requesters:
@@ -48,6 +57,7 @@ class Requesters:
         self._dispatchers, self._quietest = dispatchers, quietest
         self._requesters: dict[tuple[str, Variant | None], Requester] = {}
         self._gone = Counter[str]()
+        self._told = RequestsEnded(0, 0)
         self._beside_cameras = False
 
     def __iter__(self) -> Iterator[Requester]:
@@ -77,6 +87,14 @@ class Requesters:
         for each in self:
             counts.update(_counts(each))
         return counts
+
+    def since_told(self) -> RequestsEnded:
+        """What has ended since it was asked before."""
+        counts = self.totals()
+        answered = counts["answered"]
+        ended = RequestsEnded(counts.total() - counts["received"], answered)
+        before, self._told = self._told, ended
+        return RequestsEnded(ended.ended - before.ended, ended.answered - before.answered)
 
     # --- control -----------------------------------------------------------------------------------------
 

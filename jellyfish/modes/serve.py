@@ -51,6 +51,8 @@ async def serve(asked: Asked, console: Console, stop: Stop, quiet: bool, again: 
         log.begin(config, server)
         where = f"{escape(server.url)} with {escape(str(server.model))} on {escape(server.devices)}"
         console.print(f"[bold]ready[/]: {where} (Ctrl-C stops)")
+        for warning in entrance.warnings(config):
+            console.print(f"[bold red]WARNING:[/] {escape(warning)}", highlight=False, soft_wrap=True)
         for note in entrance.notes(config):
             console.print(f"[bold yellow]note:[/] {escape(note)}", highlight=False, soft_wrap=True)
         if not quiet:

@@ -107,6 +107,22 @@ def first_half_kept(cores: Sequence[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def roam(cores: Sequence[int]) -> None:
+    """Have the calling thread, or process, run on any of `cores`, whatever it was begun by keeps to.
+
+    For what the event loop hands out: decoders, the planner, emulated cameras. Beside the loop they take the first half
+    of the processors from it, while the second one's workers, with a quick network, stand idle for half of the time.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+
+
+def roam_behind(cores: Sequence[int]) -> None:
+    """As `roam`, for the calling thread alone, and giving way to others wherever it runs."""
+    roam(cores)
+    give_way()
+
+
 @contextlib.contextmanager
 def deaf_children() -> Iterator[None]:
     """Processes that this thread starts in the context hear of no Ctrl-C, from their first moment on.

@@ -22,6 +22,7 @@ AT_RUN_TIME = frozenset(
     {
         "target",
         *("max_clients", "max_message_kb", "max_in_flight", "hello_timeout_s", "silence_timeout_s"),
+        *("requests_share", "request_timeout_ms"),
         *("per_address", "proxy", "tokens", "allow_host", "allow_origin", "tls_certificate", "tls_key"),
     }
 )
@@ -90,7 +91,8 @@ class Reloading:
     def _with(self, newest: ServerConfig) -> ServerConfig:
         """The configuration in force, with what can be changed as it is in `newest`."""
         running = self._asked.config
-        limits = replace(newest.limits, image_side=running.limits.image_side)
+        held = running.limits
+        limits = replace(newest.limits, image_side=held.image_side, body_bytes=held.body_bytes)
         access = newest.access
         if access.tls != running.access.tls or access.self_signed != running.access.self_signed:
             mine = running.access

@@ -24,6 +24,8 @@ class RunningServer:
     """The devices in words, with the workers that each is divided into."""
     model: Description
     """What is served."""
+    grpc_address: str | None = None
+    """Where requests for inference are taken over gRPC."""
     notes: Callable[[], list[str]] = list
     """What else a person should know of its devices so far."""
     change_model: Callable[[ServerConfig], Awaitable[Description]] | None = None

@@ -111,6 +111,8 @@ class Session:
         """Called when frames begin to come: at first, and after a silence."""
         self.on_frame: Callable[[FrameWay], None] | None = None
         """Told of each frame that has been dealt with."""
+        self.trace: Callable[[FrameWay], str] | None = None
+        """Told of it, too; says under which `traceparent` it is traced, or nothing."""
         self.offered = OfferedRate(hello.fps)
         self._seen = False
         """Whether plans know of it."""
@@ -238,9 +240,19 @@ class Session:
             raise
         self.account.close(ending.outcome)
         self._close(frame, arrived_s, ending.outcome)
+        result = self._result(frame, arrived_s, ending.outcome, ending.message)
+        if traceparent := self._told(frame, arrived_s, ending):
+            result = msgspec.structs.replace(result, traceparent=traceparent)
+        await self._send(result)
+
+    def _told(self, frame: wire.Frame, arrived_s: float, ending: FrameEnding) -> str:
+        """Tell whoever wants to know of a frame's way; the `traceparent` of one that is traced."""
+        if self.on_frame is None and self.trace is None:
+            return ""
+        way = self._way(frame, arrived_s, ending)
         if self.on_frame is not None:
-            self.on_frame(self._way(frame, arrived_s, ending))
-        await self._send(self._result(frame, arrived_s, ending.outcome, ending.message))
+            self.on_frame(way)
+        return "" if self.trace is None else self.trace(way)
 
     def _close(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped) -> None:
         """Enter a frame's outcome as the client will probably see it."""

@@ -9,6 +9,7 @@ from jellyfish.errors import InputError
 EXTRAS = {
     "matplotlib": ("matplotlib", "report"),
     "faster_coco_eval": ("faster-coco-eval", "lab"),
+    "grpc": ("grpcio protobuf", "grpc"),
     "cryptography": ("cryptography", "tls"),
     "opentelemetry": ("opentelemetry-sdk opentelemetry-exporter-otlp-proto-http", "otel"),
 }

@@ -12,6 +12,7 @@ FIGURES = ("scipy", "matplotlib")
 GRAPHS = ("onnxruntime",)
 LABELLED = (*NETWORKS, "faster_coco_eval")
 SERVER = NETWORKS + PLANNERS
+REMOTE_CALLS = ("grpc",)
 
 ALWAYS = {
     "profile": SERVER,
@@ -42,4 +43,6 @@ def needs(command: str, options: Mapping[str, Any]) -> tuple[str, ...]:
         )
     if command == "trace show" and options["plot"] is not None:
         return ("matplotlib",)
+    if command == "serve" and options["grpc_port"] is not None:
+        return (*SERVER, *REMOTE_CALLS)
     return ALWAYS.get(command, ())

@@ -142,6 +142,35 @@ def serve(
             "camera it is, their X-Forwarded-Host by what name it was asked."
         ),
     ] = "",
+    requests_share: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=100,
+            help="Percent of each device that requests for inference have (docs/inference-protocol.md) while cameras "
+            "need the rest.",
+        ),
+    ] = 30,
+    request_timeout_ms: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            max=1000 * MOST_WAIT_S,
+            help="Milliseconds within which such a request that names no timeout is answered.",
+        ),
+    ] = 1000,
+    max_request_kb: Annotated[
+        int, typer.Option(min=1, max=MOST_MESSAGE_KB, help="Largest body of such a request, in kB.")
+    ] = 16384,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port on which such requests are taken over gRPC, too (needs the extra `grpc`); 0 takes any free one. "
+            "By default none.",
+        ),
+    ] = None,
     tokens: Annotated[
         Path | None,
         typer.Option(
@@ -229,8 +258,9 @@ def serve(
 ) -> ServeCall:
     """Serve cameras until stopped.
 
-    Cameras connect to ws://HOST:PORT/v1/stream (docs/client.md). Whether it is ready: http://HOST:PORT/readyz. How to
-    run it for good, where it keeps what it measured: docs/operating.md. Who may connect: docs/security.md.
+    Cameras connect to ws://HOST:PORT/v1/stream (docs/client.md). Single images: http://HOST:PORT/v2/models/...
+    (docs/inference-protocol.md). Whether it is ready: http://HOST:PORT/readyz. How to run it for good, where it keeps
+    what it measured: docs/operating.md. Who may connect: docs/security.md.
     """
     if tls is not None and tls_certificate is not None:
         raise typer.BadParameter("self-signed and --tls-certificate exclude each other", param_hint="--tls")
@@ -243,6 +273,9 @@ def serve(
         in_flight=max_in_flight,
         per_address=per_address or None,
         proxies=ip_addresses(proxy, "--proxy"),
+        body_bytes=max_request_kb * 1024,
+        request_deadline_s=request_timeout_ms / 1000,
+        requests_share=requests_share / 100,
     )
     return ServeCall(
         ServerConfig(
@@ -262,6 +295,7 @@ def serve(
             model=model,
             actuation=actuation,
             planning_share=planning_share / 100,
+            grpc_port=grpc_port,
             metrics_cameras=metrics_cameras,
             drain_s=drain_s,
             spans=spans / 100,

@@ -43,12 +43,13 @@ class Saying:
             self._last = words
             self.words(f"{words} ...")
 
-    def ready(self, url: str, model: str, devices: str) -> None:
-        """Frames are taken from now on."""
+    def ready(self, url: str, model: str, devices: str, grpc: str | None = None) -> None:
+        """Frames are taken from now on; `grpc`: where requests for inference are, too."""
         if self.log_format is LogFormat.JSON:
-            self._event(ServerReady(url, model, devices))
+            self._event(ServerReady(url, model, devices, grpc))
         else:
-            where = f"{escape(url)} with {escape(model)} on {escape(devices)}"
+            also = "" if grpc is None else f" (gRPC: {escape(grpc)})"
+            where = f"{escape(url)}{also} with {escape(model)} on {escape(devices)}"
             self.console.print(f"[bold]ready[/]: {where} (Ctrl-C stops)")
 
     def note(self, note: str) -> None:

@@ -98,7 +98,9 @@ class PlanMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     fps: Annotated[float, msgspec.Meta(gt=0)] | None = None
     """At most so many frames per second, evenly; None: as many as the hello said."""
     model: str = ""
-    """The name of the model that `variant` is of."""
+    """The name of the model that `variant` is of. It may be another one than the welcome's, of the same classes."""
+    version: str = ""
+    """That model's; empty where the server does not tell it."""
 
 
 class Offer(msgspec.Struct, frozen=True):

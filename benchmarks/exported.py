@@ -12,10 +12,7 @@ is the median over rounds in which the two take turns, each batch right after on
 from __future__ import annotations
 
 import argparse
-import contextlib
-import itertools
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,17 +22,15 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from jellyfish.core import InputSize, Variant
+from benchmarks.pictures import pictures, seconds
 from jellyfish.lab.training.coco import CocoFrames
 from jellyfish.lab.training.evaluate import LEAST_SCORE, FrameSet, evaluation, examine, spread, subject_of
-from jellyfish.media.footage import open_footage, seen
-from jellyfish.media.resize import fit
-from jellyfish.models.model import Engine, EngineOptions, Image, Model, Size, answers
+from jellyfish.models.model import EngineOptions, Model, Size
 from jellyfish.models.opening import open_model
 from jellyfish.models.slimmable.card import VariantEvaluation
+from jellyfish.models.slimmable.runtimes import Runtime
 
 BATCHES = (1, 4, 8)
-CLIP = Path(__file__).parent.parent / "videos" / "street-junction.mp4"
 
 
 def examined(model: Model, arguments: argparse.Namespace, sizes: Sequence[Size]) -> list[VariantEvaluation]:
@@ -61,22 +56,6 @@ def accuracy(exported: Model, ours: Model, arguments: argparse.Namespace) -> Tab
         figures = ((theirs.ap50, own.ap50), (theirs.ap, own.ap), (theirs.f1, own.f1))
         table.add_row(own.variant.name, *(f"{a:.4f} / {b:.4f} / {a - b:+.4f}" for a, b in figures))
     return table
-
-
-def pictures(count: int, size: InputSize) -> list[Image]:
-    """Frames of a clip that ships, scaled for the network as a camera would."""
-    with contextlib.closing(open_footage(CLIP)) as footage:
-        frames = [seen(frame, footage.contents) for _, frame in itertools.islice(footage.read_from(0), count)]
-    return [fit(frame, *size.fitted(frame.shape[1], frame.shape[0])) for frame in frames]
-
-
-def seconds(engine: Engine, images: Sequence[Image], variant: Variant) -> float:
-    """Of one batch, right after another of the same."""
-    variants = [variant] * len(images)
-    answers(engine, images, variants)
-    began = time.perf_counter()
-    answers(engine, images, variants)
-    return time.perf_counter() - began
 
 
 def times(exported: Model, ours: Model, rounds: int) -> Table:
@@ -110,7 +89,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     console = Console(width=120)
-    exported, ours = open_model(str(arguments.package)), open_model(weights=arguments.weights)
+    exported, ours = open_model(str(arguments.package)), open_model(f"slimmable:{Runtime.TORCH}", arguments.weights)
     if arguments.rounds:
         console.print(times(exported, ours, arguments.rounds))
     if arguments.coco is not None:

@@ -101,7 +101,7 @@ def test_of_several_packages_the_one_that_is_missing_is_named() -> None:
     ("package", "remedy"),
     [
         ("matplotlib", r"pip install matplotlib .*\[report\]"),
-        ("onnxruntime", r"pip install onnxruntime .*jellyfish-serving\[onnx\]"),
+        ("faster_coco_eval", r"pip install faster-coco-eval .*jellyfish-serving\[lab\]"),
     ],
 )
 def test_an_extra_is_named_as_pip_knows_it(monkeypatch: pytest.MonkeyPatch, package: str, remedy: str) -> None:

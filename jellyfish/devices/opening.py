@@ -32,7 +32,7 @@ class OpenDevice:
 def subject_of(workplace: Workplace, threads: int | None) -> Subject:
     """What a profile of this device is kept under. `threads`: those of a batch on `cpu`, where the user said so."""
     name, model = workplace.device, workplace.model.description
-    software = libraries_in_words(model)
+    software = libraries_in_words(model, name)
     if name == "cpu":
         hardware = processor_name(len(workplace.cores), threads)
         return Subject(name, hardware, model.identity, software, model.name)
@@ -41,10 +41,11 @@ def subject_of(workplace: Workplace, threads: int | None) -> Subject:
     return Subject(name, gpu_name(name), model.identity, f"{software}, {driver_in_words()}", model.name)
 
 
-def libraries_in_words(model: Description) -> str:
+def libraries_in_words(model: Description, device: str) -> str:
     """What times depend on beside hardware and model: which versions there are of what it needs. InputError."""
+    others = model.processor_libraries if device == "cpu" else None
     try:
-        return ", ".join(f"{name} {version(name)}" for name in model.libraries)
+        return ", ".join(f"{name} {version(name)}" for name in (model.libraries if others is None else others))
     except PackageNotFoundError as error:
         raise InputError(f"the model {model.name} needs {error.name}, which is not installed") from error
 
@@ -76,7 +77,9 @@ def in_words(devices: Sequence[OpenDevice]) -> str:
 
 
 def _in_words(device: OpenDevice) -> str:
-    words = f"{device.name}: {device.profile.division}" if device.profile.division else device.name
+    profile = device.profile
+    words = ", ".join(filter(None, (profile.division, profile.software)))
+    words = f"{device.name}: {words}" if words else device.name
     memory_bytes = device.executor.memory_bytes
     return f"{words}, {memory_bytes / 1e6:.0f} MB for networks" if memory_bytes else words
 

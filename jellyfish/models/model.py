@@ -65,6 +65,8 @@ class Description:
     """The batch sizes that its engines run, ascending; smaller batches are filled up. Empty: any."""
     libraries: tuple[str, ...] = ()
     """What else times depend on: distributions, as pip calls them. Profiles of other versions are not used."""
+    processor_libraries: tuple[str, ...] | None = None
+    """The same on a processor, where that is something else."""
     preload: tuple[str, ...] = ()
     """Modules that its engines need, if it is `movable`: loaded once, for all processes that begin as copies."""
     in_flight: int = 1

@@ -73,5 +73,5 @@ async def run_devices(config: DevicesConfig, console: Console, stop: Stop) -> No
 
 def _run_info(config: DevicesConfig, fleet: EdgeFleet, server: RunningServer | None, started: datetime) -> RunInfo:
     """The header; what answers is the devices' own model."""
-    hardware = "; ".join(profile.hardware for profile in server.profiles) if server else str(config.cloud)
+    hardware = "; ".join(profile.measured_on for profile in server.profiles) if server else str(config.cloud)
     return run_info(MODE[config.cloud is None], started, config.seed, config, fleet.device_names, hardware, fleet.model)

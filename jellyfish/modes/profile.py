@@ -80,7 +80,7 @@ def _show(measured: LatencyProfile, model: Description, console: Console) -> Non
 def _table(measured: LatencyProfile, model: Description) -> Table:
     """Latency of a batch of one and of the largest, best rate, and accuracy, per variant."""
     largest = measured.max_batch
-    table = Table(title=f"{model.name} on {measured.device}: {measured.hardware}")
+    table = Table(title=f"{model.name} on {measured.device}: {measured.measured_on}")
     for column in (
         "variant",
         "ms p50, batch 1",

@@ -7,7 +7,10 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("jellyfish-serving", "torch", "torchvision", "numpy", "opencv-python-headless", "av", "aiohttp", "msgspec")
+PACKAGES = (
+    "jellyfish-serving", "onnxruntime", "torch", "torchvision", "numpy", "opencv-python-headless", "av", "aiohttp",
+    "msgspec",
+)  # fmt: skip
 
 
 def versions() -> dict[str, str]:

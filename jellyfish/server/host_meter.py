@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from jellyfish.clock import seconds_now
 from jellyfish.control.host import HostReading, Occupancy
 from jellyfish.core import InputSize
 
-Decode = Callable[[bytes, InputSize], Awaitable[NDArray[np.uint8]]]
-"""A JPEG -> its image, fitted into a size."""
+Decode = Callable[[Any, InputSize], Awaitable[NDArray[np.uint8]]]
+"""A JPEG, or another still that may come (`jellyfish.media.still`) -> its image, fitted into a size."""
 
 
 class ProcessorTime(NamedTuple):

@@ -72,6 +72,9 @@ def test_a_profile_of_other_hardware_or_software_is_used_and_that_is_said(
 
 def test_a_profile_is_kept_under_the_versions_of_what_the_model_needs() -> None:
     needing = replace(SERVED, libraries=("numpy", "msgspec"))
-    assert libraries_in_words(needing) == f"numpy {np.__version__}, msgspec {msgspec.__version__}"
+    assert libraries_in_words(needing, "cpu") == f"numpy {np.__version__}, msgspec {msgspec.__version__}"
+    elsewhere = replace(needing, processor_libraries=("msgspec",))
+    assert libraries_in_words(elsewhere, "cpu") == f"msgspec {msgspec.__version__}"
+    assert libraries_in_words(elsewhere, "cuda:0") == libraries_in_words(needing, "cuda:0")
     with pytest.raises(InputError, match="tested needs no-such-thing, which is not installed"):
-        libraries_in_words(replace(SERVED, libraries=("no-such-thing",)))
+        libraries_in_words(replace(SERVED, libraries=("no-such-thing",)), "cpu")

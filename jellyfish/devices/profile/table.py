@@ -76,6 +76,11 @@ class LatencyProfile(msgspec.Struct, frozen=True):
         """What it is of."""
         return Subject(self.device, self.hardware, self.weights, self.software, self.model)
 
+    @property
+    def measured_on(self) -> str:
+        """Hardware and software in words."""
+        return ", ".join(filter(None, (self.hardware, self.software)))
+
     def beside_cameras(self) -> LatencyProfile:
         """Where cameras are emulated on the same processors: they take those that workers would share."""
         return msgspec.structs.replace(self, workers=self.workers - self.sharing, sharing=0)

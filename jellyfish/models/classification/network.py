@@ -8,8 +8,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from jellyfish.models.classification.sizes import SIZES
-from jellyfish.models.slimmable.detector import SHARED_CHANNELS, SlimmableDetector, Stem
+from jellyfish.models.slimmable.detector import SlimmableDetector, Stem
 from jellyfish.models.slimmable.layers import PredictionConv, SlimmableBlock, SlimmableConv, blocks, width_key
+from jellyfish.models.slimmable.layout import SHARED_CHANNELS
 from jellyfish.models.slimmable.sizes import NetworkSize
 from jellyfish.models.slimmable.street import CLASSES
 

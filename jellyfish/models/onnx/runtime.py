@@ -77,10 +77,7 @@ def open_session(path: Path, device: str, threads: int) -> Any:
     """The graph at `path` as an `InferenceSession`. `threads`: of a processor, for each batch. InputError."""
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _NOTHING
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # its processors are others', too
+    options = _session_options(threads)
     wanted = providers(device)
     try:
         # What does not start is an error: no other provider is to be taken for it unasked, with a banner for people.
@@ -91,6 +88,28 @@ def open_session(path: Path, device: str, threads: int) -> Any:
     if device != "cpu" and wanted[-1] not in session.get_providers():
         raise InputError(f"device {device!r}: onnxruntime's {wanted[-1]} does not start: are CUDA and cuDNN there?")
     return session
+
+
+def processor_session(graph: bytes, threads: int) -> Any:
+    """A graph in memory as an `InferenceSession` on a processor, for inputs of any shape. InputError."""
+    import onnxruntime
+
+    options = _session_options(threads)
+    options.enable_mem_pattern = False  # a plan for every shape, which gains nothing and is kept
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise InputError(f"the network cannot be loaded: {meaning(str(error))}") from error
+
+
+def _session_options(threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _NOTHING
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # its processors are others', too
+    return options
 
 
 def meaning(message: str) -> str:

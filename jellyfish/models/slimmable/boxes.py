@@ -12,16 +12,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from jellyfish.models.slimmable.detector import STRIDES
+from jellyfish.models.slimmable.layout import (
+    CANDIDATES,
+    MAXIMUM_DETECTIONS,
+    MAXIMUM_LOG_SIZE,
+    STRIDES,
+    SUPPRESSION_IOU,
+)
 from jellyfish.models.slimmable.street import CLASSES
-
-MAXIMUM_DETECTIONS = 100
-"""Most boxes kept per image."""
-
-_CANDIDATES = 200
-"""Most boxes per image that enter non-maximum suppression: twice what may leave it."""
-
-_SUPPRESSION_IOU = 0.5
 
 
 def _load_suppression() -> None:
@@ -33,7 +31,6 @@ def _load_suppression() -> None:
 
 
 _load_suppression()
-_MAXIMUM_LOG_SIZE = 5.0
 
 
 class Boxes(NamedTuple):
@@ -68,7 +65,7 @@ def decode(parameters: Tensor, points: Tensor) -> Tensor:
     """
     stride = points[..., 2:]
     centre = points[..., :2] + parameters[..., :2] * stride
-    half = parameters[..., 2:].clamp(max=_MAXIMUM_LOG_SIZE).exp() * stride
+    half = parameters[..., 2:].clamp(max=MAXIMUM_LOG_SIZE).exp() * stride
     return torch.cat([centre - half, centre + half], dim=-1)
 
 
@@ -79,7 +76,7 @@ def select(predictions: Tensor, points: Tensor, score_threshold: float) -> Boxes
     suppression among boxes of the same class and image.
     """
     logits, labels = predictions[..., : len(CLASSES)].max(dim=-1)
-    logits, best = logits.topk(min(_CANDIDATES, logits.shape[1]), dim=1)
+    logits, best = logits.topk(min(CANDIDATES, logits.shape[1]), dim=1)
     image, rank = torch.nonzero(logits > _logit(score_threshold), as_tuple=True)
     point = best[image, rank]
     label, score = labels[image, point], logits[image, rank].sigmoid()
@@ -100,7 +97,7 @@ def _suppress(sides: Tensor, score: Tensor, group: Tensor) -> Tensor:
         return torch.zeros(0, dtype=torch.long, device=score.device)
     sides, score = sides.double(), score.double()
     apart = group * (sides.max() - sides.min() + 1)
-    kept: Tensor = torch.ops.torchvision.nms(sides + apart[:, None], score, _SUPPRESSION_IOU)
+    kept: Tensor = torch.ops.torchvision.nms(sides + apart[:, None], score, SUPPRESSION_IOU)
     return kept
 
 

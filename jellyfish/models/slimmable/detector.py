@@ -21,18 +21,9 @@ from jellyfish.models.slimmable.layers import (
     SlimmableConv,
     blocks,
 )
+from jellyfish.models.slimmable.layout import PREDICTIONS, SHARED_CHANNELS, STRIDES
 from jellyfish.models.slimmable.sizes import EXITS, NetworkSize
 from jellyfish.models.slimmable.street import CLASSES
-
-BOX_PARAMETERS = 4
-PREDICTIONS = len(CLASSES) + BOX_PARAMETERS
-"""Numbers per grid point: a logit per class, then centre offset x, y and log size x, y in strides."""
-
-STRIDES: tuple[int, ...] = (8, 16, 32)
-"""Pixels per grid point of the three levels, finest first."""
-
-SHARED_CHANNELS = 40
-"""Channels of what the stem hands on, at stride 8."""
 
 _NECK, _HIDDEN = 96, 96
 _PRIOR = 0.01

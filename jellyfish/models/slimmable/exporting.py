@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from jellyfish.core import Variant
 from jellyfish.models.slimmable.boxes import decode, grid_points
-from jellyfish.models.slimmable.detector import BOX_PARAMETERS, normalise
+from jellyfish.models.slimmable.detector import normalise
 from jellyfish.models.slimmable.folding import fold_stem, fold_tail
+from jellyfish.models.slimmable.layout import BOX_PARAMETERS
 from jellyfish.models.slimmable.sizes import SIZES
 from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.models.slimmable.weights import Weights

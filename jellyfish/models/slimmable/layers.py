@@ -14,11 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from jellyfish.models.slimmable.depthwise import depthwise
+from jellyfish.models.slimmable.layout import EPSILON
 from jellyfish.models.slimmable.sizes import SIZES, WIDTHS, NetworkSize
 
 MOMENTUM = 0.03
-EPSILON = 1e-3
-"""Of every batch norm; the backbone's initial weights were trained with it."""
 
 
 def channels(full: int, width: float) -> int:

@@ -49,8 +49,10 @@ RECEIVED_ALWAYS = {
 
 
 def families(service: Service, meter: Meter, build: Mapping[str, str]) -> Iterator[Metric]:
-    """All of them, in the order of the catalogue. `build`: what is told of what serves."""
-    meter.catch_up(service)
+    """All of them, in the order of the catalogue, as `meter` knows them since it last caught up; a large one in parts.
+
+    `build`: what is told of what serves.
+    """
     yield from _frames(meter)
     yield from _stages(meter)
     yield from _clients(service, meter)
@@ -85,7 +87,8 @@ def _histogram(definition: MetricDefinition, parts: Iterable[tuple[Sequence[str]
 
 def _frames(meter: Meter) -> Iterator[Metric]:
     counts = meter.frames
-    yield _family(catalogue.FRAMES, _ended(meter))
+    for camera in list(counts.frames):
+        yield _family(catalogue.FRAMES, _ended(meter, camera))
     parts = []
     for source, by_bucket in counts.slack.items():
         slack = BucketCounts(catalogue.SLACK_EDGES_S)
@@ -96,13 +99,12 @@ def _frames(meter: Meter) -> Iterator[Metric]:
     yield _family(catalogue.ANSWERS, meter.answers.items())
 
 
-def _ended(meter: Meter) -> Iterator[Labelled]:
-    for camera, frames in meter.frames.frames.items():
-        known = dict(frames)
-        if camera == NOBODY:
-            known = {(source, end): 0 for source, ends in ALWAYS.items() for end in ends} | known
-        for (source, end), count in known.items():
-            yield (end.outcome, end.reason, source, camera), count
+def _ended(meter: Meter, camera: str) -> Iterator[Labelled]:
+    known = dict(meter.frames.frames[camera])
+    if camera == NOBODY:
+        known = {(source, end): 0 for source, ends in ALWAYS.items() for end in ends} | known
+    for (source, end), count in known.items():
+        yield (end.outcome, end.reason, source, camera), count
 
 
 def _stages(meter: Meter) -> Iterator[Metric]:

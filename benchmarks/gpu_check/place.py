@@ -16,8 +16,8 @@ import numpy as np
 from jellyfish.core import Variant
 from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
-from jellyfish.models.model import Description, Engine, Image, answers
-from jellyfish.models.slimmable.model import open_slimmable
+from jellyfish.models.model import Description, Engine, EngineOptions, Image, answers
+from jellyfish.models.slimmable.model import SlimmableModel, open_slimmable
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +69,7 @@ class Place:
     @cached_property
     def model(self) -> Description:
         """The detector that ships."""
-        return open_slimmable("", None).description
+        return self._served.description
 
     @cached_property
     def executor(self) -> EngineExecutor:
@@ -84,8 +84,13 @@ class Place:
         """The engine itself. Call it on its thread: `on_thread`."""
         return self.executor.engines[0]
 
+    @cached_property
+    def _served(self) -> SlimmableModel:
+        """As torch runs it, on a processor too: this is what GPUs are served with, and no other library is needed."""
+        return open_slimmable("torch", None)
+
     def _engine(self) -> Engine:
-        return engine_on(self.device)
+        return self._served.engine(EngineOptions(self.options.device, cores()))
 
     def on_thread(self, function: Callable[[], Result]) -> Result:
         """Run it where the engine's batches run."""
@@ -168,8 +173,8 @@ class Place:
         return LatencyProfile(self.options.device, "", self.model.identity, tuple(rows))
 
 
-def engine_on(device: torch.device, dtype: torch.dtype | None = None) -> Engine:
-    """The detector as torch runs it, and no other library: what GPUs are served with."""
+def engine_on(device: torch.device, dtype: torch.dtype) -> Engine:
+    """The detector in this arithmetic, without any pipeline."""
     import torch
 
     from jellyfish.models.slimmable.engine import DetectorEngine

@@ -157,7 +157,6 @@ class Service:
         self.requesters.change_to(model, self.dispatchers)
         for session in self.sessions.values():
             session.change_to(model, self._quietest())
-        self.requesters.change_to(model, self.dispatchers)
 
     def last_due_s(self, now: float) -> float:
         """When all frames and requests that are here by now have their outcome."""

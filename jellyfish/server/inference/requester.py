@@ -109,11 +109,6 @@ class Requester:
         variant = variants.index(self.variant) if self.variant is not None else None
         return Requesting(self.name, fps, budget_s, variant)
 
-    def change_to(self, model: Description) -> None:
-        """Another model answers from the next request on, which waits for its plan."""
-        self._model, self._granted, self._places = model, None, []
-        self._placed.clear()
-
     def grant(self, granted: Granted) -> None:
         """What plans are asked for."""
         self._granted = granted

@@ -108,16 +108,11 @@ class Requesters:
 
     # --- control -----------------------------------------------------------------------------------------
 
-    def change_to(self, model: Description, dispatchers: Mapping[str, Dispatcher]) -> None:
-        """Another model answers requests from the next one on."""
-        self._model, self._dispatchers = model, dispatchers
-        for each in self:
-            each.change_to(model)
-
     @property
     def latest_due_s(self) -> float:
         """When the last of the requests that are open is due; minus infinity where there is none."""
-        return max((each.latest_due_s for each in self if each.account.open), default=float("-inf"))
+        known = (*self, *self._leaving)
+        return max((each.latest_due_s for each in known if each.account.open), default=float("-inf"))
 
     def demands(
         self, now: float, cameras: Sequence[ClientDemand], devices: Sequence[DeviceOption], accuracy: Sequence[float]

@@ -108,8 +108,19 @@ class OnMachine:
         """See `Place`."""
         return HostParts(self._host.cores, lambda: self._spent)
 
-    def _spend(self, seconds: float) -> None:
+    def _codec_s(self, usual_s: float) -> float:
+        """What a codec that is begun now takes."""
+        share = self._costs.codec_rested
+        return usual_s * (1 + share if self._machine.rested(roams=True) else 1 - share)
+
+    def _loop_s(self, usual_s: float) -> float:
+        """What the event loop takes for something that it does now."""
+        share = self._costs.loop_rested
+        return usual_s * (1 + share if self._machine.rested(roams=False) else 1 - share)
+
+    def _spend(self, usual_s: float) -> None:
         """The event loop works; what that takes longer it waits for a core."""
+        seconds = self._loop_s(usual_s)
         began_s = self._loop.time()
         self._machine.spend(seconds)
         loop_s, waited_s, decoding_s = self._spent
@@ -126,7 +137,7 @@ class OnMachine:
 
     async def decode(self, resolution: int) -> None:
         """See `Place`."""
-        seconds = self._costs.decoding_s(resolution)
+        seconds = self._codec_s(self._costs.decoding_s(resolution))
         await self._machine.decode(seconds)
         self._spent = self._spent._replace(decoding_s=self._spent.decoding_s + seconds)
 
@@ -134,12 +145,15 @@ class OnMachine:
         """See `Place`; the camera's half of the event loop's work is charged here."""
         if self._host.cameras:
             self._spend((1 - 2 * ANSWER) * self._costs.camera_s)
-            await self._machine.encode(self._costs.capture_s)
+            await self._machine.encode(self._codec_s(self._costs.capture_s))
 
     async def encode(self, resolution: int) -> None:
         """See `Place`."""
-        seconds = self._costs.encoding_s(resolution)
-        await (self._machine.encode(seconds) if self._host.cameras else asyncio.sleep(seconds))
+        usual_s = self._costs.encoding_s(resolution)
+        if self._host.cameras:
+            await self._machine.encode(self._codec_s(usual_s))
+        else:
+            await asyncio.sleep(usual_s)
 
     def taking(self, profile: LatencyProfile) -> Take:
         """A GPU has its own; workers of `cpu` are where those of a real one are."""
@@ -195,11 +209,13 @@ def host_costs(host: Host, model: SimulatedModel) -> HostCosts:
                 "the model's profile does not say what its host costs; measure one with `jellyfish profile`"
             )
         return model.profile.host
+    ladder = model.description.ladder
+    pixels = [size.width * size.height for size in ladder.values()]
     return HostCosts(
-        resolutions=(1,),
-        decode_s=(host.decode_ms / 1000,),
-        encode_s=(host.encode_ms / 1000,),
-        hand_s=(host.hand_ms / 1000,),
+        resolutions=tuple(ladder),
+        decode_s=tuple(host.decode_ms / 1000 + host.decode_pixel_ns / 1e9 * each for each in pixels),
+        encode_s=len(ladder) * (host.encode_ms / 1000,),
+        hand_s=len(ladder) * (host.hand_ms / 1000,),
         capture_s=host.capture_ms / 1000,
         server_s=host.server_ms / 1000,
         camera_s=host.camera_ms / 1000,

@@ -6,6 +6,7 @@ For benchmarks of what is around the network: transport, and the emulation of ca
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import multiprocessing
 import time
@@ -27,6 +28,8 @@ from jellyfish.media.decoding_cost import weightless
 from jellyfish.models.model import Description, Size
 from jellyfish.models.slimmable.street import CLASSES, input_size
 from jellyfish.server.app import listening
+from jellyfish.server.metrics.meter import Meter
+from jellyfish.server.metrics.page import metrics_route
 from jellyfish.server.service import Service
 
 IMAGE = np.zeros((1, 1, 3), np.uint8)
@@ -57,8 +60,8 @@ async def no_decoding(jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
     return IMAGE
 
 
-async def serve(pipe: Connection, resolution: int) -> None:
-    """Serve until told to stop; then report processor time."""
+async def serve(pipe: Connection, resolution: int, cameras: int | None) -> None:
+    """Serve until told to stop; then report processor time. `cameras`: see `NullServer`."""
     variant = Variant(resolution, "w025e1")
     profile = LatencyProfile("none", "none", "", (VariantLatency(variant, (1e-6,) * 8, (1e-6,) * 8),))
     dispatcher = Dispatcher(NoDevice(), profile, variant, 8)
@@ -70,7 +73,10 @@ async def serve(pipe: Connection, resolution: int) -> None:
     service.on_change = lambda cause: service.apply(Plan(plan, dict.fromkeys(service.sessions, "none")))
     service.ready = True
     running = asyncio.create_task(dispatcher.run())
-    async with listening(service, "127.0.0.1", 0) as server:
+    meter = None if cameras is None else Meter(cameras)
+    routes = [] if meter is None else [metrics_route(service, meter, ())]
+    counting = contextlib.nullcontext() if meter is None else meter.watching(service)
+    async with counting, listening(service, "127.0.0.1", 0, routes=routes) as server:
         gc.freeze()
         pipe.send(server.sockets[0].getsockname()[1])
         begin_s = time.process_time()
@@ -79,17 +85,18 @@ async def serve(pipe: Connection, resolution: int) -> None:
     running.cancel()
 
 
-def serve_process(pipe: Connection, resolution: int) -> None:
-    uvloop.run(serve(pipe, resolution))
+def serve_process(pipe: Connection, resolution: int, cameras: int | None) -> None:
+    uvloop.run(serve(pipe, resolution, cameras))
 
 
 class NullServer:
     """Runs for the time of the context; everyone's frames are planned at `resolution`."""
 
-    def __init__(self, resolution: int) -> None:
+    def __init__(self, resolution: int, cameras: int | None = None) -> None:
+        """`cameras`: that its metrics tell apart by name; None for a server without metrics."""
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=serve_process, args=(theirs, resolution), daemon=True)
+        self._process = context.Process(target=serve_process, args=(theirs, resolution, cameras), daemon=True)
 
     def __enter__(self) -> Self:
         self._process.start()

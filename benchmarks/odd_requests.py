@@ -55,6 +55,11 @@ def post(*headers: str | bytes, body: bytes = b"") -> bytes:
     return lines("POST /livez HTTP/1.1", "Host: server", *headers, body=body)
 
 
+def infer(*headers: str | bytes, body: bytes = b"") -> bytes:
+    """A request for inference, which may have a body."""
+    return lines("POST /v2/models/tested/infer HTTP/1.1", "Host: server", *headers, body=body)
+
+
 def chunked(body: bytes) -> bytes:
     return post("Transfer-Encoding: chunked", body=body)
 
@@ -226,6 +231,26 @@ UPGRADES: Mapping[str, bytes] = {
     "an upgrade of the wrong path": upgrading().replace(b"/v1/stream", b"/v9/stream"),
 }  # fmt: skip
 
+INFERENCES: Mapping[str, bytes] = {
+    "an inference of nothing": infer("Content-Length: 0"),
+    "an inference without length": infer(),
+    "an inference in chunks": infer("Transfer-Encoding: chunked", body=b"5\r\n12345\r\n0\r\n\r\n"),
+    "an inference of two lengths": infer("Content-Length: 2", "Content-Length: 5", body=b"{}345"),
+    "an inference of chunks and a length": infer("Content-Length: 5", "Transfer-Encoding: chunked", body=b"12345"),
+    "an inference that does not come whole": infer("Content-Length: 1000", body=b"12345"),
+    "an inference of a terabyte": infer("Content-Length: 1000000000000", body=b"12345"),
+    "an inference that is no JSON": infer("Content-Length: 5", body=b"12345"),
+    "an inference of 900 kB of brackets": infer("Content-Length: 900000", body=b"[" * 900_000),
+    "an inference whose JSON is longer than it": infer(
+        "Inference-Header-Content-Length: 9", "Content-Length: 5", body=b"12345"
+    ),
+    "an inference of a file that is none": infer(
+        "Inference-Header-Content-Length: 0", "Content-Length: 5", body=b"12345"
+    ),
+    "an inference in gzip": infer("Content-Encoding: gzip", "Content-Length: 20", body=gzip.compress(b"")[:20]),
+}
+"""Name -> what is odd in a request that may have a body."""
+
 LEGAL = {
     "nothing but line ends", "HTTP/1.10", "a tab between the words", "a URL with a fragment", "a query over 8 kB",
     "a bare line feed", "a host with a blank", "a host with a bad port", "a host that is half an IPv6 address",
@@ -238,7 +263,8 @@ LEGAL = {
 """Those that a server may take: what is odd in them is legal, allowed to be ignored, or of no concern to it."""
 
 ODD: Mapping[str, Odd] = {
-    name: Odd(data, name in LEGAL) for name, data in {**FIRST_LINES, **URLS, **HEADERS, **BODIES, **UPGRADES}.items()
+    name: Odd(data, name in LEGAL)
+    for name, data in {**FIRST_LINES, **URLS, **HEADERS, **BODIES, **UPGRADES, **INFERENCES}.items()
 }
 
 

@@ -1,6 +1,6 @@
 """Share of frames answered in time by Jellyfish, LitServe and mosec, at multiples of this machine's raw rate.
 
-    python -m benchmarks.peers [--loads .5 .7 .9 1.5] [--systems jellyfish litserve mosec] [--rounds 2]
+    python -m benchmarks.peers [--loads .5 .7 .9 1.5] [--systems jellyfish jellyfish-rest litserve mosec] [--rounds 2]
 
 What is compared: three servers that run one network, one variant of the shipped detector, by the same code
 (`answers` on what `decode_jpeg` makes of the JPEG that was sent), with everything on this machine's processor
@@ -13,10 +13,12 @@ The raw rate is what two processes of one thread each do with frames decoded bef
 else on the machine; measured at the beginning and at the end, loads are multiples of the first. The load comes from a
 process of its own: arrivals are Poisson or even, the same schedule for every system, and a frame is in time when its
 answer is there within the SLO of the moment it was due. HTTP has a connection per open request; Jellyfish has streams
-of its own protocol, which take turns. Every cell is a fresh server; systems alternate.
+of its own protocol, which take turns. `jellyfish-rest` is asked as the peers are, a POST for each frame, in the Open
+Inference Protocol, with a timeout a little below the SLO. Every cell is a fresh server; systems alternate.
 
 The peers come from PyPI into an environment of their own, which sees this one's packages (torch is not installed
-twice). `jellyfish@FOLDER` among the systems is the server of another checkout, for a comparison with it in one run.
+twice). `jellyfish@FOLDER` or `jellyfish-rest@FOLDER` among the systems is the server of another checkout, for a
+comparison with it in one run.
 """
 
 from __future__ import annotations
@@ -44,12 +46,13 @@ from rich.table import Table
 
 from benchmarks.bystanders import Bystanders, marked
 from benchmarks.fleet import Clip
-from benchmarks.peers_load import BATCH, JPEG, READY, VARIANT, Answers, Offer, put
+from benchmarks.peers_load import BATCH, INFER_PATH, JPEG, READY, VARIANT, Answers, Offer, put
 from jellyfish.errors import RunError
 from jellyfish.models.slimmable.street import input_size
 
 ROOT = Path(__file__).parent.parent
 PEERS = ("litserve==0.2.19", "mosec==0.9.8")
+STREAMS, REST = "jellyfish", "jellyfish-rest"
 PATHS = {"litserve": "/predict", "mosec": "/inference"}
 WORKERS = 2
 TRIAL_LOAD, TRIAL_S = 0.7, 6.0
@@ -82,17 +85,18 @@ TRIED = {
 }
 
 
-def environment(below: Path) -> Path:
-    """The Python of an environment that has the peers, made once; another one of the same name is replaced."""
-    folder = below / "peers-environment"
+def environment(below: Path, name: str = "peers-environment", packages: Sequence[str] = PEERS) -> Path:
+    """The Python of an environment that has `packages`, made once; another one of the same name is replaced."""
+    folder = below / name
     python, made = folder / "bin" / "python", folder / "made"
     here = sysconfig.get_path("purelib")
-    wanted = "\n".join((*PEERS, here))
+    wanted = "\n".join((*packages, here))
     if not made.exists() or made.read_text() != wanted:
         venv.create(folder, clear=True, with_pip=True)
         inside = next((folder / "lib").glob("python*")) / "site-packages"
         (inside / "packages-of-the-running-python.pth").write_text(here + "\n")
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PEERS], check=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, *packages], check=True)
         made.write_text(wanted)
     return python
 
@@ -177,9 +181,11 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 def jellyfish(name: str, variant: str) -> System:
     """The server of this checkout, or of the one after the @ in its name."""
-    folder = Path(name.partition("@")[2] or ROOT).resolve()
+    kind, _, where = name.partition("@")
+    folder = Path(where or ROOT).resolve()
     command = ("cli.py", "serve", "--device", "cpu", "--variant", variant, "--port", "PORT")
-    return System(name, folder, (sys.executable, *command), "ws://127.0.0.1:PORT/v1/stream", ("ready", 1), {})
+    url = {STREAMS: "ws://127.0.0.1:PORT/v1/stream", REST: f"http://127.0.0.1:PORT{INFER_PATH}"}[kind]
+    return System(name, folder, (sys.executable, *command), url, ("ready", 1), {})
 
 
 def peer(name: str, setting: Setting, python: Path, variant: str, jpeg: Path) -> System:
@@ -233,7 +239,7 @@ def choose(bench: Bench, arguments: argparse.Namespace, folder: Path, jpeg: Path
     """The systems asked for, peers with their best setting."""
     systems = []
     for name in arguments.systems:
-        if name.partition("@")[0] == "jellyfish":
+        if name.partition("@")[0] in (STREAMS, REST):
             systems.append(jellyfish(name, arguments.variant))
         else:
             python = environment(folder)
@@ -300,7 +306,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--systems", nargs="+", default=["jellyfish", "litserve", "mosec"])
+    parser.add_argument("--systems", nargs="+", default=[STREAMS, REST, "litserve", "mosec"])
     parser.add_argument("--loads", type=float, nargs="+", default=[0.5, 0.7, 0.9, 1.5], help="in raw rates")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=10, help=f"of each cell; the first {WARM_S:g} do not count")
@@ -320,8 +326,9 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--environment", type=Path, default=cache, help="folder to make the peers' environment in")
     arguments = parser.parse_args(words)
     for name in arguments.systems:
-        if name.partition("@")[0] not in ("jellyfish", *PATHS):
-            parser.error(f"unknown system {name}: there are jellyfish, jellyfish@FOLDER, {', '.join(PATHS)}")
+        if name.partition("@")[0] not in (STREAMS, REST, *PATHS):
+            known = ", ".join((STREAMS, REST, *PATHS))
+            parser.error(f"unknown system {name}: there are {known}; the first two also with @FOLDER")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # no server is left behind
     run(arguments, Console(width=150))
 

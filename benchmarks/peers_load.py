@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import aiohttp
+import msgspec
 import numpy as np
 import uvloop
 
@@ -25,6 +26,9 @@ VARIANT, JPEG, BATCH = "PEERS_VARIANT", "PEERS_JPEG", "PEERS_BATCH"
 """Variables of the environment by which workers, processes that a peer starts, learn what to run and warm up with."""
 GRACE_S = 2.0
 """After the last frame: answers that take longer count as none."""
+INFER_PATH = "/v2/models/slimmable/infer"
+TIMEOUT_S = -0.001
+"""What a request of the Open Inference Protocol says, beside the SLO: the way there and back."""
 RATE_ASKED = 1.2
 """What a stream says in its hello, in multiples of what it sends on average."""
 
@@ -98,6 +102,9 @@ class HttpCaller:
 
     def __init__(self, offer: Offer) -> None:
         self._offer = offer
+        self._body, self._headers = offer.jpeg, {"Content-Type": "application/octet-stream"}
+        if offer.url.endswith(INFER_PATH):
+            self._body, self._headers = inference(offer.jpeg, offer.slo_s + TIMEOUT_S)
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
@@ -109,13 +116,21 @@ class HttpCaller:
         await self._http.close()
 
     async def ask(self, number: int, due_s: float) -> float | None:
-        headers = {"Content-Type": "application/octet-stream"}
         try:
-            async with self._http.post(self._offer.url, data=self._offer.jpeg, headers=headers) as answer:
+            async with self._http.post(self._offer.url, data=self._body, headers=self._headers) as answer:
                 await answer.read()
                 return time.monotonic() if answer.status == 200 else None
         except (TimeoutError, aiohttp.ClientError):
             return None
+
+
+def inference(jpeg: bytes, timeout_s: float) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a request of the Open Inference Protocol, which is answered in JSON as peers' are."""
+    size = len(jpeg) + 4
+    image = {"name": "image", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": size}}
+    parameters = {"timeout": round(1e6 * timeout_s)}
+    head = msgspec.json.encode({"inputs": [image], "outputs": [{"name": "json"}], "parameters": parameters})
+    return head + len(jpeg).to_bytes(4, "little") + jpeg, {"Inference-Header-Content-Length": str(len(head))}
 
 
 class StreamCaller:

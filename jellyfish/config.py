@@ -53,6 +53,18 @@ class Limits:
     joins_per_s: float = 40.0
     """Streams that may be opened, and other requests that may be made; what is more waits for its turn."""
     requests_per_s: float = 50.0
+    inferences_per_s: float = 1000.0
+    """Likewise, requests for inference: what reading and answering them may cost, devices aside."""
+    body_bytes: int = 16 * 1024 * 1024
+    """Largest body of a request for inference."""
+    open_requests: int = 256
+    """Requests for inference of one client that are unanswered; one more is refused at once."""
+    images: int = 8
+    """In one request."""
+    request_deadline_s: float = 1.0
+    """What a request has that names no timeout."""
+    requests_share: float = 0.3
+    """Of each device, for requests, while streams need the rest."""
     per_address: int | None = 64
     """Streams, and connections without one, that one address may have; None: as many as there is room for."""
     count_loopback: bool = False
@@ -64,6 +76,15 @@ class Limits:
     def connections(self) -> int:
         """Streams: every client may be coming back while its old connection is not yet known to be dead."""
         return 2 * self.clients + 16
+
+
+class LogFormat(enum.StrEnum):
+    """What a server's lines are for."""
+
+    LINES = "lines"
+    """People."""
+    JSON = "json"
+    """Machines: an object a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +165,12 @@ class ServerConfig:
     """Whether cameras are emulated in the same process, which take the processors that it would share with batches."""
     log: LogConfig | None = None
     """Its own log; None keeps none."""
+    drain_s: float = 0.0
+    """When it is told to stop, so long streams go on before it does."""
+    spans: float = 0.0
+    """Share of the frames (0..1) that spans are recorded of."""
+    grpc_port: int | None = None
+    """Where requests for inference are taken over gRPC, too; 0: any free port. None: nowhere."""
     access: AccessConfig = field(default_factory=AccessConfig)
     metrics_cameras: int = 0
     """Cameras that metrics tell apart by name: the first so many."""

@@ -41,6 +41,14 @@ class ImageError(JellyfishError):
         self.reason = reason
 
 
+class RequestError(JellyfishError):
+    """A request for inference is not answered. `code` says whose fault that is, see `jellyfish.protocol.inference`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def each_error(group: BaseExceptionGroup[_ErrorT]) -> list[_ErrorT]:
     """All errors of a group, also those of groups inside it."""
     found: list[_ErrorT] = []

@@ -9,7 +9,9 @@ from jellyfish.errors import InputError
 EXTRAS = {
     "matplotlib": ("matplotlib", "report"),
     "faster_coco_eval": ("faster-coco-eval", "lab"),
+    "grpc": ("grpcio protobuf", "grpc"),
     "cryptography": ("cryptography", "tls"),
+    "opentelemetry": ("opentelemetry-sdk opentelemetry-exporter-otlp-proto-http", "otel"),
 }
 """Packages that are asked for apart, by the name that is imported: what `pip` calls them, and the extra they are in."""
 

@@ -78,13 +78,15 @@ class Camera:
         model: str | None = None,
         token: str | None = None,
         ca_file: str | Path | None = None,
+        traceparent: str = "",
     ) -> None:
         """`url`: ws://HOST:PORT/v1/stream. `fps`: as many frames a second as will come at most. `slo_ms`: from capture
         to answer. `model`: the name of the one wanted; None takes what is served. `token`: of a server that asks for
         one; None takes JELLYFISH_TOKEN, if that is set. `ca_file`: PEM, whose certificates are trusted where the URL
-        is a wss://; None those of the system. InputError for what cannot be.
+        is a wss://; None those of the system. `traceparent`: what of one's own the traces of its frames link to (W3C
+        Trace Context). InputError for what cannot be.
         """
-        hello = wire.Hello(name, fps, slo_ms, arrivals=True, model=model)
+        hello = wire.Hello(name, fps, slo_ms, arrivals=True, model=model, traceparent=traceparent)
         try:
             self._hello = msgspec.convert(msgspec.to_builtins(hello), wire.Hello)
         except msgspec.ValidationError as error:

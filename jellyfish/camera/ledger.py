@@ -373,6 +373,8 @@ class Ledger:
         answer = result if result is not None and result.reason is None else None
         if sent is not None and answer is not None:
             known |= _served(sent, answer, now)
+        if result is not None and result.traceparent:
+            known["trace_id"] = result.traceparent.split("-")[1]
         slack_s = None if answer is None else self._slo.slack_s(frame.captured_s, now)
         self._reported.ended(outcome, reason, slack_s)
         given = NO_ANSWER if answer is None else Answer(answer.detections, answer.scores)

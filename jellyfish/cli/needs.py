@@ -12,9 +12,9 @@ FIGURES = ("scipy", "matplotlib")
 GRAPHS = ("onnxruntime",)
 LABELLED = (*NETWORKS, "faster_coco_eval")
 SERVER = NETWORKS + PLANNERS
+REMOTE_CALLS = ("grpc",)
 
 ALWAYS = {
-    "serve": SERVER,
     "profile": SERVER,
     "device": SERVER,
     "detect": NETWORKS,
@@ -35,8 +35,14 @@ def needs(command: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     if command == "bench":
         elsewhere = options["connect"] is not None and not options["clownfish"]
         return (() if elsewhere else SERVER) + (FIGURES if options["report"] else ())
-    if command == "serve" and options["tls"] is not None:
-        return (*SERVER, "cryptography")
+    if command == "serve":
+        return (
+            *SERVER,
+            *(["cryptography"] if options["tls"] is not None else []),
+            *(["opentelemetry"] if options["spans"] else []),
+        )
     if command == "trace show" and options["plot"] is not None:
         return ("matplotlib",)
+    if command == "serve" and options["grpc_port"] is not None:
+        return (*SERVER, *REMOTE_CALLS)
     return ALWAYS.get(command, ())

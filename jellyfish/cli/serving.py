@@ -56,6 +56,7 @@ from jellyfish.config import (
     AccessConfig,
     Limits,
     LogConfig,
+    LogFormat,
     ServerConfig,
 )
 from jellyfish.program.ending import Ending, Stopped
@@ -74,6 +75,7 @@ class ServeCall:
     config: ServerConfig
     quiet: bool
     check: bool
+    log_format: LogFormat
 
 
 class ServeCommand(ConfiguredCommand):
@@ -140,6 +142,35 @@ def serve(
             "camera it is, their X-Forwarded-Host by what name it was asked."
         ),
     ] = "",
+    requests_share: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=100,
+            help="Percent of each device that requests for inference have (docs/inference-protocol.md) while cameras "
+            "need the rest.",
+        ),
+    ] = 30,
+    request_timeout_ms: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            max=1000 * MOST_WAIT_S,
+            help="Milliseconds within which such a request that names no timeout is answered.",
+        ),
+    ] = 1000,
+    max_request_kb: Annotated[
+        int, typer.Option(min=1, max=MOST_MESSAGE_KB, help="Largest body of such a request, in kB.")
+    ] = 16384,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port on which such requests are taken over gRPC, too (needs the extra `grpc`); 0 takes any free one. "
+            "By default none.",
+        ),
+    ] = None,
     tokens: Annotated[
         Path | None,
         typer.Option(
@@ -174,6 +205,10 @@ def serve(
         bool,
         typer.Option("--quiet", help="Say nothing of clients: no line for each that comes and goes, none a minute."),
     ] = False,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(help="What the server says: `lines` for people, or `json`, an object a line, for machines."),
+    ] = LogFormat.LINES,
     metrics_cameras: Annotated[
         int,
         typer.Option(
@@ -184,6 +219,21 @@ def serve(
         str,
         typer.Option(help="Networks that may read /metrics, beside this machine itself: `10.0.0.0/8,192.0.2.9`."),
     ] = "",
+    drain_s: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=MOST_WAIT_S,
+            help="Seconds that streams go on after SIGTERM, while /readyz already says `draining` and new ones are "
+            "refused; 0: cameras are told at once.",
+        ),
+    ] = 0,
+    spans: Annotated[
+        float,
+        typer.Option(
+            min=0, max=100, help="Percent of the frames whose way is sent to OpenTelemetry as spans (docs/tracing.md)."
+        ),
+    ] = 0,
     results: Annotated[
         Path | None,
         typer.Option(
@@ -208,8 +258,9 @@ def serve(
 ) -> ServeCall:
     """Serve cameras until stopped.
 
-    Cameras connect to ws://HOST:PORT/v1/stream (docs/client.md). Whether it is ready: http://HOST:PORT/readyz. How to
-    run it for good, where it keeps what it measured: docs/operating.md. Who may connect: docs/security.md.
+    Cameras connect to ws://HOST:PORT/v1/stream (docs/client.md). Single images: http://HOST:PORT/v2/models/...
+    (docs/inference-protocol.md). Whether it is ready: http://HOST:PORT/readyz. How to run it for good, where it keeps
+    what it measured: docs/operating.md. Who may connect: docs/security.md.
     """
     if tls is not None and tls_certificate is not None:
         raise typer.BadParameter("self-signed and --tls-certificate exclude each other", param_hint="--tls")
@@ -222,6 +273,9 @@ def serve(
         in_flight=max_in_flight,
         per_address=per_address or None,
         proxies=ip_addresses(proxy, "--proxy"),
+        body_bytes=max_request_kb * 1024,
+        request_deadline_s=request_timeout_ms / 1000,
+        requests_share=requests_share / 100,
     )
     return ServeCall(
         ServerConfig(
@@ -241,7 +295,10 @@ def serve(
             model=model,
             actuation=actuation,
             planning_share=planning_share / 100,
+            grpc_port=grpc_port,
             metrics_cameras=metrics_cameras,
+            drain_s=drain_s,
+            spans=spans / 100,
             metrics_from=ip_networks(metrics_from, "--metrics-from"),
             log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
             access=AccessConfig(
@@ -255,6 +312,7 @@ def serve(
         ),
         quiet,
         check,
+        log_format,
     )
 
 
@@ -271,16 +329,18 @@ def _run(call: ServeCall, options: Mapping[str, Any], again: Callable[[], tuple[
     """Serve until stopped. `again`: the call and its options as they are when the server is told to read them anew."""
     guard(lambda: _look(call.config))
     from jellyfish.modes.reloading import Asked
+    from jellyfish.modes.saying import Saying
     from jellyfish.modes.serve import serve as serve_mode
 
     def asked_again() -> Asked:
         newest, newest_options = again()
         return Asked(newest.config, newest_options)
 
-    asked = Asked(call.config, options)
+    asked, saying = Asked(call.config, options), Saying(console(), call.log_format)
+    saying.take_warnings()
     try:
         run_on_uvloop(
-            lambda stop: serve_mode(asked, console(), stop, call.quiet, asked_again), Ending(code=lambda number: 0)
+            lambda stop: serve_mode(asked, saying, stop, call.quiet, asked_again), Ending(code=lambda number: 0)
         )
     except Stopped as stopped:
         raise Stopped(0, stopped.said) from None  # there is no other way for a server to end

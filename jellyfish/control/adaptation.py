@@ -33,8 +33,8 @@ class Adaptation(Protocol):
         """Whether to solve now."""
         ...
 
-    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float) -> None:
-        """A solve of `problem` was given `budget_s` and took `cpu_s`."""
+    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float, loading_s: float) -> None:
+        """A solve of `problem` was given `budget_s` and took `cpu_s`, and `loading_s` before it began."""
         ...
 
     def failed(self) -> None:
@@ -71,9 +71,9 @@ class Adapting:
         """By what has changed, and by what the share allows."""
         return self._allowance.decide(now, problem, running)
 
-    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float) -> None:
+    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float, loading_s: float) -> None:
         """Charged."""
-        self._allowance.spent(now, problem, budget_s, cpu_s)
+        self._allowance.spent(now, problem, budget_s, cpu_s, loading_s)
 
     def failed(self) -> None:
         """The next window solves again."""
@@ -103,7 +103,7 @@ class EachAnew:
         """Always."""
         return Verdict("solved", math.inf)
 
-    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float) -> None:
+    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float, loading_s: float) -> None:
         """Nothing is counted."""
 
     def failed(self) -> None:

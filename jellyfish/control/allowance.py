@@ -3,6 +3,10 @@
 Credit accrues with time and is spent in processor seconds, as they are measured where the planner runs. A solve gets
 what there is, up to what planners make use of; while that is too little to be useful, it waits. Over any minute no more
 is spent than the share says, but for what the last solve took beyond its budget.
+
+Where a search to its end is small, it is made for one solve in `LIGHT + 1`, and where clients or devices are others
+than at the last; the rest end early. Windows differ a little from each other, and what a long search finds is seldom
+worth a change.
 """
 
 from __future__ import annotations
@@ -28,12 +32,20 @@ variants. Measured with 4 x 1 to 256 x 32: 20 ms to 3 s; `benchmarks/planning_co
 USEFUL, USEFUL_S = 0.1, 0.12
 """A solve is useful that has so much of its search, or so many seconds: with half of that a
 new plan of 256 x 32 leaves out one client in fourteen that has a place in it with more. Small problems need less."""
+LIGHT = 7
+"""Solves between two long ones that are as short as is useful."""
+PAID_BACK = 0.5
+"""Of what accrues, while the planner's process has not paid for its own start. It begins with what is saved up."""
+AMPLE = 1.5
+"""A long one is begun with so many times what it should take, so that it is not cut off."""
 SAME = 0.01
 """Budgets and latencies that differ by less, as a share, do not change a choice that is worth it."""
 Why = Literal["solved", "skipped", "deferred"]
 """What became of a window's solve: `skipped` because nothing had changed, `deferred` because there was no credit."""
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+_Who = tuple[tuple[tuple[str, float], ...], tuple[tuple[str, int, float], ...]]
+"""Clients and devices, without what varies from window to window."""
 
 
 def search_s(problem: Problem) -> float:
@@ -57,8 +69,14 @@ class Allowance:
         self._rate = share * (1.0 - SAVED_S / SPAN_S)
         self._most_s = share * SAVED_S
         self._credit_s = self._most_s
+        self._owed_s = 0.0
+        """What the planner's process took to start, as far as it is not paid back."""
         self._since_s: float | None = None
         self._settled: _Outline | None = None
+        self._searched: _Who | None = None
+        """Whose plan was searched for last."""
+        self._light = 0
+        """Short solves still to come."""
 
     def decide(self, now: float, problem: Problem, running: Plan | None) -> Verdict:
         """What to do about `problem`, while `running` is in force."""
@@ -66,15 +84,30 @@ class Allowance:
         outline = _Outline(problem)
         if running is not None and (outline.leaves_nothing_to_gain(running) or outline.like(self._settled)):
             return Verdict("skipped")
-        if self._credit_s < min(USEFUL * search_s(problem), USEFUL_S, self._most_s):
+        useful_s = min(USEFUL * search_s(problem), USEFUL_S, self._most_s)
+        if self._credit_s < useful_s:
             return Verdict("deferred")
-        return Verdict("solved", min(self._credit_s, TIME_BUDGET_S))
+        return Verdict("solved", useful_s if self._may_be_short(problem) else min(self._credit_s, TIME_BUDGET_S))
 
-    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float) -> None:
-        """A solve of `problem` has taken `cpu_s`."""
+    def _may_be_short(self, problem: Problem) -> bool:
+        """Whether a long search is not due, or has to be saved for."""
+        whole_s = AMPLE * search_s(problem)
+        if whole_s > min(TIME_BUDGET_S, self._most_s):
+            return False
+        return self._credit_s < whole_s or (self._light > 0 and self._searched == _who(problem))
+
+    def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float, loading_s: float = 0.0) -> None:
+        """A solve of `problem` has taken `cpu_s`, and `loading_s` before it."""
         self._accrue(now)
         self._credit_s -= cpu_s
-        self._settled = _Outline(problem) if cpu_s < ENDED * budget_s else None
+        self._owed_s += loading_s
+        if budget_s > USEFUL * search_s(problem):
+            ended = cpu_s < ENDED * budget_s
+            self._settled = _Outline(problem) if ended else None
+            self._searched, self._light = _who(problem), LIGHT if ended else 0
+        else:
+            self._settled = _Outline(problem) if self._light else None
+            self._light = max(0, self._light - 1)
 
     def failed(self) -> None:
         """A solve has failed: the next one is not skipped."""
@@ -82,8 +115,19 @@ class Allowance:
 
     def _accrue(self, now: float) -> None:
         elapsed_s = 0.0 if self._since_s is None else now - self._since_s
-        self._credit_s = min(self._credit_s + self._rate * elapsed_s, self._most_s)
+        accrued_s = self._rate * elapsed_s
+        repaid_s = min(self._owed_s, PAID_BACK * accrued_s)
+        self._owed_s -= repaid_s
+        self._credit_s = min(self._credit_s + accrued_s - repaid_s, self._most_s)
         self._since_s = now
+
+
+def _who(problem: Problem) -> _Who:
+    clients, devices = problem.clients, problem.devices
+    return (
+        tuple((demand.client, demand.fps) for demand in clients),
+        tuple((each.device, each.workers, each.spare) for each in devices),
+    )
 
 
 class _Outline:
@@ -91,10 +135,7 @@ class _Outline:
 
     def __init__(self, problem: Problem) -> None:
         clients, devices = problem.clients, problem.devices
-        self._who = (
-            tuple((demand.client, demand.fps) for demand in clients),
-            tuple((each.device, each.workers, each.spare) for each in devices),
-        )
+        self._who = _who(problem)
         self._what = problem.variants, problem.accuracy
         self._latency_s = np.array([row for each in devices for latencies in each.latency_s for row in latencies])
         self._budget_s = np.array([demand.budget_s for demand in clients]).reshape(len(clients), len(problem.variants))

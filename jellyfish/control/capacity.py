@@ -10,6 +10,9 @@ variant this is the rule above.
 
 Beyond the paper:
 
+* Budgets are held against l(b), what a batch takes at the worst; rates against what one usually keeps a worker
+  (`DeviceOption.occupancy_s`): for one batch that takes long there is another that does not, and if one is too long for
+  the frames that come meanwhile, the next one takes them.
 * A device may have W workers, which take their batches from one queue: rates are those of T / W. While a frame waits
   all workers are busy, with what was left of W batches when it came, one of them its own lane's, and at most one batch
   of each other lane: so it waits at most (T + (W - 1) x the longest batch) / W (as in Graham's bound for lists, 1966).
@@ -29,6 +32,10 @@ from typing import NamedTuple
 from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
 from jellyfish.core import Variant
 
+SHARING = 0.01
+"""Accuracy that a client must gain where its device runs several variants in turn, to be better off than with one for
+all. Batches of one variant fill up where frames come together, and single frames then run on better ones: answers were
+.01 more accurate for it than plans say, beside those of plans that share (bench, 4 cameras on two cores)."""
 LONE_BUSY = 0.9
 """Most of the time between two frames that a device may usually take for one of them, so that the network may hold up a
 frame by the rest before the next one waits for it."""
@@ -70,14 +77,15 @@ def longest_wait_s(batches_s: Collection[float], workers: int) -> float:
     return (sum(batches_s) + (workers - 1) * max(batches_s, default=0.0)) / workers
 
 
-def variant_capacity(latency_s: Sequence[float], workers: int = 1) -> VariantCapacity:
+def variant_capacity(latency_s: Sequence[float], workers: int = 1, keeps_s: Sequence[float] = ()) -> VariantCapacity:
     """The useful batches of a table of latencies (index 0: batch of one): those that raise the throughput.
 
-    A measured table need not be smooth, so a batch is also left out when another one is no slower and serves more.
+    `keeps_s`: how long they keep a worker, where that is known. A measured table need not be smooth, so a batch is also
+    left out when another one is no slower and serves more.
     """
     useful: list[tuple[int, float, float]] = []
     for batch, seconds in sorted(enumerate(latency_s, start=1), key=lambda entry: (entry[1], -entry[0])):
-        rate_fps = workers * batch / seconds
+        rate_fps = workers * batch / (keeps_s or latency_s)[batch - 1]
         if not useful or rate_fps > useful[-1][2]:
             useful.append((batch, 2.0 * seconds, rate_fps))
     batches, worst_s, rates = zip(*useful, strict=True)
@@ -86,12 +94,14 @@ def variant_capacity(latency_s: Sequence[float], workers: int = 1) -> VariantCap
 
 def device_capacities(devices: Iterable[DeviceOption]) -> tuple[Capacities, ...]:
     """Every device's capacity; devices that are alike share one object."""
-    known: dict[tuple[tuple[tuple[float, ...], ...], int], Capacities] = {}
-    for device in (devices := tuple(devices)):
-        kind = device.latency_s, device.workers
+    known: dict[tuple[object, ...], Capacities] = {}
+    devices = tuple(devices)
+    kinds = [(device.latency_s, device.keeps_s, device.workers) for device in devices]
+    for kind, device in zip(kinds, devices, strict=True):
         if kind not in known:
-            known[kind] = tuple(variant_capacity(row, device.workers) for row in device.latency_s)
-    return tuple(known[device.latency_s, device.workers] for device in devices)
+            rows = zip(device.latency_s, device.keeps_s, strict=True)
+            known[kind] = tuple(variant_capacity(row, device.workers, keeps_s) for row, keeps_s in rows)
+    return tuple(known[kind] for kind in kinds)
 
 
 def mappable_clients(problem: Problem, capacities: Iterable[Capacities]) -> list[int]:
@@ -149,9 +159,14 @@ def full_batches_s(problem: Problem, option: DeviceOption, chosen: DevicePlan) -
     return [option.latency_s[problem.variants.index(share.variant)][share.batch - 1] for share in chosen.shares]
 
 
+def usual_cycle_s(problem: Problem, option: DeviceOption, chosen: DevicePlan) -> float:
+    """How long a cycle of full batches usually keeps a worker."""
+    return sum(option.keeps_s[problem.variants.index(share.variant)][share.batch - 1] for share in chosen.shares)
+
+
 def usual_singles_s(problem: Problem, option: DeviceOption, chosen: DevicePlan) -> dict[Variant, float]:
     """What one frame of each share's variant usually takes."""
-    return {share.variant: option.usual_s(problem.variants.index(share.variant)) for share in chosen.shares}
+    return {share.variant: option.keeps_s[problem.variants.index(share.variant)][0] for share in chosen.shares}
 
 
 def worker_for_each(
@@ -166,6 +181,17 @@ def worker_for_each(
         and all(share.batch == 1 for share in chosen.shares)
         and all(lone(fps, single_s, option.spare) for fps, single_s in fps_and_single_s)
     )
+
+
+def worth(problem: Problem, plan: Plan) -> tuple[int, float]:
+    """How good a plan is, to be compared: clients mapped, then sum of rate x accuracy, less what sharing must gain."""
+    accuracy = dict(zip(problem.variants, problem.accuracy, strict=True))
+    earned = 0.0
+    for demand in problem.clients:
+        variant = plan.variant_of(demand.client)
+        if variant is not None:
+            earned += demand.fps * (accuracy.get(variant, 0.0) - (SHARING if plan.shares_time(demand.client) else 0.0))
+    return len(plan.clients), earned
 
 
 def worst_cases_s(problem: Problem, plan: Plan) -> dict[str, float]:
@@ -247,12 +273,12 @@ def _device_violations(
     if found:
         return found
     batches_s = dict(zip(planned, full_batches_s(problem, option, chosen), strict=True))
-    usual_s = usual_singles_s(problem, option, chosen)
+    cycle_s, usual_s = usual_cycle_s(problem, option, chosen), usual_singles_s(problem, option, chosen)
     singles = [(member.fps / tolerance, usual_s[variant]) for variant, on_it in members.items() for member in on_it]
     free = worker_for_each(singles, chosen, option)
     wait_s = 0.0 if free else longest_wait_s(batches_s.values(), option.workers)
     for share in chosen.shares:
-        possible_fps = math.inf if free else option.workers * share.batch / sum(batches_s.values())
+        possible_fps = math.inf if free else option.workers * share.batch / cycle_s
         worst_s = wait_s + batches_s[share.variant]
         on_it = members.get(share.variant, ())
         found += _share_violations(problem, option, share, worst_s / tolerance, tolerance * possible_fps, on_it)

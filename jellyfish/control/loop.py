@@ -42,7 +42,7 @@ class WindowRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Why the plan in force was left as it was; None when a new one was applied or none was asked for."""
     why: Why = "solved"
     cpu_s: float = 0.0
-    """Processor seconds of the solve."""
+    """Processor seconds of the solve, and of what was loaded for it."""
     repairs_s: tuple[float, ...] = ()
     """What each repair that changed the plan took, since the record before."""
     changes: int = 0
@@ -208,8 +208,9 @@ class ControlLoop:
             solve_s = seconds_now() - record.t_s
             error = self._reason_to_keep(solve, record.problem)
             if error is None:
-                self._use(solve.result(), record.problem, budget_s)
-                return msgspec.structs.replace(record, solve_s=solve_s, cpu_s=solve.result().cpu_s)
+                answer = solve.result()
+                self._use(answer, record.problem, budget_s)
+                return msgspec.structs.replace(record, solve_s=solve_s, cpu_s=answer.cpu_s + answer.loading_s)
             self._adaptation.failed()
             self._repair(self._look())
             return msgspec.structs.replace(record, solve_s=solve_s, error=error)
@@ -220,7 +221,7 @@ class ControlLoop:
     def _use(self, answer: Solved, asked: Problem, budget_s: float) -> None:
         """Put the answer into force, made to fit what is by now, if that is better than what runs."""
         now = seconds_now()
-        self._adaptation.spent(now, asked, budget_s, answer.cpu_s)
+        self._adaptation.spent(now, asked, budget_s, answer.cpu_s, answer.loading_s)
         newest = self._look()
         left = self._repair(newest)
         fitted = self._adaptation.repaired(newest, answer.plan, 0) or Repaired(answer.plan)

@@ -33,8 +33,9 @@ class DeviceOption(msgspec.Struct, frozen=True):
     latency_s: tuple[tuple[float, ...], ...]
     workers: int = 1
     """Batches that it runs at once, each in that time. All take from one queue."""
-    single_s: tuple[float, ...] = ()
-    """Per variant: how long a batch of one usually keeps a worker. Empty: as `latency_s` says, which is careful."""
+    occupancy_s: tuple[tuple[float, ...], ...] = ()
+    """The same table, of how long a batch usually keeps a worker from the next one: rates are held against it, budgets
+    against `latency_s`. Empty: as that, which is careful."""
     spare: float = 0.0
     """What workers that share their processor, and come on top, add to each of these: 1 would be one as quick."""
 
@@ -47,9 +48,10 @@ class DeviceOption(msgspec.Struct, frozen=True):
         """The same, without frames."""
         return msgspec.structs.replace(self, latency_s=tuple((OUT_OF_SERVICE_S,) * len(row) for row in self.latency_s))
 
-    def usual_s(self, variant: int) -> float:
-        """How long a batch of one of the variant (index as in `Problem.variants`) usually keeps a worker."""
-        return self.single_s[variant] if self.single_s else self.latency_s[variant][0]
+    @property
+    def keeps_s(self) -> tuple[tuple[float, ...], ...]:
+        """`occupancy_s`, or what stands for it."""
+        return self.occupancy_s or self.latency_s
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -62,6 +64,8 @@ class Problem(msgspec.Struct, frozen=True):
     """Expected accuracy (0..1) per variant."""
     host_share: float = 1.0
     """Of each client's frames that the server's own machine can carry (`jellyfish.control.host`)."""
+    host_resolution: int | None = None
+    """Longest side of the frames that are asked for, so that it can; None: any will do."""
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -113,6 +117,11 @@ class Plan(msgspec.Struct, frozen=True):
         """The variant `client` is served with; None when it is not mapped."""
         device = self.clients.get(client)
         return None if device is None else self.variants.get(client, self.devices[device].variant)
+
+    def shares_time(self, client: str) -> bool:
+        """Whether the device of `client` runs other variants, too, in turn."""
+        device = self.clients.get(client)
+        return device is not None and bool(self.devices[device].others)
 
 
 class Planner(Protocol):

@@ -54,11 +54,13 @@ class Solver:
 
     def __init__(self, name: str, seed: int) -> None:
         self._name, self._seed, self._count = name, seed, 0
+        self._told_s = 0.0
+        """Processor time of this process of which answers have told."""
         self._own = None if name in PLANNERS else own_planner(name)
         """One that a user brings, which may remember things."""
 
     def answer(self, question: Question) -> Reply:
-        """The plan, and the processor time of this whole process since the last answer."""
+        """The plan, and the processor time of this whole process since the last answer, its start included."""
         began_s = time.process_time()
         self._count += 1
         planner = self._own or make_planner(self._name, self._seed + self._count, time.process_time, question.budget_s)
@@ -66,7 +68,8 @@ class Solver:
             plan = planner.plan(question.problem, question.running)
         except Exception as error:
             return Failure(f"{type(error).__name__}: {error}")
-        return Success(Solved(plan, time.process_time() - began_s))
+        loading_s, self._told_s = began_s - self._told_s, time.process_time()
+        return Success(Solved(plan, self._told_s - began_s, loading_s))
 
 
 def framed(message: object) -> bytes:

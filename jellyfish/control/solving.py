@@ -19,6 +19,8 @@ class Solved(msgspec.Struct, frozen=True, array_like=True):
     plan: Plan
     cpu_s: float = 0.0
     """Processor seconds, measured where the planner runs, its helpers' included."""
+    loading_s: float = 0.0
+    """More of them, since the answer before: a process that was started for this, what it imported, messages."""
 
 
 Solve = Callable[[Problem, Plan | None, float], Awaitable[Solved]]

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.control.capacity import broken_devices
+from jellyfish.control.capacity import SHARING, broken_devices
 from jellyfish.control.problem import DeviceOption, Plan, Problem
 from jellyfish.core import Variant
 
@@ -93,14 +93,15 @@ class Steadiness:
         if slower == 1.0:
             return option
         table = tuple(tuple(slower * seconds for seconds in row) for row in option.latency_s)
-        singles = tuple(slower * seconds for seconds in option.single_s)
-        return msgspec.structs.replace(option, latency_s=table, single_s=singles)
+        keeps = tuple(tuple(slower * seconds for seconds in row) for row in option.occupancy_s)
+        return msgspec.structs.replace(option, latency_s=table, occupancy_s=keeps)
 
     def worth_a_change(self, now: float, problem: Problem, running: Plan, found: Plan) -> bool:
         """Whether `found`, which fits the problem, is so much better than `running` that clients should change for it.
 
         It is where that does not even nearly fit any more, or the planner wants other frame rates; else if it serves
-        more clients, or gains accuracy enough for each one whose variant changes.
+        more clients, or gains accuracy enough for each one whose variant changes. To be on a device that does not run
+        several variants in turn is worth something, too.
         """
         if found.fps != running.fps or broken_devices(problem, running, TOLERANCE):
             return True
@@ -110,6 +111,8 @@ class Steadiness:
         gain = price = 0.0
         for demand in problem.clients:
             old, new = running.variant_of(demand.client), found.variant_of(demand.client)
+            shared, shares = running.shares_time(demand.client), found.shares_time(demand.client)
+            gain += demand.fps * SHARING * (shared - shares)
             if old != new:
                 gain += demand.fps * (_of(accuracy, new) - _of(accuracy, old))
                 price += demand.fps * self._worth(now, demand.client)

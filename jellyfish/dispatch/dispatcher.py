@@ -183,10 +183,17 @@ class Dispatcher:
         """The largest batch of it that has run before."""
         return min(self._warmth.depth(variant), self._max_batch)
 
-    def singles_s(self, variants: Sequence[Variant]) -> tuple[float, ...]:
-        """For planning: how long a batch of one of each variant usually keeps a worker."""
+    def occupancy_table(self, variants: Sequence[Variant]) -> tuple[tuple[float, ...], ...]:
+        """For planning: how long a batch of each variant and size usually keeps a worker from the next one."""
         usual = self._pace.beyond(0.0)
-        return tuple(usual * self._pace.fitted_s(self._profile.of(variant).p50_s[0]) for variant in variants)
+
+        def row(variant: Variant) -> Iterator[float]:
+            entry, may = self._profile.of(variant), self._may(variant)
+            for keeps_s, p50_s in zip(entry.keeps_s[:may], entry.p50_s[:may], strict=True):
+                yield usual * self._pace.fitted_s(p50_s) * keeps_s / p50_s
+            yield from (OUT_OF_SERVICE_S,) * (self._max_batch - may)
+
+        return tuple(tuple(row(variant)) for variant in variants)
 
     def apply(self, plan: DevicePlan, clients: Mapping[Variant, int]) -> None:
         """Run `plan` from the next batch on. InputError if it is not profiled.

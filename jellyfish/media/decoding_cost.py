@@ -1,4 +1,4 @@
-"""What a JPEG takes to decode, known from its header: in megapixels of a plain photograph decoded at full size. Pure.
+"""What an image takes to decode, known from its header: in megapixels of a plain photograph decoded at full size. Pure.
 
 A decoder reads every coefficient once a scan, takes those that are needed back to pixels (a JPEG can be decoded at a
 half, a quarter or an eighth of its size for less) and finishes those pixels. The weights were measured, see
@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from jellyfish.core import InputSize
 from jellyfish.media.jpeg_header import JpegHeader, read_header
+from jellyfish.media.png_header import read_png_header
+from jellyfish.media.still import Pixels, Png, Still
 
 REDUCTIONS = (8, 4, 2, 1)
 """Divisors of both sides that a decoder has."""
@@ -24,6 +26,8 @@ _A_SAMPLE_BACK = {1: 0.2, 2: 0.08, 4: 0.03, 8: 0.01}
 """Taking one of the samples back to pixels, by reduction."""
 _A_PIXEL_OUT = 0.45
 """Finishing a pixel that comes out."""
+_A_PNG_PIXEL, _A_PIXEL_AS_IT_IS = 4.0, 0.15
+"""A pixel of a PNG, at whatever size it is wanted; one that comes decoded, and is only scaled."""
 _A_PICTURE = 0.03e6
 """Whatever its size."""
 
@@ -40,8 +44,13 @@ class DecodingCost(NamedTuple):
     scans: int
 
 
-def weighed(data: bytes, size: InputSize) -> DecodingCost:
+def weighed(data: Still, size: InputSize) -> DecodingCost:
     """Read the header of `data`, which is to fit into `size`. ImageError where it is one that is not decoded."""
+    if isinstance(data, Pixels):
+        return _by_pixels(data.rgb.shape[1], data.rgb.shape[0], _A_PIXEL_AS_IT_IS)
+    if isinstance(data, Png):
+        png = read_png_header(data.data)
+        return _by_pixels(png.width, png.height, _A_PNG_PIXEL)
     header = read_header(data)
     whole = header._replace(scans=1)
     return DecodingCost(
@@ -53,7 +62,12 @@ def weighed(data: bytes, size: InputSize) -> DecodingCost:
     )
 
 
-def weightless(data: bytes, size: InputSize) -> DecodingCost:
+def _by_pixels(width: int, height: int, each: float) -> DecodingCost:
+    megapixels = (_A_PICTURE + each * width * height) / 1e6
+    return DecodingCost(megapixels, megapixels, width, height, 1)
+
+
+def weightless(data: Still, size: InputSize) -> DecodingCost:
     """Of frames that are no pictures, as in simulations."""
     return DecodingCost(0.0, 0.0, 0, 0, 1)
 

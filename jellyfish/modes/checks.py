@@ -23,7 +23,7 @@ from jellyfish.server.address import why_not_listening
 def look_at(config: ServerConfig) -> None:
     """InputError for what cannot be served, or not at the address; torch begins to load, in a process of its own."""
     tune_process()
-    with bound(config.host, config.port):
+    with bound(config.host, config.port), free_for_grpc(config):
         checked(config)
 
 
@@ -65,6 +65,18 @@ def bound(host: str, port: int) -> Iterator[list[socket.socket]]:
         except (OSError, UnicodeError) as error:
             raise cannot_listen(host, port, error) from error
         yield found
+
+
+@contextlib.contextmanager
+def free_for_grpc(config: ServerConfig) -> Iterator[None]:
+    """As `bound`, where gRPC will listen, which makes its sockets itself."""
+    if config.grpc_port is None:
+        yield
+        return
+    if config.grpc_port and config.grpc_port == config.port:
+        raise InputError(f"--port and --grpc-port are both {config.port}: gRPC needs one of its own")
+    with bound(config.host, config.grpc_port):
+        yield
 
 
 def cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> InputError:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import InputSize
-from jellyfish.devices.process import give_way
-from jellyfish.media.jpeg import decode_jpeg
+from jellyfish.devices.process import roam, roam_behind
+from jellyfish.media.decoding_still import decode_still
 from jellyfish.media.resize import fit
+from jellyfish.media.still import Still
 
 CLOSING_S = 1.0
 """Longest wait for frames that are being decoded when the server stops. The largest takes a fraction of it."""
@@ -21,25 +24,26 @@ CLOSING_S = 1.0
 class Decoders:
     """As many frames at once as there are threads; whoever has more of them decides which come first."""
 
-    def __init__(self, threads: int, max_side: int) -> None:
-        self.threads, self._max_side = threads, max_side
+    def __init__(self, cores: Sequence[int], max_side: int) -> None:
+        """`cores`: the processors to decode on, a thread for each."""
+        self.threads, self._max_side = len(cores), max_side
         self.spent_s = 0.0
         """Processor seconds of all frames that were images."""
-        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode")
-        self._beside = ThreadPoolExecutor(threads, thread_name_prefix="decode-large", initializer=give_way)
+        self._pool = ThreadPoolExecutor(self.threads, "decode", partial(roam, cores))
+        self._beside = ThreadPoolExecutor(self.threads, "decode-large", partial(roam_behind, cores))
         self._loop = asyncio.get_running_loop()
         self._running: set[asyncio.Future[tuple[NDArray[np.uint8], float]]] = set()
 
-    async def decode(self, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
-        """JPEG bytes -> image that fits into `size`."""
-        return await self._decoded(self._pool, jpeg, size)
+    async def decode(self, still: Still, size: InputSize) -> NDArray[np.uint8]:
+        """A JPEG, or another still -> image that fits into `size`."""
+        return await self._decoded(self._pool, still, size)
 
-    async def decode_large(self, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
+    async def decode_large(self, still: Still, size: InputSize) -> NDArray[np.uint8]:
         """The same of a large picture, which takes long: on threads that leave the processor to others."""
-        return await self._decoded(self._beside, jpeg, size)
+        return await self._decoded(self._beside, still, size)
 
-    async def _decoded(self, pool: ThreadPoolExecutor, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
-        job = self._loop.run_in_executor(pool, _timed_decode, self._max_side, jpeg, size)
+    async def _decoded(self, pool: ThreadPoolExecutor, still: Still, size: InputSize) -> NDArray[np.uint8]:
+        job = self._loop.run_in_executor(pool, _timed_decode, self._max_side, still, size)
         self._running.add(job)
         job.add_done_callback(self._running.discard)
         image, spent_s = await job
@@ -54,14 +58,14 @@ class Decoders:
             await asyncio.wait(self._running, timeout=CLOSING_S)
 
 
-def _timed_decode(max_side: int, jpeg: bytes, size: InputSize) -> tuple[NDArray[np.uint8], float]:
+def _timed_decode(max_side: int, still: Still, size: InputSize) -> tuple[NDArray[np.uint8], float]:
     began_s = time.thread_time()
-    image = decode_frame(max_side, jpeg, size)
+    image = decode_frame(max_side, still, size)
     return image, time.thread_time() - began_s
 
 
-def decode_frame(max_side: int, jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
+def decode_frame(max_side: int, still: Still, size: InputSize) -> NDArray[np.uint8]:
     """A frame as RGB, scaled down if it is larger than `size`, so that queues stay small."""
-    image = decode_jpeg(jpeg, max_side, max_side, size)
+    image = decode_still(still, max_side, size)
     height, width = image.shape[:2]
     return fit(image, *size.fitted(width, height))

@@ -42,6 +42,13 @@ class Entrance:
             load(self.tls, self.certificate, key)
         self.access.replace(rules)
 
+    def pem(self, config: ServerConfig) -> tuple[bytes, bytes] | None:
+        """Key and certificate as files have them, for who sets up TLS himself; None where nothing is encrypted here."""
+        if self.tls is None:
+            return None
+        certificate, key = _files(config)
+        return (key or certificate).read_bytes(), certificate.read_bytes()
+
     def notes(self, config: ServerConfig) -> list[str]:
         """What whoever starts the server should know of who may come in."""
         rules, reached = self.access.rules, not _of_this_machine(config.host)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -24,8 +24,12 @@ class RunningServer:
     """The devices in words, with the workers that each is divided into."""
     model: Description
     """What is served."""
+    grpc_address: str | None = None
+    """Where requests for inference are taken over gRPC."""
     notes: Callable[[], list[str]] = list
     """What else a person should know of its devices so far."""
+    change_model: Callable[[ServerConfig], Awaitable[Description]] | None = None
+    """Has it serve with the model that a configuration names, see `jellyfish.modes.changing`."""
 
 
 Serving = Callable[

@@ -7,31 +7,28 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
-from functools import partial
-
-from rich.console import Console
-from rich.markup import escape
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import ServerConfig
 from jellyfish.control.loop import WindowRecord
 from jellyfish.errors import InputError
 from jellyfish.modes.entrance import Entrance
-from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.reloading import Asked, Reloading, reloaded_by_signal
 from jellyfish.modes.run import run_info, timeline_from
 from jellyfish.modes.running_server import RunningServer
+from jellyfish.modes.saying import Saying
 from jellyfish.modes.server_log import ServerLog
 from jellyfish.modes.serving import serving
-from jellyfish.modes.telling import LineWriter, tell
+from jellyfish.modes.telling import tell, to
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
+from jellyfish.program.supervisor import Supervisor
 from jellyfish.results.parted_files import PartedFiles
 from jellyfish.server.administration import Administration, Changes
 from jellyfish.server.service import Service
 
 
-async def serve(asked: Asked, console: Console, stop: Stop, quiet: bool, again: Callable[[], Asked]) -> None:
+async def serve(asked: Asked, saying: Saying, stop: Stop, quiet: bool, again: Callable[[], Asked]) -> None:
     """Serve until told to stop, then drain. Returns when everything is closed. `quiet`: say nothing of clients.
 
     `again`: what is asked for when the server is told to read its configuration anew.
@@ -41,31 +38,32 @@ async def serve(asked: Asked, console: Console, stop: Stop, quiet: bool, again: 
         log = _LoggedWindows(config)  # refuses a wrong folder before measuring
         stack.push_async_callback(log.close)
         entrance, reloading = Entrance(config, os.environ), _LaterReloading()
-        say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-        await stack.enter_async_context(reloaded_by_signal(reloading.reload, say))
-        with ProgressReport(console) as progress:
+        await stack.enter_async_context(reloaded_by_signal(reloading.administration, saying.words))
+        with saying.progress() as progress:
             server = await stack.enter_async_context(
                 serving(config, log, stop.watched(progress), entrance=entrance, administration=reloading.administration)
             )
-        reloading.begin(Reloading(asked, again, entrance, server.service))
+        reloading.begin(Reloading(asked, again, entrance, server.service, server.change_model))
         log.begin(config, server)
-        where = f"{escape(server.url)} with {escape(str(server.model))} on {escape(server.devices)}"
-        console.print(f"[bold]ready[/]: {where} (Ctrl-C stops)")
+        saying.ready(server.url, str(server.model), server.devices, server.grpc_address)
         for note in entrance.notes(config):
-            console.print(f"[bold yellow]note:[/] {escape(note)}", highlight=False, soft_wrap=True)
+            saying.note(note)
+        supervisor = await stack.enter_async_context(_supervised())
         if not quiet:
-            await stack.enter_async_context(_telling(server.service, console))
+            await stack.enter_async_context(_telling(server.service, saying))
         with stop.in_order(stopped.set):
             await stopped.wait()
-        console.print("draining ...")
-    console.print("stopped")
+        saying.words("draining ...")
+        supervisor.tell("STOPPING=1")
+        await server.service.retire(config.drain_s)
+    saying.words("stopped")
 
 
 class _LaterReloading:
     """Of a server that may not be ready yet."""
 
     def __init__(self) -> None:
-        self.administration = Administration(self.reload)
+        self.administration = Administration(self.reload, self.change_model)
         self._reloading: Reloading | None = None
 
     def begin(self, reloading: Reloading) -> None:
@@ -74,17 +72,36 @@ class _LaterReloading:
 
     def reload(self) -> Changes:
         """Read the configuration anew; InputError while the server is not ready."""
+        return self._ready().reload()
+
+    async def change_model(self) -> str:
+        """Serve with the model that it names now; InputError while the server is not ready."""
+        return await self._ready().change_model()
+
+    def _ready(self) -> Reloading:
         if self._reloading is None:
             raise InputError("the server is not ready yet")
-        return self._reloading.reload()
+        return self._reloading
 
 
 @contextlib.asynccontextmanager
-async def _telling(service: Service, console: Console) -> AsyncIterator[None]:
-    """Lines about clients for the time of the context."""
-    writer = LineWriter(partial(console.print, markup=False, highlight=False, soft_wrap=True))
+async def _supervised() -> AsyncIterator[Supervisor]:
+    """Whoever has started the server knows that it is ready, and for the time of the context that it lives."""
+    supervisor = Supervisor()
+    supervisor.tell("READY=1")
+    beating = asyncio.create_task(supervisor.beat())
+    try:
+        yield supervisor
+    finally:
+        beating.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _telling(service: Service, saying: Saying) -> AsyncIterator[None]:
+    """Lines about the server and its clients for the time of the context."""
+    writer = to(saying.console)
     async with asyncio.TaskGroup() as tasks:
-        telling = tasks.create_task(tell(service, writer))
+        telling = tasks.create_task(tell(service, writer, saying.log_format))
         yield
         telling.cancel()
     writer.close()

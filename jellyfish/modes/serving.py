@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -23,7 +22,6 @@ from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
 from jellyfish.control.solving import Solve
 from jellyfish.devices.opening import OpenDevice, in_words, loading_notes, open_devices
 from jellyfish.devices.process import first_half_kept, thread_times_s, tune_process, usable_cores
-from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.worker_thread import WorkerThread
 from jellyfish.devices.workers import Report
 from jellyfish.dispatch.request import Answered, Request
@@ -31,19 +29,22 @@ from jellyfish.dispatch.warmth import Warmth
 from jellyfish.errors import RunError
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.models.model import Description
-from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, assembled, policy
+from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, assembly, policy
 from jellyfish.modes.brought import Brought, on_a_thread
-from jellyfish.modes.checks import bound, cannot_listen, checked, in_url
+from jellyfish.modes.changing import ModelChanger, offered, open_beside
+from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc, in_url
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.metering import counted
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
+from jellyfish.modes.tracing import traced
 from jellyfish.modes.warming import warmed
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.administration import Administration
 from jellyfish.server.app import listening
 from jellyfish.server.host_meter import HostParts, ProcessorTime
+from jellyfish.server.inference.desk import Desk
 from jellyfish.server.metrics.meter import Meter
 from jellyfish.server.metrics.page import metrics_route
 from jellyfish.server.service import Service
@@ -69,48 +70,61 @@ async def serving(
     tune_process()
     async with contextlib.AsyncExitStack() as stack:
         sockets = stack.enter_context(bound(config.host, config.port))
+        with free_for_grpc(config):
+            pass
         brought, entrance = brought or Brought(), entrance or Entrance(config)
         model, fixed = checked(config, brought)
         cores, on_processor = usable_cores(), "cpu" in config.devices
         if on_processor:
             stack.enter_context(first_half_kept(cores))
-        solve = await _solver(config, brought, stack)
+        solve = await _solver(config, brought, cores, stack)
         opened = partial(open_devices, config, model, cores, report)
         opening = WorkerThread("opening", begin=lambda: None)  # nothing waits for it where a device hangs
         stack.callback(opening.close)
         opening_devices = opening.submit(opened)
         stack.callback(opening_devices.add_done_callback, _close)  # later, where nobody waits for them any more
         devices = await asyncio.wrap_future(opening_devices)
-        served = _offered(model.description, devices) if fixed is None else model.description.offering({fixed})
+        served = offered(model.description, devices) if fixed is None else model.description.offering({fixed})
         warmth = await warmed(devices, config, served.variants, report)
-        planning = partial(_policy, config, brought, served, solve)
-        parts = _parts(config, served, devices, warmth, planning, stack)
+        planning = partial(_policy, brought, solve)
+        parts = _parts(config, served, devices, warmth, planning, cores, stack)
         meter = Meter(config.metrics_cameras)
-        service = await stack.enter_async_context(assembled(parts, counted(meter.planner, on_window)))
+        whole = await stack.enter_async_context(assembly(parts, counted(meter.planner, on_window)))
+        service = whole.service
+        changer = ModelChanger(whole, parts, devices, planning, open_beside(cores))
+        stack.callback(changer.close)
         await stack.enter_async_context(meter.watching(service))
-        routes = [metrics_route(service, meter, config.metrics_from)]
-        listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes)
+        await stack.enter_async_context(traced(service, config.spans))
+        routes, desk = [metrics_route(service, meter, config.metrics_from)], Desk(service)
+        listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes, desk)
         url = await stack.enter_async_context(listening_now)
+        grpc_address = await _listening_for_grpc(config, desk, entrance, stack)
         await _probe(service)
         gc.collect()
         gc.freeze()
         service.ready = True
         profiles = tuple(device.profile for device in devices)
-        yield RunningServer(url, service, profiles, in_words(devices), served, partial(loading_notes, devices))
+        yield RunningServer(
+            url,
+            service,
+            profiles,
+            in_words(devices),
+            served,
+            grpc_address,
+            partial(loading_notes, devices),
+            changer.change,
+        )
 
 
-async def _solver(config: ServerConfig, brought: Brought, stack: contextlib.AsyncExitStack) -> Solve | None:
+async def _solver(
+    config: ServerConfig, brought: Brought, cores: Sequence[int], stack: contextlib.AsyncExitStack
+) -> Solve | None:
     """The planner's process, started early, for it needs a moment; None where nothing is searched for."""
     if brought.planner is not None:
         return stack.enter_context(on_a_thread(brought.planner))
     if config.variant is not None or config.planner == CLIENTS_CHOOSE:
         return None
-    return (await stack.enter_async_context(solver_process(config.planner, seed=0))).solve
-
-
-def _offered(model: Description, devices: list[OpenDevice]) -> Description:
-    """With what planners may choose from: what is on the Pareto front of some device's profile."""
-    return model.offering({variant for device in devices for variant in pareto_front(device.profile, model.accuracy)})
+    return (await stack.enter_async_context(solver_process(config.planner, seed=0, cores=cores))).solve
 
 
 def _parts(
@@ -118,11 +132,12 @@ def _parts(
     model: Description,
     devices: list[OpenDevice],
     warmth: Mapping[str, Warmth],
-    planning: Callable[[int], PlanningPolicy],
+    planning: Callable[[ServerConfig, Description, int], PlanningPolicy],
+    cores: Sequence[int],
     stack: contextlib.AsyncExitStack,
 ) -> ServerParts:
-    """What the server is made of. Decoders have threads of their own. `planning`: by the largest batch."""
-    decoders = Decoders(os.cpu_count() or 2, config.limits.image_side)
+    """What the server is made of. Decoders have threads of their own. `planning`: by what is served, in batches."""
+    decoders = Decoders(cores, config.limits.image_side)
     stack.push_async_callback(decoders.close)
     max_batch = model.most(min(config.max_batch, *(device.profile.max_batch for device in devices)))
     loads = any(device.executor.loading for device in devices)  # a network that is not loaded cannot stand in
@@ -132,7 +147,7 @@ def _parts(
         max_batch=max_batch,
         decode=decoders.decode,
         decode_large=decoders.decode_large,
-        policy=planning(max_batch),
+        policy=planning(config, model, max_batch),
         limits=config.limits,
         actuation=config.actuation and not loads,
         host=HostParts(decoders.threads, lambda: ProcessorTime(*thread_times_s(), decoders.spent_s)),
@@ -141,7 +156,7 @@ def _parts(
 
 
 def _policy(
-    config: ServerConfig, brought: Brought, model: Description, solve: Solve | None, max_batch: int
+    brought: Brought, solve: Solve | None, config: ServerConfig, model: Description, max_batch: int
 ) -> PlanningPolicy:
     if brought.planner is not None and solve is not None:
         return as_answered(solve, config.window_s, config.care, config.target)
@@ -172,6 +187,23 @@ async def listening_at(service: Service, host: str, port: int) -> AsyncIterator[
             yield url
 
 
+async def _listening_for_grpc(
+    config: ServerConfig, desk: Desk, entrance: Entrance, stack: contextlib.AsyncExitStack
+) -> str | None:
+    """Take requests for inference over gRPC, too, where that is wanted; the address."""
+    if config.grpc_port is None:
+        return None
+    from jellyfish.server.inference.grpc_service import grpc_listening  # an extra, which not everybody has
+
+    host = in_url(config.host)
+    listening_now = grpc_listening(desk, f"{host}:{config.grpc_port}", entrance.access, entrance.pem(config))
+    try:
+        port = await stack.enter_async_context(listening_now)
+    except OSError as error:
+        raise cannot_listen(config.host, config.grpc_port, error) from error
+    return f"{host}:{port}"
+
+
 @contextlib.asynccontextmanager
 async def _listening_on(
     service: Service,
@@ -180,6 +212,7 @@ async def _listening_on(
     entrance: Entrance | None = None,
     administration: Administration | None = None,
     routes: Sequence[web.RouteDef] = (),
+    desk: Desk | None = None,
 ) -> AsyncIterator[str]:
     """As `listening_at`, on sockets that are bound."""
     port = sockets[0].getsockname()[1]
@@ -188,9 +221,10 @@ async def _listening_on(
         try:
             await stack.enter_async_context(
                 listening(
-                    service, sockets=sockets, access=access, tls=tls, administration=administration, routes=routes
+                    service, sockets=sockets, access=access, tls=tls, administration=administration, routes=routes,
+                    desk=desk,
                 )
-            )
+            )  # fmt: skip
         except OSError as error:
             raise cannot_listen(host, port, error) from error
         yield f"{'ws' if tls is None else 'wss'}://{in_url(host)}:{port}/v1/stream"

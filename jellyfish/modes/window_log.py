@@ -15,6 +15,7 @@ from jellyfish.results.records import Timeline, milliseconds
 from jellyfish.results.window_lines import JOINED_BY, Cause, ClientLine, DeviceLine, WindowLine, WindowLines
 from jellyfish.server.attained import Attained
 from jellyfish.server.service import Service
+from jellyfish.server.session import Account
 
 OnWindow = Callable[[WindowRecord, Service], None]
 Write = Callable[[WindowLines, float], None]
@@ -91,6 +92,9 @@ class _Window:
     def _client(self, demand: ClientDemand) -> ClientLine:
         session = self._service.sessions.get(demand.client)
         known: dict[str, Any] = {"overhead_ms": 0.0}
+        requester = self._service.requesters.named(demand.client)
+        if requester is not None:
+            known |= _requested(requester.account)
         if session is not None:
             estimator = session.estimator
             known = {
@@ -153,6 +157,17 @@ def _mbps(bandwidth_bps: float) -> float:
     return round(bandwidth_bps / 1e6, 3)
 
 
+def _requested(account: Account) -> dict[str, Any]:
+    """Of somebody who makes requests: none is answered late."""
+    missed = account.dropped.total() + account.abandoned
+    return {
+        "captured": account.received,
+        "on_time": account.answered,
+        "missed": missed,
+        "estimated": False,
+    }
+
+
 def _attained(known: Attained) -> dict[str, Any]:
     return {
         "captured": known.captured,
@@ -170,5 +185,6 @@ def _host(host: HostLoad) -> dict[str, Any]:
         "host_decoders": round(host.use.decoders, 4),
         "host_work_ms": milliseconds(host.work_s or 0.0),
         "host_share": round(host.share, 4),
+        "host_resolution": host.resolution,
         "host_binds": host.binds,
     }

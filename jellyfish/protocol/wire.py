@@ -66,6 +66,8 @@ _Seconds = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
 _Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 _ReasonName = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,32}\Z")]
 _MOST_REASONS = 32
+_Traceparent = Annotated[str, msgspec.Meta(pattern=r"^(|00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})\Z")]
+"""As in W3C's Trace Context; empty for none."""
 
 
 class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,6 +82,8 @@ class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     """Per cent of its captured frames that it wants answered in time; None leaves that to the server."""
     model: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME, pattern=NAME_PATTERN)] | None = None
     """The name of the model that is to answer; None takes the one in service."""
+    traceparent: _Traceparent = ""
+    """What of the client's own the traces of its frames are to link to."""
 
 
 class PlanMessage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -94,7 +98,9 @@ class PlanMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     fps: Annotated[float, msgspec.Meta(gt=0)] | None = None
     """At most so many frames per second, evenly; None: as many as the hello said."""
     model: str = ""
-    """The name of the model that `variant` is of."""
+    """The name of the model that `variant` is of. It may be another one than the welcome's, of the same classes."""
+    version: str = ""
+    """That model's; empty where the server does not tell it."""
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -163,6 +169,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     detections: tuple[Detection, ...] = ()
     scores: tuple[ClassScore, ...] = ()
     """Of a classifier: the likeliest classes, best first."""
+    traceparent: _Traceparent = ""
+    """Of the frame's span, where the server has recorded some of it."""
 
 
 class Arrived(msgspec.Struct, frozen=True):

@@ -134,6 +134,8 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Of a classifier's answer, the likeliest class."""
     class_score: Share | None = None
     """How likely it is, as the classifier says."""
+    trace_id: str | None = None
+    """Under which the server has sent spans of it to OpenTelemetry, where it has (docs/tracing.md)."""
     class_right: bool | None = None
     """Whether it is the class of the largest labelled object, of those not to be ignored; false without an answer, null
     where there is no such object or a detector answers."""

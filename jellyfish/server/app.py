@@ -1,4 +1,4 @@
-"""The HTTP face of a server: the stream and the two health checks, behind the gate."""
+"""The HTTP face of a server: the stream, two health checks and requests for inference, behind the gate."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from jellyfish.server.access import Access, AccessRules, RouteKind
 from jellyfish.server.administration import Administration, add_administration
 from jellyfish.server.gate.gate import Doorkeeper, gated
 from jellyfish.server.guarding import ACCESS, guarded
+from jellyfish.server.inference.desk import Desk
+from jellyfish.server.inference.rest import add_pages
 from jellyfish.server.request_log import RequestLog
 from jellyfish.server.service import Service
 from jellyfish.server.stream import SERVICE, not_let_in, stream
@@ -34,17 +36,19 @@ def create_app(
     access: Access | None = None,
     administration: Administration | None = None,
     routes: Iterable[web.RouteDef] = (),
+    desk: Desk | None = None,
 ) -> web.Application:
     """An aiohttp application that serves `service` to those who may (`access`); every route says what kind it is.
 
-    `routes`: pages beside the stream and the health checks, guarded.
+    `routes`: pages beside the stream and the health checks, guarded. `desk`: where requests for inference come in.
     """
-    app = web.Application()
+    app = web.Application(client_max_size=service.limits.body_bytes)
     app[SERVICE] = service
     app[ACCESS] = access or Access(AccessRules(proxies=service.limits.proxies))
     app.router.add_get("/v1/stream", guarded(RouteKind.CAMERA, stream, not_let_in))
     app.router.add_get("/livez", guarded(RouteKind.HEALTH, _alive))
     app.router.add_get("/readyz", guarded(RouteKind.HEALTH, _ready))
+    add_pages(app, desk or Desk(service))
     if administration is not None:
         add_administration(app, administration)
     app.router.add_routes(routes)
@@ -61,17 +65,18 @@ async def listening(
     tls: ssl.SSLContext | None = None,
     administration: Administration | None = None,
     routes: Iterable[web.RouteDef] = (),
+    desk: Desk | None = None,
 ) -> AsyncIterator[asyncio.Server]:
     """Serve `service` at an address, or on sockets that have some, for the time of the context, then drain.
 
-    `routes`: see `create_app`. `tls`: what connections are encrypted with; None leaves them plain. OSError if the
-    address cannot be had.
-    Nothing here takes a body: what comes behind a request is not waited for, and never unpacked.
+    `routes`, `desk`: see `create_app`. `tls`: what connections are encrypted with; None leaves them plain. OSError if
+    the address cannot be had.
+    Only requests for inference have a body; what comes behind others is not waited for, and never unpacked.
     """
     limits = service.limits
     ws_logger.setLevel(logging.ERROR)  # it warns of what strangers ask for, in their words, as often as they do
     runner = web.AppRunner(
-        create_app(service, access, administration, routes),
+        create_app(service, access, administration, routes, desk),
         access_log=None,
         shutdown_timeout=ENDING_S,
         keepalive_timeout=limits.keep_alive_s,

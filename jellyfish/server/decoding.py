@@ -18,21 +18,22 @@ from jellyfish.control.host import HostLoad
 from jellyfish.core import InputSize, Reason
 from jellyfish.errors import ImageError
 from jellyfish.media.decoding_cost import DecodingCost
+from jellyfish.media.still import Still
 from jellyfish.server.decoding_budget import DecodingBudget
 from jellyfish.server.decoding_queue import DecodingQueue, WaitingFrame
 from jellyfish.server.host_meter import Decode, HostMeter
 
 Image = NDArray[np.uint8]
-DecodeInTime = Callable[[bytes, InputSize, float], Awaitable[Image]]
-"""The image of a JPEG, fitted into a size, that is of use until a time; ImageError says why there is none."""
-Weigh = Callable[[bytes, InputSize], DecodingCost]
-"""What a JPEG takes to decode for a size, by its header. ImageError for one that is not decoded."""
+DecodeInTime = Callable[[Still, InputSize, float], Awaitable[Image]]
+"""The image of a still, fitted into a size, that is of use until a time; ImageError says why there is none."""
+Weigh = Callable[[Still, InputSize], DecodingCost]
+"""What it takes to decode for a size, by its header. ImageError for one that is not decoded."""
 
 
 class _Order(NamedTuple):
     """What is to be decoded, and who waits for it."""
 
-    jpeg: bytes
+    still: Still
     size: InputSize
     done: asyncio.Future[Image]
 
@@ -66,12 +67,15 @@ class Decoding:
 
     def for_client(self, client: str, fps: float, largest: InputSize) -> DecodeInTime:
         """What decodes the frames of one client, within a budget of its own. `largest`: what they are fitted into."""
-        budget = DecodingBudget(self._limits, fps, largest)
+        return self.within(DecodingBudget(self._limits, fps, largest), client)
 
-        async def decode(jpeg: bytes, size: InputSize, until_s: float) -> Image:
-            cost = self._weigh(jpeg, size)
+    def within(self, budget: DecodingBudget, client: str) -> DecodeInTime:
+        """What decodes the images of one client, within its budget."""
+
+        async def decode(still: Still, size: InputSize, until_s: float) -> Image:
+            cost = self._weigh(still, size)
             budget.spend(cost, self._load.room, seconds_now())
-            order = _Order(jpeg, size, asyncio.get_running_loop().create_future())
+            order = _Order(still, size, asyncio.get_running_loop().create_future())
             return await self._in_turn(WaitingFrame(client, cost.megapixels, until_s, order))
 
         return decode
@@ -110,7 +114,7 @@ class Decoding:
             if frame is None:
                 return
             order, decode = frame.owner, self._decode_large if frame.large else self._decode
-            job = asyncio.ensure_future(decode(order.jpeg, order.size))
+            job = asyncio.ensure_future(decode(order.still, order.size))
             self._running[job] = frame
             job.add_done_callback(self._ended)
 
@@ -118,6 +122,8 @@ class Decoding:
         """A decoder is free, whether or not somebody still waits for what it has made."""
         frame = self._running.pop(job)
         self._went()
+        if self._meter is not None and not job.cancelled() and job.exception() is None:
+            self._meter.made(frame.owner.size)
         _hand_over(job, frame.owner.done)
         self._go_on()
 

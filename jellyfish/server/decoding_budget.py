@@ -26,10 +26,15 @@ class DecodingBudget:
 
     def __init__(self, limits: Limits, fps: float, largest: InputSize) -> None:
         """`largest`: what frames are fitted into."""
-        self._most, self._fps = limits.decoded_megapixels, fps
-        self._least = PLANNED * largest.resolution**2 / 1e6 * fps
-        burst = max(self._most, self._least, limits.image_side**2 / 1e6)
-        self._bucket = Bucket(self._most, burst)
+        self._most, self._whole = limits.decoded_megapixels, limits.image_side**2 / 1e6
+        self._each = PLANNED * largest.resolution**2 / 1e6
+        self._bucket = Bucket(self._most, max(self._most, self._each * fps, self._whole))
+        self.agree(fps)
+
+    def agree(self, fps: float) -> None:
+        """The client sends so many images a second."""
+        self._fps, self._least = fps, self._each * fps
+        self._bucket.burst = max(self._most, self._least, self._whole)
 
     def spend(self, cost: DecodingCost, room: float, now: float) -> None:
         """Take up one frame; ImageError if it is over the budget. `room`: the share of it that the host can give."""

@@ -1,6 +1,6 @@
-"""What happens to a server's clients, as values with a name and fields, and in words for a person. Pure.
+"""What happens to a server and its clients, as values with a name and fields, in words for a person and as JSON. Pure.
 
-A form for machines is one formatter away: `msgspec.json.encode` puts the name of each into `event`.
+Nothing of what is in frames is in them. What of their fields comes from clients is names and addresses.
 """
 
 from __future__ import annotations
@@ -54,6 +54,9 @@ class MinutePassed(msgspec.Struct, frozen=True, tag_field="event", tag="minute_p
     on_time: int
     sizes: dict[str, int]
     """Variant -> clients that are served with it now."""
+    requests: int = 0
+    """For inference, that have an outcome."""
+    requests_answered: int = 0
 
 
 class EventsLeftOut(msgspec.Struct, frozen=True, tag_field="event", tag="events_left_out"):
@@ -62,7 +65,77 @@ class EventsLeftOut(msgspec.Struct, frozen=True, tag_field="event", tag="events_
     count: int
 
 
-ServerEvent = ClientJoined | ClientLeft | ClientRefused | MinutePassed | EventsLeftOut
+class DeviceChanged(msgspec.Struct, frozen=True, tag_field="event", tag="device_changed"):
+    """A device works, is impaired, fails or hangs (docs/operating.md), and did not before."""
+
+    device: str
+    state: str
+    before: str
+
+
+class DeviceSuspect(msgspec.Struct, frozen=True, tag_field="event", tag="device_suspect"):
+    """A device lastingly takes much longer than its profile says, or no longer does."""
+
+    device: str
+    slow_down: float
+    """Times its profiled time."""
+    suspect: bool
+
+
+class PlacesMissing(msgspec.Struct, frozen=True, tag_field="event", tag="places_missing"):
+    """The plan has no place for some of the clients that send frames, or has one for all again."""
+
+    clients: int
+    """That send frames."""
+    without_place: int
+
+
+class TargetMissed(msgspec.Struct, frozen=True, tag_field="event", tag="target_missed"):
+    """In the last minute some clients had fewer of their frames in time than is aimed at."""
+
+    clients: int
+    """So many of them."""
+    worst: str
+    """The one with the smallest share."""
+    frames: int
+    """Of that one; so is the next."""
+    on_time: int
+    target: float
+    """Per cent."""
+
+
+class ServerReady(msgspec.Struct, frozen=True, tag_field="event", tag="server_ready"):
+    """Frames are taken from now on."""
+
+    url: str
+    model: str
+    devices: str
+    grpc: str | None = None
+    """Address at which requests for inference are taken over gRPC."""
+
+
+class ServerSaid(msgspec.Struct, frozen=True, tag_field="event", tag="server_said"):
+    """Something that whoever runs the server should know: how far its start is, notes, that it drains and stops."""
+
+    words: str
+
+
+class LogRecorded(msgspec.Struct, frozen=True, tag_field="event", tag="log"):
+    """A warning of the program itself."""
+
+    level: str
+    logger: str
+    message: str
+
+
+OfServer = LogRecorded | DeviceChanged | DeviceSuspect | PlacesMissing | TargetMissed | ServerReady | ServerSaid
+ServerEvent = ClientJoined | ClientLeft | ClientRefused | MinutePassed | EventsLeftOut | OfServer
+
+
+def as_json(event: ServerEvent, time: str) -> str:
+    """One line for machines: an object with `time`, `event` (the name) and the event's own fields."""
+    told = msgspec.json.encode(event).decode()
+    return f'{{"time":"{time}",{told[1:]}'
 
 
 def in_words(event: ServerEvent) -> str:
@@ -77,16 +150,48 @@ def in_words(event: ServerEvent) -> str:
             words = f"{who} refused ({event.code}: {event.why})"
         case MinutePassed():
             clients = "1 client" if event.clients == 1 else f"{event.clients} clients"
-            words = f"{clients}; {_share(event)}{_sizes(event)}"
+            words = f"{clients}; {_share(event)}{_sizes(event)}{_requests(event)}"
         case EventsLeftOut():
             words = f"{event.count} more such lines left out"
+        case _:
+            words = _of_server(event)
     return _printable(words)
+
+
+def _of_server(event: OfServer) -> str:
+    match event:
+        case DeviceChanged():
+            words = f"{event.device} is {event.state} (was {event.before})"
+        case DeviceSuspect():
+            now = "takes" if event.suspect else "is no longer suspect: it takes"
+            words = f"{event.device} {now} {event.slow_down:.1f} times its profiled time"
+        case PlacesMissing(clients, 0):
+            words = f"the plan has a place for each of {clients} clients"
+        case PlacesMissing():
+            words = f"the plan has no place for {event.without_place} of {event.clients} clients: they may only probe"
+        case TargetMissed():
+            those = "1 client" if event.clients == 1 else f"{event.clients} clients"
+            worst = f"{event.worst} {_per_cent(event.on_time, event.frames)} of {event.frames:,} frames"
+            words = f"target of {event.target:g} % missed by {those} in the last minute, most by {worst}"
+        case ServerReady():
+            words = f"ready: {event.url} with {event.model} on {event.devices}"
+        case ServerSaid():
+            words = event.words
+        case LogRecorded():
+            words = f"{event.level}: {event.message}"
+    return words
 
 
 def _share(event: ClientLeft | MinutePassed) -> str:
     if not event.frames:
         return "no frames"
     return f"{_per_cent(event.on_time, event.frames)} of {event.frames:,} frames on time"
+
+
+def _requests(event: MinutePassed) -> str:
+    if not event.requests:
+        return ""
+    return f"; {_per_cent(event.requests_answered, event.requests)} of {event.requests:,} requests answered"
 
 
 def _per_cent(part: int, whole: int) -> str:

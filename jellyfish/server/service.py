@@ -7,6 +7,7 @@ into force. Knows no sockets and no planner.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import sys
 import time
@@ -20,6 +21,7 @@ from jellyfish.clock import seconds_now
 from jellyfish.config import DEFAULT_CARE, Limits
 from jellyfish.control.capacity import worst_cases_s
 from jellyfish.control.host import HostLoad, within_host
+from jellyfish.control.host_sizes import FrameSizes
 from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import DeviceOption, Plan, Problem
 from jellyfish.core import Variant
@@ -34,6 +36,7 @@ from jellyfish.server.decoding import Decoding, Weigh
 from jellyfish.server.events import ClientRefused, MinutePassed, ServerEvent
 from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.host_meter import Decode, HostMeter, HostParts
+from jellyfish.server.inference.requesters import Requesters
 from jellyfish.server.session import Send, Session
 
 LEAST_DEVICE_CARE, MOST_DEVICE_CARE = 0.25, 1.0
@@ -88,13 +91,13 @@ class Service:
 
         `weigh`: what a frame takes to decode. `decode_large`: see `ServerParts`.
         """
-        self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
-        for dispatcher in self.dispatchers.values():
-            dispatcher.on_change = partial(self.announce, "device")
         self.model, self.limits = model, limits
+        self.told = model.ladder
+        """What clients were told that the network takes at each resolution: as the first model does."""
         self.sessions: dict[str, Session] = {}
         self.ready = False
         self.draining = False
+        self._left = asyncio.Event()
         self.drained = asyncio.Event()
         """Set once all that was queued or running is answered: streams end then."""
         self.apply_s = 0.0
@@ -107,6 +110,8 @@ class Service:
         """Told when other limits hold."""
         self.on_frame: Callable[[FrameWay], None] | None = None
         """Told of each frame of clients that come from now on."""
+        self.tracing: Callable[[wire.Hello], Callable[[FrameWay], str]] | None = None
+        """Makes what clients that come from now on are traced by (`Session.trace`)."""
         self.on_left: Callable[[Session], None] = lambda session: None
         """Told of a client whose stream has ended."""
         self.refused: Counter[str] = Counter()
@@ -114,8 +119,7 @@ class Service:
         self.received_bytes = self.sent_bytes = 0
         """Of the messages of all streams."""
         self._gone = self._told = Fared(0, 0)
-        self._variants = model.variants
-        self._accuracy = tuple(size.accuracy for size in model.sizes)
+        self._serve_with(model, dispatchers)
         self._care, self.target = care, target
         """Per cent of captured frames in time that care is learnt for; None where it is not."""
         self._streams = 0
@@ -125,9 +129,33 @@ class Service:
         self.narrows = asked is not None and narrowed
         """Whether frames may be run with less than their clients ask for."""
         self.host = HostLoad(host.decoders) if host else HostLoad()
+        self._sizes = FrameSizes(model.ladder)
         self._meter = HostMeter(host, self.host.occupancy) if host else None
         workers = host.decoders if host else sys.maxsize
         self.decoding = Decoding(decode, weigh, workers, limits, self.host, self._meter, decode_large)
+        self.requesters = Requesters(model, limits, self.host, self.decoding, self.dispatchers, self._quietest)
+        self.requesters.on_begin = partial(self.announce, "join")
+        self.requesters.others = self.sessions.keys()
+
+    def _serve_with(self, model: Description, dispatchers: Iterable[Dispatcher]) -> None:
+        self.model = model
+        self._variants = model.variants
+        self._accuracy = tuple(size.accuracy for size in model.sizes)
+        self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
+        for dispatcher in self.dispatchers.values():
+            dispatcher.on_change = partial(self.announce, "device")
+
+    def change_to(self, model: Description, dispatchers: Iterable[Dispatcher]) -> None:
+        """Serve with another model from the next frame on; clients follow their plans until there are others.
+
+        `model` fits what clients were told (`jellyfish.server.another_model`).
+        """
+        for former in self.dispatchers.values():
+            former.on_change = lambda: None
+        self._serve_with(model, dispatchers)
+        self._plan = None
+        for session in self.sessions.values():
+            session.change_to(model, self._quietest())
 
     def join(self, hello: wire.Hello, send: Send) -> Session:
         """A session for a new client; ProtocolError when there is no room for it.
@@ -142,7 +170,7 @@ class Service:
         if len(self.sessions) >= self.limits.clients and not self._dismissed_one():
             raise ProtocolError("full", f"the server has its {self.limits.clients} clients; try again later")
         names = itertools.chain([hello.client], (f"{hello.client}#{number}" for number in itertools.count(2)))
-        name = next(name for name in names if name not in self.sessions)
+        name = next(name for name in names if name not in self.sessions and self.requesters.named(name) is None)
         *_, largest = self.model.ladder.values()
         session = Session(
             name, hello, send, self.decoding.for_client(name, hello.fps, largest), self._quietest(), self.limits,
@@ -152,6 +180,7 @@ class Service:
             session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)
         session.began = partial(self.announce, "join")
         session.on_frame = self.on_frame
+        session.trace = None if self.tracing is None else self.tracing(hello)
         self.sessions[name] = session
         return session
 
@@ -194,7 +223,7 @@ class Service:
 
     def keep_to(self, limits: Limits) -> None:
         """These hold from now on; a stream that is open keeps what its welcome said."""
-        self.limits = limits
+        self.limits = self.requesters.limits = limits
         self.on_limits(limits)
 
     def aim_at(self, target: float) -> None:
@@ -220,6 +249,7 @@ class Service:
         """Forget a client whose stream has ended."""
         if self.sessions.get(session.client) is session:
             del self.sessions[session.client]
+            self._left.set()
             self.on_left(session)
             self._gone = self._gone.plus(session)
             self.announce("leave")
@@ -231,31 +261,51 @@ class Service:
             fared = fared.plus(session)
         before, self._told = self._told, fared
         ended, on_time = (max(0, now - then) for now, then in zip(fared, before, strict=True))
-        if not self.sessions and not ended:
+        requests = self.requesters.since_told()
+        if not self.sessions and not ended and not requests.ended:
             return None
         sizes = Counter(session.plan.variant for session in self.sessions.values() if session.plan.mapped)
-        return MinutePassed(len(self.sessions), ended, min(on_time, ended), dict(sizes))
+        return MinutePassed(len(self.sessions), ended, min(on_time, ended), dict(sizes), *requests)
 
     def observe(self, now: float) -> Problem:
         """The clients, the devices and the host as they are now, for the planner."""
-        if self._meter is not None:
-            served = (session for session in self.sessions.values() if session.plan.mapped)
-            served_fps = sum(session.fps for session in served if session.offered_fps(now) > 0)
-            self.host.observe(now, self._meter.reading(now), served_fps)
+        told = self._read_host(now)
         for session in self.sessions.values():
             session.learn()
-        demands = (session.demand(self._variants, now, self._care) for session in self.sessions.values())
+        asked = (session.demand(self._variants, now, self._care) for session in self.sessions.values())
+        cameras, devices = tuple(demand for demand in asked if demand is not None), self._options(now)
         problem = Problem(
-            clients=tuple(demand for demand in demands if demand is not None),
-            devices=self._options(now),
+            clients=cameras + self.requesters.demands(now, cameras, devices, self._accuracy),
+            devices=devices,
             variants=self._variants,
             accuracy=self._accuracy,
             host_share=self.host.share,
+            host_resolution=self.host.resolution,
         )
+        if told:
+            problem = self._sizes.within(now, self.host, problem, self._served(now))
         if self._plan is not None and self.target is not None:
             for client, seconds in worst_cases_s(within_host(problem), self._plan).items():
-                self.sessions[client].expects(seconds, now)
+                if client in self.sessions:
+                    self.sessions[client].expects(seconds, now)
         return problem
+
+    def _read_host(self, now: float) -> bool:
+        """Take in what the host has done; whether that tells something."""
+        if self._meter is None:
+            return False
+        served_fps = sum(self.sessions[client].fps for client in self._served(now))
+        served_fps += self.requesters.offered_fps(now)
+        reading = self._meter.reading(now)
+        told = self.host.observe(now, reading, served_fps)
+        if told:
+            self._sizes.observe(reading)
+        return told
+
+    def _served(self, now: float) -> dict[str, int]:
+        """Resolution of each client that has a place and sends."""
+        served = ((name, session) for name, session in self.sessions.items() if session.plan.mapped)
+        return {name: session.plan.resolution for name, session in served if session.offered_fps(now) > 0}
 
     def _options(self, now: float) -> tuple[DeviceOption, ...]:
         """The devices. Those on probation are out of service where another one serves."""
@@ -265,7 +315,7 @@ class Service:
                 name,
                 each.latency_table(self._variants, now, care),
                 each.workers,
-                each.singles_s(self._variants),
+                each.occupancy_table(self._variants),
                 each.spare,
             )
             for name, each in self.dispatchers.items()
@@ -300,7 +350,20 @@ class Service:
             else:
                 dispatcher = self.dispatchers[plan.clients[client]]
                 session.assign(dispatcher, variant, mapped=True, fps=plan.rate_of(client, session.fps))
+        self.requesters.apply(plan, seconds_now())
         self.apply_s = time.perf_counter() - began_s
+
+    async def retire(self, patience_s: float) -> None:
+        """Take no new clients, and wait until those that are here have gone, at most so long.
+
+        They are served as before. Whoever asks whether the server is ready learns that it is draining.
+        """
+        self.draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while self.sessions:
+                    self._left.clear()
+                    await self._left.wait()
 
     async def drain(self) -> None:
         """Take no new clients, answer what is queued as dropped, and let running batches finish."""

@@ -97,6 +97,8 @@ class Session:
         """What the client calls itself; `client` may have a number behind it."""
         self.fps = hello.fps
         self.slo_s = hello.slo_ms / 1000
+        self.wants_model = hello.model
+        """The name of the model that the client asked for; None: whichever."""
         self.target = hello.target
         """Per cent of its captured frames that the client wants in time; None: it leaves that to the server."""
         self.learnt: LearntCare | None = None
@@ -109,6 +111,8 @@ class Session:
         """Called when frames begin to come: at first, and after a silence."""
         self.on_frame: Callable[[FrameWay], None] | None = None
         """Told of each frame that has been dealt with."""
+        self.trace: Callable[[FrameWay], str] | None = None
+        """Told of it, too; says under which `traceparent` it is traced, or nothing."""
         self.offered = OfferedRate(hello.fps)
         self._seen = False
         """Whether plans know of it."""
@@ -126,7 +130,9 @@ class Session:
         self._tells_arrivals = hello.arrivals
         self._model = model
         smallest = next(iter(model.ladder))
-        self._plan = wire.PlanMessage(smallest, "", mapped=False, probe_interval_ms=self._begin_ms, model=model.name)
+        self._plan = wire.PlanMessage(
+            smallest, "", mapped=False, probe_interval_ms=self._begin_ms, model=model.name, version=model.version
+        )
 
     # --- control -----------------------------------------------------------------------------------------
 
@@ -189,10 +195,15 @@ class Session:
         begins = not mapped and (not self._seen or self.offered_fps(seconds_now()) == 0)
         pause_ms = self._begin_ms if begins else PROBE_INTERVAL_S * 1000
         fps = fps if mapped else None
-        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, pause_ms, fps, self._model.name)
+        model = self._model
+        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, pause_ms, fps, model.name, model.version)
         if plan != self._plan:
             self._plan = plan
             self.plan_changed.set()
+
+    def change_to(self, model: Description, dispatcher: Dispatcher) -> None:
+        """Another model answers from the next frame on: with its smallest size, until it is planned for."""
+        self._model, self._dispatcher, self._variant = model, dispatcher, None
 
     @property
     def plan(self) -> wire.PlanMessage:
@@ -229,9 +240,19 @@ class Session:
             raise
         self.account.close(ending.outcome)
         self._close(frame, arrived_s, ending.outcome)
+        result = self._result(frame, arrived_s, ending.outcome, ending.message)
+        if traceparent := self._told(frame, arrived_s, ending):
+            result = msgspec.structs.replace(result, traceparent=traceparent)
+        await self._send(result)
+
+    def _told(self, frame: wire.Frame, arrived_s: float, ending: FrameEnding) -> str:
+        """Tell whoever wants to know of a frame's way; the `traceparent` of one that is traced."""
+        if self.on_frame is None and self.trace is None:
+            return ""
+        way = self._way(frame, arrived_s, ending)
         if self.on_frame is not None:
-            self.on_frame(self._way(frame, arrived_s, ending))
-        await self._send(self._result(frame, arrived_s, ending.outcome, ending.message))
+            self.on_frame(way)
+        return "" if self.trace is None else self.trace(way)
 
     def _close(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped) -> None:
         """Enter a frame's outcome as the client will probably see it."""

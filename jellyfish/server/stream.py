@@ -194,7 +194,7 @@ class _Connection:
         service, limits, model = self._service, self._service.limits, self._service.model
         return wire.Welcome(
             model.classes,
-            tuple(model.ladder),
+            tuple(service.told),
             limits.in_flight,
             limits.message_bytes,
             session.plan,
@@ -204,7 +204,7 @@ class _Connection:
             model=model.name,
             version=model.version,
             task=model.task,
-            inputs=tuple(model.ladder.values()),
+            inputs=tuple(service.told.values()),
         )
 
     async def _answer(self, session: Session, frame: wire.Frame, arrived_s: float) -> None:

@@ -82,11 +82,12 @@ class Setup:
         sizer: FrameSizer | None = None,
         arrivals: bool = False,
         offload: Callable[..., Awaitable[Any]] = inline,
+        traceparent: str = "",
     ) -> None:
         self.records: list[FrameRecord] = []
         self.ended_s: dict[int, float] = {}
         self.ledger = Ledger(name, slo_ms / 1000, 3, Timeline(0.0), self.emit, arrivals, CLASSES)
-        hello = wire.Hello(name, fps, slo_ms, arrivals)
+        hello = wire.Hello(name, fps, slo_ms, arrivals, traceparent=traceparent)
         shapers = Shaper(trace, delay_s), Shaper(None, delay_s)
         self.frames = OwnFrames(source or PlainSource(), offload)
         self.outages: list[OutageRecord] = []

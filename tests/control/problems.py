@@ -29,6 +29,17 @@ def problem(
     )
 
 
+def keeping_for(question: Problem, usual: float) -> Problem:
+    """Batches usually keep a worker for such a part of what they may take."""
+    devices = tuple(
+        msgspec.structs.replace(
+            option, occupancy_s=tuple(tuple(usual * seconds for seconds in row) for row in option.latency_s)
+        )
+        for option in question.devices
+    )
+    return msgspec.structs.replace(question, devices=devices)
+
+
 @st.composite
 def problems(
     draw: st.DrawFn,
@@ -58,7 +69,10 @@ def problems(
         clients.append(
             (draw(st.sampled_from([5.0, 10.0, 15.0, 25.0])), [max(0.0, slack - network * m) for m in range(count)])
         )
+    usual = draw(st.sampled_from([None, 0.6, 0.9]))
     asked = problem(clients, tables, accuracy)
+    if usual is not None:
+        asked = keeping_for(asked, usual)
     if max_workers == 1:
         return asked
     workers = draw(st.integers(1, max_workers))
@@ -85,11 +99,13 @@ def _device_gain(question: Problem, device: int, members: list[int]) -> float | 
     if not members:
         return 0.0
     rate = sum(question.clients[i].fps for i in members)
+    option = question.devices[device]
     gains = [
         rate * question.accuracy[m]
-        for m, row in enumerate(question.devices[device].latency_s)
+        for m, row in enumerate(option.latency_s)
         for b, seconds in enumerate(row, start=1)
-        if rate < b / seconds and all(2.0 * seconds <= question.clients[i].budget_s[m] for i in members)
+        if rate < b / option.keeps_s[m][b - 1]
+        and all(2.0 * seconds <= question.clients[i].budget_s[m] for i in members)
     ]
     return max(gains, default=None)
 

@@ -7,7 +7,7 @@ import random
 import msgspec
 import pytest
 
-from jellyfish.control.allowance import USEFUL, Allowance, search_s
+from jellyfish.control.allowance import LIGHT, USEFUL, Allowance, search_s
 from jellyfish.control.problem import DevicePlan, Plan, Problem
 from tests.control.problems import problem
 
@@ -38,6 +38,19 @@ def test_over_any_minute_no_more_than_the_share_is_spent(share: float) -> None:
     assert len(spent) > 20
     for begin in range(240):
         assert sum(cost for at, cost in spent if begin <= at < begin + 60) <= share * 60 + 1e-9
+
+
+def test_the_planners_own_start_is_paid_for_within_the_first_minute() -> None:
+    """Its solves go on meanwhile: what is saved up is theirs."""
+    allowance, chance, spent = Allowance(0.05), random.Random(1), 0.9
+    for window in range(120):
+        now, changed = 0.5 * window, with_budgets(QUESTION, chance.uniform(0.5, 1.0))
+        verdict = allowance.decide(now, changed, NOT_THE_BEST)
+        assert verdict.why == "solved" or window > 10
+        if verdict.why == "solved":
+            allowance.spent(now, changed, verdict.budget_s, verdict.budget_s, 0.9 if window == 0 else 0.0)
+            spent += verdict.budget_s
+    assert 2.0 < spent <= 0.05 * 60 + 1e-9
 
 
 def test_a_small_problem_is_solved_in_every_window_in_which_it_changes() -> None:
@@ -78,6 +91,29 @@ def test_what_has_not_changed_is_skipped_once_a_search_has_come_to_its_end() -> 
     assert allowance.decide(9.0, one, NOT_THE_BEST).why == "solved"
     allowance.failed()
     assert allowance.decide(9.0, QUESTION, NOT_THE_BEST).why == "solved"
+
+
+def test_a_small_search_is_made_to_its_end_now_and_then_and_for_others_at_once() -> None:
+    allowance, budgets = Allowance(0.05), []
+    for window in range(2 * LIGHT + 3):
+        changed = with_budgets(QUESTION, 1.0 + 0.1 * (window % 2))
+        verdict = allowance.decide(0.5 * window, changed, NOT_THE_BEST)
+        budgets.append(verdict.budget_s)
+        allowance.spent(0.5 * window, changed, verdict.budget_s, min(verdict.budget_s, search_s(changed)))
+    long = [number for number, budget_s in enumerate(budgets) if budget_s > search_s(QUESTION)]
+    assert long == [0, LIGHT + 1, 2 * LIGHT + 2]
+    one = msgspec.structs.replace(QUESTION, clients=QUESTION.clients[:1])
+    assert allowance.decide(0.5 * window, one, NOT_THE_BEST).budget_s > search_s(one)
+
+
+def test_a_search_that_cannot_be_made_to_its_end_yet_is_saved_for() -> None:
+    allowance = Allowance(0.05)
+    allowance.decide(0.0, QUESTION, NOT_THE_BEST)
+    allowance.spent(0.0, QUESTION, 0.3, 0.5 - 1.2 * search_s(QUESTION))
+    short = allowance.decide(0.0, QUESTION, NOT_THE_BEST)
+    assert short.why == "solved" and short.budget_s < search_s(QUESTION)
+    allowance.spent(0.0, QUESTION, *2 * [short.budget_s])
+    assert allowance.decide(1.0, QUESTION, NOT_THE_BEST).budget_s > search_s(QUESTION)
 
 
 def test_where_everybody_has_the_best_there_is_nothing_to_search_for() -> None:

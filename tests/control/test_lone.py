@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jellyfish.control.capacity import LONE_BUSY, lone, violations, worst_cases_s
+from jellyfish.control.capacity import LONE_BUSY, full_batches_s, lone, violations, worst_cases_s
 from jellyfish.control.planners.shared import SharedPlanner
 from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
 from jellyfish.core import Outcome
@@ -68,8 +68,9 @@ def test_a_second_client_on_the_device_brings_the_usual_rule_back() -> None:
     alone, together = planned(question(10.0)), planned(question(10.0, 10.0), planned(question(10.0)))
     assert alone.variant_of("c0") == LARGE
     assert {client: together.variant_of(client) for client in ("c0", "c1")} == {"c0": SMALL, "c1": SMALL}
-    cycle_s = together.devices["cuda:0"].cycle_s or math.inf
-    assert worst_cases_s(question(10.0, 10.0), together) == {"c0": 2 * cycle_s, "c1": 2 * cycle_s}
+    two = question(10.0, 10.0)
+    (batch_s,) = full_batches_s(two, two.devices[0], together.devices["cuda:0"])
+    assert worst_cases_s(two, together) == {"c0": 2 * batch_s, "c1": 2 * batch_s}
     again = planned(question(10.0), together)
     assert again.variant_of("c0") == LARGE
 

@@ -74,7 +74,7 @@ def test_a_plan_that_fits_and_leaves_nobody_out_is_left_alone(question: Problem)
 
 def test_where_a_link_has_fallen_that_client_alone_takes_less_on_its_device() -> None:
     plan = planned(TWO_DEVICES)
-    assert set(plan.variants.values()) == {LARGE}
+    assert {plan.variant_of(client) for client in plan.clients} == {LARGE}
     fallen = with_budgets(TWO_DEVICES, 1, 0.4, 0.0)
     after = mended(fallen, plan)
     assert touched(plan, after) == {"c1"}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from jellyfish.control.planners.best import BestPlanner
 from jellyfish.control.planners.cycles import Cycles
 from jellyfish.control.planners.shared import SharedPlanner
 from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
-from tests.control.problems import problem, problems, score
+from tests.control.problems import keeping_for, problem, problems, score
 from tests.control.test_planners import no_worse
 
 TIGHT_AND_LOOSE = problem([(10.0, [0.4, 0.4]), (10.0, [0.4, 0.0])], [[[0.005], [0.020]]], [0.3, 0.7])
@@ -26,16 +27,17 @@ def broken(question: Problem, plan: Plan) -> list[str]:
         shares = plan.devices[option.device].shares
         members = [name for name, device in plan.clients.items() if device == option.device]
         seconds = {s.variant: option.latency_s[question.variants.index(s.variant)][s.batch - 1] for s in shares}
+        keeps = {s.variant: option.keeps_s[question.variants.index(s.variant)][s.batch - 1] for s in shares}
         fps = {name: clients[name].fps for name in members}
         own = len(members) <= option.workers and all(
-            share.batch == 1 and fps[name] * seconds[plan.variant_of(name)] <= LONE_BUSY
+            share.batch == 1 and fps[name] * keeps[plan.variant_of(name)] <= LONE_BUSY
             for share in shares
             for name in members
         )
         wait_s = (sum(seconds.values()) + (option.workers - 1) * max(seconds.values())) / option.workers
         for share in shares:
             on_it = [clients[name] for name in members if plan.variant_of(name) == share.variant]
-            busy = sum(member.fps for member in on_it) / share.batch * sum(seconds.values())
+            busy = sum(member.fps for member in on_it) / share.batch * sum(keeps.values())
             if on_it and not own and busy >= option.workers:
                 found.append(f"{option.device} does not keep up")
             index = question.variants.index(share.variant)
@@ -82,6 +84,23 @@ def test_a_tight_client_no_longer_holds_the_others_down() -> None:
     assert plan.accuracy == pytest.approx(0.5)
     assert planner.proved and planner.bound == pytest.approx(0.5)
     assert worst_cases_s(TIGHT_AND_LOOSE, plan) == {"c0": pytest.approx(0.045), "c1": pytest.approx(0.030)}
+
+
+@pytest.mark.parametrize(("larger", "shares"), [(0.31, False), (0.33, True)])
+def test_a_device_runs_one_variant_where_several_gain_next_to_nothing(larger: float, shares: bool) -> None:
+    question = msgspec.structs.replace(TIGHT_AND_LOOSE, accuracy=(0.3, larger))
+    plan = SharedPlanner(0).plan(question, None)
+    assert len(plan.clients) == 2 and plan.shares_time("c0") is plan.shares_time("c1") is shares
+
+
+def test_rates_are_planned_with_what_batches_usually_take_and_budgets_with_the_worst() -> None:
+    careful = problem([(30.0, [0.4]), (30.0, [0.4])], [[[0.020]]], [0.5])
+    assert len(SharedPlanner(0).plan(careful, None).clients) == 1
+    usual = keeping_for(careful, 0.8)
+    plan = SharedPlanner(0).plan(usual, None)
+    assert len(plan.clients) == 2 and worst_cases_s(usual, plan)["c0"] == pytest.approx(0.040)
+    (why,) = violations(careful, plan)
+    assert "60 fps asked, 50.0 fps possible" in why
 
 
 def test_out_of_time_it_answers_with_the_best_plan_of_one_variant_per_device() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from jellyfish.control.capacity import violations
-from jellyfish.control.problem import DevicePlan, Plan, Problem
+from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
 from jellyfish.control.steadiness import SETTLED_S, Steadiness
 from tests.control.problems import problem
 
@@ -105,6 +105,19 @@ def test_just_after_a_change_the_next_one_has_to_gain_more() -> None:
     assert not steadiness.worth_a_change(1.5, question, middle, large)
     assert steadiness.worth_a_change(1.0 + SETTLED_S, question, middle, large)
     assert steadiness.worth_a_change(1.5, question, small, large)  # that is much more
+
+
+def test_a_device_goes_back_to_one_variant_where_that_costs_next_to_nothing() -> None:
+    two = problem([(10.0, [0.4, 0.4]), (10.0, [0.4, 0.4])], [[[0.005], [0.006]]], [0.3, 0.31])
+    everyone = dict.fromkeys(("c0", "c1"), "cuda:0")
+    plain = Plan({"cuda:0": DevicePlan(two.variants[0], 1)}, everyone)
+    shared = Plan(
+        {"cuda:0": DevicePlan(two.variants[0], 1, (Share(two.variants[1], 1),))},
+        everyone,
+        variants=dict(zip(everyone, two.variants, strict=True)),
+    )
+    steadiness = Steadiness()
+    assert steadiness.worth_a_change(0.0, two, shared, plain) and not steadiness.worth_a_change(0.0, two, plain, shared)
 
 
 def test_one_more_client_is_worth_any_change() -> None:

@@ -14,9 +14,14 @@ from jellyfish.server.events import (
     ClientJoined,
     ClientLeft,
     ClientRefused,
+    DeviceChanged,
+    DeviceSuspect,
     EventsLeftOut,
     MinutePassed,
+    PlacesMissing,
     ServerEvent,
+    TargetMissed,
+    as_json,
     in_words,
 )
 from jellyfish.server.service import Service
@@ -115,6 +120,15 @@ def test_who_joins_again_and_again_does_not_fill_a_log() -> None:
             "4 clients; 100 % of 3,600 frames on time; 2 x w075e2-320, 1 x w100e2-320, 1 without a place",
         ),
         (EventsLeftOut(7), "7 more such lines left out"),
+        (DeviceChanged("cuda:0", "hanging", "working"), "cuda:0 is hanging (was working)"),
+        (DeviceSuspect("cpu", 2.34, True), "cpu takes 2.3 times its profiled time"),
+        (DeviceSuspect("cpu", 1.1, False), "cpu is no longer suspect: it takes 1.1 times its profiled time"),
+        (PlacesMissing(9, 2), "the plan has no place for 2 of 9 clients: they may only probe"),
+        (PlacesMissing(9, 0), "the plan has a place for each of 9 clients"),
+        (
+            TargetMissed(2, "door", 900, 890, 99.9),
+            "target of 99.9 % missed by 2 clients in the last minute, most by door 98.9 % of 900 frames",
+        ),
     ],
 )
 def test_events_in_words(event: ServerEvent, words: str) -> None:
@@ -125,6 +139,15 @@ def test_words_of_clients_bring_no_control_characters_and_no_long_lines() -> Non
     line = in_words(ClientRefused("", "::1", "bad", "\x1b[31m\n" + 1000 * "x"))
     assert "\x1b" not in line and "\n" not in line
     assert len(line) == LONGEST
+
+
+def test_a_line_for_machines_is_one_object_with_its_time_whatever_clients_are_called() -> None:
+    line = as_json(ClientRefused('"\n{', "10.0.0.7", "full", "no"), "2026-11-30T08:00:00.000+00:00")
+    assert "\n" not in line
+    assert msgspec.json.decode(line) == {
+        "time": "2026-11-30T08:00:00.000+00:00", "event": "client_refused", "client": '"\n{', "address": "10.0.0.7",
+        "code": "full", "why": "no",
+    }  # fmt: skip
 
 
 def test_a_form_for_machines_names_each_event() -> None:

@@ -3,13 +3,14 @@
 Source of the model: `jellyfish.control.capacity`. A device's batches are the least that take all frames of a cycle: T
 is the least solution of T = sum of l_v(floor(F_v T / W) + 1) over the variants v in use, with F_v the sum of the rates
 on v and W workers. It is found from below: batches only grow, so that ends at the least solution, or above the largest
-batch of the profile, which has no end.
+batch of the profile, which has no end. How many frames a cycle brings is counted with what batches usually keep a
+worker, whether it is within all budgets with what they take at the worst.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,20 +38,14 @@ class Cycles:
     def __init__(self, problem: Problem) -> None:
         tables = [option.latency_s for option in problem.devices]
         self._largest = max((len(row) for table in tables for row in table), default=0)
-        # A batch counts with the longest time of all batches up to it, for a cycle may bring fewer frames.
-        self._seconds = np.full((len(tables), len(problem.variants), self._largest + 2), NEVER_S)
-        self._seconds[:, :, 0] = 0.0
-        for device, table in enumerate(tables):
-            for variant, row in enumerate(table):
-                self._seconds[device, variant, 1 : len(row) + 1] = np.maximum.accumulate(row)
+        self._seconds = self._table(tables)
         self._rows: list[list[list[float]]] = self._seconds.tolist()
         self._workers = [option.workers for option in problem.devices]
         self._each_workers = np.array(self._workers, dtype=np.int64)
         self._spare = [option.spare for option in problem.devices]
         self._each_spare = np.array(self._spare)
-        variants = range(len(problem.variants))
-        self._usual_s = [[option.usual_s(variant) for variant in variants] for option in problem.devices]
-        self._each_usual_s = np.array(self._usual_s).reshape(len(tables), len(problem.variants))
+        self._keeps = self._table([option.keeps_s for option in problem.devices])
+        self._keeps_rows: list[list[list[float]]] = self._keeps.tolist()
         self._fps = [client.fps for client in problem.clients]
         self._budget_s = [client.budget_s for client in problem.clients]
         shape = len(tables), len(problem.variants)
@@ -65,21 +60,31 @@ class Cycles:
         self.place: dict[int, tuple[int, int]] = {}
         """Client -> (device, variant)."""
 
+    def _table(self, tables: Sequence[Sequence[Sequence[float]]]) -> Floats:
+        """[device, variant, batch]. A batch counts with the longest time of all batches up to it, for a cycle may bring
+        fewer frames."""
+        variants = len(tables[0]) if tables else 0
+        seconds = np.full((len(tables), variants, self._largest + 2), NEVER_S)
+        seconds[:, :, 0] = 0.0
+        for device, table in enumerate(tables):
+            for variant, row in enumerate(table):
+                seconds[device, variant, 1 : len(row) + 1] = np.maximum.accumulate(row)
+        return seconds
+
     def alone(self) -> NDArray[np.bool_]:
         """[client, variant]: whether some device could serve the client with the variant, had it no other client."""
         fps, budget_s = np.array(self._fps), np.array(self._budget_s).reshape(len(self._fps), self._rates.shape[1])
         possible = np.zeros(budget_s.shape, dtype=bool)
         counts = np.arange(1, self._largest + 1)
-        each = zip(self._seconds, self._each_usual_s, self._workers, self._spare, strict=True)
+        each = zip(self._seconds, self._keeps, self._workers, self._spare, strict=True)
         kinds = {
-            (table.tobytes(), usual_s.tobytes(), workers, spare): (table, usual_s)
-            for table, usual_s, workers, spare in each
+            (table.tobytes(), keeps.tobytes(), workers, spare): (table, keeps) for table, keeps, workers, spare in each
         }
-        for (_, _, workers, spare), (table, usual_s) in kinds.items():
+        for (_, _, workers, spare), (table, keeps) in kinds.items():
             seconds = table[:, 1:-1]
-            keeps_up = fps[:, None, None] * seconds < workers * counts
+            keeps_up = fps[:, None, None] * keeps[:, 1:-1] < workers * counts
             possible |= (keeps_up & (2.0 * seconds <= budget_s[:, :, None])).any(axis=2)
-            possible |= _lone(fps[:, None], budget_s, usual_s, seconds[:, 0], spare)
+            possible |= _lone(fps[:, None], budget_s, keeps[:, 1], seconds[:, 0], spare)
         return possible
 
     def options(self, client: int, wanted: NDArray[np.bool_]) -> tuple[Integers, Integers, Floats]:
@@ -92,7 +97,7 @@ class Cycles:
         least_s = self._waits_s(self._cycle_s[:, None] + first_s - running_s, longest_s, self._each_workers[:, None])
         slack_s = (self._tightest_s - running_s).min(axis=1)
         possible = wanted & (least_s + first_s <= budget_s) & (least_s <= slack_s[:, None])
-        own = _lone(fps, budget_s, self._each_usual_s, self._seconds[:, :, 1], self._each_spare[:, None])
+        own = _lone(fps, budget_s, self._keeps[:, :, 1], self._seconds[:, :, 1], self._each_spare[:, None])
         alone = wanted & (self._free_workers > 0)[:, None] & own
         devices, variants = np.nonzero(possible | alone)
         if not len(devices):
@@ -103,9 +108,9 @@ class Cycles:
         tightest_s[rows, variants] = np.minimum(tightest_s[rows, variants], budget_s[variants])
         batches[rows, variants] = np.maximum(batches[rows, variants], 1)
         used = np.flatnonzero(batches.any(axis=0))
-        seconds = self._seconds[devices[:, None], used]
+        seconds, keeps = self._seconds[devices[:, None], used], self._keeps[devices[:, None], used]
         workers = self._each_workers[devices]
-        cycle_s, fits = self._solve(seconds, rates[:, used], tightest_s[:, used], batches[:, used], workers)
+        cycle_s, fits = self._solve(seconds, keeps, rates[:, used], tightest_s[:, used], batches[:, used], workers)
         fits |= alone[devices, variants]
         return devices[fits], variants[fits], (cycle_s - self._cycle_s[devices])[fits]
 
@@ -116,7 +121,13 @@ class Cycles:
         return waits_s
 
     def _solve(
-        self, seconds: Floats, rates: Floats, tightest_s: Floats, batches: Integers, workers: Integers
+        self,
+        seconds: Floats,
+        keeps: Floats,
+        rates: Floats,
+        tightest_s: Floats,
+        batches: Integers,
+        workers: Integers,
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """(cycle, whether it is within all budgets) per row, from `batches` upwards, which are not too large."""
         while True:
@@ -124,7 +135,8 @@ class Cycles:
             cycle_s = own_s.sum(axis=1)
             wait_s = self._waits_s(cycle_s, own_s.max(axis=1), workers)
             possible = np.all(wait_s[:, None] + own_s <= tightest_s, axis=1)
-            frames = rates * np.where(possible, cycle_s / workers, 0.0)[:, None] + SAME
+            usual_s = np.take_along_axis(keeps, batches[:, :, None], axis=2)[:, :, 0].sum(axis=1)
+            frames = rates * np.where(possible, usual_s / workers, 0.0)[:, None] + SAME
             needed = np.maximum(np.minimum(frames, self._largest).astype(np.int64) + (rates > 0.0), batches)
             if np.array_equal(needed, batches):
                 return cycle_s, possible
@@ -196,7 +208,7 @@ class Cycles:
 
     def _settled(self, device: int, batches: dict[int, int]) -> dict[int, int] | None:
         """The least batches from `batches` upwards that serve the device's clients; None if none do."""
-        rows = self._rows[device]
+        rows, keeps = self._rows[device], self._keeps_rows[device]
         workers = self._workers[device]
         rates = {variant: sum(self._fps[each] for each in self.members[device][variant]) for variant in batches}
         if self._worker_for_each(device, batches):
@@ -208,7 +220,7 @@ class Cycles:
                 worst_s = wait_s + own_s[variant]
                 if any(worst_s > self._budget_s[each][variant] for each in self.members[device][variant]):
                     return None
-            turn_s = sum(own_s.values()) / workers
+            turn_s = sum(keeps[variant][batch] for variant, batch in batches.items()) / workers
             needed = {
                 variant: max(batch, min(int(rates[variant] * turn_s + SAME), self._largest) + 1)
                 for variant, batch in batches.items()
@@ -222,9 +234,9 @@ class Cycles:
         clients = [(client, variant) for variant, on_it in self.members[device].items() for client in on_it]
         if len(clients) > self._workers[device] or any(batch != 1 for batch in batches.values()):
             return False
-        rows, usual_s, spare = self._rows[device], self._usual_s[device], self._spare[device]
+        rows, keeps, spare = self._rows[device], self._keeps_rows[device], self._spare[device]
         return all(
-            rows[variant][1] <= self._budget_s[client][variant] and lone(self._fps[client], usual_s[variant], spare)
+            rows[variant][1] <= self._budget_s[client][variant] and lone(self._fps[client], keeps[variant][1], spare)
             for client, variant in clients
         )
 

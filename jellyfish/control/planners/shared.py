@@ -5,20 +5,23 @@ variant's last batch. A frame may just miss its batch; it waits one cycle and th
 
 The search begins with the better of two plans: the best one with a single variant per device, and the running one as
 far as it still fits. Then one client after the other gets a better variant where it fits, until none does; after that
-a few clients at a time lose their places and get new ones, in another order, which is kept if it is no worse. The
-answer has never fewer clients, nor less accuracy, than the plan with one variant per device that it began with. Where
-the running plan fits and leaves nobody out, three of four searches begin with it at once.
+a few clients at a time lose their places and get new ones, in another order, which is kept if it is no worse. Where
+clients are many, the running plan fits and leaves nobody out, three of four searches begin with it at once.
+
+Where sharing gains next to nothing (`jellyfish.control.capacity.worth`) the answer is the plan that it began with: it
+has never fewer clients, nor less accuracy, than that.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
-from jellyfish.control.capacity import device_capacities, mappable_clients, violations
-from jellyfish.control.planners.best import BestPlanner
+from jellyfish.control.capacity import device_capacities, mappable_clients, violations, worth
+from jellyfish.control.planners.best import ALL_SETS_LIMIT, BestPlanner
 from jellyfish.control.planners.cycles import SAME, Cycles
 from jellyfish.control.planners.exchange import TIME_BUDGET_S
 from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
@@ -27,7 +30,8 @@ BASE_SHARE = 0.8
 """Of the time budget, for the plan with one variant per device that the search begins with. Where devices are nearly
 full there is little to gain by sharing them, and all of it needs time."""
 ANEW = 0.25
-"""How often a plan with one variant per device is made although the running plan fits and leaves nobody out."""
+"""How often a plan with one variant per device is made although the running plan fits and leaves nobody out; where
+clients are few, always, for that costs next to nothing."""
 MOST_TAKEN = 5
 """Clients that lose their places together."""
 NEIGHBOURS_ONLY = 0.5
@@ -56,14 +60,15 @@ class SharedPlanner:
     def plan(self, problem: Problem, running: Plan | None) -> Plan:
         """A feasible plan."""
         ends_s = self._clock() + self._time_budget_s
-        base = running if running is not None and self._goes_on(problem, running) else self._base.plan(problem, running)
+        goes_on = len(problem.clients) > ALL_SETS_LIMIT and running is not None and self._goes_on(problem, running)
+        base = running if goes_on and running is not None else self._base.plan(problem, running)
         search = _CycleSearch(problem, base, running, self._random)
         for _ in search.run():
             if self._clock() >= ends_s:
                 break
         self.bound = search.bound
         found = search.plan(base)
-        found = found if (len(found.clients), found.accuracy) >= (len(base.clients), base.accuracy) else base
+        found = max(base, found, key=partial(worth, problem))
         self.proved = len(found.clients) == found.mappable and found.accuracy >= self.bound - SAME
         return found
 

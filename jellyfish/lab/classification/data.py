@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from jellyfish.core import LabelledObject
 from jellyfish.errors import InputError
+from jellyfish.lab.classification.batch import CropBatch
 from jellyfish.lab.classification.crops import CropAddress, addresses, square_around
 from jellyfish.lab.training.augment import Image, recolour, soften, through_jpeg
 from jellyfish.lab.training.data import Source
@@ -31,15 +30,6 @@ _MOST_LARGER = 2
 """Small pictures come in batches of up to so many times the size, for steadier norms."""
 _FACTORS, _ASIDE, _ASPECT = (1.0, 2.0), 0.12, 0.15
 """Surroundings, in sides of the object; how far it is from the middle, in sides of the cut-out; and how distorted."""
-
-
-class CropBatch(NamedTuple):
-    """What one training step learns from."""
-
-    images: Tensor
-    """[n, 3, side, side] bytes, channels last in memory."""
-    labels: Tensor
-    """[n] class indices."""
 
 
 class CropSource:

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jellyfish.lab.classification.data import CropBatch
+from jellyfish.lab.classification.batch import CropBatch
+from jellyfish.lab.training.arithmetic import mixed_precision
 from jellyfish.models.classification.network import Classifier
 from jellyfish.models.classification.sizes import SIZES
 from jellyfish.models.precision import inference_dtype
@@ -45,7 +46,7 @@ class ClassLearner:
         keep their statistics, so that what is measured is what was trained, at every resolution.
         """
         torch.manual_seed(seed)
-        self._device = device
+        self._device, self._dtype = device, inference_dtype(device)
         self.classifier = Classifier().to(device)
         self.classifier.begin_with(begun)
         self._settled = isinstance(begun, Classifier)
@@ -93,9 +94,9 @@ class ClassLearner:
         self.classifier.train(not self._settled)
         for stage in self._kept:
             stage.eval()
-        images, labels = normalise(batch.images.to(self._device)), batch.labels.to(self._device)
-        dtype = inference_dtype(self._device)
-        with torch.autocast(self._device.type, dtype=dtype, enabled=dtype is torch.bfloat16):
+        images = normalise(batch.images.to(self._device, non_blocking=True))
+        labels = batch.labels.to(self._device, non_blocking=True)
+        with mixed_precision(self._device, self._dtype):
             with torch.no_grad():
                 shared = self.classifier.stem(images)
                 kept = [self.classifier.early_stages(shared, size) for size in SIZES.values()]

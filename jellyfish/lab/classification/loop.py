@@ -84,7 +84,8 @@ def learn(
     started = time.monotonic() - 3600 * learner.hours
     shares = SHARES if config.backbone is None else REFINING_SHARES
     dataset = CropBatches(sources, config.batch_size, config.seed, shares)
-    for batch in batches(dataset, range(learner.steps_done, config.steps), config.workers):
+    steps, device = range(learner.steps_done, config.steps), torch.device(config.device)
+    for batch in batches(dataset, steps, config.workers, device):
         losses.append(learner.step(batch, config.steps))
         learner.hours = (time.monotonic() - started) / 3600
         report(Progress("learn", learner.steps_done, config.steps, losses[-1]))

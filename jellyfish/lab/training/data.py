@@ -11,12 +11,12 @@ from typing import NamedTuple, Protocol, TypeVar
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from jellyfish.devices.process import deaf_children
 from jellyfish.errors import InputError
 from jellyfish.lab.training.augment import LabelledFrame, Sample, augment
+from jellyfish.lab.training.batch import Batch
 from jellyfish.lab.training.targets import Labels
 from jellyfish.models.slimmable.street import input_size
 
@@ -40,15 +40,6 @@ class Source(NamedTuple):
     frames: Frames
     share: float
     """Of all frames; the shares of a run add up to 1."""
-
-
-class Batch(NamedTuple):
-    """What one training step learns from."""
-
-    resolution: int
-    images: Tensor
-    """[n, 3, h, w] bytes, channels last in memory."""
-    labels: Labels
 
 
 class StepBatches(Dataset[Batch]):
@@ -81,25 +72,32 @@ class StepBatches(Dataset[Batch]):
         return min(2 * self._batch_size, full // (size.height * size.width))
 
 
-def batches(dataset: Dataset[BatchT], steps: range, workers: int) -> Iterator[BatchT]:
-    """The batches of `steps` in order, prepared ahead by `workers` processes (0: in this one).
+def batches(dataset: Dataset[BatchT], steps: range, workers: int, device: torch.device) -> Iterator[BatchT]:
+    """The batches of `steps` in order, prepared ahead by `workers` processes (0: in this one), to be used on `device`.
 
     Raises InputError for a frame that cannot be read.
     """
-    loader: DataLoader[BatchT | InputError] = DataLoader(
+    with deaf_children():
+        prepared = iter(loader(dataset, steps, workers, device))
+    for batch in prepared:
+        if isinstance(batch, InputError):
+            raise batch
+        yield batch
+
+
+def loader(
+    dataset: Dataset[BatchT], steps: range, workers: int, device: torch.device
+) -> DataLoader[BatchT | InputError]:
+    """What prepares them; for a GPU in memory that it reads by itself, so that no step waits for a copy."""
+    return DataLoader(
         TellingBatches(dataset),
         batch_size=None,
         sampler=steps,
         num_workers=workers,
         worker_init_fn=_start_worker,
         prefetch_factor=4 if workers else None,
+        pin_memory=device.type == "cuda",
     )
-    with deaf_children():
-        prepared = iter(loader)
-    for batch in prepared:
-        if isinstance(batch, InputError):
-            raise batch
-        yield batch
 
 
 class TellingBatches(Dataset[BatchT | InputError]):

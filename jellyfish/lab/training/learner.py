@@ -6,7 +6,6 @@ all exits, behind a stem that runs once. Knows nothing of files, frames or time.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import random
 from collections.abc import Callable
@@ -15,8 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from jellyfish.lab.training.data import Batch
+from jellyfish.lab.training.arithmetic import mixed_precision
+from jellyfish.lab.training.batch import Batch
 from jellyfish.lab.training.loss import detection_loss, targets_of
+from jellyfish.models.precision import inference_dtype
 from jellyfish.models.slimmable.boxes import grid_points
 from jellyfish.models.slimmable.detector import SlimmableDetector, normalise
 from jellyfish.models.slimmable.sizes import WIDTHS
@@ -72,6 +73,7 @@ class Learner:
         """`initialise` puts trained weights into the backbone, whose first blocks then stay as they are."""
         torch.manual_seed(seed)
         self._seed, self._device, self._peak_rate = seed, device, peak_rate
+        self._dtype = inference_dtype(device)
         self.detector = SlimmableDetector().to(device)
         self._frozen: tuple[nn.Module, ...] = ()
         if initialise is not None:
@@ -96,7 +98,7 @@ class Learner:
         self._optimiser.step()
         self.steps_done += 1
         self._update_average()
-        return loss
+        return loss.item()  # last: a GPU is waited for here
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on: tensors, numbers and plain containers of them."""
@@ -115,7 +117,7 @@ class Learner:
         self.average.load_state_dict(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
 
-    def _accumulate(self, batch: Batch, steps: int) -> float:
+    def _accumulate(self, batch: Batch, steps: int) -> Tensor:
         """Add the gradients of the step's sizes; returns the largest's loss.
 
         The stem's output is cut out of the graph, so that each size gives its memory back before the next one runs.
@@ -123,30 +125,26 @@ class Learner:
         self.detector.train()
         for module in self._frozen:
             module.eval()
-        images = normalise(batch.images.to(self._device))
+        images = normalise(batch.images.to(self._device, non_blocking=True))
         labels = batch.labels.to(self._device)
         size = input_size(batch.resolution)
         points = grid_points(size.height, size.width, self._device)
-        with self._mixed_precision():
+        with mixed_precision(self._device, self._dtype):
             shared = self.detector.stem(images)
         cut = shared.detach().requires_grad_()
-        teacher, targets, largest_loss = None, None, 0.0
+        teacher, targets, largest_loss = None, None, torch.zeros(())
         for width in widths_of(self.steps_done, steps, self._seed):
-            with self._mixed_precision():
+            with mixed_precision(self._device, self._dtype):
                 early, late = self.detector.exits(cut, width)
             if teacher is None or targets is None:
                 teacher, targets = late.detach(), targets_of(late, points, labels)
                 loss = detection_loss(late, points, targets)
-                largest_loss = loss.item()
+                largest_loss = loss.detach()
             else:
                 loss = detection_loss(late, points, targets, teacher)
             torch.autograd.backward(loss + detection_loss(early, points, targets, teacher))
         torch.autograd.backward(shared, cut.grad)
         return largest_loss
-
-    def _mixed_precision(self) -> contextlib.AbstractContextManager[Any]:
-        """bfloat16 convolutions: half the time on this project's CPUs and GPUs, and no loss scaling."""
-        return torch.autocast(self._device.type, dtype=torch.bfloat16)
 
     @torch.no_grad()
     def _update_average(self) -> None:

@@ -72,7 +72,8 @@ def learn(
     losses: list[float] = []
     ap50: float | None = None
     started = time.monotonic() - 3600 * learner.hours
-    for batch in batches(dataset, range(learner.steps_done, config.steps), config.workers):
+    steps, device = range(learner.steps_done, config.steps), torch.device(config.device)
+    for batch in batches(dataset, steps, config.workers, device):
         loss = learner.step(batch, config.steps)
         losses.append(loss)
         learner.hours = (time.monotonic() - started) / 3600

@@ -1,5 +1,7 @@
 """Depthwise convolution with a backward pass that CPUs are quick at. Same numbers, other kernels.
 
+Other devices get the library's own, which was made for them.
+
 On a CPU the library's gradient of a 5x5 depthwise weight in bfloat16 takes sixty times its forward pass, that of the
 input of a strided one fifty times; 3x3 weights and unstrided inputs have quick kernels. So the one is put together from
 3x3 gradients at shifted inputs, the other is a plain convolution of the gradient, spread out, with the turned weight.
@@ -14,26 +16,30 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _QUICK_KERNEL = 3
+_TYPE = "cpu"
+"""The type of device that this is for: whose mixed precision applies."""
 
 
 def depthwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     """[n, c, h, w], weight [c, 1, k, k] with k odd -> [n, c, ceil(h / stride), ceil(w / stride)], padded by k // 2."""
+    if x.device.type != _TYPE:
+        return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2, groups=len(weight))
     result: Tensor = _Depthwise.apply(x, weight, stride)
     return result
 
 
 class _Depthwise(torch.autograd.Function):
-    """The convolution and its two gradients."""
+    """The convolution and its two gradients, on a CPU."""
 
     @staticmethod
-    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)  # type: ignore[untyped-decorator]
+    @torch.amp.custom_fwd(device_type=_TYPE, cast_inputs=torch.bfloat16)  # type: ignore[untyped-decorator]
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride = stride
         return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2, groups=len(weight))
 
     @staticmethod
-    @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
+    @torch.amp.custom_bwd(device_type=_TYPE)  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         x, weight = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)

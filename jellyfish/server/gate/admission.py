@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from jellyfish.config import Limits
 from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.gate.addresses import counts_to, loopback
+from jellyfish.server.gate.inlet import RequestKind
 
 LEAST_REQUESTS = 0.3
 """Share of other requests that is answered in any case: they cost little, and health checks are among them."""
@@ -28,13 +29,19 @@ class Admission:
         self._limits = limits
         self._newcomers: OrderedDict[Hashable, str] = OrderedDict()
         """Those that are no stream (yet), with whose share they count to; the oldest first."""
+        self._answering: set[Hashable] = set()
+        """Newcomers whose request is being answered."""
         self._streams: dict[Hashable, str] = {}
         self._streams_of: Counter[str] = Counter()
         self._newcomers_of: Counter[str] = Counter()
-        self._joins = Bucket(limits.joins_per_s, max(1.0, BURST_S * limits.joins_per_s))
-        self._requests = Bucket(limits.requests_per_s, max(1.0, BURST_S * limits.requests_per_s))
-        self._asking: dict[bool, deque[Hashable]] = {True: deque(), False: deque()}
-        """Whose requests wait to be let on: those for a stream, and all others."""
+        self._rates = {
+            RequestKind.STREAM: limits.joins_per_s,
+            RequestKind.INFERENCE: limits.inferences_per_s,
+            RequestKind.OTHER: limits.requests_per_s,
+        }
+        self._buckets = {kind: Bucket(rate, max(1.0, BURST_S * rate)) for kind, rate in self._rates.items()}
+        self._asking: dict[RequestKind, deque[Hashable]] = {kind: deque() for kind in RequestKind}
+        """Whose requests wait to be let on."""
 
     def keep_to(self, limits: Limits) -> None:
         """These hold from now on."""
@@ -57,7 +64,8 @@ class Admission:
     def opened(self, key: Hashable, address: str) -> Hashable | None:
         """A connection was accepted; the one that is to be closed for it, which may be itself.
 
-        Whoever has most of them open gives up the oldest of its own.
+        Whoever has most of them open gives up the oldest of its own; of one's own rather the newest than one whose
+        request is being answered.
         """
         self._newcomers[key] = owner = counts_to(address)
         self._newcomers_of[owner] += 1
@@ -65,35 +73,42 @@ class Admission:
         if not most_of_one and len(self._newcomers) <= self._limits.newcomers:
             return None
         loser = owner if most_of_one else self._newcomers_of.most_common(1)[0][0]
-        return next(each for each, its in self._newcomers.items() if its == loser)
+        losing = [each for each, its in self._newcomers.items() if its == loser]
+        return next((each for each in losing if each not in self._answering), key if loser == owner else losing[0])
 
-    def asked(self, key: Hashable, for_stream: bool) -> None:
-        """Its request is here."""
+    def asked(self, key: Hashable, kind: RequestKind) -> None:
+        """Its request is here. Who asks is none of those that have said nothing for longest."""
         if key in self._newcomers:
-            self._asking[for_stream].append(key)
+            self._newcomers.move_to_end(key)
+            self._asking[kind].append(key)
 
     def make_room(self, room: float) -> None:
         """The host can give such a share (0..1) of its time for requests."""
-        self._joins.rate = room * self._limits.joins_per_s
-        self._requests.rate = max(room, LEAST_REQUESTS) * self._limits.requests_per_s
+        for kind, bucket in self._buckets.items():
+            bucket.rate = (room if kind is RequestKind.STREAM else max(room, LEAST_REQUESTS)) * self._rates[kind]
 
     def let_on(self, now: float) -> list[Hashable]:
         """Those whose requests may be handed on now."""
         going = []
-        for for_stream, bucket in ((True, self._joins), (False, self._requests)):
-            waiting = self._asking[for_stream]
+        for kind, bucket in self._buckets.items():
+            waiting = self._asking[kind]
             turns = AT_ONCE
             while waiting and (waiting[0] not in self._newcomers or (turns and bucket.allows(1.0, now))):
                 key = waiting.popleft()
                 if key in self._newcomers:
+                    self._answering.add(key)
                     going.append(key)
                     turns -= 1
         return going
 
+    def answered(self, key: Hashable) -> None:
+        """Its request was."""
+        self._answering.discard(key)
+
     def wait_s(self, now: float) -> float:
         """Seconds until `let_on` may give more; infinite when nobody waits."""
-        buckets = ((True, self._joins), (False, self._requests))
-        return min((bucket.wait_s(1.0, now) for kind, bucket in buckets if self._asking[kind]), default=float("inf"))
+        asking = (bucket for kind, bucket in self._buckets.items() if self._asking[kind])
+        return min((bucket.wait_s(1.0, now) for bucket in asking), default=float("inf"))
 
     def begins(self, key: Hashable, address: str) -> str | None:
         """A connection is to carry a stream, for a client at `address`; why not, in words, or None."""
@@ -118,6 +133,7 @@ class Admission:
             _less(self._streams_of, owner)
 
     def _forget(self, key: Hashable) -> None:
+        self._answering.discard(key)
         owner = self._newcomers.pop(key, None)
         if owner is not None:
             _less(self._newcomers_of, owner)

@@ -11,10 +11,12 @@ import logging
 from collections.abc import Callable
 from typing import cast
 
+import msgspec
+
 from jellyfish.clock import call_at, seconds_now
 from jellyfish.config import Limits
 from jellyfish.server.gate.admission import Admission
-from jellyfish.server.gate.inlet import Inlet, Phase
+from jellyfish.server.gate.inlet import Inlet, Phase, RequestKind
 from jellyfish.server.gate.sparing_log import SparingLog
 
 CLOSING_S = 5.0
@@ -58,9 +60,9 @@ class Doorkeeper:
             loser.cut("too many connections that carry no stream")
             self.admission.closed(loser)  # before others come: it is told of its end only later
 
-    def asked(self, gate: Gate, for_stream: bool) -> None:
+    def asked(self, gate: Gate, kind: RequestKind) -> None:
         """A request is here whole."""
-        self.admission.asked(gate, for_stream)
+        self.admission.asked(gate, kind)
         self._let_on()
 
     def _let_on(self) -> None:
@@ -92,6 +94,8 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
     def __init__(self, keeper: Doorkeeper, make_server: _Factory) -> None:
         """`make_server`: called for the first request that is let on. Who only connects costs little."""
         self.address = ""
+        self.asked_s = 0.0
+        """When the newest request was here whole, but for its body."""
         self._keeper, self._make_server = keeper, make_server
         self._server: asyncio.Protocol | None = None
         self._inlet = Inlet(keeper.limits)
@@ -135,7 +139,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
     def data_received(self, data: bytes) -> None:
         """Something came."""
         self._inlet.receive(data, seconds_now())
-        if self._inlet.phase is Phase.STREAM:
+        if self._inlet.phase in (Phase.STREAM, Phase.ANSWERING):
             self._pass_on()
         elif self._inlet.too_long:
             self._refuse("431 Request Header Fields Too Large", "the request is too long")
@@ -174,10 +178,11 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        if self._inlet.brings_body:
-            self._refuse("413 Content Too Large", "nothing here takes a body")
+        if (why := self._inlet.refused_body) is not None:
+            self._refuse("413 Content Too Large", why)
             return
-        self._keeper.asked(self, self._inlet.wants_stream)
+        self.asked_s = seconds_now()
+        self._keeper.asked(self, self._inlet.kind)
 
     def go_on(self) -> None:
         """The request may be answered."""
@@ -187,6 +192,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
             self._server = self._make_server()
             self._server.connection_made(self._outlet)
         self._server.data_received(self._inlet.take_request())
+        self._pass_on()
         self._pace()
 
     def answered(self, data: bytes) -> None:
@@ -196,7 +202,10 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         phase = self._inlet.answered(data)
         if phase is Phase.ANSWERING:
             return
-        if phase is Phase.STREAM:
+        self._keeper.admission.answered(self)
+        if phase is Phase.OVER:
+            self._wait_for_request(CLOSING_S)  # the HTTP server closes it behind its answer, or this does
+        elif phase is Phase.STREAM:
             self._outlet.write_straight()
             self._loop.call_soon(self._pass_on)  # what came behind the request, however little
         elif phase is Phase.REQUEST:
@@ -211,8 +220,10 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
             return
         self._keeper.on_refused(f"http_{status[:3]}")
         self._keeper.log.line(f"request from {self.address} refused: {why}")
-        text = f"{why}\n".encode()
-        head = (f"HTTP/1.1 {status}", "Content-Type: text/plain", f"Content-Length: {len(text)}", "Connection: close")
+        kind, text = "text/plain", f"{why}\n".encode()
+        if self._inlet.kind is RequestKind.INFERENCE:  # its clients understand nothing else
+            kind, text = "application/json", msgspec.json.encode({"error": why})
+        head = (f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(text)}", "Connection: close")
         self._transport.write("\r\n".join((*head, "", "")).encode() + text)
         self.close()
 
@@ -244,7 +255,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._transport is None or self._transport.is_closing():
             return
         now = seconds_now()
-        if self._inlet.phase is Phase.STREAM:
+        if self._inlet.phase in (Phase.STREAM, Phase.ANSWERING):
             self._inlet.make_room(self._keeper.room())
         pause_s = self._inlet.pause_s(now) if self._server_reads else float("inf")
         if (pause_s <= 0) != self._reading:

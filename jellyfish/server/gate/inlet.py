@@ -1,7 +1,8 @@
 """What one connection sends, counted as it comes and held back when it is too much. Pure: `now` is an argument.
 
-First a request, of so many bytes at most. Nothing behind it goes on before it is answered. If the answer opens a
-stream, its bytes and frames go on at the rates agreed on. What is held back is bounded by not reading on: one read.
+First a request, of so many bytes at most, and where it is one that may have a body, that. Nothing behind it goes on
+before it is answered. If the answer opens a stream, its bytes and frames go on at the rates agreed on. What is held
+back is bounded by not reading on: one read.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.gate.frames import MOST_HEADER_BYTES, FrameCount
 
 REQUEST_BYTES = 32 * 1024
-"""Longest request: line and headers. Nothing here takes a body from somebody it does not know."""
+"""Longest request: line and headers."""
 END_OF_REQUEST = b"\r\n\r\n"
 BODY = re.compile(rb"\r\n(?:transfer-encoding[ \t]*:|content-length[ \t]*:(?![ \t]*0[ \t]*\r\n))")
 """In a request that brings more than itself."""
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*(?=\r\n)")
+TAKES_BODY, INFERENCE = b"post /v2/", re.compile(rb"post /v2/models/[^ ?]*/infer[ ?]")
+"""How requests begin that may have one, and those that ask for inference (docs/inference-protocol.md)."""
 OPENS_STREAM, GO_AHEAD = b" 101 ", b" 100 "
 PLANNED_BYTES_PER_S = 2e6
 """What a stream may bring in any case: more than frames that plans ask for, 30 a second of them."""
@@ -44,6 +48,16 @@ class Phase(enum.Enum):
     ANSWERING = enum.auto()
     """It was handed on."""
     STREAM = enum.auto()
+    OVER = enum.auto()
+    """The answer came before the whole of the request: what is left of that is nobody's."""
+
+
+class RequestKind(enum.Enum):
+    """What a request asks for; each has its own rate."""
+
+    STREAM = enum.auto()
+    INFERENCE = enum.auto()
+    OTHER = enum.auto()
 
 
 class Inlet:
@@ -52,6 +66,9 @@ class Inlet:
     def __init__(self, limits: Limits) -> None:
         self.phase = Phase.REQUEST
         self._held = b""
+        self._most_body_bytes = limits.body_bytes
+        self._body_bytes = 0
+        """Of the request that is being answered, that have yet to come or to go on."""
         self._most_bytes_per_s = limits.bytes_per_s
         self._bytes = Bucket(limits.bytes_per_s, max(limits.message_bytes, STEP_BYTES))
         self._messages = Bucket(SURPLUS * UNKNOWN_FPS + CONTROL_RATE, CONTROL_BURST)
@@ -68,6 +85,8 @@ class Inlet:
 
     def receive(self, data: bytes, now: float) -> None:
         """So much was read."""
+        if self.phase is Phase.OVER:
+            return
         self._held = self._held + data if self._held else data
         if self.phase is Phase.STREAM:
             self._bytes.take(max(0, READ_BYTES - len(data)), now)
@@ -80,23 +99,38 @@ class Inlet:
         return self.phase is Phase.REQUEST and len(self._held) >= REQUEST_BYTES
 
     @property
-    def brings_body(self) -> bool:
-        """Whether the request has one, which nobody here would take."""
-        return BODY.search(self._request.lower()) is not None
+    def refused_body(self) -> str | None:
+        """Why the body that the request brings is not taken; None where it is, or there is none."""
+        request = self._request.lower()
+        if BODY.search(request) is None:
+            return None
+        if not request.startswith(TAKES_BODY):
+            return "nothing here takes a body"
+        lengths = LENGTH.findall(request)
+        if len(lengths) != 1 or request.count(b"\ncontent-length") != 1 or b"\ntransfer-encoding" in request:
+            return "a body comes with its length, once (Content-Length)"
+        if int(lengths[0]) > self._most_body_bytes:
+            return f"{int(lengths[0])} bytes; at most {self._most_body_bytes} are taken"
+        return None
 
     @property
-    def wants_stream(self) -> bool:
-        """Whether the request asks for one."""
-        return b"upgrade" in self._request.lower()
+    def kind(self) -> RequestKind:
+        """What the request asks for."""
+        request = self._request.lower()
+        if INFERENCE.match(request):
+            return RequestKind.INFERENCE
+        return RequestKind.STREAM if b"upgrade" in request else RequestKind.OTHER
 
     @property
     def _request(self) -> bytes:
         return self._held[: self._held.find(END_OF_REQUEST) + len(END_OF_REQUEST)]
 
     def take_request(self) -> bytes:
-        """The request, which is let on: the answer is awaited from now on."""
+        """The request, which is let on: the answer is awaited from now on, and its body, if any, may be released."""
         request = self._request
         self._held = self._held[len(request) :]
+        length = LENGTH.search(request.lower())
+        self._body_bytes = int(length[1]) if length else 0
         self.phase = Phase.ANSWERING
         return request
 
@@ -108,13 +142,18 @@ class Inlet:
         status = data[len(b"HTTP/1.1") :]
         if status.startswith(GO_AHEAD):
             return self.phase
+        if self._body_bytes:
+            self.phase, self._held = Phase.OVER, b""
+            return self.phase
         self.phase = Phase.STREAM if status.startswith(OPENS_STREAM) else Phase.REQUEST
         if self.phase is Phase.REQUEST and END_OF_REQUEST in self._held:
             self.phase = Phase.ASKED
         return self.phase
 
     def release(self, now: float) -> bytes:
-        """Of a stream: what may go on now."""
+        """Of a body or a stream: what may go on now."""
+        if self._body_bytes:
+            return self._release_body(now)
         most_bytes, most_frames = int(self._bytes.level(now)), int(self._messages.level(now))
         if self.phase is not Phase.STREAM or most_bytes <= 0:
             return b""
@@ -124,10 +163,19 @@ class Inlet:
         released, self._held = (self._held, b"") if end == len(self._held) else (self._held[:end], self._held[end:])
         return released
 
+    def _release_body(self, now: float) -> bytes:
+        end = max(0, min(self._body_bytes, len(self._held), int(self._bytes.level(now))))
+        self._bytes.take(end, now)
+        self._body_bytes -= end
+        released, self._held = self._held[:end], self._held[end:]
+        return released
+
     def pause_s(self, now: float) -> float:
         """How long not to read on: 0 for reading on, infinite until somebody else says so."""
-        if self.phase is Phase.REQUEST:
+        if self.phase in (Phase.REQUEST, Phase.OVER):
             return 0.0
+        if self._body_bytes and self.phase is Phase.ANSWERING:
+            return self._bytes.wait_s(STEP_BYTES, now) if self._bytes.level(now) < 1 else SOON_S * bool(self._held)
         if self.phase is not Phase.STREAM:
             return float("inf") if self._held or self.phase is Phase.ASKED else 0.0
         for_bytes_s = self._bytes.wait_s(STEP_BYTES, now) if self._bytes.level(now) < 1 else 0.0

@@ -49,9 +49,11 @@ RECEIVED_ALWAYS = {
 
 
 def families(service: Service, meter: Meter, build: Mapping[str, str]) -> Iterator[Metric]:
-    """All of them, in the order of the catalogue. `build`: what is told of what serves."""
-    meter.catch_up(service)
-    yield from _frames(meter)
+    """All of them, in the order of the catalogue, as `meter` knows them since it last caught up; a large one in parts.
+
+    `build`: what is told of what serves.
+    """
+    yield from _frames(service, meter)
     yield from _stages(meter)
     yield from _clients(service, meter)
     yield from _traffic(service)
@@ -83,9 +85,10 @@ def _histogram(definition: MetricDefinition, parts: Iterable[tuple[Sequence[str]
     return family
 
 
-def _frames(meter: Meter) -> Iterator[Metric]:
+def _frames(service: Service, meter: Meter) -> Iterator[Metric]:
     counts = meter.frames
-    yield _family(catalogue.FRAMES, _ended(meter))
+    for camera in list(counts.frames):
+        yield _family(catalogue.FRAMES, _ended(meter, camera))
     parts = []
     for source, by_bucket in counts.slack.items():
         slack = BucketCounts(catalogue.SLACK_EDGES_S)
@@ -93,16 +96,23 @@ def _frames(meter: Meter) -> Iterator[Metric]:
         parts.append(((source,), slack))
     yield _histogram(catalogue.SLACK, parts)
     yield _family(catalogue.RECEIVED, (RECEIVED_ALWAYS | dict(meter.received)).items())
+    yield _family(catalogue.REQUESTS, (RECEIVED_ALWAYS | _requests(service)).items())
     yield _family(catalogue.ANSWERS, meter.answers.items())
 
 
-def _ended(meter: Meter) -> Iterator[Labelled]:
-    for camera, frames in meter.frames.frames.items():
-        known = dict(frames)
-        if camera == NOBODY:
-            known = {(source, end): 0 for source, ends in ALWAYS.items() for end in ends} | known
-        for (source, end), count in known.items():
-            yield (end.outcome, end.reason, source, camera), count
+def _requests(service: Service) -> dict[tuple[str, str], int]:
+    counts = service.requesters.totals()
+    ended = {("answered", ""): counts.pop("answered", 0), ("abandoned", ""): counts.pop("abandoned", 0)}
+    counts.pop("received", None)
+    return ended | {("dropped", reason): count for reason, count in counts.items()}
+
+
+def _ended(meter: Meter, camera: str) -> Iterator[Labelled]:
+    known = dict(meter.frames.frames[camera])
+    if camera == NOBODY:
+        known = {(source, end): 0 for source, ends in ALWAYS.items() for end in ends} | known
+    for (source, end), count in known.items():
+        yield (end.outcome, end.reason, source, camera), count
 
 
 def _stages(meter: Meter) -> Iterator[Metric]:

@@ -7,7 +7,9 @@ import torch
 from jellyfish.core import LabelledObject
 from jellyfish.errors import InputError
 from jellyfish.lab.training.augment import augment
-from jellyfish.lab.training.data import Source, StepBatches, TellingBatches, batches
+from jellyfish.lab.training.data import Source, StepBatches, TellingBatches, batches, loader
+
+CPU = torch.device("cpu")
 
 
 def test_the_batch_of_a_step_is_the_same_every_time_and_differs_between_steps(frames):
@@ -21,7 +23,7 @@ def test_the_batch_of_a_step_is_the_same_every_time_and_differs_between_steps(fr
 
 def test_steps_come_in_order_wherever_they_start(frames):
     dataset = StepBatches([Source(frames, 1.0)], {128: 1.0}, batch_size=1, seed=5)
-    for step, batch in zip(range(7, 9), batches(dataset, range(7, 9), workers=0), strict=True):
+    for step, batch in zip(range(7, 9), batches(dataset, range(7, 9), 0, CPU), strict=True):
         assert torch.equal(batch.images, dataset[step].images)
 
 
@@ -107,5 +109,11 @@ class Unreadable:
 def test_a_frame_that_cannot_be_read_is_told_in_its_own_words_and_not_in_a_workers_traceback():
     dataset = StepBatches([Source(Unreadable(), 1.0)], {128: 1.0}, batch_size=1, seed=0)
     with pytest.raises(InputError, match=r"^half\.jpg is truncated$"):
-        next(batches(dataset, range(3), workers=0))
+        next(batches(dataset, range(3), 0, CPU))
     assert isinstance(TellingBatches(dataset)[0], InputError)
+
+
+def test_a_gpu_finds_its_batches_in_memory_that_it_reads_by_itself(frames):
+    dataset = StepBatches([Source(frames, 1.0)], {128: 1.0}, batch_size=1, seed=0)
+    assert loader(dataset, range(1), 0, torch.device("cuda")).pin_memory
+    assert not loader(dataset, range(1), 0, CPU).pin_memory

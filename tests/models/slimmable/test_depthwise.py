@@ -22,3 +22,24 @@ def test_values_and_gradients_are_the_librarys(kernel, stride, sides):
         torch.autograd.grad(found, (x, weight), pull), torch.autograd.grad(expected, (x, weight), pull), strict=True
     ):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_other_devices_take_the_librarys_gradients(stride):
+    x = torch.empty(2, 6, 8, 12, device="meta").requires_grad_()
+    weight = torch.empty(6, 1, 5, 5, device="meta").requires_grad_()
+    found = depthwise(x, weight, stride)
+    assert found.grad_fn is not None
+    assert found.grad_fn.name() == "ConvolutionBackward0"
+    of_x, of_weight = torch.autograd.grad(found.sum(), (x, weight))
+    assert (of_x.shape, of_weight.shape) == (x.shape, weight.shape)
+
+
+def test_mixed_precision_reaches_both_passes():
+    x = torch.randn(2, 6, 8, 12).requires_grad_()
+    weight = torch.randn(6, 1, 5, 5).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = depthwise(x, weight, 1)
+    assert found.dtype is torch.bfloat16
+    of_x, of_weight = torch.autograd.grad(found.float().sum(), (x, weight))
+    assert of_x.dtype is of_weight.dtype is torch.float32

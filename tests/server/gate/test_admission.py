@@ -2,6 +2,7 @@
 
 from jellyfish.config import Limits
 from jellyfish.server.gate.admission import AT_ONCE, Admission
+from jellyfish.server.gate.inlet import RequestKind
 
 FAR = "203.0.113.7"
 
@@ -54,9 +55,9 @@ def test_requests_are_let_on_at_their_rate_and_in_their_order() -> None:
     admission = Admission(Limits(joins_per_s=10.0))
     for number in range(100):
         admission.opened(number, FAR if number % 2 else "203.0.113.8")
-        admission.asked(number, for_stream=True)
+        admission.asked(number, RequestKind.STREAM)
     admission.opened("health", FAR)
-    admission.asked("health", for_stream=False)
+    admission.asked("health", RequestKind.OTHER)
     assert admission.let_on(0.0) == [*range(AT_ONCE), "health"]
     assert admission.wait_s(0.0) == 0.0
     first = [admission.let_on(0.0) for _ in range(5)]
@@ -79,3 +80,35 @@ def test_streams_are_bounded_and_give_their_places_back() -> None:
     for key in (*range(limits.connections), "late"):
         admission.closed(key)
     assert (admission.streams, admission.newcomers) == (0, 0)
+
+
+def test_who_asks_is_not_the_oldest() -> None:
+    admission = Admission(Limits(newcomers=2, per_address=None))
+    for key in ("asks", "silent"):
+        admission.opened(key, FAR)
+    admission.asked("asks", RequestKind.INFERENCE)
+    assert admission.opened("one more", FAR) == "silent"
+
+
+def test_a_request_that_is_being_answered_is_not_cut_for_more_of_its_own_address_but_for_others() -> None:
+    admission = Admission(Limits(newcomers=3, per_address=2))
+    for key in ("first", "second"):
+        admission.opened(key, FAR)
+        admission.asked(key, RequestKind.INFERENCE)
+    assert admission.let_on(0.0) == ["first", "second"]
+    assert admission.opened("third", FAR) == "third"
+    admission.closed("third")
+    assert admission.opened("other", "203.0.113.8") is None
+    assert admission.opened("another", "203.0.113.9") == "first"
+    admission.closed("first")
+    admission.answered("second")
+    assert admission.opened("fourth", FAR) == "second"
+
+
+def test_requests_for_inference_have_a_rate_of_their_own() -> None:
+    admission = Admission(Limits(requests_per_s=0.5, inferences_per_s=100.0))
+    for number in range(3):
+        for kind in (RequestKind.OTHER, RequestKind.INFERENCE):
+            admission.opened((kind, number), FAR)
+            admission.asked((kind, number), kind)
+    assert [kind for kind, _ in admission.let_on(0.0)] == [RequestKind.INFERENCE] * 3 + [RequestKind.OTHER]

@@ -4,7 +4,7 @@ import pytest
 
 from jellyfish.config import Limits
 from jellyfish.server.gate.frames import MOST_HEADER_BYTES
-from jellyfish.server.gate.inlet import CONTROL_BURST, CONTROL_RATE, REQUEST_BYTES, SURPLUS, Inlet, Phase
+from jellyfish.server.gate.inlet import CONTROL_BURST, CONTROL_RATE, REQUEST_BYTES, SURPLUS, Inlet, Phase, RequestKind
 from tests.server.gate.test_frames import frame
 
 REQUEST = b"GET /v1/stream HTTP/1.1\r\nHost: server\r\nUpgrade: websocket\r\n\r\n"
@@ -23,7 +23,7 @@ def test_nothing_behind_a_request_goes_on_before_its_answer() -> None:
     inlet = Inlet(Limits())
     inlet.receive(REQUEST + frame(b"early"), 0.0)
     assert inlet.phase is Phase.ASKED
-    assert inlet.wants_stream
+    assert inlet.kind is RequestKind.STREAM
     assert inlet.take_request() == REQUEST
     assert inlet.release(0.0) == b""
     assert inlet.pause_s(0.0) == float("inf")
@@ -117,7 +117,56 @@ def test_many_small_reads_cost_more_than_their_bytes() -> None:
 def test_what_brings_a_body_is_known(header: bytes, body: bool) -> None:
     inlet = Inlet(Limits())
     inlet.receive(b"GET /livez HTTP/1.1\r\n" + header + b"\r\n\r\n", 0.0)
-    assert inlet.brings_body is body
+    assert (inlet.refused_body is not None) is body
+
+
+def test_a_request_for_inference_may_have_a_body_of_a_length_that_is_told_once() -> None:
+    def asked(*headers: bytes) -> Inlet:
+        inlet = Inlet(Limits(body_bytes=100))
+        inlet.receive(b"\r\n".join((b"POST /v2/models/any/infer HTTP/1.1", *headers, b"", b"")), 0.0)
+        assert inlet.kind is RequestKind.INFERENCE
+        return inlet
+
+    assert asked(b"Content-Length: 100").refused_body is None
+    assert "at most 100 are taken" in str(asked(b"Content-Length: 101").refused_body)
+    for headers in (
+        (b"Transfer-Encoding: chunked",),
+        (b"Content-Length: 5", b"Transfer-Encoding: chunked"),
+        (b"Content-Length: 5", b"Content-Length: 5"),
+        (b"Content-Length: +5",),
+        (b"Content-Length: 99999999999999999999",),
+    ):
+        assert asked(*headers).refused_body is not None
+
+
+def test_a_body_goes_on_as_it_comes_and_nothing_behind_it() -> None:
+    inlet = Inlet(Limits(bytes_per_s=1e6, message_bytes=20_000))
+    request = b"POST /v2/models/any/infer HTTP/1.1\r\nContent-Length: 30000\r\n\r\n"
+    inlet.receive(request + bytes(10_000), 0.0)
+    assert inlet.take_request() == request
+    assert len(inlet.release(0.0)) == 10_000
+    assert inlet.pause_s(0.0) == 0.0
+    inlet.receive(bytes(20_000) + REQUEST, 0.0)
+    assert len(inlet.release(0.0)) == 10_000
+    assert 0 < inlet.pause_s(0.0) < 0.1
+    assert len(inlet.release(1.0)) == 10_000
+    assert inlet.release(1.0) == b""
+    assert inlet.pause_s(1.0) == float("inf")
+    assert inlet.answered(b"HTTP/1.1 200 OK\r\n") is Phase.ASKED
+    assert inlet.take_request() == REQUEST
+
+
+def test_what_is_left_of_a_body_that_was_answered_early_is_no_request() -> None:
+    inlet = Inlet(Limits())
+    inlet.receive(b"POST /v2/models/any/infer HTTP/1.1\r\nContent-Length: 200\r\n\r\n", 0.0)
+    inlet.take_request()
+    assert inlet.answered(b"HTTP/1.1 100 Continue\r\n") is Phase.ANSWERING
+    inlet.receive(REQUEST, 0.0)
+    assert inlet.release(0.0) == REQUEST
+    assert inlet.answered(b"HTTP/1.1 404 Not Found\r\n") is Phase.OVER
+    inlet.receive(REQUEST, 0.0)
+    assert inlet.release(0.0) == b""
+    assert inlet.phase is Phase.OVER
 
 
 def test_a_host_without_room_reads_no_more_than_plans_ask_for() -> None:

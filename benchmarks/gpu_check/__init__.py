@@ -1,0 +1,1 @@
+"""One command that, run once on a machine with a GPU, tests, measures and tells all."""

@@ -2,9 +2,9 @@
 
 All of it is decided here. A batch that fails makes its worker's health doubtful: the worker is tested at once, and
 nothing else happens if that goes well. When the test fails too, or when a batch hangs, the worker is out: it gets no
-frames until a test of it has succeeded. A device whose workers are all out is failing, or hanging, and takes no frames.
-One that has come back and fails again soon is on probation when it comes back the next time: it takes frames, but plans
-do without it where there is another. A worker that has lost its device (`jellyfish.models.lost`) is out for good.
+frames until a test of it has succeeded in time. A device whose workers are all out is failing, or hanging, and takes
+no frames. One that has come back and fails again soon is on probation when it comes back the next time: it takes
+frames, but plans do without it where there is another. A worker that has lost its device (`jellyfish.models.lost`) is out for good.
 
 A worker that has more than one batch runs them one after the other: the time of each counts from the end of the one
 before, and what comes of the next one after a failure is the test of it.
@@ -127,12 +127,16 @@ class Health:
         return now < self._back_s + self._probation_s
 
     def ended(self, worker: int, now: float, failed: bool) -> None:
-        """Its batch is over; one that was taken to hang and has succeeded proves that the worker works."""
+        """Its batch is over. One that was taken to hang and has succeeded says nothing of the worker as it is now: that
+        is out until a test that is in time."""
         self._next(worker, now)
         hung = worker in self._hanging
         self._hanging.discard(worker)
         self._given_up.discard(worker)
-        self._failures[worker] = max(self._failures[worker] + 1, OUT if hung else 0) if failed else 0
+        if failed or hung:
+            self._failures[worker] = max(self._failures[worker] + failed, OUT if hung else 0)
+        else:
+            self._failures[worker] = 0
         self._enter(worker, self._failures[worker] >= OUT or worker in self.lost, now)
 
     def lost_for_good(self, worker: int, now: float) -> None:

@@ -524,7 +524,7 @@ class Dispatcher:
     def _worked(self, worker: int) -> None:
         doubtful = self._health.doubtful(worker)
         self._health.ended(worker, seconds_now(), failed=False)
-        if doubtful:
+        if doubtful and not self._health.doubtful(worker):
             logger.warning("%s works again", self._name(worker))
             self._out_has_changed()
 

@@ -31,10 +31,20 @@ def crowd(title: str, server_ms: float, decode_ms: float) -> Scenario:
     return Scenario(title, 25.0, DEVICES, (Clients("camera", 20, slo_ms=150.0, trace="none"),), 1, host=host)
 
 
+def pixels(title: str, count: int, weight: float) -> Scenario:
+    """Cameras whose frames take the longer to decode the larger they are: 7 ms at 608 pixels, 1 ms at 128."""
+    host = Host(cores=1, server_ms=0.5, decode_ms=0.5, decode_pixel_ns=30.0)
+    clients = (Clients("camera", count, slo_ms=150.0, trace="none"),)
+    beside = (Bystander(FROM_S, FOR_S, weight=weight),) if weight else ()
+    return Scenario(title, 25.0, DEVICES, clients, 1, host=host, faults=beside)
+
+
 SCENARIOS = {
     "crowd": crowd("1.5 times what the core can do", 3.0, 2.0),
     "decoders": crowd("the same, nearly all of it decoding", 0.5, 4.5),
     "starved": starved("a bystander of weight 4 for 5 s", 8, 4.0),
+    "large": pixels("20 cameras, of whose large frames it can decode half", 20, 0.0),
+    "large-starved": pixels("8 of them, and a bystander of weight 3 for 5 s", 8, 3.0),
     "nearly": starved("a bystander of weight 1 for 5 s", 8, 1.0),
 }
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 Work = Callable[[], object]
-WARM_RUNS, LEAST_ROUNDS, MOST_ROUNDS = 3, 5, 100
+LEAST_ROUNDS, MOST_ROUNDS = 5, 100
 NOTE = (
     "prepare, launch and finish are the engine's own steps, one batch at a time. The pieces below them are run apart "
     "from the engine, each again and again with the device waited for after it (on a GPU stem and tail as a CUDA "
@@ -85,7 +85,7 @@ def _apart(place: Place, variant: Variant, batch: int, each_s: float) -> dict[st
     least = place.model.size(variant).least_score or 0.0
     images = place.images(variant, batch)
     host = torch.from_numpy(on_canvases(images, size).pixels)
-    pinned = host.pin_memory() if place.is_gpu else host
+    pinned = host if place.gpu is None else place.gpu.pinned(host)
     with torch.inference_mode():
         there = pinned.to(device)
 
@@ -107,32 +107,18 @@ def _apart(place: Place, variant: Variant, batch: int, each_s: float) -> dict[st
         return {name: median_s(work, place, each_s) for name, work in works.items()}
 
 
-def captured(work: Callable[[], torch.Tensor], place: Place) -> Work:
+def captured(work: Work, place: Place) -> Work:
     """On a GPU a graph of it; elsewhere itself."""
-    if not place.is_gpu:
-        return work
-    import torch
-
-    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(place.device)  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream(place.device))
-    with torch.cuda.stream(stream):
-        for _ in range(WARM_RUNS):
-            work()
-    torch.cuda.synchronize(place.device)
-    with torch.cuda.graph(graph, stream=stream):
-        work()
-    return graph.replay
+    return work if place.gpu is None else place.gpu.captured(work)
 
 
 def median_s(work: Work, place: Place, budget_s: float) -> float:
     """With the device waited for."""
-    import torch
-
     ends_s, times_s = time.perf_counter() + budget_s, list[float]()
     while len(times_s) < LEAST_ROUNDS or (time.perf_counter() < ends_s and len(times_s) < MOST_ROUNDS):
         began_s = time.perf_counter()
         work()
-        if place.is_gpu:
-            torch.cuda.synchronize(place.device)
+        if place.gpu is not None:
+            place.gpu.wait()
         times_s.append(time.perf_counter() - began_s)
     return statistics.median(times_s[1:])

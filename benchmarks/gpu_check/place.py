@@ -22,6 +22,8 @@ from jellyfish.models.slimmable.model import open_slimmable
 if TYPE_CHECKING:
     import torch
 
+    from benchmarks.gpu_check.gpu import Gpu
+
 Result = TypeVar("Result")
 FRAMES = Path(__file__).parent / "frames"
 """Of the clips that ship: 640 x 360 pixels."""
@@ -35,6 +37,8 @@ class Options:
     short: bool = False
     """A minute's form: fewer sizes, batches and rounds."""
     max_batch: int = 8
+    stretch: float = 1.0
+    """Times the usual budget of each part, in the full form."""
 
 
 class Place:
@@ -46,10 +50,14 @@ class Place:
         """What making the engine took, with all that it captures and allocates before it is ready."""
         self._times: dict[tuple[Variant, int], list[float]] = {}
 
-    @property
-    def is_gpu(self) -> bool:
-        """Whether it is one."""
-        return self.options.device != "cpu"
+    @cached_property
+    def gpu(self) -> Gpu | None:
+        """What may be asked of it as a GPU; None where it is none."""
+        if self.options.device == "cpu":
+            return None
+        from benchmarks.gpu_check.gpu import Gpu
+
+        return Gpu(self.device)
 
     @cached_property
     def device(self) -> torch.device:

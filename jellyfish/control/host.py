@@ -3,7 +3,8 @@
 A host with more to do than it can makes every frame late, whatever its network. Answered with smaller networks that is
 a spiral: overheads climb, budgets shrink, plans fall, and the host has as much to do as before. So it is answered with
 fewer frames: a share of each client's rate, the same for all, that keeps the host occupied for no more than `ALLOWED`
-of the time. And what waiting takes from a budget is bounded by what it takes at that utilisation.
+of the time; or with smaller ones (`jellyfish.control.host_sizes`). And what waiting takes from a budget is bounded by
+what it takes at that utilisation.
 
 Occupation is measured, not modelled: the loop is occupied while it runs and while it is ready and has no processor, a
 decoder while a frame is with it. So a host that is starved by others is seen like one that has too many clients, and so
@@ -50,7 +51,22 @@ class HostReading(NamedTuple):
     occupied_s: float
     """Decoders had a frame, whether or not they had a processor; of all together."""
     decoded: int
-    """Frames."""
+    """Frames that are done with, also those that were refused."""
+    images: int = 0
+    """Those of which images came,"""
+    megapixels: float = 0.0
+    """and how large these are together."""
+
+
+class PartCosts(NamedTuple):
+    """What a frame costs the part of the host that is busiest: so much of its own work, and of the other part's, for
+    which it waits where they share processors."""
+
+    loop_s: float
+    """The event loop's work for a frame."""
+    with_loop: float
+    with_decoders: float
+    """Shares (0..1) of the event loop's and of a decoder's work for a frame."""
 
 
 class HostUse(msgspec.Struct, frozen=True):
@@ -99,6 +115,12 @@ class HostLoad:
     def __init__(self, decoders: int = 1) -> None:
         self.share = 1.0
         """Of each client's frames that the host can carry."""
+        self.possible = 1.0
+        """The same, were there more of them: what there is room for."""
+        self.resolution: int | None = None
+        """Longest side of the frames that are asked for (`jellyfish.control.host_sizes`); None where any will do."""
+        self.parts: PartCosts | None = None
+        """Of the newest span with frames."""
         self.room = 1.0
         """Of what clients may cost beyond the frames of plans: large pictures, many bytes, requests. Only when there is
         none left does the share fall: whoever asks for more than a camera gives way to all others."""
@@ -123,7 +145,7 @@ class HostLoad:
     @property
     def binds(self) -> bool:
         """Clients are served less than the devices could because of it."""
-        return self.over or self.share < 1.0
+        return self.over or self.share < 1.0 or self.resolution is not None
 
     @property
     def most_s(self) -> float:
@@ -142,15 +164,16 @@ class HostLoad:
             return 0.0
         return waiting / self.occupancy.workers * self._decoders_s / self._frames
 
-    def observe(self, now: float, reading: HostReading, offered_fps: float) -> None:
-        """Take in a reading. `offered_fps`: of all clients together that are served, as many as they would send."""
+    def observe(self, now: float, reading: HostReading, offered_fps: float) -> bool:
+        """Take in a reading; whether it told something. `offered_fps`: of all clients together that are served, as many
+        as they would send."""
         if self._before is None:
             self._before = now, reading
-            return
+            return False
         then_s, before = self._before
         span_s = now - then_s
         if span_s < LEAST_SPAN_S:
-            return
+            return False
         self._before = now, reading
         frames = reading.decoded - before.decoded
         loop_s = reading.loop_s - before.loop_s
@@ -163,13 +186,25 @@ class HostLoad:
         self.use = HostUse((loop_s + waited_s) / span_s, occupied_s / (self.occupancy.workers * span_s))
         no_room = self.room == LEAST_ROOM
         self.room = max(LEAST_ROOM, self.room / ROOM_FALL) if self.over else min(1.0, self.room * ROOM_RISE)
-        carried = frames / span_s / offered_fps if offered_fps else 1.0
+        carried = (reading.images - before.images) / span_s / offered_fps if offered_fps else 1.0
+        self.possible = self.share
         if no_room or not self.over:  # one busy span may be clients that connect
-            self.share = next_share(self.share, self.use.busiest, carried)
+            self.possible = next_share(self.share, self.use.busiest, carried)
+        self.share = min(1.0, self.possible)
+        if frames:
+            self._compare(loop_s / frames, loop_s, waited_s, reading.decoding_s - before.decoding_s, occupied_s)
+        return True
+
+    def _compare(self, frame_s: float, loop_s: float, waited_s: float, decoding_s: float, occupied_s: float) -> None:
+        """Say what a frame costs the busiest part, of which so much was work and the rest waiting for processors."""
+        if self.use is not None and self.use.loop >= self.use.decoders:
+            self.parts = PartCosts(frame_s, 1.0, waited_s / max(loop_s + waited_s, 1e-9))
+        else:
+            self.parts = PartCosts(frame_s, max(0.0, 1.0 - decoding_s / max(occupied_s, 1e-9)), 1.0)
 
 
 def next_share(share: float, occupied: float, carried: float) -> float:
-    """The share of the clients' frames to ask for, where `share` was asked for and `carried` came through.
+    """The share of the clients' frames that there is room for, where `share` was asked for and `carried` came through.
 
     `occupied`: of the time, by the busiest part of the host. What came through while it was too busy tells what it can
     do, also while frames are still waiting that came before fewer were asked for.
@@ -178,13 +213,22 @@ def next_share(share: float, occupied: float, carried: float) -> float:
         return max(min(share, carried * ALLOWED / occupied), share / MOST_FALL, LEAST_SHARE)
     if occupied < CALM:
         free = ALLOWED / occupied if occupied else math.inf
-        return min(1.0, share * min(MOST_RISE, math.pow(free, RISE)))
+        return share * min(MOST_RISE, math.pow(free, RISE))
     return share
 
 
 def within_host(problem: Problem) -> Problem:
-    """`problem` with the rates that its host can carry."""
-    if problem.host_share == 1.0:
+    """`problem` with the rates, and of the sizes, that its host can carry."""
+    most = problem.host_resolution
+    if problem.host_share == 1.0 and most is None:
         return problem
-    clients = tuple(msgspec.structs.replace(demand, fps=problem.host_share * demand.fps) for demand in problem.clients)
+    small = [most is None or variant.resolution <= most for variant in problem.variants]
+    clients = tuple(
+        msgspec.structs.replace(
+            demand,
+            fps=problem.host_share * demand.fps,
+            budget_s=tuple(budget_s if fits else 0.0 for budget_s, fits in zip(demand.budget_s, small, strict=True)),
+        )
+        for demand in problem.clients
+    )
     return msgspec.structs.replace(problem, clients=clients)

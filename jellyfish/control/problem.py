@@ -64,6 +64,8 @@ class Problem(msgspec.Struct, frozen=True):
     """Expected accuracy (0..1) per variant."""
     host_share: float = 1.0
     """Of each client's frames that the server's own machine can carry (`jellyfish.control.host`)."""
+    host_resolution: int | None = None
+    """Longest side of the frames that are asked for, so that it can; None: any will do."""
 
 
 class Share(msgspec.Struct, frozen=True):

@@ -27,11 +27,13 @@ LEAST_FACTOR = 0.5
 class TimeFit:
     """Of one device."""
 
-    def __init__(self, least_s: float) -> None:
-        """`least_s`: the least that any of its batches is profiled at."""
-        self._least_s = least_s
+    def __init__(self, least_s: float, factor_spread: float = FACTOR_SPREAD, noise: float = NOISE) -> None:
+        """`least_s`: the least that any of its batches is profiled at. `factor_spread`, `noise`: where they are others
+        than a batch's.
+        """
+        self._least_s, self._noise = least_s, noise
         self._factor, self._extra = 1.0, 0.0
-        self._prior = FACTOR_SPREAD**2, 0.0, EXTRA_SPREAD**2
+        self._prior = factor_spread**2, 0.0, EXTRA_SPREAD**2
         self._spread = self._prior
         """Variance of the factor, covariance, variance of what comes on top."""
 
@@ -45,7 +47,7 @@ class TimeFit:
         weight = self._least_s / profiled_s
         factor, shared, extra = self._spread
         of_factor, of_extra = factor + weight * shared, shared + weight * extra
-        variance = of_factor + weight * of_extra + NOISE**2
+        variance = of_factor + weight * of_extra + self._noise**2
         most = SURPRISE * math.sqrt(variance)
         surprise = measured_s / profiled_s - self._factor - weight * self._extra
         surprise = min(max(surprise, -most), most)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -12,13 +13,18 @@ import msgspec
 from jellyfish.core import Variant
 from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.process import sharing_workers
-from jellyfish.devices.profile.measure import measure_profile
+from jellyfish.devices.profile.measure import BatchTimes, measure_profile
 from jellyfish.devices.profile.mixing import QUICK_ROUNDS, ROUNDS, measure_mixing
 from jellyfish.devices.profile.store import check_folder, save_profile
 from jellyfish.devices.profile.table import LatencyProfile, Subject
 from jellyfish.devices.workers import Report, Workplace
-from jellyfish.models.model import Engine, Image, answers
+from jellyfish.errors import JellyfishError, RunError
+from jellyfish.models.model import Engine, Image, answers, in_words
 
+PROCESSOR = "cpu"
+"""A device whose workers have one batch at a time, whatever their engines could."""
+TURNS = 3
+"""Batches that an occupancy is measured over."""
 QUICK_PROFILE_S = 9.0
 """Time for all variants, in a profile that is made because none exists: a user waits for it."""
 
@@ -63,7 +69,8 @@ def _timed(
 ) -> LatencyProfile:
     """Batches of one variant, and then of several."""
     note = "" if budget_s is None else " (a quick profile)"
-    timed, told = partial(_first_seconds, executor), partial(report, f"measuring {subject.device}{note}")
+    in_flight = 1 if subject.device == PROCESSOR else executor.model.in_flight
+    timed, told = partial(_first_times, executor, in_flight), partial(report, f"measuring {subject.device}{note}")
     profile = measure_profile(timed, subject, executor.model, max_batch, budget_s, told)
     if not executor.model.mixes:
         return profile
@@ -75,12 +82,43 @@ def _timed(
     )
 
 
-def _first_seconds(executor: EngineExecutor, variant: Variant, images: Sequence[Image]) -> float:
+def _first_times(executor: EngineExecutor, in_flight: int, variant: Variant, images: Sequence[Image]) -> BatchTimes:
     """What the first worker takes for a batch while all are busy. The slowest of them would say more than one takes."""
-    return executor.on_all(_seconds, variant, images)[0]
+    return executor.on_all(batch_times, in_flight, variant, images)[0]
 
 
-def _seconds(engine: Engine, variant: Variant, images: Sequence[Image]) -> float:
+def batch_times(engine: Engine, in_flight: int, variant: Variant, images: Sequence[Image]) -> BatchTimes:
+    """What a batch takes by itself, and how long it keeps the engine from the next where so many are in flight.
+
+    RunError for whatever the engine raises that is not ours.
+    """
+    try:
+        return _batch_times(engine, in_flight, images, [variant] * len(images))
+    except JellyfishError:
+        raise
+    except Exception as error:
+        raise RunError(f"the model failed with {in_words(error)}") from error
+
+
+def _batch_times(engine: Engine, in_flight: int, images: Sequence[Image], variants: Sequence[Variant]) -> BatchTimes:
     began_s = time.perf_counter()
-    answers(engine, images, [variant] * len(images))
-    return time.perf_counter() - began_s
+    inputs = engine.prepare(images, variants)
+    prepared_s = time.perf_counter()
+    engine.finish(engine.launch(inputs))
+    latency_s = time.perf_counter() - began_s
+    occupancy_s = latency_s if in_flight == 1 else _turn_s(engine, in_flight, images, variants)
+    return BatchTimes(latency_s, prepared_s - began_s, occupancy_s)
+
+
+def _turn_s(engine: Engine, in_flight: int, images: Sequence[Image], variants: Sequence[Variant]) -> float:
+    """From one answer to the next, of batches that follow each other with so many in flight."""
+    handles = deque(engine.launch(engine.prepare(images, variants)) for _ in range(in_flight))
+    engine.finish(handles.popleft())
+    began_s = time.perf_counter()
+    for _ in range(TURNS):
+        handles.append(engine.launch(engine.prepare(images, variants)))
+        engine.finish(handles.popleft())
+    seconds = time.perf_counter() - began_s
+    for handle in handles:
+        engine.finish(handle)
+    return seconds / TURNS

@@ -75,7 +75,8 @@ def worker_cores(cores: Sequence[int], workers: int, threads: int) -> list[froze
     """Which of `cores` each worker is to keep to, from the last one on.
 
     While the event loop keeps to the first half (`first_half_kept`), half of the workers run nearly as profiled,
-    whatever it does: only what it hands out (`roam`) may be beside them. The others get what all of these leave. Workers for which there is no processor left, of another machine's profile, may go anywhere.
+    whatever it does: only what it hands out (`roam`) may be beside them. The others get what all of these leave.
+    Workers for which there is no processor left, of another machine's profile, may go anywhere.
     """
     ends = [len(cores) - worker * threads for worker in range(workers)]
     return [frozenset(cores[max(0, end - threads) : max(0, end)] or cores) for end in ends]

@@ -184,12 +184,13 @@ class Dispatcher:
         return min(self._warmth.depth(variant), self._max_batch)
 
     def occupancy_table(self, variants: Sequence[Variant]) -> tuple[tuple[float, ...], ...]:
-        """For planning: how long a batch of each variant and size usually keeps a worker."""
+        """For planning: how long a batch of each variant and size usually keeps a worker from the next one."""
         usual = self._pace.beyond(0.0)
 
         def row(variant: Variant) -> Iterator[float]:
-            may = self._may(variant)
-            yield from (usual * self._pace.fitted_s(p50_s) for p50_s in self._profile.of(variant).p50_s[:may])
+            entry, may = self._profile.of(variant), self._may(variant)
+            for keeps_s, p50_s in zip(entry.keeps_s[:may], entry.p50_s[:may], strict=True):
+                yield usual * self._pace.fitted_s(p50_s) * keeps_s / p50_s
             yield from (OUT_OF_SERVICE_S,) * (self._max_batch - may)
 
         return tuple(tuple(row(variant)) for variant in variants)

@@ -92,7 +92,7 @@ def _table(measured: LatencyProfile, model: Description) -> Table:
     ):
         table.add_column(column, justify="left" if column == "variant" else "right")
     for entry in measured.latencies:
-        rate = measured.workers * max((batch + 1) / seconds for batch, seconds in enumerate(entry.p50_s))
+        rate = measured.workers * max((batch + 1) / seconds for batch, seconds in enumerate(entry.keeps_s))
         times = (entry.p50_s[0], entry.p99_s[0], entry.p50_s[-1], entry.p99_s[-1])
         accuracy = model.accuracy(entry.variant)
         table.add_row(

@@ -22,6 +22,7 @@ from jellyfish.modes.serving import serving
 from jellyfish.modes.telling import tell, to
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
+from jellyfish.program.supervisor import Supervisor
 from jellyfish.results.parted_files import PartedFiles
 from jellyfish.server.administration import Administration, Changes
 from jellyfish.server.service import Service
@@ -47,11 +48,14 @@ async def serve(asked: Asked, saying: Saying, stop: Stop, quiet: bool, again: Ca
         saying.ready(server.url, str(server.model), server.devices, server.grpc_address)
         for note in entrance.notes(config):
             saying.note(note)
+        supervisor = await stack.enter_async_context(_supervised())
         if not quiet:
             await stack.enter_async_context(_telling(server.service, saying))
         with stop.in_order(stopped.set):
             await stopped.wait()
         saying.words("draining ...")
+        supervisor.tell("STOPPING=1")
+        await server.service.retire(config.drain_s)
     saying.words("stopped")
 
 
@@ -78,6 +82,18 @@ class _LaterReloading:
         if self._reloading is None:
             raise InputError("the server is not ready yet")
         return self._reloading
+
+
+@contextlib.asynccontextmanager
+async def _supervised() -> AsyncIterator[Supervisor]:
+    """Whoever has started the server knows that it is ready, and for the time of the context that it lives."""
+    supervisor = Supervisor()
+    supervisor.tell("READY=1")
+    beating = asyncio.create_task(supervisor.beat())
+    try:
+        yield supervisor
+    finally:
+        beating.cancel()
 
 
 @contextlib.asynccontextmanager

@@ -185,5 +185,6 @@ def _host(host: HostLoad) -> dict[str, Any]:
         "host_decoders": round(host.use.decoders, 4),
         "host_work_ms": milliseconds(host.work_s or 0.0),
         "host_share": round(host.share, 4),
+        "host_resolution": host.resolution,
         "host_binds": host.binds,
     }

@@ -73,6 +73,8 @@ class WindowLine(msgspec.Struct, frozen=True, kw_only=True):
     """Processor time of event loop and decoders for a frame."""
     host_share: Share | None = None
     """Of its clients' frames, what the server's machine is taken to carry from now on."""
+    host_resolution: Pixels | None = None
+    """Longest side of the frames that are asked for, so that it can carry them; null where any will do."""
     host_binds: bool | None = None
     """Whether clients are served less than the devices could because of it."""
 

@@ -122,6 +122,8 @@ class Decoding:
         """A decoder is free, whether or not somebody still waits for what it has made."""
         frame = self._running.pop(job)
         self._went()
+        if self._meter is not None and not job.cancelled() and job.exception() is None:
+            self._meter.made(frame.owner.size)
         _hand_over(job, frame.owner.done)
         self._go_on()
 

@@ -43,7 +43,8 @@ class HostMeter:
 
     def __init__(self, parts: HostParts, occupancy: Occupancy) -> None:
         self._processor, self._occupancy = parts.processor, occupancy
-        self._decoded = 0
+        self._decoded = self._images = 0
+        self._megapixels = 0.0
 
     def came(self) -> None:
         """A frame waits for a decoder or is with one."""
@@ -54,6 +55,12 @@ class HostMeter:
         self._occupancy.went(seconds_now())
         self._decoded += 1
 
+    def made(self, size: InputSize) -> None:
+        """An image has been made of one, of so large a frame."""
+        self._images += 1
+        self._megapixels += size.width * size.height / 1e6
+
     def reading(self, now: float) -> HostReading:
         """All so far."""
-        return HostReading(*self._processor(), self._occupancy.until(now), self._decoded)
+        occupied_s = self._occupancy.until(now)
+        return HostReading(*self._processor(), occupied_s, self._decoded, self._images, self._megapixels)

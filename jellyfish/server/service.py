@@ -7,6 +7,7 @@ into force. Knows no sockets and no planner.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import sys
 import time
@@ -20,6 +21,7 @@ from jellyfish.clock import seconds_now
 from jellyfish.config import DEFAULT_CARE, Limits
 from jellyfish.control.capacity import worst_cases_s
 from jellyfish.control.host import HostLoad, within_host
+from jellyfish.control.host_sizes import FrameSizes
 from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import DeviceOption, Plan, Problem
 from jellyfish.core import Variant
@@ -95,6 +97,7 @@ class Service:
         self.sessions: dict[str, Session] = {}
         self.ready = False
         self.draining = False
+        self._left = asyncio.Event()
         self.drained = asyncio.Event()
         """Set once all that was queued or running is answered: streams end then."""
         self.apply_s = 0.0
@@ -126,6 +129,7 @@ class Service:
         self.narrows = asked is not None and narrowed
         """Whether frames may be run with less than their clients ask for."""
         self.host = HostLoad(host.decoders) if host else HostLoad()
+        self._sizes = FrameSizes(model.ladder)
         self._meter = HostMeter(host, self.host.occupancy) if host else None
         workers = host.decoders if host else sys.maxsize
         self.decoding = Decoding(decode, weigh, workers, limits, self.host, self._meter, decode_large)
@@ -246,6 +250,7 @@ class Service:
         """Forget a client whose stream has ended."""
         if self.sessions.get(session.client) is session:
             del self.sessions[session.client]
+            self._left.set()
             self.on_left(session)
             self._gone = self._gone.plus(session)
             self.announce("leave")
@@ -265,11 +270,7 @@ class Service:
 
     def observe(self, now: float) -> Problem:
         """The clients, the devices and the host as they are now, for the planner."""
-        if self._meter is not None:
-            served = (session for session in self.sessions.values() if session.plan.mapped)
-            served_fps = sum(session.fps for session in served if session.offered_fps(now) > 0)
-            served_fps += self.requesters.offered_fps(now)
-            self.host.observe(now, self._meter.reading(now), served_fps)
+        told = self._read_host(now)
         for session in self.sessions.values():
             session.learn()
         asked = (session.demand(self._variants, now, self._care) for session in self.sessions.values())
@@ -280,12 +281,32 @@ class Service:
             variants=self._variants,
             accuracy=self._accuracy,
             host_share=self.host.share,
+            host_resolution=self.host.resolution,
         )
+        if told:
+            problem = self._sizes.within(now, self.host, problem, self._served(now))
         if self._plan is not None and self.target is not None:
             for client, seconds in worst_cases_s(within_host(problem), self._plan).items():
                 if client in self.sessions:
                     self.sessions[client].expects(seconds, now)
         return problem
+
+    def _read_host(self, now: float) -> bool:
+        """Take in what the host has done; whether that tells something."""
+        if self._meter is None:
+            return False
+        served_fps = sum(self.sessions[client].fps for client in self._served(now))
+        served_fps += self.requesters.offered_fps(now)
+        reading = self._meter.reading(now)
+        told = self.host.observe(now, reading, served_fps)
+        if told:
+            self._sizes.observe(reading)
+        return told
+
+    def _served(self, now: float) -> dict[str, int]:
+        """Resolution of each client that has a place and sends."""
+        served = ((name, session) for name, session in self.sessions.items() if session.plan.mapped)
+        return {name: session.plan.resolution for name, session in served if session.offered_fps(now) > 0}
 
     def _options(self, now: float) -> tuple[DeviceOption, ...]:
         """The devices. Those on probation are out of service where another one serves."""
@@ -332,6 +353,18 @@ class Service:
                 session.assign(dispatcher, variant, mapped=True, fps=plan.rate_of(client, session.fps))
         self.requesters.apply(plan, seconds_now())
         self.apply_s = time.perf_counter() - began_s
+
+    async def retire(self, patience_s: float) -> None:
+        """Take no new clients, and wait until those that are here have gone, at most so long.
+
+        They are served as before. Whoever asks whether the server is ready learns that it is draining.
+        """
+        self.draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while self.sessions:
+                    self._left.clear()
+                    await self._left.wait()
 
     async def drain(self) -> None:
         """Take no new clients, answer what is queued as dropped, and let running batches finish."""

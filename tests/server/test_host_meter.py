@@ -72,7 +72,8 @@ async def test_decoders_are_occupied_while_a_frame_is_with_them_or_waits_and_eve
         decode(JPEG, size, never),
         return_exceptions=True,
     )
-    assert meter.reading(seconds_now()) == HostReading(1.0, 2.0, 3.0, pytest.approx(0.4), 5)
+    megapixels = pytest.approx(3 * 0.128 * 0.096)
+    assert meter.reading(seconds_now()) == HostReading(1.0, 2.0, 3.0, pytest.approx(0.4), 5, 3, megapixels)
 
 
 @virtual

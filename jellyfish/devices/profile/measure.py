@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,17 @@ from jellyfish.devices.profile.table import LatencyProfile, Subject, VariantLate
 from jellyfish.devices.profile.variation import Variation, usual_variation, variation_of
 from jellyfish.models.model import Description
 
-Timed = Callable[[Variant, Sequence[NDArray[np.uint8]]], float]
-"""Runs a batch of RGB images on every worker at once; seconds that one of them took."""
+
+class BatchTimes(NamedTuple):
+    """Of one batch, in seconds: see `VariantLatency`."""
+
+    latency_s: float
+    prepare_s: float
+    occupancy_s: float
+
+
+Timed = Callable[[Variant, Sequence[NDArray[np.uint8]]], BatchTimes]
+"""Runs a batch of RGB images on every worker at once; what one of them took."""
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
 Floats = NDArray[np.float64]
@@ -34,6 +44,8 @@ THOROUGH_S = 480.0
 LEAST_ROUNDS = 2
 QUICK_BATCH = 4
 """Of a quick profile, besides 1; and the largest, where that is more than twice as large: a line reaches so far."""
+LEAST_S = 1e-7
+"""What is told as less took no time."""
 ENOUGH_SAMPLES = 100
 """From so many samples on, a variant's own spread is used; below, that of all variants together."""
 
@@ -60,15 +72,19 @@ def measure_profile(
     shapes = [(variant, batch) for variant in variants for batch in batches]
     images = {variant: noise(model, variant, max(batches)) for variant in variants}
     rounds = _timed_rounds(timed, shapes, images, budget_s, progress, clock)
-    samples = np.array(rounds).reshape(len(rounds), len(variants), len(batches))
-    medians = np.median(samples, axis=0)
+    kinds = np.array(rounds).reshape(len(rounds), len(variants), len(batches), len(BatchTimes._fields))
+    samples = kinds[..., 0]
+    medians, prepared, kept = np.moveaxis(np.median(kinds, axis=0), -1, 0)
     spread = _spread(samples / medians)
     variations = _variations(samples / medians, quick)
     rows = []
     for number, variant in enumerate(variants):
-        p50 = _line(batches, medians[number], max_batch) if quick else np.maximum.accumulate(medians[number])
-        p99 = tuple((p50 * spread[number]).tolist())
-        rows.append(VariantLatency(variant, tuple(p50.tolist()), p99, variations[number]))
+        p50, prepare, occupancy = (
+            tuple((_line(batches, row[number], max_batch) if quick else np.maximum.accumulate(row[number])).tolist())
+            for row in (medians, prepared, kept)
+        )
+        p99 = tuple(seconds * float(spread[number]) for seconds in p50)
+        rows.append(VariantLatency(variant, p50, p99, variations[number], prepare, occupancy))
     return LatencyProfile(
         subject.device, subject.hardware, subject.weights, tuple(rows), software=subject.software, model=subject.model
     )
@@ -85,14 +101,14 @@ def _timed_rounds(
     budget_s: float | None,
     progress: Progress,
     clock: Callable[[], float],
-) -> list[list[float]]:
-    """Seconds of every shape, round by round, without the rounds that warm up. In a quick profile there are none: there
+) -> list[list[BatchTimes]]:
+    """Times of every shape, round by round, without the rounds that warm up. In a quick profile there are none: there
     each shape runs twice in the first round, so that its first time is none that counts.
     """
     warm = WARM_ROUNDS if budget_s is None else 0
     most_s = THOROUGH_S if budget_s is None else budget_s
     begin = clock()
-    rounds: list[list[float]] = []
+    rounds: list[list[BatchTimes]] = []
     while len(rounds) < warm + THOROUGH_ROUNDS:
         enough = len(rounds) >= warm + LEAST_ROUNDS
         if enough and (clock() - begin) * (1 + 1 / len(rounds)) > most_s:
@@ -140,6 +156,7 @@ def _line(batches: Sequence[int], medians: Floats, max_batch: int) -> Floats:
     """Latency of 1 to `max_batch` as fixed + each x batch, neither below 0, by least squares of the relative error."""
     from scipy.optimize import nnls  # half a second to load, and needed by those alone who measure
 
+    medians = np.maximum(medians, LEAST_S)
     terms = np.stack([np.ones(len(batches)), np.array(batches, dtype=np.float64)], axis=1)
     (fixed, each), _ = nnls(terms / medians[:, None], np.ones(len(batches)))
     return np.asarray(fixed + each * np.arange(1, max_batch + 1))

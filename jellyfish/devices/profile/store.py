@@ -10,12 +10,10 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
-from jellyfish.devices.profile.table import LatencyProfile, Subject
+from jellyfish.devices.profile.table import SCHEMA, LatencyProfile, Subject
 from jellyfish.errors import InputError
 
 logger = logging.getLogger(__name__)
-
-_SCHEMA = 3
 
 
 def default_folder() -> Path:
@@ -70,8 +68,8 @@ def load_profile(path: Path) -> LatencyProfile:
         raise InputError(f"profile {path} cannot be read ({error.strerror}); measure one first") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, InputError) as error:
         raise InputError(f"{path} is not a latency profile ({error}); measure it again") from error
-    if profile.schema != _SCHEMA:
-        raise InputError(f"profile {path} has schema {profile.schema}, this version reads {_SCHEMA}; measure it again")
+    if profile.schema != SCHEMA:
+        raise InputError(f"profile {path} has schema {profile.schema}, this version reads {SCHEMA}; measure it again")
     return profile
 
 

@@ -14,6 +14,9 @@ from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.variation import Variation
 from jellyfish.errors import InputError
 
+SCHEMA = 4
+"""Of profiles that are written now."""
+
 
 class Subject(msgspec.Struct, frozen=True):
     """What a profile is of, in the words of `LatencyProfile`."""
@@ -26,13 +29,24 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class VariantLatency(msgspec.Struct, frozen=True):
-    """Latency of one variant, in seconds; index 0 is a batch of one."""
+    """Times of one variant, in seconds; index 0 is a batch of one. Its latency is from images to answers."""
 
     variant: Variant
     p50_s: tuple[float, ...]
     p99_s: tuple[float, ...]
     variation: Variation | None = None
     """How measured times vary about the median; None in profiles that do not know."""
+    prepare_s: tuple[float, ...] = ()
+    """Median of the part of it before the launch, which goes on beside another batch where several may be in flight. Of
+    a worker in a process of its own, which does all in one, what is done on this side: next to nothing."""
+    occupancy_s: tuple[float, ...] = ()
+    """Median of how long a batch keeps a worker from the next one, where they follow each other without a pause. Empty:
+    as long as it takes."""
+
+    @property
+    def keeps_s(self) -> tuple[float, ...]:
+        """`occupancy_s`, or what stands for it."""
+        return self.occupancy_s or self.p50_s
 
 
 class LatencyProfile(msgspec.Struct, frozen=True):
@@ -57,7 +71,7 @@ class LatencyProfile(msgspec.Struct, frozen=True):
     """Of the workers, how many share their processors with the event loop and all else: the last ones."""
     division: str = ""
     """Why so many workers, in words; empty where there was no choice."""
-    schema: int = 3
+    schema: int = SCHEMA
     host: HostCosts | None = None
     """What a frame costs the machine beside the device; None where that was not measured."""
     model: str = ""
@@ -67,7 +81,10 @@ class LatencyProfile(msgspec.Struct, frozen=True):
         lengths = {len(entry.p50_s) for entry in self.latencies} | {len(entry.p99_s) for entry in self.latencies}
         if len(lengths) != 1 or 0 in lengths:
             raise InputError("profile: every variant needs the same number (at least one) of p50_s and p99_s entries")
-        values = [seconds for entry in self.latencies for seconds in (*entry.p50_s, *entry.p99_s)]
+        further = [times for entry in self.latencies for times in (entry.prepare_s, entry.occupancy_s) if times]
+        if {len(times) for times in further} - lengths or not all(0 <= each < 3600 for row in further for each in row):
+            raise InputError("profile: prepare_s and occupancy_s are seconds, one for each entry of p50_s, or left out")
+        values = [seconds for entry in self.latencies for seconds in (*entry.p50_s, *entry.p99_s, *entry.occupancy_s)]
         if not all(0 < seconds < float("inf") for seconds in values):
             raise InputError("profile: every latency must be a positive number of seconds")
 

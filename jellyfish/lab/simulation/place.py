@@ -195,11 +195,13 @@ def host_costs(host: Host, model: SimulatedModel) -> HostCosts:
                 "the model's profile does not say what its host costs; measure one with `jellyfish profile`"
             )
         return model.profile.host
+    ladder = model.description.ladder
+    pixels = [size.width * size.height for size in ladder.values()]
     return HostCosts(
-        resolutions=(1,),
-        decode_s=(host.decode_ms / 1000,),
-        encode_s=(host.encode_ms / 1000,),
-        hand_s=(host.hand_ms / 1000,),
+        resolutions=tuple(ladder),
+        decode_s=tuple(host.decode_ms / 1000 + host.decode_pixel_ns / 1e9 * each for each in pixels),
+        encode_s=len(ladder) * (host.encode_ms / 1000,),
+        hand_s=len(ladder) * (host.hand_ms / 1000,),
         capture_s=host.capture_ms / 1000,
         server_s=host.server_ms / 1000,
         camera_s=host.camera_ms / 1000,

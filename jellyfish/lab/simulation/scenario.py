@@ -199,6 +199,8 @@ class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A camera scales and encodes a frame."""
     decode_ms: Seconds = 1.0
     """The server decodes a frame."""
+    decode_pixel_ns: Seconds = 0.0
+    """The same, for each pixel that the network takes, on top."""
     cores: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
     cameras: bool = False
     """Whether the cameras run on these cores too, in the server's process, as in `bench`."""
@@ -276,7 +278,7 @@ def check(scenario: Scenario, where: str) -> None:
 
 def _check_host(scenario: Scenario, where: str) -> None:
     host = scenario.host
-    charged = host.cameras or host.server_ms or host.camera_ms or host.hand_ms
+    charged = host.cameras or host.server_ms or host.camera_ms or host.hand_ms or host.decode_pixel_ns
     if not host.cores and (charged or host.capture_ms or host.costs == "measured"):
         raise InputError(f"{where}: what a host is charged needs cores to be done on; give [host] cores")
     if not host.cores and any(isinstance(fault, Bystander) for fault in scenario.faults):

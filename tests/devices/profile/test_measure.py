@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from jellyfish.core import Variant
-from jellyfish.devices.profile.measure import measure_profile
+from jellyfish.devices.profile.measure import BatchTimes, measure_profile
 from jellyfish.devices.profile.table import Subject
 from jellyfish.devices.profile.variation import LEVELS
 from tests.models.descriptions import described
@@ -31,13 +31,14 @@ class Device:
     def clock(self) -> float:
         return self.now
 
-    def timed(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> float:
+    def timed(self, variant: Variant, images: Sequence[NDArray[np.uint8]]) -> BatchTimes:
+        """A tenth of it is preparing, and it keeps the device for four fifths."""
         shape = (variant, len(images))
         self.shapes.add((variant.resolution, images[0].shape))
         seconds = self._latency_s(variant, len(images), self.runs[shape])
         self.now += seconds
         self.runs[shape] += 1
-        return seconds
+        return BatchTimes(seconds, 0.1 * seconds, 0.8 * seconds)
 
 
 def linear(variant: Variant, batch: int, run: int) -> float:
@@ -87,15 +88,24 @@ def test_a_quick_profile_does_not_say_that_it_is_done_before_it_is() -> None:
     assert [share < 1.0 for share in told] == [True] * (len(told) - 1) + [False]
 
 
+@pytest.mark.parametrize("budget_s", [None, 100.0])
+def test_a_profile_tells_preparing_and_occupancy_from_latency(budget_s: float | None) -> None:
+    device = Device(linear)
+    profile = measure_profile(device.timed, SUBJECT, described(*VARIANTS), 4, budget_s, clock=device.clock)
+    for entry in profile.latencies:
+        assert entry.prepare_s == pytest.approx([0.1 * seconds for seconds in entry.p50_s])
+        assert entry.keeps_s == entry.occupancy_s == pytest.approx([0.8 * seconds for seconds in entry.p50_s])
+
+
 def test_a_disturbed_moment_falls_on_few_rounds_of_many_shapes_and_leaves_the_medians_alone() -> None:
     device = Device(linear)
 
-    def disturbed(variant: Variant, images: Sequence[NDArray[np.uint8]]) -> float:
+    def disturbed(variant: Variant, images: Sequence[NDArray[np.uint8]]) -> BatchTimes:
         before = device.now
         device.timed(variant, images)
         if 40.0 < before < 80.0:
             device.now += 2 * (device.now - before)
-        return device.now - before
+        return BatchTimes(device.now - before, 0.0, device.now - before)
 
     profile = measure_profile(disturbed, SUBJECT, described(*VARIANTS), 4, budget_s=500.0, clock=device.clock)
     assert profile.of(VARIANTS[0]).p50_s == pytest.approx([0.75 + 0.25 * batch for batch in range(1, 5)])

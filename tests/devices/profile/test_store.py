@@ -94,9 +94,9 @@ def test_a_file_that_does_not_exist_is_an_input_error(tmp_path: Path) -> None:
         b'{"device": "cpu"}',
         msgspec.json.encode(PROFILE).replace(b"[0.01,0.015]", b"[0.01]"),
         msgspec.json.encode(PROFILE).replace(b"[0.01,0.015]", b"[0.01,-1]"),
-        msgspec.json.encode(PROFILE).replace(b'"schema":3', b'"schema":4'),
+        msgspec.json.encode(PROFILE).replace(b'"schema":4', b'"schema":3'),
     ],
-    ids=["empty", "binary", "array", "foreign", "ragged", "negative", "newer"],
+    ids=["empty", "binary", "array", "foreign", "ragged", "negative", "older"],
 )
 def test_broken_and_foreign_files_are_input_errors_and_are_measured_anew(
     content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture

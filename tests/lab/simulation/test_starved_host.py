@@ -51,7 +51,7 @@ def test_a_crowd_is_served_three_quarters_of_what_the_core_can_do(tmp_path: Path
     missed = [frame.reason for frame in frames if frame.captured_s > 4.0 and frame.outcome != "on_time"]
     assert missed.count(Reason.THINNED) > 0.9 * len(missed)
     last = [line for line in windows if 3.0 < line.t_s < 7.5]
-    assert last and all(line.host_share is not None and 0.5 < line.host_share < 0.7 for line in last)
+    assert last and all(line.host_share is not None and 0.45 < line.host_share < 0.7 for line in last)
     assert all(fps is not None for t_s, fps in planned_fps(tmp_path) if 3.0 < t_s < 7.5)
 
 
@@ -62,6 +62,19 @@ def test_a_starved_host_comes_back_within_two_seconds(tmp_path: Path) -> None:
     assert on_time_share(frames, 4.0, 5.0) > 0.3
     assert on_time_share(frames, 7.0, 8.0) == 1.0
     assert all(line.host_share == 1.0 for line in windows if line.t_s > 7.0)
+
+
+def test_a_starved_host_serves_more_with_small_frames_than_with_few_and_comes_back(tmp_path: Path) -> None:
+    """Decoding 448 pixels takes 4 ms of a core here, 128 pixels 0.9. Of the large frames it can carry half."""
+    host = Host(cores=1, server_ms=0.5, decode_ms=0.5, decode_pixel_ns=30.0)
+    scenario = msgspec.structs.replace(FEW, host=host, faults=(Bystander(2.0, 4.0, weight=3.0),), duration_s=9.0)
+    frames, windows = served(scenario, tmp_path)
+    starved = [frame for frame in frames if 4.5 <= frame.captured_s < 6.0]
+    worth = sum(frame.expected_f1 or 0.0 for frame in starved if frame.outcome == "on_time") / len(starved)
+    assert worth > 0.45  # with fewer frames alone it is 0.27
+    assert any(line.host_resolution is not None for line in windows if 2.0 < line.t_s < 6.0)
+    assert on_time_share(frames, 8.0, 9.0) == 1.0
+    assert all(line.host_share == 1.0 and line.host_resolution is None for line in windows if line.t_s > 8.0)
 
 
 def test_a_host_that_is_short_of_nothing_asks_for_all_frames(tmp_path: Path) -> None:

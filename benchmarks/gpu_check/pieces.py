@@ -70,8 +70,9 @@ def _apart(place: Place, variant: Variant, batch: int, each_s: float) -> dict[st
 
     from jellyfish.models.canvases import on_canvases
     from jellyfish.models.precision import inference_dtype
-    from jellyfish.models.slimmable.boxes import grid_points, select
+    from jellyfish.models.slimmable.boxes import Boxes, grid_points, select
     from jellyfish.models.slimmable.detector import normalise
+    from jellyfish.models.slimmable.device_boxes import boxes_of, candidates
     from jellyfish.models.slimmable.folding import fold_stem, fold_tail
     from jellyfish.models.slimmable.sizes import SIZES
     from jellyfish.models.slimmable.street import input_size
@@ -95,14 +96,19 @@ def _apart(place: Place, variant: Variant, batch: int, each_s: float) -> dict[st
 
         shared = first()
         predictions = tail(shared).float()
-        boxes = select(predictions, points, least)
+        fetched = candidates(predictions, points, least)
+
+        def selection() -> Boxes | torch.Tensor:
+            gpu = place.gpu is not None
+            return candidates(predictions, points, least) if gpu else select(predictions, points, least)
+
         works: dict[str, Work] = {
             "letterbox": lambda: on_canvases(images, size),
             "copy to the device": lambda: there.copy_(pinned, non_blocking=True),
             "stem": captured(first, place),
             "tail": captured(lambda: tail(shared), place),
-            "selection": lambda: select(predictions, points, least),
-            "copy back": lambda: [tensor.tolist() for tensor in boxes],
+            "selection": captured(selection, place),
+            "copy back": lambda: boxes_of(fetched.cpu().numpy()),
         }
         return {name: median_s(work, place, each_s) for name, work in works.items()}
 

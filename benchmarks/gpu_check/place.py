@@ -75,7 +75,8 @@ class Place:
     def executor(self) -> EngineExecutor:
         """One worker with the engine, as a server has it."""
         began_s = time.perf_counter()
-        executor = EngineExecutor([self._engine], self.options.device, self.model)
+        in_flight = 1 if self.gpu is None else self.model.in_flight
+        executor = EngineExecutor([self._engine], self.options.device, self.model, in_flight=in_flight)
         self.load_s = time.perf_counter() - began_s
         return executor
 
@@ -90,7 +91,7 @@ class Place:
         return open_slimmable("torch", None)
 
     def _engine(self) -> Engine:
-        return self._served.engine(EngineOptions(self.options.device, cores()))
+        return self._served.engine(EngineOptions(self.options.device, cores(), max_batch=self.options.max_batch))
 
     def on_thread(self, function: Callable[[], Result]) -> Result:
         """Run it where the engine's batches run."""

@@ -80,7 +80,7 @@ def test_what_has_hung_and_answers_works() -> None:
 def test_a_batch_that_was_cancelled_says_nothing() -> None:
     health = Health(1)
     health.began(0, 0.0, 0.01)
-    health.cancelled(0)
+    health.cancelled(0, 0.5)
     assert health.next_look_s() == math.inf and not health.doubtful(0)
 
 

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
 
+import msgspec
+
 from benchmarks.bad_pictures import big_picture, repeated_scan, soft_picture
 from benchmarks.misbehaving import address
 from benchmarks.raw_stream import BINARY, CONTINUED, FINAL, PING, RawStream, Target, binary, piece
@@ -20,6 +22,8 @@ from jellyfish.config import Limits
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.protocol import wire
 
+INFERRED, INFERRING, LARGE_SIDE = "simulated", 64, 2364
+"""The model of the servers here; who asks at once; a square whose pixels are nearly as large as a body may be."""
 AGAIN_S = 0.02
 """From being cut off to the next attempt."""
 BATCH_BYTES = 64 * 1024
@@ -229,6 +233,65 @@ async def zipped_bodies(target: Target, pace: Pace, copy: int) -> None:
         writer.transport.abort()
 
 
+@cache
+def inference(data: bytes, shape: tuple[int, ...] = (1,)) -> bytes:
+    """A request for inference on a file, or on pixels of a shape, that may take a second."""
+    form = "image", "BYTES", len(data).to_bytes(4, "little") + data
+    if len(shape) > 1:
+        form = "pixels", "UINT8", data
+    name, datatype, raw = form
+    one = {"name": name, "shape": shape, "datatype": datatype, "parameters": {"binary_data_size": len(raw)}}
+    told = msgspec.json.encode({"inputs": [one], "parameters": {"timeout": 1_000_000}})
+    lengths = f"Content-Length: {len(told) + len(raw)}\r\nInference-Header-Content-Length: {len(told)}"
+    head = f"POST /v2/models/{INFERRED}/infer HTTP/1.1\r\nHost: localhost\r\n{lengths}\r\n\r\n"
+    return head.encode() + told + raw
+
+
+@cache
+def usual_inference() -> bytes:
+    return inference(usual())
+
+
+@cache
+def large_inference() -> bytes:
+    return inference(bytes(3 * LARGE_SIDE**2), (1, LARGE_SIDE, LARGE_SIDE, 3))
+
+
+async def inferring(target: Target, pace: Pace, copy: int) -> None:
+    """It asks for inference, and again with each answer."""
+    await _asking(target, pace, usual_inference())
+
+
+async def inferring_large(target: Target, pace: Pace, copy: int) -> None:
+    """The same on 16 MB of pixels."""
+    await _asking(target, pace, large_inference())
+
+
+async def promising_large(target: Target, pace: Pace, copy: int) -> None:
+    """It says that 16 MB will come, and sends a few bytes of them."""
+    await pace.turn()
+    await _asked(target, large_inference()[:1000])
+
+
+async def _asking(target: Target, pace: Pace, request: bytes) -> None:
+    while True:
+        await pace.turn()
+        await _asked(target, request)
+
+
+async def _asked(target: Target, request: bytes) -> None:
+    """Send it over a connection of its own, and wait for the beginning of an answer."""
+    reader, writer = await asyncio.open_connection(*address(target.url))
+    try:
+        async with asyncio.timeout(REPLY_LIMIT_S):
+            writer.write(request)
+            await writer.drain()
+            if not target.discards:
+                await reader.read(1)
+    finally:
+        writer.transport.abort()
+
+
 async def again_and_again(once: Abuser, target: Target, pace: Pace, copy: int) -> None:
     """Whatever the server does about it."""
     while True:
@@ -271,6 +334,9 @@ ABUSES: dict[str, Abuse] = {
     "60 phantoms": Abuse(phantoms, 60),
     "40 join again": Abuse(joining_again, 40),
     "gzip bodies": Abuse(zipped_bodies, prepare=zipped),
+    "inferences": Abuse(inferring, INFERRING, prepare=usual_inference, is_served=True),
+    "16 MB inferences": Abuse(inferring_large, 8, prepare=large_inference, is_served=True),
+    "promised inferences": Abuse(promising_large, INFERRING, prepare=large_inference),
 }
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.behind_proxy [--rounds 5] [--seconds 30] [--clients 4] [--variant w050e2-256]
 
-nginx (a Debian package) runs with docs/examples/nginx.conf as it is, but for ports and paths; its certificate is made
+nginx (a Debian package) runs with deploy/proxy/nginx.conf as it is, but for ports and paths; its certificate is made
 by `openssl` for the run. One server is behind both ways, and asks for a token on either. The third way, the control, is
 the straight one while nginx carries as many messages of that size, with TLS, to a socket that discards them: what nginx
 and TLS take of the processors is then the same, so that what is left is what they do to the frames that go through.
@@ -35,7 +35,7 @@ import aiohttp
 from aiohttp import web
 
 ROOT = Path(__file__).parents[1]
-EXAMPLE = ROOT / "docs" / "examples" / "nginx.conf"
+EXAMPLE = ROOT / "deploy" / "proxy" / "nginx.conf"
 READY_S = 120.0
 MESSAGE_BYTES = 15_000
 """Of a frame, in the control."""

@@ -85,17 +85,18 @@ TRIED = {
 }
 
 
-def environment(below: Path) -> Path:
-    """The Python of an environment that has the peers, made once; another one of the same name is replaced."""
-    folder = below / "peers-environment"
+def environment(below: Path, name: str = "peers-environment", packages: Sequence[str] = PEERS) -> Path:
+    """The Python of an environment that has `packages`, made once; another one of the same name is replaced."""
+    folder = below / name
     python, made = folder / "bin" / "python", folder / "made"
     here = sysconfig.get_path("purelib")
-    wanted = "\n".join((*PEERS, here))
+    wanted = "\n".join((*packages, here))
     if not made.exists() or made.read_text() != wanted:
         venv.create(folder, clear=True, with_pip=True)
         inside = next((folder / "lib").glob("python*")) / "site-packages"
         (inside / "packages-of-the-running-python.pth").write_text(here + "\n")
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PEERS], check=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, *packages], check=True)
         made.write_text(wanted)
     return python
 

@@ -27,7 +27,7 @@ VARIANT, JPEG, BATCH = "PEERS_VARIANT", "PEERS_JPEG", "PEERS_BATCH"
 GRACE_S = 2.0
 """After the last frame: answers that take longer count as none."""
 INFER_PATH = "/v2/models/slimmable/infer"
-TIMEOUT_S = -0.005
+TIMEOUT_S = -0.001
 """What a request of the Open Inference Protocol says, beside the SLO: the way there and back."""
 RATE_ASKED = 1.2
 """What a stream says in its hello, in multiples of what it sends on average."""

@@ -13,6 +13,7 @@ from benchmarks.timed_server import MODEL, Settings
 from jellyfish.config import ServerConfig
 from jellyfish.core import InputSize
 from jellyfish.devices.opening import OpenDevice
+from jellyfish.devices.process import usable_cores
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.models.model import Image
 from jellyfish.modes.assembly import ServerParts, assembled
@@ -40,8 +41,8 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Service, str]]:
     async with contextlib.AsyncExitStack() as stack:
         solver = await stack.enter_async_context(solver_process(config.planner, seed=0))
         device = OpenDevice("cpu", MODEL.profile, _Timed(MODEL.profile))  # type: ignore[arg-type]
-        planning = partial(policy_in_service, config, Brought(), MODEL.description, solver.solve)
-        parts = parts_in_service(config, MODEL.description, [device], {}, planning, stack)
+        planning = partial(policy_in_service, Brought(), solver.solve)
+        parts = parts_in_service(config, MODEL.description, [device], {}, planning, usable_cores(), stack)
         if settings.leak:
             parts = _leaking(parts)
         service = await stack.enter_async_context(assembled(parts, lambda record, service: None))

@@ -165,6 +165,8 @@ class ServerConfig:
     """Whether cameras are emulated in the same process, which take the processors that it would share with batches."""
     log: LogConfig | None = None
     """Its own log; None keeps none."""
+    drain_s: float = 0.0
+    """When it is told to stop, so long streams go on before it does."""
     spans: float = 0.0
     """Share of the frames (0..1) that spans are recorded of."""
     grpc_port: int | None = None

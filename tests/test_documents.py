@@ -17,7 +17,7 @@ from jellyfish import cli
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMAND = typer.main.get_command(cli.app)
-UNIT = ROOT / "docs" / "examples" / "jellyfish.service"
+UNIT = ROOT / "deploy" / "systemd" / "jellyfish.service"
 
 
 def commands(page: Path) -> Iterator[str]:

@@ -26,6 +26,7 @@ from benchmarks.gpu_check.running import results
 from jellyfish.devices.naming import check_device
 from jellyfish.errors import InputError
 
+MINUTES = 7.5
 GPU_BATCH, PROCESSOR_BATCH, SHORT_BATCH = 16, 8, 4
 
 
@@ -37,7 +38,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    options = Options(arguments.device, arguments.short, arguments.max_batch or _usual_batch(arguments))
+    most_batch, stretch = arguments.max_batch or _usual_batch(arguments), arguments.minutes / MINUTES
+    options = Options(arguments.device, arguments.short, most_batch, stretch)
     began_s, parts = time.perf_counter(), list[PartResult]()
 
     def seconds() -> float:
@@ -82,9 +84,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError(
             f"--output {arguments.output} cannot be made ({error.strerror}): give another folder"
         ) from error
-    from jellyfish.models.torch_device import torch_device  # torch takes seconds to load
+    if arguments.device != "cpu":
+        from jellyfish.models.torch_device import torch_device  # torch takes seconds to load
 
-    torch_device(arguments.device)
+        torch_device(arguments.device)
 
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
@@ -93,7 +96,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("results/gpu-check"), help="folder for the two files")
     parser.add_argument("--short", action="store_true", help="a minute's form: few sizes, batches and rounds")
     parser.add_argument("--max-batch", type=int, default=None, help="16 on a GPU, 8 on a processor, 4 if --short")
-    parser.add_argument("--minutes", type=float, default=7.5, help="for all parts together")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="for all parts together")
     return parser.parse_args(words)
 
 

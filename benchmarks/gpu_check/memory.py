@@ -11,22 +11,9 @@ from benchmarks.gpu_check.place import Place
 def memory(place: Place, budget_s: float) -> Found:
     """Of the whole check up to here. Run it after the parts that serve, and before training."""
     known = {"networks_bytes": place.engine.memory_bytes}
-    if place.is_gpu:
-        known |= _of_gpu(place)
+    if place.gpu is not None:
+        known |= place.gpu.memory()
     known["process_peak_bytes"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rows = [[name.removesuffix("_bytes"), f"{value / 1e6:,.0f}"] for name, value in known.items()]
     gist = ", ".join(f"{name} {value} MB" for name, value in rows)
     return Found(gist, known, [Sheet("Memory", ["what", "MB"], rows)])
-
-
-def _of_gpu(place: Place) -> dict[str, int]:
-    import torch
-
-    free, total = torch.cuda.mem_get_info(place.device)
-    return {
-        "allocated_now_bytes": torch.cuda.memory_allocated(place.device),
-        "allocated_at_most_bytes": torch.cuda.max_memory_allocated(place.device),
-        "reserved_at_most_bytes": torch.cuda.max_memory_reserved(place.device),
-        "used_on_the_card_bytes": total - free,
-        "free_on_the_card_bytes": free,
-    }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 Work = Callable[[], object]
-WARM_RUNS, LEAST_ROUNDS, MOST_ROUNDS = 3, 5, 100
+LEAST_ROUNDS, MOST_ROUNDS = 5, 100
 NOTE = (
     "prepare, launch and finish are the engine's own steps, one batch at a time. The pieces below them are run apart "
     "from the engine, each again and again with the device waited for after it (on a GPU stem and tail as a CUDA "
@@ -70,8 +70,9 @@ def _apart(place: Place, variant: Variant, batch: int, each_s: float) -> dict[st
 
     from jellyfish.models.canvases import on_canvases
     from jellyfish.models.precision import inference_dtype
-    from jellyfish.models.slimmable.boxes import grid_points, select
+    from jellyfish.models.slimmable.boxes import Boxes, grid_points, select
     from jellyfish.models.slimmable.detector import normalise
+    from jellyfish.models.slimmable.device_boxes import boxes_of, candidates
     from jellyfish.models.slimmable.folding import fold_stem, fold_tail
     from jellyfish.models.slimmable.sizes import SIZES
     from jellyfish.models.slimmable.street import input_size
@@ -85,7 +86,7 @@ def _apart(place: Place, variant: Variant, batch: int, each_s: float) -> dict[st
     least = place.model.size(variant).least_score or 0.0
     images = place.images(variant, batch)
     host = torch.from_numpy(on_canvases(images, size).pixels)
-    pinned = host.pin_memory() if place.is_gpu else host
+    pinned = host if place.gpu is None else place.gpu.pinned(host)
     with torch.inference_mode():
         there = pinned.to(device)
 
@@ -95,44 +96,35 @@ def _apart(place: Place, variant: Variant, batch: int, each_s: float) -> dict[st
 
         shared = first()
         predictions = tail(shared).float()
-        boxes = select(predictions, points, least)
+        fetched = candidates(predictions, points, least)
+
+        def selection() -> Boxes | torch.Tensor:
+            gpu = place.gpu is not None
+            return candidates(predictions, points, least) if gpu else select(predictions, points, least)
+
         works: dict[str, Work] = {
             "letterbox": lambda: on_canvases(images, size),
             "copy to the device": lambda: there.copy_(pinned, non_blocking=True),
             "stem": captured(first, place),
             "tail": captured(lambda: tail(shared), place),
-            "selection": lambda: select(predictions, points, least),
-            "copy back": lambda: [tensor.tolist() for tensor in boxes],
+            "selection": captured(selection, place),
+            "copy back": lambda: boxes_of(fetched.cpu().numpy()),
         }
         return {name: median_s(work, place, each_s) for name, work in works.items()}
 
 
-def captured(work: Callable[[], torch.Tensor], place: Place) -> Work:
+def captured(work: Work, place: Place) -> Work:
     """On a GPU a graph of it; elsewhere itself."""
-    if not place.is_gpu:
-        return work
-    import torch
-
-    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(place.device)  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream(place.device))
-    with torch.cuda.stream(stream):
-        for _ in range(WARM_RUNS):
-            work()
-    torch.cuda.synchronize(place.device)
-    with torch.cuda.graph(graph, stream=stream):
-        work()
-    return graph.replay
+    return work if place.gpu is None else place.gpu.captured(work)
 
 
 def median_s(work: Work, place: Place, budget_s: float) -> float:
     """With the device waited for."""
-    import torch
-
     ends_s, times_s = time.perf_counter() + budget_s, list[float]()
     while len(times_s) < LEAST_ROUNDS or (time.perf_counter() < ends_s and len(times_s) < MOST_ROUNDS):
         began_s = time.perf_counter()
         work()
-        if place.is_gpu:
-            torch.cuda.synchronize(place.device)
+        if place.gpu is not None:
+            place.gpu.wait()
         times_s.append(time.perf_counter() - began_s)
     return statistics.median(times_s[1:])

@@ -16,11 +16,13 @@ import numpy as np
 from jellyfish.core import Variant
 from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
-from jellyfish.models.model import Description, Engine, Image, answers
-from jellyfish.models.slimmable.model import open_slimmable
+from jellyfish.models.model import Description, Engine, EngineOptions, Image, answers
+from jellyfish.models.slimmable.model import SlimmableModel, open_slimmable
 
 if TYPE_CHECKING:
     import torch
+
+    from benchmarks.gpu_check.gpu import Gpu
 
 Result = TypeVar("Result")
 FRAMES = Path(__file__).parent / "frames"
@@ -35,6 +37,8 @@ class Options:
     short: bool = False
     """A minute's form: fewer sizes, batches and rounds."""
     max_batch: int = 8
+    stretch: float = 1.0
+    """Times the usual budget of each part, in the full form."""
 
 
 class Place:
@@ -46,10 +50,14 @@ class Place:
         """What making the engine took, with all that it captures and allocates before it is ready."""
         self._times: dict[tuple[Variant, int], list[float]] = {}
 
-    @property
-    def is_gpu(self) -> bool:
-        """Whether it is one."""
-        return self.options.device != "cpu"
+    @cached_property
+    def gpu(self) -> Gpu | None:
+        """What may be asked of it as a GPU; None where it is none."""
+        if self.options.device == "cpu":
+            return None
+        from benchmarks.gpu_check.gpu import Gpu
+
+        return Gpu(self.device)
 
     @cached_property
     def device(self) -> torch.device:
@@ -61,13 +69,14 @@ class Place:
     @cached_property
     def model(self) -> Description:
         """The detector that ships."""
-        return open_slimmable("", None).description
+        return self._served.description
 
     @cached_property
     def executor(self) -> EngineExecutor:
         """One worker with the engine, as a server has it."""
         began_s = time.perf_counter()
-        executor = EngineExecutor([self._engine], self.options.device, self.model)
+        in_flight = 1 if self.gpu is None else self.model.in_flight
+        executor = EngineExecutor([self._engine], self.options.device, self.model, in_flight=in_flight)
         self.load_s = time.perf_counter() - began_s
         return executor
 
@@ -76,8 +85,13 @@ class Place:
         """The engine itself. Call it on its thread: `on_thread`."""
         return self.executor.engines[0]
 
+    @cached_property
+    def _served(self) -> SlimmableModel:
+        """As torch runs it, on a processor too: this is what GPUs are served with, and no other library is needed."""
+        return open_slimmable("torch", None)
+
     def _engine(self) -> Engine:
-        return engine_on(self.device)
+        return self._served.engine(EngineOptions(self.options.device, cores(), max_batch=self.options.max_batch))
 
     def on_thread(self, function: Callable[[], Result]) -> Result:
         """Run it where the engine's batches run."""
@@ -160,8 +174,8 @@ class Place:
         return LatencyProfile(self.options.device, "", self.model.identity, tuple(rows))
 
 
-def engine_on(device: torch.device, dtype: torch.dtype | None = None) -> Engine:
-    """The detector as torch runs it, and no other library: what GPUs are served with."""
+def engine_on(device: torch.device, dtype: torch.dtype) -> Engine:
+    """The detector in this arithmetic, without any pipeline."""
     import torch
 
     from jellyfish.models.slimmable.engine import DetectorEngine

@@ -43,7 +43,7 @@ class Cameras:
         return sorted(
             (phase + (frame + JITTER * rng.random()) / self.fps, camera)
             for camera, phase in enumerate(phases)
-            for frame in range(int(self.seconds * self.fps))
+            for frame in range(max(1, int(self.seconds * self.fps)))
         )
 
 

@@ -149,7 +149,7 @@ def _pixels(frames: Any, place: Place) -> torch.Tensor:
     import torch
 
     pixels = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
-    return pixels.pin_memory() if place.is_gpu else pixels
+    return pixels if place.gpu is None else place.gpu.pinned(pixels)
 
 
 def _first_nonsense(losses: list[float]) -> int:

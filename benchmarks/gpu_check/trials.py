@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
 
 DECODED = 12
+COMPILING_S = 60.0
+"""It is only tried where so much time is left: it cannot be interrupted."""
 NOTE = (
     "Stem and tail of the largest size, apart from the engine, as one CUDA graph where it does not say otherwise; the "
     "difference is the largest one of a score beside float32. Decoding: the clips' frames, 640 x 360 pixels."
@@ -37,7 +39,7 @@ def trials(place: Place, budget_s: float) -> Found:
     ends_s = time.perf_counter() + budget_s
     figures: dict[str, dict[str, float]] = {}
     rows, notes = [], [NOTE]
-    for name, attempt in _attempts(place, budget_s / 20):
+    for name, attempt in _attempts(place, budget_s):
         if figures and time.perf_counter() > ends_s:
             notes.append(f"There was no time left for {name}.")
             continue
@@ -55,12 +57,12 @@ def trials(place: Place, budget_s: float) -> Found:
     return Found(gist, figures, [Sheet("Trials", header, padded)], notes)
 
 
-def _attempts(place: Place, each_s: float) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+def _attempts(place: Place, budget_s: float) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
     import torch
 
     from jellyfish.models.precision import inference_dtype
 
-    used = inference_dtype(place.device)
+    used, each_s = inference_dtype(place.device), budget_s / 40
     forms = [
         _Form("as it is", used),
         _Form("without a graph", used, graph=False),
@@ -68,12 +70,13 @@ def _attempts(place: Place, each_s: float) -> Iterator[tuple[str, Callable[[], d
         _Form("float16", torch.float16),
         _Form("bfloat16", torch.bfloat16),
         _Form("float32", torch.float32),
-        _Form("compiled", used, compiled=True),
     ]
     for form in forms[:1] if place.options.short else forms:
         yield form.name, partial(_of_form, place, form, each_s)
     yield "decoding by Pillow, a frame", lambda: {"frame_s": _by_pillow(each_s)}
     yield "decoding by torchvision, a frame", lambda: {"frame_s": _by_torchvision(place, each_s)}
+    if place.gpu is not None and budget_s >= COMPILING_S:
+        yield "compiled", partial(_of_form, place, _Form("compiled", used, compiled=True), each_s)
 
 
 def _of_form(place: Place, form: _Form, each_s: float) -> dict[str, float]:
@@ -138,15 +141,14 @@ def _by_pillow(each_s: float) -> float:
 
 def _by_torchvision(place: Place, each_s: float) -> float:
     """On a GPU by its own library, all at once."""
-    import torch
     from torchvision.io import ImageReadMode, decode_jpeg, read_file
 
     data = [read_file(str(path)) for path in sorted(FRAMES.glob("*.jpg"))[:DECODED]]
 
     def decoded() -> None:
         decode_jpeg(data, ImageReadMode.RGB, device=place.device)
-        if place.is_gpu:
-            torch.cuda.synchronize(place.device)
+        if place.gpu is not None:
+            place.gpu.wait()
 
     return _seconds(decoded, each_s) / DECODED
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import aiohttp
@@ -279,6 +280,8 @@ class Stream:
 
     def _take_plan(self, plan: wire.PlanMessage, now: float) -> None:
         self.plan = plan
+        if self.model is not None and plan.version:
+            self.model = replace(self.model, name=plan.model, version=plan.version)
         self.log.planned(plan, now)
         self._owner.planned(plan)
 

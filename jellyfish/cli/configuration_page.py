@@ -10,7 +10,7 @@ import typer
 
 from jellyfish import cli
 from jellyfish.cli.configured import CALL_ALONE, ConfiguredCommand
-from jellyfish.modes.reloading import AT_RUN_TIME
+from jellyfish.modes.reloading import AT_RUN_TIME, WITH_MODEL
 
 _HEAD = """# Configuration of a server
 Written by `python -m jellyfish.cli.configuration_page`, from the options of `jellyfish serve` themselves.
@@ -45,6 +45,14 @@ No stream is dropped, but those whose token is no longer there. What is taken is
 restart, and is named in the answer. If anything is wrong, nothing is changed. A stream that is open keeps what its
 welcome has said.
 
+**The model** is changed apart from the rest: on SIGHUP where file or environment name another, or when it is asked for,
+which also takes the same files with something else in them:
+
+    curl -X POST -H "Authorization: Bearer TOKEN" http://HOST:PORT/v1/admin/model
+
+The new one is opened beside the one that serves, run on a frame in each size, and put in its place between two frames;
+no stream is dropped ([models.md](models.md)). The answer says what serves then, or why all is as before.
+
 | key | on the command line | default | while it runs | what it is |
 |---|---|---|---|---|
 """
@@ -59,7 +67,7 @@ def page() -> str:
 
 def _row(option: Any) -> str:
     names = " ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-    reloaded = "yes" if option.name in AT_RUN_TIME else ""
+    reloaded = "yes" if option.name in AT_RUN_TIME else "with the model" if option.name in WITH_MODEL else ""
     words = re.sub(r"\(docs/([a-z]+\.md)\)", r"([\1](\1))", str(option.help)).replace("|", "\\|")
     return f"| `{option.name}` | {names} | {_default(option)} | {reloaded} | {words}{_bounds(option)} |\n"
 

@@ -219,6 +219,15 @@ def serve(
         str,
         typer.Option(help="Networks that may read /metrics, beside this machine itself: `10.0.0.0/8,192.0.2.9`."),
     ] = "",
+    drain_s: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=MOST_WAIT_S,
+            help="Seconds that streams go on after SIGTERM, while /readyz already says `draining` and new ones are "
+            "refused; 0: cameras are told at once.",
+        ),
+    ] = 0,
     spans: Annotated[
         float,
         typer.Option(
@@ -288,6 +297,7 @@ def serve(
             planning_share=planning_share / 100,
             grpc_port=grpc_port,
             metrics_cameras=metrics_cameras,
+            drain_s=drain_s,
             spans=spans / 100,
             metrics_from=ip_networks(metrics_from, "--metrics-from"),
             log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),

@@ -74,9 +74,9 @@ def _quota_cores(cgroup: Path) -> float:
 def worker_cores(cores: Sequence[int], workers: int, threads: int) -> list[frozenset[int]]:
     """Which of `cores` each worker is to keep to, from the last one on.
 
-    While everything else keeps to the first half (`first_half_kept`), half of the workers have processors to themselves
-    and run as profiled, whatever the event loop, the decoders and cameras in this process do. The others get what those
-    leave. Workers for which there is no processor left, of another machine's profile, may go anywhere.
+    While the event loop keeps to the first half (`first_half_kept`), half of the workers run nearly as profiled,
+    whatever it does: only what it hands out (`roam`) may be beside them. The others get what all of these leave.
+    Workers for which there is no processor left, of another machine's profile, may go anywhere.
     """
     ends = [len(cores) - worker * threads for worker in range(workers)]
     return [frozenset(cores[max(0, end - threads) : max(0, end)] or cores) for end in ends]
@@ -105,6 +105,22 @@ def first_half_kept(cores: Sequence[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def roam(cores: Sequence[int]) -> None:
+    """Have the calling thread, or process, run on any of `cores`, whatever it was begun by keeps to.
+
+    For what the event loop hands out: decoders, the planner, emulated cameras. Beside the loop they take the first half
+    of the processors from it, while the second one's workers, with a quick network, stand idle for half of the time.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+
+
+def roam_behind(cores: Sequence[int]) -> None:
+    """As `roam`, for the calling thread alone, and giving way to others wherever it runs."""
+    roam(cores)
+    give_way()
 
 
 @contextlib.contextmanager

@@ -35,6 +35,11 @@ from jellyfish.server.decoding import Weigh
 from jellyfish.server.host_meter import Decode, HostParts
 from jellyfish.server.service import Service
 
+MOST_WAIT_S = 60.0
+"""A request that may take longer has to be answered by then, where another model takes over: as long as a deadline."""
+AFTER_DUE_S = 1.0
+"""So long after the last frame that was there is due a former device is given back."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlanningPolicy:
@@ -117,28 +122,69 @@ class ServerParts:
     """What has run on a device so far; on those that are not named, all has."""
 
 
-@contextlib.asynccontextmanager
-async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Service]:
-    """A running service for the time of the context. It is not ready yet, and drained by whoever closes its sockets.
+class Assembly:
+    """A running service with its devices and its control loop; it may be given others while it serves."""
 
-    Should a dispatcher or the control loop ever end of an error, the context is cancelled and raises it: a server that
-    serves nobody must not look alive.
-    """
-    model, smallest = parts.model, parts.model.variants[0]
-    stand_ins = {size.variant: size.accuracy for size in model.sizes if parts.actuation}
-    dispatchers = [
+    def __init__(self, parts: ServerParts, on_window: OnWindow, loops: asyncio.TaskGroup) -> None:
+        """`loops`: what runs them; should one end of an error, whoever holds the group is told."""
+        self._on_window, self._loops = on_window, loops
+        dispatchers = _dispatchers(parts)
+        self.service = _service(parts, dispatchers)
+        self._begin(parts, dispatchers)
+
+    async def give(self, parts: ServerParts) -> None:
+        """Serve with these devices and this model from now on. Returns when the former devices have no frame any more.
+
+        `parts.model` fits what clients were told (`jellyfish.server.another_model`). A frame that is here by now goes
+        its way on the device that it was received for, and has its outcome when it is due at the latest.
+        """
+        former, tasks = self._dispatchers, self._tasks
+        tasks[0].cancel()
+        await asyncio.wait(tasks[:1])
+        now = seconds_now()
+        due_s = min(self.service.last_due_s(now), now + MOST_WAIT_S)
+        dispatchers = _dispatchers(parts)
+        self.service.change_to(parts.model, dispatchers)
+        self._begin(parts, dispatchers)
+        await asyncio.sleep(due_s + AFTER_DUE_S - seconds_now())
+        for dispatcher in former:
+            await dispatcher.drain()
+
+    def stop(self) -> None:
+        """End all loops."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _begin(self, parts: ServerParts, dispatchers: list[Dispatcher]) -> None:
+        control = _control(parts, self.service, self._on_window)
+        self.service.on_change = control.kick
+        self._dispatchers = dispatchers
+        self._tasks = [self._loops.create_task(run()) for run in (control.run, *(each.run for each in dispatchers))]
+
+
+def _dispatchers(parts: ServerParts) -> list[Dispatcher]:
+    smallest = parts.model.variants[0]
+    stand_ins = {size.variant: size.accuracy for size in parts.model.sizes if parts.actuation}
+    return [
         Dispatcher(
             executor, profile, smallest, parts.max_batch, parts.queue(), stand_ins, parts.warmth.get(profile.device)
         )
         for executor, profile in parts.devices
     ]
+
+
+def _service(parts: ServerParts, dispatchers: list[Dispatcher]) -> Service:
+    model = parts.model
     accuracy = [size.accuracy for size in model.sizes]
     asked = asked_variants(model.variants, accuracy) if parts.policy.clients_choose else None
-    service = Service(
+    return Service(
         dispatchers, model, parts.decode, parts.limits, parts.policy.care, parts.policy.target,
         asked, parts.actuation, parts.host, parts.weigh, parts.decode_large,
     )  # fmt: skip
-    control = ControlLoop(
+
+
+def _control(parts: ServerParts, service: Service, on_window: OnWindow) -> ControlLoop:
+    return ControlLoop(
         lambda: service.observe(seconds_now()),
         service.apply,
         parts.policy.solve,
@@ -147,15 +193,28 @@ async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Se
         parts.policy.window_s,
         check=parts.policy.check,
     )
-    service.on_change = control.kick
+
+
+@contextlib.asynccontextmanager
+async def assembly(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Assembly]:
+    """A running service for the time of the context. It is not ready yet, and drained by whoever closes its sockets.
+
+    Should a dispatcher or the control loop ever end of an error, the context is cancelled and raises it: a server that
+    serves nobody must not look alive.
+    """
     try:
         async with asyncio.TaskGroup() as loops:
-            tasks = [loops.create_task(dispatcher.run()) for dispatcher in dispatchers]
-            tasks.append(loops.create_task(control.run()))
+            assembly = Assembly(parts, on_window, loops)
             try:
-                yield service
+                yield assembly
             finally:
-                for task in tasks:
-                    task.cancel()
+                assembly.stop()
     except BaseExceptionGroup as errors:
         raise (errors.exceptions[0] if len(errors.exceptions) == 1 else errors) from None
+
+
+@contextlib.asynccontextmanager
+async def assembled(parts: ServerParts, on_window: OnWindow) -> AsyncIterator[Service]:
+    """The service alone, for whoever gives it nothing else."""
+    async with assembly(parts, on_window) as whole:
+        yield whole.service

@@ -24,6 +24,7 @@ from jellyfish.camera.reaching import require_ready
 from jellyfish.camera.steering import Steering
 from jellyfish.clock import seconds_now
 from jellyfish.config import BenchConfig
+from jellyfish.devices.process import roam_behind, usable_cores
 from jellyfish.errors import RunError
 from jellyfish.modes.fleet import Fleet
 from jellyfish.modes.pictures import Moments, write_pictures
@@ -80,7 +81,8 @@ async def measured(
     steering = None if config.controller is None else Steering(controller_named(config.controller))
     async with contextlib.AsyncExitStack() as stack:
         files = stack.enter_context(contextlib.ExitStack())
-        pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2, thread_name_prefix="camera")
+        cores = usable_cores()
+        pool = ThreadPoolExecutor(len(cores), "camera", partial(roam_behind, cores))
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)  # before the files that its threads read
         fleet = Fleet(config, steering, partial(asyncio.get_running_loop().run_in_executor, pool), files)
         windows = WindowLog("" if config.server is None else config.server.planned_by)

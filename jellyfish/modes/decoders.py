@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import InputSize
-from jellyfish.devices.process import give_way
+from jellyfish.devices.process import roam, roam_behind
 from jellyfish.media.decoding_still import decode_still
 from jellyfish.media.resize import fit
 from jellyfish.media.still import Still
@@ -22,12 +24,13 @@ CLOSING_S = 1.0
 class Decoders:
     """As many frames at once as there are threads; whoever has more of them decides which come first."""
 
-    def __init__(self, threads: int, max_side: int) -> None:
-        self.threads, self._max_side = threads, max_side
+    def __init__(self, cores: Sequence[int], max_side: int) -> None:
+        """`cores`: the processors to decode on, a thread for each."""
+        self.threads, self._max_side = len(cores), max_side
         self.spent_s = 0.0
         """Processor seconds of all frames that were images."""
-        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode")
-        self._beside = ThreadPoolExecutor(threads, thread_name_prefix="decode-large", initializer=give_way)
+        self._pool = ThreadPoolExecutor(self.threads, "decode", partial(roam, cores))
+        self._beside = ThreadPoolExecutor(self.threads, "decode-large", partial(roam_behind, cores))
         self._loop = asyncio.get_running_loop()
         self._running: set[asyncio.Future[tuple[NDArray[np.uint8], float]]] = set()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -28,6 +28,8 @@ class RunningServer:
     """Where requests for inference are taken over gRPC."""
     notes: Callable[[], list[str]] = list
     """What else a person should know of its devices so far."""
+    change_model: Callable[[ServerConfig], Awaitable[Description]] | None = None
+    """Has it serve with the model that a configuration names, see `jellyfish.modes.changing`."""
 
 
 Serving = Callable[

@@ -12,7 +12,6 @@ from rich.markup import escape
 
 from jellyfish.config import LogFormat
 from jellyfish.modes.progress import ProgressReport
-from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.telling import JsonRecords, line_of
 from jellyfish.server.events import ServerEvent, ServerReady, ServerSaid
 
@@ -44,14 +43,13 @@ class Saying:
             self._last = words
             self.words(f"{words} ...")
 
-    def ready(self, server: RunningServer) -> None:
-        """Frames are taken from now on."""
-        url, model, grpc = server.url, str(server.model), server.grpc_address
+    def ready(self, url: str, model: str, devices: str, grpc: str | None = None) -> None:
+        """Frames are taken from now on; `grpc`: where requests for inference are, too."""
         if self.log_format is LogFormat.JSON:
-            self._event(ServerReady(url, model, server.devices, grpc))
+            self._event(ServerReady(url, model, devices, grpc))
         else:
             also = "" if grpc is None else f" (gRPC: {escape(grpc)})"
-            where = f"{escape(url)}{also} with {escape(model)} on {escape(server.devices)}"
+            where = f"{escape(url)}{also} with {escape(model)} on {escape(devices)}"
             self.console.print(f"[bold]ready[/]: {where} (Ctrl-C stops)")
 
     def note(self, note: str) -> None:
@@ -60,6 +58,13 @@ class Saying:
             self.words(f"note: {note}")
         else:
             self.console.print(f"[bold yellow]note:[/] {escape(note)}", highlight=False, soft_wrap=True)
+
+    def warning(self, warning: str) -> None:
+        """Something that nobody is to overlook."""
+        if self.log_format is LogFormat.JSON:
+            self.words(f"WARNING: {warning}")
+        else:
+            self.console.print(f"[bold red]WARNING:[/] {escape(warning)}", highlight=False, soft_wrap=True)
 
     def words(self, words: str) -> None:
         """One line."""

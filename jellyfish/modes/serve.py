@@ -22,6 +22,7 @@ from jellyfish.modes.serving import serving
 from jellyfish.modes.telling import tell, to
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.program.stopping import Stop
+from jellyfish.program.supervisor import Supervisor
 from jellyfish.results.parted_files import PartedFiles
 from jellyfish.server.administration import Administration, Changes
 from jellyfish.server.service import Service
@@ -37,21 +38,26 @@ async def serve(asked: Asked, saying: Saying, stop: Stop, quiet: bool, again: Ca
         log = _LoggedWindows(config)  # refuses a wrong folder before measuring
         stack.push_async_callback(log.close)
         entrance, reloading = Entrance(config, os.environ), _LaterReloading()
-        await stack.enter_async_context(reloaded_by_signal(reloading.reload, saying.words))
+        await stack.enter_async_context(reloaded_by_signal(reloading.administration, saying.words))
         with saying.progress() as progress:
             server = await stack.enter_async_context(
                 serving(config, log, stop.watched(progress), entrance=entrance, administration=reloading.administration)
             )
-        reloading.begin(Reloading(asked, again, entrance, server.service))
+        reloading.begin(Reloading(asked, again, entrance, server.service, server.change_model))
         log.begin(config, server)
-        saying.ready(server)
+        saying.ready(server.url, str(server.model), server.devices, server.grpc_address)
+        for warning in entrance.warnings(config):
+            saying.warning(warning)
         for note in entrance.notes(config):
             saying.note(note)
+        supervisor = await stack.enter_async_context(_supervised())
         if not quiet:
             await stack.enter_async_context(_telling(server.service, saying))
         with stop.in_order(stopped.set):
             await stopped.wait()
         saying.words("draining ...")
+        supervisor.tell("STOPPING=1")
+        await server.service.retire(config.drain_s)
     saying.words("stopped")
 
 
@@ -59,7 +65,7 @@ class _LaterReloading:
     """Of a server that may not be ready yet."""
 
     def __init__(self) -> None:
-        self.administration = Administration(self.reload)
+        self.administration = Administration(self.reload, self.change_model)
         self._reloading: Reloading | None = None
 
     def begin(self, reloading: Reloading) -> None:
@@ -68,9 +74,28 @@ class _LaterReloading:
 
     def reload(self) -> Changes:
         """Read the configuration anew; InputError while the server is not ready."""
+        return self._ready().reload()
+
+    async def change_model(self) -> str:
+        """Serve with the model that it names now; InputError while the server is not ready."""
+        return await self._ready().change_model()
+
+    def _ready(self) -> Reloading:
         if self._reloading is None:
             raise InputError("the server is not ready yet")
-        return self._reloading.reload()
+        return self._reloading
+
+
+@contextlib.asynccontextmanager
+async def _supervised() -> AsyncIterator[Supervisor]:
+    """Whoever has started the server knows that it is ready, and for the time of the context that it lives."""
+    supervisor = Supervisor()
+    supervisor.tell("READY=1")
+    beating = asyncio.create_task(supervisor.beat())
+    try:
+        yield supervisor
+    finally:
+        beating.cancel()
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -23,7 +22,6 @@ from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
 from jellyfish.control.solving import Solve
 from jellyfish.devices.opening import OpenDevice, in_words, loading_notes, open_devices
 from jellyfish.devices.process import first_half_kept, thread_times_s, tune_process, usable_cores
-from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.worker_thread import WorkerThread
 from jellyfish.devices.workers import Report
 from jellyfish.dispatch.request import Answered, Request
@@ -31,8 +29,9 @@ from jellyfish.dispatch.warmth import Warmth
 from jellyfish.errors import RunError
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.models.model import Description
-from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, assembled, policy
+from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, assembly, policy
 from jellyfish.modes.brought import Brought, on_a_thread
+from jellyfish.modes.changing import ModelChanger, offered, open_beside
 from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc, in_url
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
@@ -78,19 +77,22 @@ async def serving(
         cores, on_processor = usable_cores(), "cpu" in config.devices
         if on_processor:
             stack.enter_context(first_half_kept(cores))
-        solve = await _solver(config, brought, stack)
+        solve = await _solver(config, brought, cores, stack)
         opened = partial(open_devices, config, model, cores, report)
         opening = WorkerThread("opening", begin=lambda: None)  # nothing waits for it where a device hangs
         stack.callback(opening.close)
         opening_devices = opening.submit(opened)
         stack.callback(opening_devices.add_done_callback, _close)  # later, where nobody waits for them any more
         devices = await asyncio.wrap_future(opening_devices)
-        served = _offered(model.description, devices) if fixed is None else model.description.offering({fixed})
+        served = offered(model.description, devices) if fixed is None else model.description.offering({fixed})
         warmth = await warmed(devices, config, served.variants, report)
-        planning = partial(_policy, config, brought, served, solve)
-        parts = _parts(config, served, devices, warmth, planning, stack)
-        meter = Meter(config.metrics_cameras)
-        service = await stack.enter_async_context(assembled(parts, counted(meter.planner, on_window)))
+        planning = partial(_policy, brought, solve)
+        parts = _parts(config, served, devices, warmth, planning, cores, stack)
+        meter, given_back = Meter(config.metrics_cameras), stack.enter_context(contextlib.ExitStack())
+        whole = await stack.enter_async_context(assembly(parts, counted(meter.planner, on_window)))
+        service = whole.service
+        changer = ModelChanger(whole, parts, devices, planning, open_beside(cores))
+        given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
         await stack.enter_async_context(traced(service, config.spans))
         routes, desk = [metrics_route(service, meter, config.metrics_from)], Desk(service)
@@ -103,22 +105,26 @@ async def serving(
         service.ready = True
         profiles = tuple(device.profile for device in devices)
         yield RunningServer(
-            url, service, profiles, in_words(devices), served, grpc_address, partial(loading_notes, devices)
+            url,
+            service,
+            profiles,
+            in_words(devices),
+            served,
+            grpc_address,
+            partial(loading_notes, devices),
+            changer.change,
         )
 
 
-async def _solver(config: ServerConfig, brought: Brought, stack: contextlib.AsyncExitStack) -> Solve | None:
+async def _solver(
+    config: ServerConfig, brought: Brought, cores: Sequence[int], stack: contextlib.AsyncExitStack
+) -> Solve | None:
     """The planner's process, started early, for it needs a moment; None where nothing is searched for."""
     if brought.planner is not None:
         return stack.enter_context(on_a_thread(brought.planner))
     if config.variant is not None or config.planner == CLIENTS_CHOOSE:
         return None
-    return (await stack.enter_async_context(solver_process(config.planner, seed=0))).solve
-
-
-def _offered(model: Description, devices: list[OpenDevice]) -> Description:
-    """With what planners may choose from: what is on the Pareto front of some device's profile."""
-    return model.offering({variant for device in devices for variant in pareto_front(device.profile, model.accuracy)})
+    return (await stack.enter_async_context(solver_process(config.planner, seed=0, cores=cores))).solve
 
 
 def _parts(
@@ -126,11 +132,12 @@ def _parts(
     model: Description,
     devices: list[OpenDevice],
     warmth: Mapping[str, Warmth],
-    planning: Callable[[int], PlanningPolicy],
+    planning: Callable[[ServerConfig, Description, int], PlanningPolicy],
+    cores: Sequence[int],
     stack: contextlib.AsyncExitStack,
 ) -> ServerParts:
-    """What the server is made of. Decoders have threads of their own. `planning`: by the largest batch."""
-    decoders = Decoders(os.cpu_count() or 2, config.limits.image_side)
+    """What the server is made of. Decoders have threads of their own. `planning`: by what is served, in batches."""
+    decoders = Decoders(cores, config.limits.image_side)
     stack.push_async_callback(decoders.close)
     max_batch = model.most(min(config.max_batch, *(device.profile.max_batch for device in devices)))
     loads = any(device.executor.loading for device in devices)  # a network that is not loaded cannot stand in
@@ -140,7 +147,7 @@ def _parts(
         max_batch=max_batch,
         decode=decoders.decode,
         decode_large=decoders.decode_large,
-        policy=planning(max_batch),
+        policy=planning(config, model, max_batch),
         limits=config.limits,
         actuation=config.actuation and not loads,
         host=HostParts(decoders.threads, lambda: ProcessorTime(*thread_times_s(), decoders.spent_s)),
@@ -149,7 +156,7 @@ def _parts(
 
 
 def _policy(
-    config: ServerConfig, brought: Brought, model: Description, solve: Solve | None, max_batch: int
+    brought: Brought, solve: Solve | None, config: ServerConfig, model: Description, max_batch: int
 ) -> PlanningPolicy:
     if brought.planner is not None and solve is not None:
         return as_answered(solve, config.window_s, config.care, config.target)

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,6 +19,7 @@ import jellyfish
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.control.solver import LENGTH_BYTES, Failure, Question, Reply, framed
 from jellyfish.control.solving import Solved
+from jellyfish.devices.process import roam, usable_cores
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -30,8 +31,8 @@ class SolverError(Exception):
 class SolverProcess:
     """Solves in a process with the planner called `name`. One question at a time; started anew after it has ended."""
 
-    def __init__(self, name: str, seed: int) -> None:
-        self._arguments = [name, str(seed)]
+    def __init__(self, name: str, seed: int, cores: Sequence[int]) -> None:
+        self._arguments, self._cores = [name, str(seed)], cores
         self._process: Process | None = None
         self._ending = asyncio.Lock()
         self._replies = msgspec.msgpack.Decoder(Reply)
@@ -43,8 +44,12 @@ class SolverProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "jellyfish.control.solver", *self._arguments,
             stdin=PIPE, stdout=PIPE, env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths},
-            preexec_fn=os.setpgrp,  # a terminal's Ctrl-C is not for it, not even while it is loaded
+            preexec_fn=self._begin,
         )  # fmt: skip
+
+    def _begin(self) -> None:
+        os.setpgrp()  # a terminal's Ctrl-C is not for it, not even while it is loaded
+        roam(self._cores)
 
     async def solve(self, problem: Problem, running: Plan | None, budget_s: float) -> Solved:
         """See `jellyfish.control.solving.Solve`. Raises SolverError; the next question then goes to a new process."""
@@ -80,9 +85,9 @@ class SolverProcess:
 
 
 @contextlib.asynccontextmanager
-async def solver_process(name: str, seed: int) -> AsyncIterator[SolverProcess]:
-    """One for the time of the context."""
-    solver = SolverProcess(name, seed)
+async def solver_process(name: str, seed: int, cores: Sequence[int] | None = None) -> AsyncIterator[SolverProcess]:
+    """One for the time of the context. `cores`: the processors that it may use; None: all."""
+    solver = SolverProcess(name, seed, usable_cores() if cores is None else cores)
     await solver.start()
     try:
         yield solver

@@ -15,6 +15,7 @@ from jellyfish.results.records import Timeline, milliseconds
 from jellyfish.results.window_lines import JOINED_BY, Cause, ClientLine, DeviceLine, WindowLine, WindowLines
 from jellyfish.server.attained import Attained
 from jellyfish.server.service import Service
+from jellyfish.server.session import Account
 
 OnWindow = Callable[[WindowRecord, Service], None]
 Write = Callable[[WindowLines, float], None]
@@ -91,6 +92,9 @@ class _Window:
     def _client(self, demand: ClientDemand) -> ClientLine:
         session = self._service.sessions.get(demand.client)
         known: dict[str, Any] = {"overhead_ms": 0.0}
+        requester = self._service.requesters.named(demand.client)
+        if requester is not None:
+            known |= _requested(requester.account)
         if session is not None:
             estimator = session.estimator
             known = {
@@ -151,6 +155,17 @@ def _joined(parts: Iterable[object]) -> str:
 
 def _mbps(bandwidth_bps: float) -> float:
     return round(bandwidth_bps / 1e6, 3)
+
+
+def _requested(account: Account) -> dict[str, Any]:
+    """Of somebody who makes requests: none is answered late."""
+    missed = account.dropped.total() + account.abandoned
+    return {
+        "captured": account.received,
+        "on_time": account.answered,
+        "missed": missed,
+        "estimated": False,
+    }
 
 
 def _attained(known: Attained) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from jellyfish.errors import InputError
+from jellyfish.errors import InputError, JellyfishError
 from jellyfish.server.access import RouteKind
 from jellyfish.server.guarding import Handler, guarded
 
@@ -17,12 +17,16 @@ class Changes:
     """What reading the configuration anew has changed: names of options."""
 
     changed: tuple[str, ...]
-    takes_restart: tuple[str, ...]
+    takes_restart: tuple[str, ...] = ()
     """Those that are others now, and hold only after a restart."""
+    with_model: tuple[str, ...] = ()
+    """Those that are others now, and hold when the model is changed."""
 
     def in_words(self) -> str:
         """A line for a person."""
         words = [f"read anew: {', '.join(self.changed) or 'no option is another'}; tokens and certificates as they are"]
+        if self.with_model:
+            words.append(f"the model is to be changed by {', '.join(self.with_model)}")
         if self.takes_restart:
             words.append(f"a restart takes: {', '.join(self.takes_restart)}")
         return "; ".join(words)
@@ -33,11 +37,14 @@ class Administration:
     """What can be asked for. InputError where it cannot be done, in which case nothing is changed."""
 
     reload: Callable[[], Changes]
+    change_model: Callable[[], Awaitable[str]]
+    """Serve with the model that the configuration names now; what serves then, in words."""
 
 
 def add_administration(app: web.Application, administration: Administration) -> None:
     """Routes for it."""
-    app.router.add_post("/v1/admin/reload", guarded(RouteKind.ADMINISTRATION, _reloading(administration)))
+    for path, handler in (("reload", _reloading(administration)), ("model", _changing(administration))):
+        app.router.add_post(f"/v1/admin/{path}", guarded(RouteKind.ADMINISTRATION, handler))
 
 
 def _reloading(administration: Administration) -> Handler:
@@ -46,7 +53,23 @@ def _reloading(administration: Administration) -> Handler:
         try:
             changes = administration.reload()
         except InputError as error:
-            return web.json_response({"error": f"nothing is changed: {error}"}, status=409)
-        return web.json_response({"changed": changes.changed, "takes_restart": changes.takes_restart})
+            return _nothing_changed(error)
+        told = {"changed": changes.changed, "takes_restart": changes.takes_restart, "with_model": changes.with_model}
+        return web.json_response(told)
 
     return reloaded
+
+
+def _changing(administration: Administration) -> Handler:
+    async def changed(request: web.Request) -> web.Response:
+        """Put another model in the place of the one that serves; the answer comes when that is done."""
+        try:
+            return web.json_response({"serves": await administration.change_model()})
+        except JellyfishError as error:
+            return _nothing_changed(error)
+
+    return changed
+
+
+def _nothing_changed(error: JellyfishError) -> web.Response:
+    return web.json_response({"error": f"nothing is changed: {error}"}, status=409)

@@ -54,6 +54,9 @@ class MinutePassed(msgspec.Struct, frozen=True, tag_field="event", tag="minute_p
     on_time: int
     sizes: dict[str, int]
     """Variant -> clients that are served with it now."""
+    requests: int = 0
+    """For inference, that have an outcome."""
+    requests_answered: int = 0
 
 
 class EventsLeftOut(msgspec.Struct, frozen=True, tag_field="event", tag="events_left_out"):
@@ -147,7 +150,7 @@ def in_words(event: ServerEvent) -> str:
             words = f"{who} refused ({event.code}: {event.why})"
         case MinutePassed():
             clients = "1 client" if event.clients == 1 else f"{event.clients} clients"
-            words = f"{clients}; {_share(event)}{_sizes(event)}"
+            words = f"{clients}; {_share(event)}{_sizes(event)}{_requests(event)}"
         case EventsLeftOut():
             words = f"{event.count} more such lines left out"
         case _:
@@ -183,6 +186,12 @@ def _share(event: ClientLeft | MinutePassed) -> str:
     if not event.frames:
         return "no frames"
     return f"{_per_cent(event.on_time, event.frames)} of {event.frames:,} frames on time"
+
+
+def _requests(event: MinutePassed) -> str:
+    if not event.requests:
+        return ""
+    return f"; {_per_cent(event.requests_answered, event.requests)} of {event.requests:,} requests answered"
 
 
 def _per_cent(part: int, whole: int) -> str:

@@ -7,6 +7,7 @@ into force. Knows no sockets and no planner.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import sys
 import time
@@ -90,13 +91,13 @@ class Service:
 
         `weigh`: what a frame takes to decode. `decode_large`: see `ServerParts`.
         """
-        self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
-        for dispatcher in self.dispatchers.values():
-            dispatcher.on_change = partial(self.announce, "device")
         self.model, self.limits = model, limits
+        self.told = model.ladder
+        """What clients were told that the network takes at each resolution: as the first model does."""
         self.sessions: dict[str, Session] = {}
         self.ready = False
         self.draining = False
+        self._left = asyncio.Event()
         self.drained = asyncio.Event()
         """Set once all that was queued or running is answered: streams end then."""
         self.apply_s = 0.0
@@ -118,8 +119,7 @@ class Service:
         self.received_bytes = self.sent_bytes = 0
         """Of the messages of all streams."""
         self._gone = self._told = Fared(0, 0)
-        self._variants = model.variants
-        self._accuracy = tuple(size.accuracy for size in model.sizes)
+        self._serve_with(model, dispatchers)
         self._care, self.target = care, target
         """Per cent of captured frames in time that care is learnt for; None where it is not."""
         self._streams = 0
@@ -136,6 +136,32 @@ class Service:
         self.requesters = Requesters(model, limits, self.host, self.decoding, self.dispatchers, self._quietest)
         self.requesters.on_begin = partial(self.announce, "join")
         self.requesters.others = self.sessions.keys()
+
+    def _serve_with(self, model: Description, dispatchers: Iterable[Dispatcher]) -> None:
+        self.model = model
+        self._variants = model.variants
+        self._accuracy = tuple(size.accuracy for size in model.sizes)
+        self.dispatchers = {dispatcher.device: dispatcher for dispatcher in dispatchers}
+        for dispatcher in self.dispatchers.values():
+            dispatcher.on_change = partial(self.announce, "device")
+
+    def change_to(self, model: Description, dispatchers: Iterable[Dispatcher]) -> None:
+        """Serve with another model from the next frame on; clients follow their plans until there are others.
+
+        `model` fits what clients were told (`jellyfish.server.another_model`).
+        """
+        for former in self.dispatchers.values():
+            former.on_change = lambda: None
+        self._serve_with(model, dispatchers)
+        self._plan = None
+        self.requesters.change_to(model, self.dispatchers)
+        for session in self.sessions.values():
+            session.change_to(model, self._quietest())
+
+    def last_due_s(self, now: float) -> float:
+        """When all frames and requests that are here by now have their outcome."""
+        longest_s = max((session.slo_s for session in self.sessions.values()), default=0.0)
+        return max(now + longest_s, self.requesters.latest_due_s)
 
     def join(self, hello: wire.Hello, send: Send) -> Session:
         """A session for a new client; ProtocolError when there is no room for it.
@@ -229,6 +255,7 @@ class Service:
         """Forget a client whose stream has ended."""
         if self.sessions.get(session.client) is session:
             del self.sessions[session.client]
+            self._left.set()
             self.on_left(session)
             self._gone = self._gone.plus(session)
             self.announce("leave")
@@ -240,10 +267,11 @@ class Service:
             fared = fared.plus(session)
         before, self._told = self._told, fared
         ended, on_time = (max(0, now - then) for now, then in zip(fared, before, strict=True))
-        if not self.sessions and not ended:
+        requests = self.requesters.since_told()
+        if not self.sessions and not ended and not requests.ended:
             return None
         sizes = Counter(session.plan.variant for session in self.sessions.values() if session.plan.mapped)
-        return MinutePassed(len(self.sessions), ended, min(on_time, ended), dict(sizes))
+        return MinutePassed(len(self.sessions), ended, min(on_time, ended), dict(sizes), *requests)
 
     def observe(self, now: float) -> Problem:
         """The clients, the devices and the host as they are now, for the planner."""
@@ -330,6 +358,18 @@ class Service:
                 session.assign(dispatcher, variant, mapped=True, fps=plan.rate_of(client, session.fps))
         self.requesters.apply(plan, seconds_now())
         self.apply_s = time.perf_counter() - began_s
+
+    async def retire(self, patience_s: float) -> None:
+        """Take no new clients, and wait until those that are here have gone, at most so long.
+
+        They are served as before. Whoever asks whether the server is ready learns that it is draining.
+        """
+        self.draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while self.sessions:
+                    self._left.clear()
+                    await self._left.wait()
 
     async def drain(self) -> None:
         """Take no new clients, answer what is queued as dropped, and let running batches finish."""

@@ -97,6 +97,8 @@ class Session:
         """What the client calls itself; `client` may have a number behind it."""
         self.fps = hello.fps
         self.slo_s = hello.slo_ms / 1000
+        self.wants_model = hello.model
+        """The name of the model that the client asked for; None: whichever."""
         self.target = hello.target
         """Per cent of its captured frames that the client wants in time; None: it leaves that to the server."""
         self.learnt: LearntCare | None = None
@@ -128,7 +130,9 @@ class Session:
         self._tells_arrivals = hello.arrivals
         self._model = model
         smallest = next(iter(model.ladder))
-        self._plan = wire.PlanMessage(smallest, "", mapped=False, probe_interval_ms=self._begin_ms, model=model.name)
+        self._plan = wire.PlanMessage(
+            smallest, "", mapped=False, probe_interval_ms=self._begin_ms, model=model.name, version=model.version
+        )
 
     # --- control -----------------------------------------------------------------------------------------
 
@@ -191,10 +195,15 @@ class Session:
         begins = not mapped and (not self._seen or self.offered_fps(seconds_now()) == 0)
         pause_ms = self._begin_ms if begins else PROBE_INTERVAL_S * 1000
         fps = fps if mapped else None
-        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, pause_ms, fps, self._model.name)
+        model = self._model
+        plan = wire.PlanMessage(variant.resolution, variant.name, mapped, pause_ms, fps, model.name, model.version)
         if plan != self._plan:
             self._plan = plan
             self.plan_changed.set()
+
+    def change_to(self, model: Description, dispatcher: Dispatcher) -> None:
+        """Another model answers from the next frame on: with its smallest size, until it is planned for."""
+        self._model, self._dispatcher, self._variant = model, dispatcher, None
 
     @property
     def plan(self) -> wire.PlanMessage:
@@ -352,21 +361,25 @@ class Session:
         return self.estimator.newest_bandwidth_bps / 1000
 
     def _result(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped, message: str) -> wire.Result:
-        now = seconds_now()
-        result = wire.Result(
-            frame.frame,
-            uplink_ms=self._uplink_ms(frame, arrived_s),
-            server_ms=(now - arrived_s) * 1000,
-            bandwidth_kbps=self._bandwidth_kbps,
-        )
+        uplink_ms, server_ms = self._uplink_ms(frame, arrived_s), (seconds_now() - arrived_s) * 1000
         if isinstance(outcome, Dropped):
-            return msgspec.structs.replace(result, reason=outcome.reason, message=message)
-        return msgspec.structs.replace(
-            result,
+            return wire.Result(
+                frame.frame,
+                outcome.reason,
+                message,
+                uplink_ms=uplink_ms,
+                server_ms=server_ms,
+                bandwidth_kbps=self._bandwidth_kbps,
+            )
+        return wire.Result(
+            frame.frame,
             variant=outcome.variant.name,
             device=outcome.device,
             batch=outcome.batch,
+            uplink_ms=uplink_ms,
+            server_ms=server_ms,
             execute_ms=outcome.execute_s * 1000,
+            bandwidth_kbps=self._bandwidth_kbps,
             detections=outcome.answer.detections,
             scores=outcome.answer.scores,
         )

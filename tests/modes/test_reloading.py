@@ -11,18 +11,27 @@ from typing import Any
 import pytest
 
 from jellyfish.config import AccessConfig, Limits, ServerConfig
-from jellyfish.errors import InputError
+from jellyfish.errors import InputError, RunError
 from jellyfish.lab.simulation.network import HOST, PORT, URL
+from jellyfish.models.model import Description
 from jellyfish.modes.entrance import Entrance
-from jellyfish.modes.reloading import Asked, Reloading, reloaded_by_signal, told
+from jellyfish.modes.reloading import Asked, Reloading, reloaded_by_signal
 from jellyfish.protocol import wire
 from jellyfish.server.administration import Administration, Changes
 from jellyfish.server.service import Service
-from tests.server.peer import Peer, http, running
+from tests.server.peer import MODEL, Peer, http, running
 from tests.virtual import virtual
 
 DOOR, CHIEF = "door-door-door-door", "chief-chief-chief-chief"
-OPTIONS = {"target": 99.9, "max_clients": 128, "port": 8765, "tokens": None, "tls_certificate": None}
+OPTIONS = {
+    "model": "slimmable",
+    "weights": None,
+    "target": 99.9,
+    "max_clients": 128,
+    "port": 8765,
+    "tokens": None,
+    "tls_certificate": None,
+}
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -44,6 +53,7 @@ class Configured:
         self.wrong: str | None = None
         self.reloading: Reloading | None = None
         self.entrance = Entrance(self.config)
+        self.served: list[ServerConfig] = []
 
     def asked(self) -> Asked:
         if self.wrong is not None:
@@ -51,11 +61,25 @@ class Configured:
         return Asked(self.config, dict(self.options))
 
     def serves(self, service: Service) -> None:
-        self.reloading = Reloading(self.asked(), self.asked, self.entrance, service)
+        self.reloading = Reloading(self.asked(), self.asked, self.entrance, service, self._served)
 
     def reload(self) -> Changes:
         assert self.reloading is not None
         return self.reloading.reload()
+
+    async def change_model(self) -> str:
+        assert self.reloading is not None
+        return await self.reloading.change_model()
+
+    async def _served(self, config: ServerConfig) -> Description:
+        self.served.append(config)
+        if config.model == "broken":
+            raise RunError("it fails on a frame")
+        return MODEL
+
+    @property
+    def administration(self) -> Administration:
+        return Administration(self.reload, self.change_model)
 
 
 @virtual
@@ -75,11 +99,11 @@ async def test_target_and_limits_are_taken_while_streams_go_on_and_what_takes_a_
         await peer.until(wire.Welcome)
         care = service.sessions["door"].learnt
         told_of.config = replace(
-            told_of.config, target=95.0, port=1, limits=Limits(clients=1, image_side=100), max_batch=3
+            told_of.config, target=95.0, port=1, limits=Limits(clients=1, image_side=100, idle_s=1.0), max_batch=3
         )
         told_of.options |= {"target": 95.0, "port": 1, "max_clients": 1}
         assert told_of.reload() == Changes(("max_clients", "target"), ("port",))
-        assert (service.target, service.limits.clients, service.limits.image_side) == (95.0, 1, 4096)
+        assert (service.target, service.limits) == (95.0, Limits(clients=1)), "what takes a restart is as it was"
         learnt = service.sessions["door"].learnt
         assert learnt is not None and care is not None and learnt is not care and learnt.care == care.care
         async with session.ws_connect(URL, headers=bearer(DOOR)) as another:
@@ -104,7 +128,8 @@ async def test_tokens_are_read_anew_and_if_anything_is_wrong_nothing_is_changed(
             told_of.reload()
         assert told_of.entrance.access.rules is rules and service.target is None
         told_of.wrong = "the file is wrong"
-        assert told(told_of.reload) == "nothing is changed: the file is wrong"
+        with pytest.raises(InputError, match="the file is wrong"):
+            told_of.reload()
         told_of.wrong = None
         tokens_in(path, DOOR, "gate-gate-gate-gate")
         assert told_of.reload() == Changes((), ())
@@ -115,14 +140,14 @@ async def test_tokens_are_read_anew_and_if_anything_is_wrong_nothing_is_changed(
 async def test_an_administrator_has_it_read_anew_and_nobody_else(tmp_path: Path) -> None:
     told_of = Configured(tokens_in(tmp_path / "tokens.toml", DOOR))
     url = f"http://{HOST}:{PORT}/v1/admin/reload"
-    administration = Administration(told_of.reload)
-    async with running(access=told_of.entrance.access, administration=administration) as service, http() as session:
+    access, administration = told_of.entrance.access, told_of.administration
+    async with running(access=access, administration=administration) as service, http() as session:
         told_of.serves(service)
         for headers, status in (({}, 401), (bearer(DOOR), 403), (bearer(CHIEF), 200)):
             async with session.post(url, headers=headers) as answer:
                 assert answer.status == status
                 answered = await answer.json()
-        assert answered == {"changed": [], "takes_restart": []}
+        assert answered == {"changed": [], "takes_restart": [], "with_model": []}
         async with session.get(url, headers=bearer(CHIEF)) as answer:
             assert answer.status == 405
         told_of.wrong = "the file is wrong"
@@ -130,13 +155,50 @@ async def test_an_administrator_has_it_read_anew_and_nobody_else(tmp_path: Path)
             assert (answer.status, await answer.json()) == (409, {"error": "nothing is changed: the file is wrong"})
 
 
+@virtual
+async def test_the_model_is_changed_apart_from_the_rest_and_by_an_administrator_alone(tmp_path: Path) -> None:
+    told_of = Configured(tokens_in(tmp_path / "tokens.toml", DOOR))
+    url = f"http://{HOST}:{PORT}/v1/admin/model"
+    access, administration = told_of.entrance.access, told_of.administration
+    async with running(access=access, administration=administration) as service, http() as session:
+        told_of.serves(service)
+        told_of.config = replace(told_of.config, model="better", max_batch=3)
+        told_of.options |= {"model": "better", "max_batch": 3}
+        assert told_of.reload() == Changes((), ("max_batch",), ("model",))
+        assert told_of.served == []
+        for headers, status in (({}, 401), (bearer(DOOR), 403), (bearer(CHIEF), 200)):
+            async with session.post(url, headers=headers) as answer:
+                assert answer.status == status
+                answered = await answer.json()
+        assert answered == {"serves": "tested 1, 2 sizes"}
+        assert [(each.model, each.max_batch) for each in told_of.served] == [("better", 8)]
+        assert told_of.reload() == Changes((), ("max_batch",))
+        told_of.config = replace(told_of.config, model="broken")
+        async with session.post(url, headers=bearer(CHIEF)) as answer:
+            assert (answer.status, await answer.json()) == (409, {"error": "nothing is changed: it fails on a frame"})
+
+
 async def test_a_hangup_has_it_read_anew_unless_that_is_a_terminals_end(monkeypatch: pytest.MonkeyPatch) -> None:
     said: asyncio.Queue[str] = asyncio.Queue()
     before = signal.getsignal(signal.SIGHUP)
+    answers = [Changes(("target",)), InputError("wrong"), Changes((), (), ("model",))]
+
+    def reload() -> Changes:
+        answer = answers.pop(0)
+        if isinstance(answer, InputError):
+            raise answer
+        return answer
+
+    async def change_model() -> str:
+        return "a better one"
+
+    administration = Administration(reload, change_model)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    async with reloaded_by_signal(lambda: Changes(("target",), ()), said.put_nowait):
-        signal.raise_signal(signal.SIGHUP)
-        assert "read anew: target" in await said.get()
+    async with reloaded_by_signal(administration, said.put_nowait):
+        for expected in (["read anew: target"], ["nothing is changed: wrong"], ["the model is to be", "serves with a"]):
+            signal.raise_signal(signal.SIGHUP)
+            for words in expected:
+                assert words in await said.get()
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    async with reloaded_by_signal(lambda: Changes((), ()), said.put_nowait):
+    async with reloaded_by_signal(administration, said.put_nowait):
         assert signal.getsignal(signal.SIGHUP) == before

@@ -13,6 +13,7 @@ import pytest
 from jellyfish.config import Limits
 from jellyfish.control.problem import DevicePlan, Plan, Share
 from jellyfish.core import Reason
+from jellyfish.lab.simulation.network import HOST, PORT
 from jellyfish.protocol import wire
 from tests.server.peer import (
     JPEG,
@@ -325,3 +326,35 @@ async def test_draining_drops_what_is_queued_and_refuses_newcomers() -> None:
         assert {result.reason for result in results} <= {None, Reason.SHUTDOWN}
         async with connected() as late:
             assert (await refused(late, late.send(wire.Hello("late", 15, 100)))).code == "draining"
+
+
+@virtual
+async def test_a_server_that_retires_says_so_takes_nobody_new_and_goes_on_with_those_that_are_there() -> None:
+    async with running() as service, welcomed("door") as peer:
+        retiring = asyncio.create_task(service.retire(10.0))
+        await asyncio.sleep(1.0)
+        async with (
+            http() as session,
+            session.get(f"http://{HOST}:{PORT}/readyz") as answer,
+        ):
+            assert (answer.status, (await answer.json())["status"]) == (503, "draining")
+        async with connected() as late:
+            error = await refused(late, late.send(wire.Hello("late", 15, 100)))
+        assert error.code == "draining"
+        await peer.send_frame(0)
+        assert (await peer.until(wire.Result)).reason is None
+        assert not retiring.done()
+        await peer.send(wire.Bye())
+        await peer.until(wire.Farewell)
+        await asyncio.sleep(0.1)
+        assert retiring.done()
+
+
+@virtual
+async def test_a_server_that_retires_does_not_wait_for_ever() -> None:
+    loop = asyncio.get_running_loop()
+    async with running() as service, welcomed("door"):
+        began_s = loop.time()
+        await service.retire(10.0)
+        assert loop.time() - began_s == pytest.approx(10.0)
+        assert service.sessions

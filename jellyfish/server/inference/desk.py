@@ -6,6 +6,7 @@ REST and gRPC are rims around this: they hand over what came as a value, and tel
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -21,8 +22,8 @@ from jellyfish.server.inference.statistics import RequestStatistics
 from jellyfish.server.inference.stills import stills_of
 from jellyfish.server.service import Service
 
-BODIES_AT_ONCE = 8
-"""So many of the largest may be held at a time, all clients together."""
+BODIES_AT_ONCE, BODIES_OF_ONE = 12, 3
+"""So many of the largest may be held at a time: all clients together, and one of them."""
 
 
 class Inferred(NamedTuple):
@@ -39,7 +40,8 @@ class Desk:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.statistics = RequestStatistics()
-        self._held_bytes = 0
+        self._held_bytes: Counter[str] = Counter()
+        """Identity -> of its requests' bodies."""
 
     @property
     def model(self) -> ModelFacts:
@@ -54,10 +56,7 @@ class Desk:
     @property
     def ready(self) -> bool:
         """Whether requests are answered."""
-        service = self.service
-        return (
-            service.ready and not service.draining and any(each.takes_frames for each in service.dispatchers.values())
-        )
+        return self.service.takes_frames
 
     def require_model(self, name: str, version: str = "") -> None:
         """RequestError if another model is meant than the one that is served."""
@@ -71,15 +70,20 @@ class Desk:
             )
 
     @contextlib.contextmanager
-    def holding(self, size_bytes: int) -> Iterator[None]:
+    def holding(self, size_bytes: int, identity: str) -> Iterator[None]:
         """For the time that a body of so many bytes is held. RequestError where too much is held already."""
-        if self._held_bytes + size_bytes > BODIES_AT_ONCE * self.service.limits.body_bytes:
+        held, largest = self._held_bytes, self.service.limits.body_bytes
+        if held[identity] + size_bytes > BODIES_OF_ONE * largest:
+            raise dropped(Reason.QUEUE_FULL, "the bodies of this client's other requests take all the room that it has")
+        if held.total() + size_bytes > BODIES_AT_ONCE * largest:
             raise dropped(Reason.QUEUE_FULL, "the bodies of other requests take all the room that there is")
-        self._held_bytes += size_bytes
+        held[identity] += size_bytes
         try:
             yield
         finally:
-            self._held_bytes -= size_bytes
+            held[identity] -= size_bytes
+            if not held[identity]:
+                del held[identity]
 
     async def infer(
         self, request: InferenceRequest, identity: str, arrived_s: float, most_s: float = float("inf")

@@ -174,7 +174,7 @@ class GrpcService:
         desk, arrived_s = self._desk, seconds_now()
         whose = identity(self._allowed(context), _address(context.peer()))
         desk.require_model(message.model_name, message.model_version)
-        with desk.holding(message.ByteSize()):
+        with desk.holding(message.ByteSize(), whose):
             asked = request_of(message)
             left_s = context.time_remaining()
             inferred = await desk.infer(asked, whose, arrived_s, float("inf") if left_s is None else left_s)

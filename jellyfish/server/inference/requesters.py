@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import Limits
@@ -27,6 +28,14 @@ MOST_VARIANTS = 3
 ALL_OTHERS = "all others"
 
 
+class RequestsEnded(NamedTuple):
+    """Requests."""
+
+    ended: int
+    """Those that have an outcome."""
+    answered: int
+
+
 class Requesters:
     """Of one server."""
 
@@ -47,7 +56,10 @@ class Requesters:
         self._model, self._host, self._decoding = model, host, decoding
         self._dispatchers, self._quietest = dispatchers, quietest
         self._requesters: dict[tuple[str, Variant | None], Requester] = {}
+        self._leaving: list[Requester] = []
+        """Those that are forgotten, and may have open requests yet."""
         self._gone = Counter[str]()
+        self._told = RequestsEnded(0, 0)
         self._beside_cameras = False
 
     def __iter__(self) -> Iterator[Requester]:
@@ -74,11 +86,33 @@ class Requesters:
     def totals(self) -> Counter[str]:
         """Requests so far: `received`, `answered`, `abandoned` and each reason of those that were dropped."""
         counts = self._gone.copy()
-        for each in self:
+        for each in (*self, *self._leaving):
             counts.update(_counts(each))
         return counts
 
+    def change_to(self, model: Description, dispatchers: Mapping[str, Dispatcher]) -> None:
+        """Another model answers from the next request on. Who asked for a variant that it has not got is forgotten."""
+        self._model, self._dispatchers = model, dispatchers
+        for key, each in list(self._requesters.items()):
+            each.change_to(model)
+            if key[1] is not None and key[1] not in model.variants:
+                self._leaving.append(self._requesters.pop(key))
+
+    def since_told(self) -> RequestsEnded:
+        """What has ended since it was asked before."""
+        counts = self.totals()
+        answered = counts["answered"]
+        ended = RequestsEnded(counts.total() - counts["received"], answered)
+        before, self._told = self._told, ended
+        return RequestsEnded(ended.ended - before.ended, ended.answered - before.answered)
+
     # --- control -----------------------------------------------------------------------------------------
+
+    @property
+    def latest_due_s(self) -> float:
+        """When the last of the requests that are open is due; minus infinity where there is none."""
+        known = (*self, *self._leaving)
+        return max((each.latest_due_s for each in known if each.account.open), default=float("-inf"))
 
     def demands(
         self, now: float, cameras: Sequence[ClientDemand], devices: Sequence[DeviceOption], accuracy: Sequence[float]

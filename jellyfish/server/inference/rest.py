@@ -54,7 +54,7 @@ async def _infer(request: web.Request) -> web.Response:
     arrived_s = seconds_now() if gate is None else gate.asked_s
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
         raise bad("compressed bodies are not taken: a JPEG or PNG is small already")
-    with desk.holding(request.content_length or 0):
+    with desk.holding(request.content_length or 0, whose):
         body = await _body(request, desk)  # first of all: who is still sending does not hear what is wrong
         desk.require_model(request.match_info["model"], request.match_info.get("version", ""))
         asked = parse_request(body, request.headers.get(HEADER_LENGTH))

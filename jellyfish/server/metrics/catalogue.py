@@ -79,6 +79,11 @@ RECEIVED = _counter(
     "Frames that arrived here, by the server's own account: answered, dropped, or abandoned (the client was gone)",
     "ended", "reason",
 )  # fmt: skip
+REQUESTS = _counter(
+    "requests_total",
+    "Requests for inference by how they ended: answered, dropped, or abandoned (docs/inference-protocol.md)",
+    "ended", "reason",
+)  # fmt: skip
 ANSWERS = _counter("answers_total", "Answered frames by what answered them", "device", "variant")
 STAGE_SECONDS = MetricDefinition(
     "frame_stage_seconds",
@@ -158,7 +163,7 @@ CPU = _counter("process_cpu_seconds_total", "Processor time of the server's own 
 DESCRIPTORS = _gauge("open_descriptors", "File descriptors that the server's own process has open")
 
 CATALOGUE = (
-    FRAMES, SLACK, RECEIVED, ANSWERS, STAGE_SECONDS, STAGE_SHARE,
+    FRAMES, SLACK, RECEIVED, REQUESTS, ANSWERS, STAGE_SECONDS, STAGE_SHARE,
     CLIENTS, CAMERA_LAST, REFUSED, BYTES, TARGET, CARE, MARGIN,
     DEVICE_STATE, DEVICE_WORKERS, DEVICE_BUSY, DEVICE_BATCHES, DEVICE_FRAMES, DEVICE_DROPPED, QUEUE, SLOW_DOWN, BATCH,
     PLANNER_CPU, WINDOWS, PLAN_CHANGES, REPAIRS, PLANNED_ACCURACY,

@@ -53,7 +53,7 @@ def families(service: Service, meter: Meter, build: Mapping[str, str]) -> Iterat
 
     `build`: what is told of what serves.
     """
-    yield from _frames(meter)
+    yield from _frames(service, meter)
     yield from _stages(meter)
     yield from _clients(service, meter)
     yield from _traffic(service)
@@ -85,7 +85,7 @@ def _histogram(definition: MetricDefinition, parts: Iterable[tuple[Sequence[str]
     return family
 
 
-def _frames(meter: Meter) -> Iterator[Metric]:
+def _frames(service: Service, meter: Meter) -> Iterator[Metric]:
     counts = meter.frames
     for camera in list(counts.frames):
         yield _family(catalogue.FRAMES, _ended(meter, camera))
@@ -96,7 +96,15 @@ def _frames(meter: Meter) -> Iterator[Metric]:
         parts.append(((source,), slack))
     yield _histogram(catalogue.SLACK, parts)
     yield _family(catalogue.RECEIVED, (RECEIVED_ALWAYS | dict(meter.received)).items())
+    yield _family(catalogue.REQUESTS, (RECEIVED_ALWAYS | _requests(service)).items())
     yield _family(catalogue.ANSWERS, meter.answers.items())
+
+
+def _requests(service: Service) -> dict[tuple[str, str], int]:
+    counts = service.requesters.totals()
+    ended = {("answered", ""): counts.pop("answered", 0), ("abandoned", ""): counts.pop("abandoned", 0)}
+    counts.pop("received", None)
+    return ended | {("dropped", reason): count for reason, count in counts.items()}
 
 
 def _ended(meter: Meter, camera: str) -> Iterator[Labelled]:

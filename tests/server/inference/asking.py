@@ -23,6 +23,7 @@ from jellyfish.lab.simulation.timed_executor import Disturbance, TimedExecutor
 from jellyfish.media.decoding_still import decode_still
 from jellyfish.media.still import Still
 from jellyfish.modes.assembly import ServerParts, assembled, policy
+from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.service import Service
 from tests.server.peer import JPEG, MODEL, PROFILE, SMALL
 
@@ -69,7 +70,9 @@ async def without_address(
 
 
 @contextlib.asynccontextmanager
-async def planned(limits: Limits | None = None, fixed: Variant | None = None) -> AsyncIterator[Service]:
+async def planned(
+    limits: Limits | None = None, fixed: Variant | None = None, on_window: OnWindow = lambda record, service: None
+) -> AsyncIterator[Service]:
     """A whole server: what is planned for it is put into force."""
     parts = ServerParts(
         devices=[(SeeingExecutor(PROFILE), PROFILE)],
@@ -79,7 +82,7 @@ async def planned(limits: Limits | None = None, fixed: Variant | None = None) ->
         policy=policy("shared", fixed, 4, 0.5, seed=1, share=math.inf),
         limits=limits or Limits(),
     )
-    async with assembled(parts, lambda record, service: None) as service, at_url(service):
+    async with assembled(parts, on_window) as service, at_url(service):
         yield service
 
 

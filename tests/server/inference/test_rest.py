@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 
 import msgspec
 import numpy as np
 import pytest
 
 from jellyfish.config import Limits
+from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.errors import RequestError
 from jellyfish.lab.simulation.network import HOST, PORT
 from jellyfish.media.jpeg import encode_jpeg
+from jellyfish.modes.window_log import WindowLog
+from jellyfish.results.records import Timeline
+from jellyfish.results.window_lines import ClientLine
+from jellyfish.server.events import in_words
+from jellyfish.server.inference.desk import BODIES_AT_ONCE, BODIES_OF_ONE, Desk
 from tests.media.test_stills import png
-from tests.server.inference.asking import INFER, ask, get, http, planned, post, unplanned
-from tests.server.peer import JPEG, LARGE, SMALL
+from tests.models.descriptions import described
+from tests.server.inference.asking import INFER, SeeingExecutor, ask, get, http, planned, post, unplanned
+from tests.server.peer import JPEG, LARGE, PROFILE, SMALL
 from tests.virtual import virtual
 
 WHITE = encode_jpeg(np.full((72, 128, 3), 255, np.uint8))
@@ -127,7 +136,8 @@ async def test_a_body_that_is_too_large_is_refused_by_its_length_in_words_that_c
 async def test_bodies_that_are_held_are_bounded() -> None:
     async with unplanned(Limits(body_bytes=1000, request_timeout_s=5.0)), http() as session:
         head = b"POST /v2/models/tested/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
-        callers = [await asyncio.get_running_loop().create_connection(asyncio.Protocol, HOST, PORT) for _ in range(8)]
+        loop = asyncio.get_running_loop()
+        callers = [await loop.create_connection(asyncio.Protocol, HOST, PORT) for _ in range(BODIES_OF_ONE)]
         for transport, _ in callers:
             transport.write(head)
         await asyncio.sleep(1)
@@ -135,6 +145,20 @@ async def test_bodies_that_are_held_are_bounded() -> None:
         assert (reply.status, "queue_full" in reply.error) == (503, True)
         await asyncio.sleep(6)  # they had so long to come
         assert (await ask(session)).status == 200
+
+
+@virtual
+async def test_one_client_s_bodies_leave_room_for_others() -> None:
+    async with unplanned(Limits(body_bytes=1000)) as service:
+        desk = Desk(service)
+        with contextlib.ExitStack() as stack:
+            for number in range(BODIES_AT_ONCE):
+                stack.enter_context(desk.holding(1000, f"client {number // BODIES_OF_ONE}"))
+            for who, why in (("client 0", "this client's other"), ("somebody else", "bodies of other requests")):
+                with pytest.raises(RequestError, match=why), desk.holding(1, who):
+                    pass
+        with desk.holding(1000, "client 0"):
+            pass
 
 
 @virtual
@@ -211,3 +235,53 @@ async def test_a_variant_that_is_asked_for_by_name_is_planned() -> None:
         small = await ask(session, timeout_ms=1000, variant=SMALL.name)
         assert (small.status, small.told["parameters"]["variant"]) == (200, SMALL.name)
         assert (await ask(session, timeout_ms=1000)).told["parameters"]["variant"] == LARGE.name
+
+
+@virtual
+async def test_requests_are_counted_in_the_minute_s_line_once() -> None:
+    async with unplanned() as service, http() as session:
+        assert service.last_minute() is None
+        await ask(session)
+        await ask(session, b"nonsense")
+        minute = service.last_minute()
+        assert minute is not None
+        assert (minute.clients, minute.frames, minute.requests, minute.requests_answered) == (0, 0, 2, 1)
+        assert "50.0 % of 2 requests answered" in in_words(minute)
+        assert service.last_minute() is None
+
+
+@virtual
+async def test_another_model_answers_while_requests_come() -> None:
+    async with unplanned() as service, http() as session:
+        assert (await ask(session, variant=SMALL.name)).told["parameters"]["variant"] == SMALL.name
+        assert (await ask(session)).status == 200
+        newer = Dispatcher(SeeingExecutor(PROFILE), PROFILE, LARGE, 4)
+        running = asyncio.create_task(newer.run())
+        open_request = asyncio.create_task(ask(session, variant=SMALL.name))
+        await asyncio.sleep(0.001)
+        service.change_to(described(LARGE), [newer])
+        reply = await open_request
+        assert (reply.status, "another model" in reply.error) == (503, True)
+        assert (await ask(session)).told["parameters"]["variant"] == LARGE.name
+        assert (await ask(session, variant=SMALL.name)).status == 400
+        assert (await ask(session, variant=LARGE.name)).status == 200
+        assert newer.statistics().frames == 2
+        assert service.requesters.totals() == {"received": 5, "answered": 4, "abandoned": 0, "shutdown": 1}
+        running.cancel()
+
+
+@virtual
+async def test_windows_tell_of_requesters_as_of_cameras() -> None:
+    lines: list[ClientLine] = []
+    log = WindowLog("shared")
+    log.start(lambda window, now: lines.extend(window.clients), Timeline(0.0))
+    async with planned(on_window=log) as service, http() as session:
+        for _ in range(4):
+            await ask(session)
+            await asyncio.sleep(0.2)
+        await ask(session, timeout_ms=1)
+        await asyncio.sleep(0.6)
+        newest = lines[-1]
+        assert newest.client == next(iter(service.requesters)).name
+        assert (newest.captured, newest.on_time, newest.missed, newest.estimated) == (5, 4, 1, False)
+        assert (newest.mapped, newest.variant) == (True, LARGE.name)

@@ -90,7 +90,9 @@ class Place:
         return open_slimmable("torch", None)
 
     def _engine(self) -> Engine:
-        return self._served.engine(EngineOptions(self.options.device, cores()))
+        import torch
+
+        return self._served.engine(EngineOptions(self.options.device, torch.get_num_threads()))
 
     def on_thread(self, function: Callable[[], Result]) -> Result:
         """Run it where the engine's batches run."""
@@ -175,12 +177,9 @@ class Place:
 
 def engine_on(device: torch.device, dtype: torch.dtype) -> Engine:
     """The detector in this arithmetic, without any pipeline."""
-    import torch
-
     from jellyfish.models.slimmable.engine import DetectorEngine
     from jellyfish.models.slimmable.weights import load_weights
 
-    torch.set_num_threads(cores())
     return DetectorEngine(load_weights(), device, dtype)
 
 

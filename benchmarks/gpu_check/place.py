@@ -16,7 +16,7 @@ import numpy as np
 from jellyfish.core import Variant
 from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
-from jellyfish.models.model import Description, Engine, EngineOptions, Image, answers
+from jellyfish.models.model import Description, Engine, EngineOptions, Image, StatedEngine, answers
 from jellyfish.models.slimmable.model import SlimmableModel, open_slimmable
 
 if TYPE_CHECKING:
@@ -75,9 +75,15 @@ class Place:
     def executor(self) -> EngineExecutor:
         """One worker with the engine, as a server has it."""
         began_s = time.perf_counter()
-        executor = EngineExecutor([self._engine], self.options.device, self.model)
+        in_flight = 1 if self.gpu is None else self.model.in_flight
+        executor = EngineExecutor([self._engine], self.options.device, self.model, in_flight=in_flight)
         self.load_s = time.perf_counter() - began_s
         return executor
+
+    @property
+    def stated(self) -> str:
+        """What the engine says that it has chosen."""
+        return self.engine.stated if isinstance(self.engine, StatedEngine) else ""
 
     @property
     def engine(self) -> Engine:
@@ -92,7 +98,8 @@ class Place:
     def _engine(self) -> Engine:
         import torch
 
-        return self._served.engine(EngineOptions(self.options.device, torch.get_num_threads()))
+        options = EngineOptions(self.options.device, torch.get_num_threads(), max_batch=self.options.max_batch)
+        return self._served.engine(options)
 
     def on_thread(self, function: Callable[[], Result]) -> Result:
         """Run it where the engine's batches run."""

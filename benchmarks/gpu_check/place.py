@@ -16,7 +16,7 @@ import numpy as np
 from jellyfish.core import Variant
 from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
-from jellyfish.models.model import Description, Engine, EngineOptions, Image, answers
+from jellyfish.models.model import Description, Engine, EngineOptions, Image, StatedEngine, answers
 from jellyfish.models.slimmable.model import SlimmableModel, open_slimmable
 
 if TYPE_CHECKING:
@@ -81,6 +81,11 @@ class Place:
         return executor
 
     @property
+    def stated(self) -> str:
+        """What the engine says that it has chosen."""
+        return self.engine.stated if isinstance(self.engine, StatedEngine) else ""
+
+    @property
     def engine(self) -> Engine:
         """The engine itself. Call it on its thread: `on_thread`."""
         return self.executor.engines[0]
@@ -91,7 +96,10 @@ class Place:
         return open_slimmable("torch", None)
 
     def _engine(self) -> Engine:
-        return self._served.engine(EngineOptions(self.options.device, cores(), max_batch=self.options.max_batch))
+        import torch
+
+        options = EngineOptions(self.options.device, torch.get_num_threads(), max_batch=self.options.max_batch)
+        return self._served.engine(options)
 
     def on_thread(self, function: Callable[[], Result]) -> Result:
         """Run it where the engine's batches run."""
@@ -176,12 +184,9 @@ class Place:
 
 def engine_on(device: torch.device, dtype: torch.dtype) -> Engine:
     """The detector in this arithmetic, without any pipeline."""
-    import torch
-
     from jellyfish.models.slimmable.engine import DetectorEngine
     from jellyfish.models.slimmable.weights import load_weights
 
-    torch.set_num_threads(cores())
     return DetectorEngine(load_weights(), device, dtype)
 
 

@@ -53,7 +53,7 @@ from jellyfish.models.model import Model
 from jellyfish.models.opening import open_model
 from jellyfish.models.slimmable.street import RESOLUTIONS, input_size
 from jellyfish.modes.bench import PAUSE_PER_CAMERA_S, bench
-from jellyfish.modes.host_costs.codecs import capture_s
+from jellyfish.modes.host_costs.codecs import capture
 from jellyfish.modes.run import START_PAUSE_S
 from jellyfish.modes.serving import serving
 from jellyfish.program.stopping import Stop
@@ -279,7 +279,7 @@ def usual_bytes(video: Path) -> tuple[tuple[int, float], ...]:
 def video_s(video: Path, fps: float) -> float:
     """What it takes to decode a video's next frame for a camera."""
     with first_half_kept(usable_cores()):
-        return capture_s(video, fps)
+        return capture(video, fps).usual_s
 
 
 def read_lines(path: Path) -> Frames:

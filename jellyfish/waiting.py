@@ -7,6 +7,7 @@ system call, and on a machine that emulates a hundred cameras it was a quarter o
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from jellyfish.clock import call_at, seconds_now
 
@@ -40,6 +41,44 @@ class Signal:
             await self._waiting
         finally:
             self._waiting = None
+
+
+class Patience:
+    """Notices when what has been begun is not ended for too long.
+
+    One timer at a time, which is looked after only when it comes: most of what is waited for ends at once, and a
+    timeout for each would cost more than it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, most_s: float, overdue: Callable[[], None]) -> None:
+        """`overdue`: called when something has been under way for `most_s` without a moment in which nothing was."""
+        self._loop, self._most_s, self._overdue = loop, most_s, overdue
+        self._under_way, self._since_s = 0, 0.0
+        self._waits = False
+        """Whether a timer is set."""
+
+    def __enter__(self) -> None:
+        """Something begins."""
+        if not self._under_way:
+            self._since_s = seconds_now()
+            if not self._waits:
+                self._wait()
+        self._under_way += 1
+
+    def __exit__(self, *_: object) -> None:
+        """It is over."""
+        self._under_way -= 1
+
+    def _wait(self) -> None:
+        self._waits = True
+        call_at(self._loop, self._since_s + self._most_s, self._look)
+
+    def _look(self) -> None:
+        self._waits = False
+        if self._under_way and seconds_now() >= self._since_s + self._most_s:
+            self._overdue()
+        elif self._under_way:
+            self._wait()
 
 
 async def sleep_until(loop: asyncio.AbstractEventLoop, time_s: float) -> None:

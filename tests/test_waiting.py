@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from jellyfish.waiting import Signal, sleep_until
+from jellyfish.waiting import Patience, Signal, sleep_until
 from tests.virtual import virtual
 
 
@@ -55,3 +55,22 @@ async def test_sleeping_until_a_time_lets_others_run_first_also_when_it_is_past(
     await sleep_until(loop, 1.0)
     assert loop.time() == 2.5
     assert ran == ["other"]
+
+
+@virtual
+async def test_patience_ends_when_something_takes_too_long_without_a_moment_of_rest() -> None:
+    overdue_s: list[float] = []
+    loop = asyncio.get_running_loop()
+    patience = Patience(loop, 5.0, lambda: overdue_s.append(loop.time()))
+    for _ in range(4):  # each for less than that
+        with patience:
+            await asyncio.sleep(3.0)
+    assert not overdue_s
+    with patience:  # from 12 s on, while a timer of the last one's still waits
+        await asyncio.sleep(2.0)
+        with patience:
+            await asyncio.sleep(2.0)
+        await asyncio.sleep(4.0)
+    assert overdue_s == [17.0]
+    await asyncio.sleep(60.0)
+    assert overdue_s == [17.0]

@@ -5,7 +5,6 @@ Pure: times are arguments. Knows nothing of sockets, devices or other clients. S
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -35,14 +34,11 @@ LEAST_ALLOWANCE_S = 0.002
 
 
 class _Way(NamedTuple):
-    """What a frame takes beside waiting and running on a device, with some care."""
+    """What a frame takes beside waiting and running on a device, with some care: the fixed part, and the network's for
+    it and its answer."""
 
     fixed_s: float
     bandwidth_bps: float
-
-    def seconds(self, bits: float) -> float:
-        """Of a frame of so many bits, there and its answer back."""
-        return self.fixed_s + (RESPONSE_BITS + bits) / self.bandwidth_bps
 
 
 class ClientEstimator:
@@ -126,38 +122,42 @@ class ClientEstimator:
         uplink does not sustain `fps` such frames a second (Jellyfish, RTSS 2022). The smallest resolution is offered
         without care: to refuse a client for fear that it might be late sometimes would help nobody.
         """
-        smallest = min(variant.resolution for variant in variants)
-        usual, careful_way = self._way(0.0, now), self._way(1.0, now)
-        sustained_bps = self._bandwidth_with(max(care, 0.0), now)
-
-        @functools.cache
-        def budget_s(resolution: int) -> float:
+        resolutions = [variant.resolution for variant in variants]
+        smallest, steady_bps = min(resolutions), self.bandwidth_bps(now)
+        ways, sustained_bps = self._ways(steady_bps), self._bandwidth_with(max(care, 0.0), steady_bps)
+        budgets_s = dict.fromkeys(resolutions, 0.0)
+        for resolution in budgets_s:
             first = resolution == smallest
             bits = self.sizes.bits(resolution)
-            if not (usual.bandwidth_bps if first else sustained_bps) / bits > fps:
-                return 0.0
-            usual_s, allowance_s = _beside_device_s(usual, careful_way, bits)
-            return max(0.0, slo_s - usual_s - (min(care, 0.0) if first else care) * allowance_s)
-
-        return ClientDemand(client, fps, tuple(budget_s(variant.resolution) for variant in variants))
+            if (ways[0].bandwidth_bps if first else sustained_bps) / bits > fps:
+                usual_s, allowance_s = _beside_device_s(*ways, bits)
+                left_s = slo_s - usual_s - (min(care, 0.0) if first else care) * allowance_s
+                budgets_s[resolution] = max(0.0, left_s)
+        return ClientDemand(client, fps, tuple([budgets_s[resolution] for resolution in resolutions]))
 
     def beside_device_s(self, now: float, resolution: int) -> tuple[float, float]:
         """What a frame takes beside waiting and running on a device: in the mean, and what care 1 allows beyond that.
 
         Frame and answer on the network, the round trip and the overheads.
         """
-        return _beside_device_s(self._way(0.0, now), self._way(1.0, now), self.sizes.bits(resolution))
+        return _beside_device_s(*self._ways(self.bandwidth_bps(now)), self.sizes.bits(resolution))
 
-    def _way(self, care: float, now: float) -> _Way:
+    def _ways(self, steady_bps: float) -> tuple[_Way, _Way]:
+        """Without care, and with care 1."""
+        return self._way(0.0, steady_bps), self._way(1.0, steady_bps)
+
+    def _way(self, care: float, steady_bps: float) -> _Way:
         overhead_s = careful.overhead_s(care, self.overhead_s, self._overhead_spread.deviation)
-        return _Way(self.clock.round_trip_s + overhead_s, self._bandwidth_with(care, now))
+        return _Way(self.clock.round_trip_s + overhead_s, self._bandwidth_with(care, steady_bps))
 
-    def _bandwidth_with(self, care: float, now: float) -> float:
+    def _bandwidth_with(self, care: float, steady_bps: float) -> float:
         spread = self._network_spread.deviation
-        return careful.bandwidth_bps(care, self.bandwidth_bps(now), self.newest_bandwidth_bps, spread)
+        return careful.bandwidth_bps(care, steady_bps, self.newest_bandwidth_bps, spread)
 
 
 def _beside_device_s(usual: _Way, careful_way: _Way, bits: float) -> tuple[float, float]:
-    """See `ClientEstimator.beside_device_s`."""
-    usual_s = usual.seconds(bits)
-    return usual_s, max(careful_way.seconds(bits) - usual_s, LEAST_ALLOWANCE_S)
+    """See `ClientEstimator.beside_device_s`. For each size of each client, whenever plans are thought about."""
+    (fixed_s, bandwidth_bps), (careful_fixed_s, careful_bps) = usual, careful_way
+    usual_s = fixed_s + (RESPONSE_BITS + bits) / bandwidth_bps
+    allowance_s = careful_fixed_s + (RESPONSE_BITS + bits) / careful_bps - usual_s
+    return usual_s, allowance_s if allowance_s > LEAST_ALLOWANCE_S else LEAST_ALLOWANCE_S

@@ -83,10 +83,11 @@ class HarmonicWindow:
     def __init__(self, length_s: float = 1.0) -> None:
         self._length_s = length_s
         self._samples: deque[tuple[float, float]] = deque(maxlen=SAMPLES_REMEMBERED)
+        """Times and reciprocals: means are asked for more often than samples come."""
 
     def add(self, now: float, value: float) -> None:
         """Take in `value` (> 0), seen at `now`; times do not fall."""
-        self._samples.append((now, value))
+        self._samples.append((now, 1.0 / value))
 
     def mean(self, now: float) -> float | None:
         """The mean at `now`; None before the first sample."""
@@ -94,4 +95,4 @@ class HarmonicWindow:
             self._samples.popleft()
         if not self._samples:
             return None
-        return len(self._samples) / sum(1.0 / value for _, value in self._samples)
+        return len(self._samples) / sum([reciprocal for _, reciprocal in self._samples])

@@ -361,21 +361,25 @@ class Session:
         return self.estimator.newest_bandwidth_bps / 1000
 
     def _result(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped, message: str) -> wire.Result:
-        now = seconds_now()
-        result = wire.Result(
-            frame.frame,
-            uplink_ms=self._uplink_ms(frame, arrived_s),
-            server_ms=(now - arrived_s) * 1000,
-            bandwidth_kbps=self._bandwidth_kbps,
-        )
+        uplink_ms, server_ms = self._uplink_ms(frame, arrived_s), (seconds_now() - arrived_s) * 1000
         if isinstance(outcome, Dropped):
-            return msgspec.structs.replace(result, reason=outcome.reason, message=message)
-        return msgspec.structs.replace(
-            result,
+            return wire.Result(
+                frame.frame,
+                outcome.reason,
+                message,
+                uplink_ms=uplink_ms,
+                server_ms=server_ms,
+                bandwidth_kbps=self._bandwidth_kbps,
+            )
+        return wire.Result(
+            frame.frame,
             variant=outcome.variant.name,
             device=outcome.device,
             batch=outcome.batch,
+            uplink_ms=uplink_ms,
+            server_ms=server_ms,
             execute_ms=outcome.execute_s * 1000,
+            bandwidth_kbps=self._bandwidth_kbps,
             detections=outcome.answer.detections,
             scores=outcome.answer.scores,
         )

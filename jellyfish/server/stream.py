@@ -35,7 +35,7 @@ from jellyfish.server.gate.gate import Gate
 from jellyfish.server.guarding import ACCESS, ALLOWED, client_of, gate_of
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
-from jellyfish.waiting import sleep_until
+from jellyfish.waiting import Patience, sleep_until
 
 SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
 WRITE_TIMEOUT_S = 5.0
@@ -124,6 +124,7 @@ class _Connection:
         self._loop = asyncio.get_running_loop()
         self._conversation = ServerStream(service.limits, seconds_now(), service.next_phase())
         self._session: Session | None = None
+        self._writing = Patience(self._loop, WRITE_TIMEOUT_S, lambda: _abort(request))
         # Answers that wait for a slow reader are bounded: no further frame is read while so many are open.
         self._open_slots = asyncio.Semaphore(4 * service.limits.in_flight)
         self._helpers: list[asyncio.Task[None]] = []
@@ -245,15 +246,11 @@ class _Connection:
             await self.send(message)
 
     async def send(self, message: wire.Message) -> None:
-        """Write one message; TimeoutError when the client does not read."""
+        """Write one message. The connection of a client that does not read is cut."""
         data = wire.encode(message)
         self._service.sent_bytes += len(data)
-        try:
-            async with asyncio.timeout(WRITE_TIMEOUT_S):
-                await self._socket.send_bytes(data)
-        except TimeoutError:
-            _abort(self._request)
-            raise
+        with self._writing:
+            await self._socket.send_bytes(data)
 
     def ended(self, code: str, why: str) -> None:
         """Tell people that the stream is over; nothing of a client that went before it was let in."""

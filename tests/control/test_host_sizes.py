@@ -134,6 +134,10 @@ def test_what_a_frame_of_another_size_takes_is_learnt() -> None:
 def test_planners_are_shown_no_larger_sizes_than_the_host_is_asked_for() -> None:
     small = msgspec.structs.replace(QUESTION, host_resolution=192)
     assert within_host(small).clients[0].budget_s == (0.5, 0.5, 0.0)
+    large_only = msgspec.structs.replace(
+        small, clients=(msgspec.structs.replace(small.clients[0], budget_s=(0.0, 0.0, 0.5)),)
+    )
+    assert within_host(large_only).clients == large_only.clients
     plan = ExactPlanner(0).plan(within_host(small), None)
     assert not violations(within_host(small), plan) and plan.devices["cuda:0"].variant.resolution == 192
 

@@ -20,7 +20,7 @@ def test_a_picture_weighs_what_frames_do() -> None:
 def test_every_cost_is_measured_with_a_server_and_its_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
     small = {
         codecs: {"ROUNDS": 2, "CLIP_S": 0.4},
-        streaming: {"CAMERAS": 2, "STREAM_S": 0.4},
+        streaming: {"FEW": 1, "MANY": 3, "STREAM_S": 0.4},
     }
     for module, values in small.items():
         for name, value in values.items():
@@ -30,3 +30,10 @@ def test_every_cost_is_measured_with_a_server_and_its_cameras(monkeypatch: pytes
     costs = measure.measure_host(model.profile, moving, lambda words, done, total: None)
     assert costs.resolutions == tuple(moving.ladder)
     assert min(*costs.decode_s, *costs.encode_s, *costs.hand_s, costs.capture_s, costs.server_s, costs.camera_s) > 0.0
+
+
+def test_what_takes_longer_after_a_pause_is_told_as_a_share_of_what_it_usually_takes() -> None:
+    times = [codecs.Took(0.003, 0.001), codecs.Took(0.003, 0.003)]
+    assert [each.usual_s for each in times] == [0.002, 0.003]
+    assert codecs.rested(times) == pytest.approx(0.2)
+    assert codecs.rested([codecs.Took(0.001, 0.002)]) == 0.0

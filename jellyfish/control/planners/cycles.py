@@ -52,6 +52,8 @@ class Cycles:
         self._rates = np.zeros(shape)
         self._tightest_s = np.full(shape, np.inf)
         self._batches: Integers = np.zeros(shape, dtype=np.int64)
+        self._at = (np.arange(shape[0] * shape[1]) * (self._largest + 2)).reshape(shape)
+        """Where each row of `_seconds` begins in it."""
         self._cycle_s = np.zeros(len(tables))
         self._free_workers = self._each_workers.copy()
         """Per device, workers that no client has for itself: 0 where clients share."""
@@ -90,8 +92,7 @@ class Cycles:
     def options(self, client: int, wanted: NDArray[np.bool_]) -> tuple[Integers, Integers, Floats]:
         """(devices, variants, longer cycle in seconds) of the places that fit `client`, among the variants `wanted`."""
         fps, budget_s = self._fps[client], np.array(self._budget_s[client])
-        at = np.ix_(range(len(self._rows)), range(len(budget_s)))
-        running_s = self._seconds[*at, self._batches]
+        running_s = self._seconds.ravel()[self._at + self._batches]
         first_s = np.where(self._batches > 0, running_s, self._seconds[:, :, 1])
         longest_s = np.maximum(running_s.max(axis=1, keepdims=True), first_s)
         least_s = self._waits_s(self._cycle_s[:, None] + first_s - running_s, longest_s, self._each_workers[:, None])
@@ -130,15 +131,17 @@ class Cycles:
         workers: Integers,
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """(cycle, whether it is within all budgets) per row, from `batches` upwards, which are not too large."""
+        flat_s, in_use = seconds.ravel(), rates > 0.0
+        at = (np.arange(batches.size) * seconds.shape[2]).reshape(batches.shape)
         while True:
-            own_s = np.take_along_axis(seconds, batches[:, :, None], axis=2)[:, :, 0]
+            own_s = flat_s[at + batches]
             cycle_s = own_s.sum(axis=1)
             wait_s = self._waits_s(cycle_s, own_s.max(axis=1), workers)
-            possible = np.all(wait_s[:, None] + own_s <= tightest_s, axis=1)
-            usual_s = np.take_along_axis(keeps, batches[:, :, None], axis=2)[:, :, 0].sum(axis=1)
-            frames = rates * np.where(possible, usual_s / workers, 0.0)[:, None] + SAME
-            needed = np.maximum(np.minimum(frames, self._largest).astype(np.int64) + (rates > 0.0), batches)
-            if np.array_equal(needed, batches):
+            possible = (wait_s[:, None] + own_s <= tightest_s).all(axis=1)
+            usual_s = keeps.ravel()[at + batches].sum(axis=1)
+            frames = rates * (possible * usual_s / workers)[:, None] + SAME
+            needed = np.maximum(np.minimum(frames, self._largest).astype(np.int64) + in_use, batches)
+            if (needed == batches).all():
                 return cycle_s, possible
             batches = needed
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 import numpy as np
 
@@ -25,6 +27,11 @@ class HostCosts(msgspec.Struct, frozen=True):
     """The event loop's work for a frame, the server's part."""
     camera_s: float
     """The same, an emulated camera's part."""
+    codec_rested: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    """By this share of them decoding, encoding and the next frame of a video take longer on a core that had nothing to
+    do, which has to be woken and whose caches are cold, and shorter on one that has just worked; 0: not measured."""
+    loop_rested: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    """The same of the event loop's work."""
 
     def __post_init__(self) -> None:
         if not len(self.resolutions) == len(self.decode_s) == len(self.encode_s) == len(self.hand_s) > 0:

@@ -39,6 +39,8 @@ class Cores:
         self.now = 0.0
         self._jobs: list[Job] = []
         self._next_end_s = math.inf
+        self.ended_s = -math.inf
+        """When a job was last done."""
         self.spare = count
         """Cores that no job wants; below 0 where there are too few."""
 
@@ -46,6 +48,16 @@ class Cores:
     def next_end_s(self) -> float:
         """When the next job is done, if none comes or goes before; infinite without jobs that end."""
         return self._next_end_s
+
+    @property
+    def idle(self) -> bool:
+        """Whether there are no jobs."""
+        return not self._jobs
+
+    @property
+    def load(self) -> float:
+        """Weights of all jobs for each core."""
+        return sum(job.weight for job in self._jobs) / self.count
 
     def begin(self, job: Job) -> None:
         """Run `job` from `now` on, the time of the last `settle`."""
@@ -64,6 +76,7 @@ class Cores:
             self._pass(self._next_end_s)
             done = [job for job in self._jobs if job.ends_s <= self.now]
             self._jobs = [job for job in self._jobs if job.ends_s > self.now]
+            self.ended_s = self.now
             self._share_out([])
             for job in done:
                 job.left_s = 0.0
@@ -101,8 +114,9 @@ def shares(jobs: Sequence[Job], cores: float) -> None:
 class Pool:
     """`threads` workers on some cores; jobs wait in order for a free one, as in a thread pool."""
 
-    def __init__(self, cores: Cores, threads: int) -> None:
-        self._cores, self._free = cores, threads
+    def __init__(self, begin: Callable[[Job], None], threads: int) -> None:
+        """`begin`: puts a job on some cores."""
+        self._begin, self._free = begin, threads
         self._waiting: deque[Job] = deque()
 
     def begin(self, job: Job) -> None:
@@ -121,4 +135,4 @@ class Pool:
     def _start(self) -> None:
         if self._free and self._waiting:
             self._free -= 1
-            self._cores.begin(self._waiting.popleft())
+            self._begin(self._waiting.popleft())

@@ -1,7 +1,8 @@
 """The machine that a simulated server runs on, in virtual time: its cores and who works on them.
 
 The event loop is one thread: while it works, the virtual loop's clock moves on, and whatever is due meanwhile comes
-late, as on a real one. Decoders, encoders, batches of a CPU and the planner are jobs beside it.
+late, as on a real one. Decoders, encoders, batches of a CPU and the planner are jobs beside it. Decoders, the planner
+and the cameras' threads run on any core, one that has nothing to do if there is one (`devices.process.roam`).
 """
 
 from __future__ import annotations
@@ -30,16 +31,35 @@ class Threads(NamedTuple):
 
 
 class Machine:
-    """So many cores. Where they are in two halves, all but workers keeps to the first (`devices.process`)."""
+    """So many cores. Where they are in two halves, the event loop keeps to the first (`devices.process`)."""
 
     def __init__(self, loop: VirtualLoop, cores: int, halves: bool) -> None:
         self._loop = loop
         apart = halves and cores > 1
         self._first = Cores(cores // 2 if apart else cores)
         self._second = Cores(cores - cores // 2) if apart else self._first
-        self._decoders, self._encoders = Pool(self._first, cores), Pool(self._first, cores)
+        self._decoders, self._encoders = Pool(self._roam, cores), Pool(self._roam, cores)
         self._timer: asyncio.TimerHandle | None = None
+        self._spent_s = -math.inf
+        """When the event loop last had done something."""
         self._settle()
+
+    def rested(self, roams: bool) -> bool:
+        """Whether the half where something comes had nothing to do until now, so that it finds cores asleep and their
+        caches cold; `roams`: it may come to either."""
+        self._settle()
+        cores = self._roomier if roams else self._first
+        ended_s = cores.ended_s if cores is not self._first else max(cores.ended_s, self._spent_s)
+        return cores.idle and self._loop.time() > ended_s
+
+    @property
+    def _roomier(self) -> Cores:
+        """The half for what may run on either. The event loop, which hands it out, has just been on the first."""
+        first, second = self._first, self._second
+        return second if second.spare >= 1.0 or second.load < first.load else first
+
+    def _roam(self, job: Job) -> None:
+        self._roomier.begin(job)
 
     # --- what threads beside the event loop do -----------------------------------------------------------
 
@@ -49,7 +69,7 @@ class Machine:
 
     async def encode(self, seconds: float) -> None:
         """A camera's thread has a frame to decode, scale or encode."""
-        await self._begun(self._encoders.begin, Job(seconds, _nothing))
+        await self._begun(self._encoders.begin, Job(seconds, _nothing, WORKER_WEIGHT))
 
     async def hand(self, seconds: float) -> None:
         """A thread beside the event loop has a batch for a worker."""
@@ -58,7 +78,7 @@ class Machine:
     async def batch(self, seconds: float, threads: Threads) -> None:
         """A worker runs a batch that takes `seconds` where it has its cores to itself."""
         apart = not threads.first and self._second is not self._first
-        weight = 1.0 if apart else WORKER_WEIGHT  # one that meets nothing else of the server does not give way
+        weight = 1.0 if apart else WORKER_WEIGHT  # one that is not beside the event loop does not give way
         halves = (self._first, threads.first), (self._second, threads.second)
         parts = [
             self._begun(cores.begin, Job(seconds * count, _nothing, weight, count)) for cores, count in halves if count
@@ -67,7 +87,7 @@ class Machine:
 
     async def solve(self, seconds: float) -> None:
         """The planner's process works."""
-        await self._begun(self._first.begin, Job(seconds, _nothing, PLANNER_WEIGHT))
+        await self._begun(self._roam, Job(seconds, _nothing, PLANNER_WEIGHT))
 
     def bystander(self, half: Half, cores: float, weight: float) -> Callable[[], None]:
         """A process that has nothing to do with us takes `cores` of a half, until what is returned is called."""
@@ -104,6 +124,7 @@ class Machine:
             self._loop.move_to(self._loop.time() + seconds)
         else:
             self._loop.move_to(self._end_of(seconds))
+        self._spent_s = self._loop.time()
         self._wait()
 
     def _end_of(self, seconds: float) -> float:

@@ -108,8 +108,19 @@ class OnMachine:
         """See `Place`."""
         return HostParts(self._host.cores, lambda: self._spent)
 
-    def _spend(self, seconds: float) -> None:
+    def _codec_s(self, usual_s: float) -> float:
+        """What a codec that is begun now takes."""
+        share = self._costs.codec_rested
+        return usual_s * (1 + share if self._machine.rested(roams=True) else 1 - share)
+
+    def _loop_s(self, usual_s: float) -> float:
+        """What the event loop takes for something that it does now."""
+        share = self._costs.loop_rested
+        return usual_s * (1 + share if self._machine.rested(roams=False) else 1 - share)
+
+    def _spend(self, usual_s: float) -> None:
         """The event loop works; what that takes longer it waits for a core."""
+        seconds = self._loop_s(usual_s)
         began_s = self._loop.time()
         self._machine.spend(seconds)
         loop_s, waited_s, decoding_s = self._spent
@@ -126,7 +137,7 @@ class OnMachine:
 
     async def decode(self, resolution: int) -> None:
         """See `Place`."""
-        seconds = self._costs.decoding_s(resolution)
+        seconds = self._codec_s(self._costs.decoding_s(resolution))
         await self._machine.decode(seconds)
         self._spent = self._spent._replace(decoding_s=self._spent.decoding_s + seconds)
 
@@ -134,12 +145,15 @@ class OnMachine:
         """See `Place`; the camera's half of the event loop's work is charged here."""
         if self._host.cameras:
             self._spend((1 - 2 * ANSWER) * self._costs.camera_s)
-            await self._machine.encode(self._costs.capture_s)
+            await self._machine.encode(self._codec_s(self._costs.capture_s))
 
     async def encode(self, resolution: int) -> None:
         """See `Place`."""
-        seconds = self._costs.encoding_s(resolution)
-        await (self._machine.encode(seconds) if self._host.cameras else asyncio.sleep(seconds))
+        usual_s = self._costs.encoding_s(resolution)
+        if self._host.cameras:
+            await self._machine.encode(self._codec_s(usual_s))
+        else:
+            await asyncio.sleep(usual_s)
 
     def taking(self, profile: LatencyProfile) -> Take:
         """A GPU has its own; workers of `cpu` are where those of a real one are."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import gc
 import math
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def simulate(path: Path, folder: Path | None, seed: int | None, care: float | No
 
 async def _shown(scenario: Scenario, folder: Path, console: Console, stop: Stop) -> None:
     with ProgressReport(console) as progress:
-        summary, notes = await simulated(scenario, folder, partial(progress, scenario.title), stop)
+        summary, notes = await simulated(scenario, folder, functools.partial(progress, scenario.title), stop)
     console.print(summary_table(summary, folder))
     console.print("\n".join(notes), highlight=False, markup=False)
     stop.leave(what_is_left(summary, folder))
@@ -165,7 +166,11 @@ async def simulated(
     planner: Planner | None = None,
 ) -> tuple[Summary, list[str]]:
     """What `run_scenario` does, on a `VirtualLoop`; `stop` ends it before its time."""
-    return await _Simulation(scenario, planner).run(folder, progress, on_service, stop)
+    gc.freeze()  # what is there by now stays: the collector need not look through all modules again and again
+    try:
+        return await _Simulation(scenario, planner).run(folder, progress, on_service, stop)
+    finally:
+        gc.unfreeze()
 
 
 class _Simulation:
@@ -345,6 +350,7 @@ class _Simulation:
         model = next(iter(self._models.values()))
         named = {variant.name: variant for variant in self._variants}
 
+        @functools.cache  # it is asked for with each frame
         def expected_f1(name: str, resolution: int) -> float:
             ran = named[name]
             limit = min(ran.resolution, resolution)

@@ -8,16 +8,21 @@ thousands of idle ones cost nothing. Threads, real sockets and subprocesses have
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextvars import Context, copy_context
 from types import FrameType
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 HIGH_WATER_BYTES, LOW_WATER_BYTES = 128 * 1024, 32 * 1024
 """A writer is told to pause and to go on at so many bytes that the other side has not taken."""
 RESOLUTION_S = 1e-9
+FEW_TIMERS = 100
+"""Cancelled ones are looked for where there are more."""
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
 Factory = Callable[[], asyncio.BaseProtocol]
@@ -29,28 +34,96 @@ class NothingLeftError(RuntimeError):
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """Starts at time 0. For `asyncio.Runner(loop_factory=VirtualLoop)`."""
+    """Starts at time 0. For `asyncio.Runner(loop_factory=VirtualLoop)`.
+
+    What is called when is BaseEventLoop's way, done with less: there timers are compared in Python, and each of the
+    dozens of calls that a frame takes is made ready for a debugger.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._clock = _Clock()
-        self._selector = self._clock  # what BaseEventLoop asks to wait
-        self._clock_resolution = RESOLUTION_S
+        self._now = 0.0
+        self._ready: deque[asyncio.Handle] = deque()
+        self._scheduled: list[tuple[float, int, _Timer]] = []
+        """A heap. Of timers of the same time the one that was set first comes first."""
+        self._timers_set = itertools.count()
+        self._cancelled = 0
+        """Of those in the heap."""
+        self._stopping: bool
         self._listeners: dict[tuple[str, int], Factory] = {}
         self.on_message: OnMessage | None = None
         """Told each piece of data before a party takes it: whether that is a server, and how many bytes."""
 
+    # --- time --------------------------------------------------------------------------------------------
+
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
-        return self._clock.now
+        return self._now
 
     def now(self) -> float:
         """The same: the clock of what runs here (`jellyfish.clock`)."""
-        return self._clock.now
+        return self._now
 
     def move_to(self, time_s: float) -> None:
         """What runs now takes until `time_s`: what is due meanwhile comes late, as on a loop that is busy."""
-        self._clock.now = max(self._clock.now, time_s)
+        self._now = max(self._now, time_s)
+
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[_Arguments]], object],
+        *args: *_Arguments,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """Call it behind all that is ready now."""
+        call = _Call(callback, args, self, context)
+        self._ready.append(call)
+        return call
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[_Arguments]], object],
+        *args: *_Arguments,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call it at a time of this loop."""
+        timer = _Timer(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, (when, next(self._timers_set), timer))
+        return timer
+
+    def _timer_handle_cancelled(self, handle: _Timer) -> None:
+        self._cancelled += handle.waits
+
+    def _run_once(self) -> None:
+        """Make what is ready now, or will be next, and move the time on to that."""
+        self._forget_cancelled()
+        ready, timers = self._ready, self._scheduled
+        if not ready and not self._stopping:
+            if not timers:
+                raise NothingLeftError("everything waits for something that cannot happen any more")
+            self._now += max(0.0, timers[0][0] - self._now)
+        until_s = self._now + RESOLUTION_S
+        while timers and timers[0][0] < until_s:
+            timer = heapq.heappop(timers)[2]
+            timer.waits = False
+            ready.append(timer)
+        for _ in range(len(ready)):  # what comes of these is for the next time
+            call = ready.popleft()
+            if not call._cancelled:
+                call._run()
+
+    def _forget_cancelled(self) -> None:
+        """Of the timers those in front, and all where they are the most."""
+        timers = self._scheduled
+        if len(timers) > FEW_TIMERS and self._cancelled > len(timers) / 2:
+            timers[:] = [each for each in timers if not each[2]._cancelled]
+            heapq.heapify(timers)
+            self._cancelled = 0
+        while timers and timers[0][2]._cancelled:
+            heapq.heappop(timers)
+            self._cancelled -= 1
+
+    # --- connections -------------------------------------------------------------------------------------
 
     async def create_server(self, protocol_factory: Factory, host: Any = None, port: Any = None, **_: Any) -> Any:
         """Listen at an address of this loop's own. OSError when it is taken."""
@@ -92,27 +165,50 @@ class VirtualLoop(asyncio.BaseEventLoop):
         signal.signal(sig, signal.SIG_DFL)
         return True
 
-    def _process_events(self, event_list: object) -> None:
-        """Nothing comes from outside."""
-
     def _write_to_self(self) -> None:
         """Nobody else could wake this loop, and it never sleeps."""
 
 
-class _Clock:
-    """Stands where BaseEventLoop has its selector: instead of waiting, it moves the time on."""
+class _Call(asyncio.Handle):
+    """Begins as a plain handle does, but for what a debugger would be told."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    __slots__ = ()
 
-    def select(self, timeout: float | None) -> list[object]:
-        if timeout is None:
-            raise NothingLeftError("everything waits for something that cannot happen any more")
-        self.now += timeout
-        return []
+    def __init__(
+        self, callback: Callable[..., object], args: Sequence[Any], loop: VirtualLoop, context: Context | None
+    ) -> None:
+        self._context = copy_context() if context is None else context
+        self._loop, self._callback, self._args = loop, callback, args
+        self._cancelled, self._repr, self._source_traceback = False, None, None
 
-    def close(self) -> None:
-        """Nothing to close."""
+
+class _Timer(asyncio.TimerHandle):
+    """The same with a time; `waits` while it is among the loop's timers."""
+
+    __slots__ = ("waits",)
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: Sequence[Any],
+        loop: VirtualLoop,
+        context: Context | None,
+    ) -> None:
+        self._context = copy_context() if context is None else context
+        self._loop, self._callback, self._args = loop, callback, args
+        self._cancelled, self._repr, self._source_traceback = False, None, None
+        self._when, self.waits = when, True
+
+    def cancel(self) -> None:
+        """Never call it."""
+        if not self._cancelled:
+            self._loop._timer_handle_cancelled(self)
+            self._cancelled, self._callback, self._args = True, _nothing, ()
+
+
+def _nothing() -> None:
+    """In place of what a cancelled timer would have called, which nobody need keep."""
 
 
 class _Server:

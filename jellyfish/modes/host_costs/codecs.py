@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -54,34 +55,59 @@ def _blobs(chance: np.random.Generator, count: int, width: int, height: int) -> 
     return np.asarray(cv2.resize(rough, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def usual_s(function: Callable[[], object]) -> float:
-    """The median of the processor time of a call, half of them after a pause."""
+class Took(NamedTuple):
+    """Processor time of a call, in the median."""
+
+    rested_s: float
+    """After a pause."""
+    warm_s: float
+    """Right after another one."""
+
+    @property
+    def usual_s(self) -> float:
+        """Half of the calls each."""
+        return (self.rested_s + self.warm_s) / 2
+
+
+def rested(took: Collection[Took]) -> float:
+    """By which share of the usual time all these take longer after a pause (`HostCosts.codec_rested`)."""
+    rested_s, warm_s = sum(each.rested_s for each in took), sum(each.warm_s for each in took)
+    return max(0.0, (rested_s - warm_s) / (rested_s + warm_s))
+
+
+def took(function: Callable[[], object]) -> Took:
+    """Of the same call each time."""
     function()
-    return median(_mean_s(function, function) for _ in range(ROUNDS))
+    return _medians(_pair(function, function) for _ in range(ROUNDS))
 
 
-def _mean_s(*calls: Callable[[], object]) -> float:
+def _pair(first: Callable[[], object], second: Callable[[], object]) -> Took:
     time.sleep(PAUSE_S)
     began_s = time.thread_time()
-    for call in calls:
-        call()
-    return (time.thread_time() - began_s) / len(calls)
+    first()
+    between_s = time.thread_time()
+    second()
+    return Took(between_s - began_s, time.thread_time() - between_s)
 
 
-def codec_s(picture: Image, sizes: Iterable[InputSize]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _medians(pairs: Iterable[Took]) -> Took:
+    return Took(*(median(each) for each in zip(*pairs, strict=True)))
+
+
+def codecs(picture: Image, sizes: Iterable[InputSize]) -> tuple[list[Took], list[Took]]:
     """To decode and to encode a frame of each size."""
-    decode_s, encode_s = [], []
+    decode, encode = [], []
     for size in sizes:
-        decode_s.append(usual_s(partial(decode_frame, max(CAMERA_SIZE), scaled_jpeg(picture, size), size)))
-        encode_s.append(usual_s(partial(scaled_jpeg, picture, size)))
-    return tuple(decode_s), tuple(encode_s)
+        decode.append(took(partial(decode_frame, max(CAMERA_SIZE), scaled_jpeg(picture, size), size)))
+        encode.append(took(partial(scaled_jpeg, picture, size)))
+    return decode, encode
 
 
-def capture_s(video: Path, fps: float) -> float:
+def capture(video: Path, fps: float) -> Took:
     """A camera decodes the next frame of a video, of which it shows `fps` frames a second."""
     with VideoSource(video) as source:
         shown = [partial(source.frame_at, number / fps) for number in range(round(CLIP_S * fps))]
-        return median(map(_mean_s, shown[::2], shown[1::2]))
+        return _medians(map(_pair, shown[::2], shown[1::2]))
 
 
 def moving_clip(picture: Image, path: Path) -> None:

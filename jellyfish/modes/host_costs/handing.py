@@ -11,7 +11,7 @@ import numpy as np
 from jellyfish.core import Answer, InputSize, Variant
 from jellyfish.devices.remote_engine import RemoteEngine
 from jellyfish.models.model import Description, EngineOptions, Image, WholeBatches, answers
-from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, usual_s
+from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, took
 
 BATCH = 4
 
@@ -38,7 +38,7 @@ def handing_s(model: Description) -> tuple[float, ...]:
     """Of a frame of each of the model's resolutions, in a batch."""
     with contextlib.closing(RemoteEngine(_SilentModel(model), EngineOptions(), _as_it_is)) as engine:
         hand = (partial(_hand, engine, size) for size in model.ladder.values())
-        return tuple(usual_s(each) / BATCH for each in hand)
+        return tuple(took(each).usual_s / BATCH for each in hand)
 
 
 def _hand(engine: RemoteEngine, size: InputSize) -> None:

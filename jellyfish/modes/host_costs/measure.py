@@ -11,9 +11,9 @@ from jellyfish.devices.process import first_half_kept, usable_cores
 from jellyfish.devices.profile.host import HostCosts
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.models.model import Description
-from jellyfish.modes.host_costs.codecs import capture_s, codec_s, moving_clip, street_like
+from jellyfish.modes.host_costs.codecs import capture, codecs, moving_clip, rested, street_like
 from jellyfish.modes.host_costs.handing import handing_s
-from jellyfish.modes.host_costs.streaming import CAMERA_FPS, loops_s
+from jellyfish.modes.host_costs.streaming import CAMERA_FPS, loops_took
 
 Report = Callable[[str, int, int], None]
 """Told what is being done, and how far it is: (words, steps done, steps in all)."""
@@ -26,14 +26,24 @@ def measure_host(profile: LatencyProfile, model: Description, report: Report) ->
     kept = first_half_kept(usable_cores()) if profile.device == "cpu" else contextlib.nullcontext()
     with kept, tempfile.TemporaryDirectory() as folder:
         report(words, 0, steps)
-        decode, encode = codec_s(picture, model.ladder.values())
+        decode, encode = codecs(picture, model.ladder.values())
         clip = Path(folder) / "moving.mp4"
         moving_clip(picture, clip)
-        capture = capture_s(clip, CAMERA_FPS)
+        shown = capture(clip, CAMERA_FPS)
         report(words, 1, steps)
         moves = profile.device == "cpu" and model.movable
         hand = handing_s(model) if moves else (0.0,) * len(model.ladder)
         report(words, 2, steps)
-        server, camera = loops_s(profile, model, picture)
+        server, camera = loops_took(profile, model, picture)
         report(words, 3, steps)
-    return HostCosts(tuple(model.ladder), decode, encode, hand, capture, server, camera)
+    return HostCosts(
+        tuple(model.ladder),
+        tuple(each.usual_s for each in decode),
+        tuple(each.usual_s for each in encode),
+        hand,
+        shown.usual_s,
+        server.usual_s,
+        camera.usual_s,
+        codec_rested=rested([*decode, *encode, shown]),
+        loop_rested=rested([server, camera]),
+    )

@@ -28,14 +28,15 @@ from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.models.model import Description, WholeBatches
 from jellyfish.modes.assembly import ServerParts, assembled, policy
 from jellyfish.modes.decoders import decode_frame
-from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, Image
+from jellyfish.modes.host_costs.codecs import CAMERA_SIZE, Image, Took
 from jellyfish.modes.run import MeasuredRun, Setup, run_info
 from jellyfish.modes.serving import listening_at
 from jellyfish.modes.window_log import WindowLog
 from jellyfish.results.writer import ResultWriter
 
-CAMERAS, CAMERA_FPS, STREAM_S = 16, 15.0, 3.0
-"""Many: the more frames there are, the more of them share a turn of the loop, and with few it is not short of time."""
+FEW, MANY, CAMERA_FPS, STREAM_S = 2, 20, 15.0, 3.0
+"""Cameras. The more frames there are, the more of them share a turn of the loop, and the less it sleeps between them:
+with few each message finds it asleep, with many hardly one does."""
 DELAY_S, SLO_S, WINDOW_S = 0.005, 0.15, 0.5
 OBJECTS = 6
 """In a frame, and found in it."""
@@ -76,7 +77,14 @@ def _place(number: int) -> tuple[float, float, float, float]:
     return number / OBJECTS, 0.3, (number + 0.9) / OBJECTS, 0.6
 
 
-def loops_s(profile: LatencyProfile, model: Description, picture: Image) -> tuple[float, float]:
+def loops_took(profile: LatencyProfile, model: Description, picture: Image) -> tuple[Took, Took]:
+    """Of a frame in the server's event loop, and in the cameras'."""
+    few, many = (_loops_s(profile, model, picture, cameras) for cameras in (FEW, MANY))
+    server, camera = (Took(rested_s, warm_s) for rested_s, warm_s in zip(few, many, strict=True))
+    return server, camera
+
+
+def _loops_s(profile: LatencyProfile, model: Description, picture: Image, cameras: int) -> tuple[float, float]:
     """Processor time of a frame in the server's event loop, and in the cameras' own, which runs in another thread."""
     largest = model.offering({profile.variants[-1]})
     shown: list[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = []
@@ -97,7 +105,8 @@ def loops_s(profile: LatencyProfile, model: Description, picture: Image) -> tupl
     ready.wait()
     url, loop, stop = shown[0]
     try:
-        frames, camera_s = uvloop.run(_stream(url, scaled_jpeg(picture, largest.sizes[-1].input), model.classes))
+        jpeg = scaled_jpeg(picture, largest.sizes[-1].input)
+        frames, camera_s = uvloop.run(_stream(url, jpeg, model.classes, cameras))
     finally:
         loop.call_soon_threadsafe(stop.set)
         server.join()
@@ -128,13 +137,13 @@ async def _ready_server(profile: LatencyProfile, model: Description) -> AsyncIte
             pool.shutdown(wait=False)
 
 
-async def _stream(url: str, jpeg: bytes, classes: Sequence[str]) -> tuple[int, float]:
+async def _stream(url: str, jpeg: bytes, classes: Sequence[str], cameras: int) -> tuple[int, float]:
     """(frames of all cameras, processor time of this thread)."""
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2)
     frames = _ReadyFrames(jpeg, classes, partial(asyncio.get_running_loop().run_in_executor, pool))
     setups = [
         Setup(CameraConfig(f"camera-{n}", Path(), CAMERA_FPS, SLO_S, "none", DELAY_S, n), frames, None)
-        for n in range(CAMERAS)
+        for n in range(cameras)
     ]
     info = run_info("profile", datetime.now().astimezone(), 0, setups[0].config, [], "")
     with pool, tempfile.TemporaryDirectory() as folder, ResultWriter(Path(folder) / "run", info) as writer:

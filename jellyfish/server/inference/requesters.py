@@ -108,6 +108,12 @@ class Requesters:
 
     # --- control -----------------------------------------------------------------------------------------
 
+    @property
+    def latest_due_s(self) -> float:
+        """When the last of the requests that are open is due; minus infinity where there is none."""
+        known = (*self, *self._leaving)
+        return max((each.latest_due_s for each in known if each.account.open), default=float("-inf"))
+
     def demands(
         self, now: float, cameras: Sequence[ClientDemand], devices: Sequence[DeviceOption], accuracy: Sequence[float]
     ) -> tuple[ClientDemand, ...]:

@@ -57,7 +57,7 @@ def test_no_work_is_lost_or_made_and_no_core_idles_while_somebody_wants_it(seed:
 
 def test_a_pool_runs_as_many_as_it_has_workers_and_the_others_in_order() -> None:
     cores, done = Cores(8), []
-    pool = Pool(cores, 2)
+    pool = Pool(cores.begin, 2)
     for name in "abcd":
         pool.begin(Job(1.0, lambda name=name: done.append((name, cores.now))))
     cores.settle(10.0)

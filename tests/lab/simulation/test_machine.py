@@ -32,6 +32,38 @@ async def test_what_the_loop_does_makes_it_late_for_all_that_is_due_meanwhile() 
 
 
 @virtual
+async def test_cores_are_rested_when_nothing_was_to_do_until_now() -> None:
+    host, _ = machine()
+    assert host.rested(roams=False)
+    host.spend(0.010)
+    assert not host.rested(roams=False)
+    assert host.rested(roams=True)  # on the other half
+    decoding = asyncio.ensure_future(host.decode(0.010))
+    await asyncio.sleep(0.005)
+    assert host.rested(roams=False)
+    assert host.rested(roams=True)  # on the first half, for the other one decodes
+    await decoding
+    assert not host.rested(roams=True)
+    await asyncio.sleep(0.001)
+    assert host.rested(roams=True)
+
+
+@virtual
+async def test_decoders_and_the_planner_are_where_least_is_to_do() -> None:
+    host, loop = machine()
+    batch = asyncio.ensure_future(host.batch(0.020, APART))
+    await asyncio.sleep(0)
+    decoding = asyncio.gather(host.decode(0.010), host.decode(0.010))
+    await asyncio.sleep(0)
+    planning = asyncio.ensure_future(host.solve(0.010))
+    await decoding
+    assert loop.time() == pytest.approx(0.020)
+    await batch
+    assert loop.time() == pytest.approx(0.020 * (1 + PLANNER_WEIGHT))
+    await planning
+
+
+@virtual
 async def test_nothing_on_the_first_half_disturbs_a_worker_on_the_second() -> None:
     host, loop = machine()
     decoding = [asyncio.ensure_future(host.decode(0.010)) for _ in range(4)]
@@ -76,13 +108,23 @@ async def test_where_no_device_is_a_processor_all_cores_are_for_all() -> None:
 
 @virtual
 async def test_the_planner_gets_what_others_leave() -> None:
-    host, loop = machine()
+    host, loop = machine(cores=1)
     planning = asyncio.create_task(host.solve(0.010))
     await asyncio.sleep(0)
     host.spend(0.020)
     assert loop.time() == pytest.approx(0.020 * (1 + PLANNER_WEIGHT))
     await planning
     assert loop.time() == pytest.approx(0.030)
+
+
+@virtual
+async def test_the_planner_is_on_the_other_half_while_that_has_nothing_to_do() -> None:
+    host, loop = machine()
+    planning = asyncio.create_task(host.solve(0.010))
+    await asyncio.sleep(0)
+    host.spend(0.020)
+    assert loop.time() == pytest.approx(0.020)
+    await planning
 
 
 @virtual
@@ -114,7 +156,7 @@ async def test_frames_are_decoded_in_the_order_in_which_they_came() -> None:
     for _ in range(6):
         asyncio.ensure_future(host.decode(0.010)).add_done_callback(lambda _: done.append(loop.time()))
     await asyncio.sleep(1.0)
-    assert done == pytest.approx([0.020, 0.020, 0.020, 0.020, 0.030, 0.030])  # four threads on two cores
+    assert done == pytest.approx([0.010, 0.010, 0.010, 0.010, 0.020, 0.020])  # four threads on four cores
 
 
 @virtual

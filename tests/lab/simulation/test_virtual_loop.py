@@ -21,6 +21,18 @@ async def test_an_hour_passes_at_once_and_timers_fire_in_order() -> None:
     assert loop.time() == pytest.approx(3601)
 
 
+@virtual
+async def test_timers_of_the_same_time_come_in_the_order_in_which_they_were_set_whatever_was_cancelled() -> None:
+    fired: list[int] = []
+    loop = asyncio.get_running_loop()
+    timers = [loop.call_at(1.0, fired.append, number) for number in range(400)]
+    for timer in timers[::3] + timers[1::3]:
+        timer.cancel()
+    loop.call_at(1.0, fired.append, 400)
+    await asyncio.sleep(2.0)
+    assert fired == [*range(2, 400, 3), 400]
+
+
 def test_waiting_for_what_cannot_happen_is_an_error_not_a_hang() -> None:
     async def wait() -> None:
         await asyncio.Event().wait()

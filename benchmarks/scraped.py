@@ -28,8 +28,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "jellyfish.json"
 PROMETHEUS = "127.0.0.1:9097"
-SETTLING_S = 5.0
-"""Until the last counts are scraped, once a second."""
+PATIENCE_S = 30.0
+"""For the scrape after the run's end."""
 FRAMES = 'sum by (camera, outcome, reason) (jellyfish_frames_total{source="reported"}) > 0'
 Counts = Counter[tuple[str, str]]
 
@@ -47,9 +47,9 @@ def server(cameras: int) -> Iterator[str]:
 
 @contextlib.contextmanager
 def prometheus(folder: Path, target: str) -> Iterator[None]:
-    """Scrapes `target` once a second."""
+    """Scrapes `target` every two seconds."""
     job = {"job_name": "jellyfish", "static_configs": [{"targets": [target]}]}
-    (folder / "prometheus.yml").write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]}))
+    (folder / "prometheus.yml").write_text(json.dumps({"global": {"scrape_interval": "2s"}, "scrape_configs": [job]}))
     words = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
     with (
         (folder / "prometheus.log").open("w") as log,
@@ -123,8 +123,9 @@ def main() -> None:
             stdout=subprocess.DEVNULL,
         )
         queries, empty = dashboard_answers()
-        time.sleep(SETTLING_S)
-        known, own = scraped(), recorded(Path(name) / "run")
+        own, ended_s = recorded(Path(name) / "run"), time.monotonic()
+        while (known := scraped()) != own and time.monotonic() < ended_s + PATIENCE_S:
+            time.sleep(1)
     for camera in sorted(known | own):
         same = known.get(camera) == own.get(camera)
         frames, on_time = own.get(camera, Counter()).total(), own.get(camera, Counter())["on_time", ""]

@@ -22,6 +22,10 @@ class RunError(JellyfishError):
     """A run that started properly failed. CLI exit code 1."""
 
 
+class DeviceLostError(RunError):
+    """A device is of no use any more to the process that this happened in: nothing is to be run on it again."""
+
+
 class ProtocolError(JellyfishError):
     """The peer broke the stream protocol. `code` is one of the codes in docs/protocol.md."""
 

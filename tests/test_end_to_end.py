@@ -27,6 +27,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from jellyfish import cli
+from jellyfish.camera.credentials import TOKEN_VARIABLE, http_session
+from jellyfish.config import ReachConfig
 from jellyfish.core import Outcome
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.models.slimmable.sizes import SIZES, VARIANTS
@@ -35,6 +37,7 @@ from jellyfish.models.slimmable.weights import load_weights
 from jellyfish.protocol import wire
 from jellyfish.results.records import FrameRecord, PlanRecord, RunInfo
 from jellyfish.results.window_lines import ClientLine, WindowLine
+from jellyfish.server.certificates import own_certificate
 from tests.server.peer import JPEG, Peer
 
 ROOT = Path(__file__).parent.parent
@@ -243,7 +246,7 @@ async def server(cache: Path, *options: str | Path) -> AsyncIterator[asyncio.sub
     """`jellyfish serve` as a process of its own, killed if the test leaves it running."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, ROOT / "cli.py", "serve", "--port", "0", *options,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env=os.environ | {"XDG_CACHE_HOME": str(cache), "COLUMNS": "200"},
     )  # fmt: skip
     try:
@@ -320,3 +323,43 @@ async def test_a_server_told_to_stop_while_it_measures_stops(tmp_path: Path) -> 
         code, said, errors = await ended(process)
     assert (code, said, errors) == (0, "", "stopped\n")
     assert not await asyncio.to_thread(lambda: list(tmp_path.rglob("*.json")))  # nothing of a profile that is not whole
+
+
+async def test_files_and_model_are_taken_anew_while_a_stream_with_a_token_goes_on(
+    tmp_path: Path, profile: Path
+) -> None:
+    certificate, key = own_certificate(tmp_path / "tls", ["127.0.0.1"])
+    tokens, config = tmp_path / "tokens.toml", tmp_path / "server.toml"
+    camera, chief = "camera-camera-camera", "chief-chief-chief-chief"
+    entries = f'[[token]]\nname = "chief"\ntoken = "{chief}"\nmay = ["administration"]\n'
+    tokens.write_text(f'{entries}[[token]]\nname = "camera"\ntoken = "{camera}"\n')
+    files = {"tokens": tokens, "tls_certificate": certificate, "tls_key": key}
+    config.write_text("".join(f'{name} = "{path}"\n' for name, path in files.items()))
+    async with server(tmp_path, *FAST, "--profile", profile, "--config", config) as process:
+        url = (await line_with(process, "ready")).split()[1]
+        async with (
+            http_session(ReachConfig(ca_file=certificate), url, {TOKEN_VARIABLE: camera}) as http,
+            http.ws_connect(url) as socket,
+        ):
+            peer = Peer(socket, asyncio.get_running_loop().time)
+            await peer.send(wire.Hello("witness", 15, 2_000))
+            await peer.until(wire.Welcome)
+            config.write_text(config.read_text() + "max_clients = 7\n")
+            process.send_signal(signal.SIGHUP)
+            assert "read anew: max_clients" in await line_with(process, "anew")
+            page = url.replace("wss", "https", 1).replace("stream", "admin/model")
+            changing = asyncio.create_task(http.post(page, headers={"Authorization": f"Bearer {chief}"}))
+            sent = 0
+            while not changing.done():
+                await peer.send_frame(sent, JPEG)
+                assert (await peer.until(wire.Result)).frame == sent
+                sent += 1
+                await asyncio.wait({changing}, timeout=0.1)  # no faster than it has said
+            answer = await changing
+            assert (answer.status, list(await answer.json())) == (200, ["serves"])
+            await peer.send(wire.Bye())
+            farewell = await peer.until(wire.Farewell)
+            assert farewell.received == farewell.answered + sum(farewell.dropped.values()) == sent > 0
+        process.send_signal(signal.SIGTERM)
+        code, _, errors = await ended(process)
+    assert code == 0 and "Traceback" not in errors

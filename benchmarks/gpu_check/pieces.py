@@ -15,24 +15,25 @@ from jellyfish.core import Variant
 from jellyfish.models.model import Engine
 
 if TYPE_CHECKING:
-    import torch
+    from jellyfish.models.slimmable.networks import FoldedNetworks
 
 Work = Callable[[], object]
 LEAST_ROUNDS, MOST_ROUNDS = 5, 100
 NOTE = (
     "prepare, launch and finish are the engine's own steps, one batch at a time. The pieces below them are run apart "
-    "from the engine, each again and again with the device waited for after it (on a GPU stem and tail as a CUDA "
-    "graph), so that they say what there is to gain where; they do not add up to the steps."
+    "from the engine, each again and again with the device waited for after it (on a GPU stem, tail and selection as "
+    "CUDA graphs), so that they say what there is to gain where; they do not add up to the steps."
 )
 
 
 def pieces(place: Place, budget_s: float) -> Found:
     """At the largest size and a small one, one frame and a full batch."""
+    networks = _networks(place)
     shapes = [(variant, batch) for variant in (place.variants[0], place.largest) for batch in (1, max(place.batches))]
     figures: dict[str, dict[str, float]] = {}
     for variant, batch in shapes:
         each_s = budget_s / len(shapes) / 9
-        apart = place.on_thread(partial(_apart, place, variant, batch, each_s))
+        apart = place.on_thread(partial(_apart, place, networks, variant, batch, each_s))
         figures[f"{variant.name} x {batch}"] = _steps(place, variant, batch, 3 * each_s) | apart
     names = list(next(iter(figures.values())))
     rows = [[name, *(f"{1e3 * of[name]:.3f}" for of in figures.values())] for name in names]
@@ -64,45 +65,42 @@ def _steps(place: Place, variant: Variant, batch: int, budget_s: float) -> dict[
     return {"prepare": prepare, "launch": launch, "finish": finish}
 
 
-def _apart(place: Place, variant: Variant, batch: int, each_s: float) -> dict[str, float]:
+def _networks(place: Place) -> FoldedNetworks:
+    """As the engine has them."""
+    from jellyfish.models.precision import inference_dtype
+    from jellyfish.models.slimmable.networks import FoldedNetworks
+    from jellyfish.models.slimmable.weights import load_weights
+
+    return FoldedNetworks(load_weights(), place.device, inference_dtype(place.device))
+
+
+def _apart(place: Place, networks: FoldedNetworks, variant: Variant, batch: int, each_s: float) -> dict[str, float]:
     """Each piece by itself, with the tensors that the one before it made."""
     import torch
 
     from jellyfish.models.canvases import on_canvases
-    from jellyfish.models.precision import inference_dtype
-    from jellyfish.models.slimmable.boxes import grid_points, select
-    from jellyfish.models.slimmable.detector import normalise
-    from jellyfish.models.slimmable.folding import fold_stem, fold_tail
-    from jellyfish.models.slimmable.sizes import SIZES
+    from jellyfish.models.slimmable.boxes import select
+    from jellyfish.models.slimmable.device_boxes import boxes_of, candidates
     from jellyfish.models.slimmable.street import input_size
-    from jellyfish.models.slimmable.weights import load_weights
 
-    device, dtype = place.device, inference_dtype(place.device)
-    size, detector = input_size(variant.resolution), load_weights().detector()
-    of_size = next(each for each in SIZES if each.name == variant.network)
-    stem, tail = fold_stem(detector).to(device, dtype), fold_tail(detector, of_size).to(device, dtype)
-    points = grid_points(size.height, size.width, device)
-    least = place.model.size(variant).least_score or 0.0
+    size, network = input_size(variant.resolution), variant.network
+    points, least = networks.points[variant.resolution], place.model.size(variant).least_score or 0.0
     images = place.images(variant, batch)
     host = torch.from_numpy(on_canvases(images, size).pixels)
     pinned = host if place.gpu is None else place.gpu.pinned(host)
     with torch.inference_mode():
-        there = pinned.to(device)
-
-        def first() -> torch.Tensor:
-            found: torch.Tensor = stem(normalise(there.permute(0, 3, 1, 2)).to(dtype))
-            return found
-
-        shared = first()
-        predictions = tail(shared).float()
-        boxes = select(predictions, points, least)
+        there = pinned.to(place.device)
+        shared = networks.features(there)
+        selected = networks.predictions(shared, network), points, least
+        found, selection = candidates(*selected), partial(select, *selected)
         works: dict[str, Work] = {
             "letterbox": lambda: on_canvases(images, size),
             "copy to the device": lambda: there.copy_(pinned, non_blocking=True),
-            "stem": captured(first, place),
-            "tail": captured(lambda: tail(shared), place),
-            "selection": lambda: select(predictions, points, least),
-            "copy back": lambda: [tensor.tolist() for tensor in boxes],
+            "stem": captured(lambda: networks.features(there), place),
+            "tail": captured(lambda: networks.predictions(shared, network), place),
+            "selection": selection if place.gpu is None else captured(partial(candidates, *selected), place),
+            "copy back": found.cpu,
+            "boxes of it": partial(boxes_of, found.cpu().numpy()),
         }
         return {name: median_s(work, place, each_s) for name, work in works.items()}
 

@@ -16,8 +16,8 @@ import numpy as np
 from jellyfish.core import Variant
 from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
-from jellyfish.models.model import Description, Engine, Image, answers
-from jellyfish.models.slimmable.model import open_slimmable
+from jellyfish.models.model import Description, Engine, EngineOptions, Image, StatedEngine, answers
+from jellyfish.models.slimmable.model import SlimmableModel, open_slimmable
 
 if TYPE_CHECKING:
     import torch
@@ -69,23 +69,37 @@ class Place:
     @cached_property
     def model(self) -> Description:
         """The detector that ships."""
-        return open_slimmable("", None).description
+        return self._served.description
 
     @cached_property
     def executor(self) -> EngineExecutor:
         """One worker with the engine, as a server has it."""
         began_s = time.perf_counter()
-        executor = EngineExecutor([self._engine], self.options.device, self.model)
+        in_flight = 1 if self.gpu is None else self.model.in_flight
+        executor = EngineExecutor([self._engine], self.options.device, self.model, in_flight=in_flight)
         self.load_s = time.perf_counter() - began_s
         return executor
+
+    @property
+    def stated(self) -> str:
+        """What the engine says that it has chosen."""
+        return self.engine.stated if isinstance(self.engine, StatedEngine) else ""
 
     @property
     def engine(self) -> Engine:
         """The engine itself. Call it on its thread: `on_thread`."""
         return self.executor.engines[0]
 
+    @cached_property
+    def _served(self) -> SlimmableModel:
+        """As torch runs it, on a processor too: this is what GPUs are served with, and no other library is needed."""
+        return open_slimmable("torch", None)
+
     def _engine(self) -> Engine:
-        return engine_on(self.device)
+        import torch
+
+        options = EngineOptions(self.options.device, torch.get_num_threads(), max_batch=self.options.max_batch)
+        return self._served.engine(options)
 
     def on_thread(self, function: Callable[[], Result]) -> Result:
         """Run it where the engine's batches run."""
@@ -168,14 +182,11 @@ class Place:
         return LatencyProfile(self.options.device, "", self.model.identity, tuple(rows))
 
 
-def engine_on(device: torch.device, dtype: torch.dtype | None = None) -> Engine:
-    """The detector as torch runs it, and no other library: what GPUs are served with."""
-    import torch
-
+def engine_on(device: torch.device, dtype: torch.dtype) -> Engine:
+    """The detector in this arithmetic, without any pipeline."""
     from jellyfish.models.slimmable.engine import DetectorEngine
     from jellyfish.models.slimmable.weights import load_weights
 
-    torch.set_num_threads(cores())
     return DetectorEngine(load_weights(), device, dtype)
 
 

@@ -60,7 +60,8 @@ def _heard(
     connection: Connection, part: Part, options: Options, begun: Begun, left_s: float
 ) -> tuple[PartResult, bool]:
     """What the process says of a part, and whether it can go on. `left_s`: of the time for all parts."""
-    limit_s = min(STARTING_S + PATIENCE * _budget_s(part, options), max(left_s, 0.0) + OVERTIME_S)
+    usual_s = max(options.stretch, 1.0) * STARTING_S + PATIENCE * _budget_s(part, options)
+    limit_s = min(usual_s, max(left_s, 0.0) + OVERTIME_S)
     begun(part)
     try:
         if not connection.poll(limit_s):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -82,6 +83,8 @@ def raw_fps(place: Place, variant: Variant, seconds: float) -> float:
 
 def _offered(place: Place, variant: Variant, fleet: Cameras) -> Fared:
     images, most = place.images(variant, 12), max(place.batches)
+    gc.collect()
+    gc.freeze()  # as a server does: what is there by now need not be looked through while frames come
     return asyncio.run(offer(place.executor, place.profile([variant]), variant, fleet, images, most))
 
 

@@ -22,8 +22,8 @@ FURTHEST_SIDE = 0.02
 def loading(place: Place, budget_s: float) -> Found:
     """What passes until the engine is ready: with all that it captures and allocates before."""
     memory_bytes, seconds = place.engine.memory_bytes, place.load_s
-    gist = f"ready after {seconds:.1f} s; {memory_bytes / 1e6:.0f} MB for networks, as the engine says"
-    return Found(gist, {"load_s": seconds, "memory_bytes": memory_bytes})
+    gist = f"ready after {seconds:.1f} s; {memory_bytes / 1e6:.0f} MB, {place.stated}, as the engine says"
+    return Found(gist, {"load_s": seconds, "memory_bytes": memory_bytes, "stated": place.stated})
 
 
 def profile(place: Place, budget_s: float) -> Found:

@@ -12,7 +12,6 @@ FIGURES = ("scipy", "matplotlib")
 GRAPHS = ("onnxruntime",)
 LABELLED = (*NETWORKS, "faster_coco_eval")
 SERVER = NETWORKS + PLANNERS
-REMOTE_CALLS = ("grpc",)
 
 ALWAYS = {
     "profile": SERVER,
@@ -40,9 +39,8 @@ def needs(command: str, options: Mapping[str, Any]) -> tuple[str, ...]:
             *SERVER,
             *(["cryptography"] if options["tls"] is not None else []),
             *(["opentelemetry"] if options["spans"] else []),
+            *(["grpc"] if options["grpc_port"] is not None else []),
         )
     if command == "trace show" and options["plot"] is not None:
         return ("matplotlib",)
-    if command == "serve" and options["grpc_port"] is not None:
-        return (*SERVER, *REMOTE_CALLS)
     return ALWAYS.get(command, ())

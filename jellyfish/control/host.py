@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from jellyfish.control.problem import Problem
+from jellyfish.control.problem import ClientDemand, Problem
 
 ALLOWED = 0.9
 """Share of the time that the busiest part of the host may be occupied: what is aimed at."""
@@ -218,17 +218,15 @@ def next_share(share: float, occupied: float, carried: float) -> float:
 
 
 def within_host(problem: Problem) -> Problem:
-    """`problem` with the rates, and of the sizes, that its host can carry."""
+    """`problem` with the rates, and of the sizes, that its host can carry. Who can have none of these keeps his."""
     most = problem.host_resolution
     if problem.host_share == 1.0 and most is None:
         return problem
     small = [most is None or variant.resolution <= most for variant in problem.variants]
-    clients = tuple(
-        msgspec.structs.replace(
-            demand,
-            fps=problem.host_share * demand.fps,
-            budget_s=tuple(budget_s if fits else 0.0 for budget_s, fits in zip(demand.budget_s, small, strict=True)),
-        )
-        for demand in problem.clients
-    )
-    return msgspec.structs.replace(problem, clients=clients)
+
+    def within(demand: ClientDemand) -> ClientDemand:
+        budget_s = tuple(each if fits else 0.0 for each, fits in zip(demand.budget_s, small, strict=True))
+        budget_s = budget_s if any(budget_s) else demand.budget_s
+        return msgspec.structs.replace(demand, fps=problem.host_share * demand.fps, budget_s=budget_s)
+
+    return msgspec.structs.replace(problem, clients=tuple(within(demand) for demand in problem.clients))

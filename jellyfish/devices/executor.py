@@ -6,7 +6,10 @@ Knows nothing of queues, deadlines or clients, nor what a model is beyond the se
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -14,8 +17,10 @@ import numpy as np
 from jellyfish.core import Answer, Variant
 from jellyfish.devices.worker_thread import WorkerThread
 from jellyfish.models.checking import checked
-from jellyfish.models.model import Description, Engine, Image, LoadingEngine, answers
+from jellyfish.models.model import Description, Engine, Image, LoadingEngine, StatedEngine, answers, finished, launched
 
+RECENT_LEADS = 16
+"""Batches that tell how long before it is to run the next one is to be prepared."""
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
 Shape = tuple[Variant, int]
@@ -29,6 +34,20 @@ class ClosableEngine(Protocol):
 
     def close(self) -> None:
         """Give back what it has, at once and from any thread; a call that runs raises. The next call opens it anew."""
+        ...
+
+
+@runtime_checkable
+class PipelinedExecutor(Protocol):
+    """An executor whose workers may have more than one batch at a time. Those of a worker end in the order of `run`."""
+
+    @property
+    def in_flight(self) -> int:
+        """Batches that a worker may be given before the first of them has ended."""
+        ...
+
+    def lead_s(self, worker: int, /) -> float:
+        """How long before `worker` is free a batch is to be given to it, so that its device need not wait."""
         ...
 
 
@@ -67,7 +86,8 @@ def _as_it_is() -> None:
 class EngineExecutor:
     """Engines on worker threads, so that the event loop goes on while the device computes.
 
-    A worker runs one batch at a time.
+    A worker runs one batch at a time; or it prepares and launches the next ones meanwhile, where its engine may have
+    more than one in flight. Another thread waits for what they find then.
     """
 
     def __init__(
@@ -76,20 +96,25 @@ class EngineExecutor:
         device: str,
         model: Description,
         begin: Callable[[], None] = _as_it_is,
+        in_flight: int = 1,
     ) -> None:
         """`makers`: of each worker's own engine, called on its thread; this waits for them, and raises what they raise.
 
-        `begin`: called on each worker's thread first.
+        `begin`: called on each worker's threads first. `in_flight`: batches that a worker may have at a time.
         """
-        self.model = model
+        self.model, self.in_flight = model, in_flight
         self._workers = [WorkerThread(f"device-{device}-{number}", begin) for number in range(len(makers))]
+        self._finishers = [
+            WorkerThread(f"device-{device}-{number}-answers", begin) for number in range(len(makers)) if in_flight > 1
+        ]
+        self._leads_s: list[deque[float]] = [deque([0.0], maxlen=RECENT_LEADS) for _ in makers]
         self.engines: tuple[Engine, ...] = ()
         try:
             self.engines = tuple(
                 worker.submit(make).result() for worker, make in zip(self._workers, makers, strict=True)
             )
         except BaseException:
-            for worker in self._workers:
+            for worker in (*self._workers, *self._finishers):
                 worker.close()
             raise
 
@@ -103,6 +128,11 @@ class EngineExecutor:
         """Of all engines together, as far as it is known."""
         return sum(engine.memory_bytes for engine in self.engines)
 
+    @property
+    def stated(self) -> list[str]:
+        """What its engines have chosen for themselves, in words; nothing of those in processes of their own."""
+        return [engine.stated for engine in self.engines if isinstance(engine, StatedEngine)]
+
     def ready(self, variant: Variant) -> Variant:
         """See `Executor.ready`."""
         for engine in self.loading:
@@ -111,11 +141,29 @@ class EngineExecutor:
 
     async def run(self, variants: Sequence[Variant], images: Sequence[Image], worker: int = 0) -> list[Answer]:
         """See `Executor.run`."""
-        running = self._workers[worker].submit(self._answers, self.engines[worker], images, variants)
+        engine = self.engines[worker]
+        if self.in_flight == 1:
+            running = self._workers[worker].submit(self._answers, engine, images, variants)
+        else:
+            begun = self._workers[worker].submit(self._begun, worker, engine, images, variants)
+            running = self._finishers[worker].submit(self._finished, engine, len(images), begun)
         return await asyncio.wrap_future(running)
+
+    def lead_s(self, worker: int) -> float:
+        """See `PipelinedExecutor.lead_s`: what the slowest of the newest batches has taken until it was launched."""
+        return max(self._leads_s[worker])
 
     def _answers(self, engine: Engine, images: Sequence[Image], variants: Sequence[Variant]) -> list[Answer]:
         return checked(self.model, len(images), answers(engine, images, variants))
+
+    def _begun(self, worker: int, engine: Engine, images: Sequence[Image], variants: Sequence[Variant]) -> Any:
+        began_s = time.perf_counter()
+        handle = launched(engine, images, variants)
+        self._leads_s[worker].append(time.perf_counter() - began_s)
+        return handle
+
+    def _finished(self, engine: Engine, images: int, begun: Future[Any]) -> list[Answer]:
+        return checked(self.model, images, finished(engine, begun.result()))
 
     def on_all(self, function: Callable[..., Result], *arguments: Any) -> list[Result]:
         """`function(engine, ...)` on every worker at once; returns when all are done. For measuring: it blocks."""
@@ -135,9 +183,11 @@ class EngineExecutor:
     def keep(self, workers: int) -> None:
         """Close all workers but the first ones."""
         for number in range(workers, len(self.engines)):
-            self._workers[number].close()
+            for thread in (*self._workers[number : number + 1], *self._finishers[number : number + 1]):
+                thread.close()
             self.give_up(number)
         self.engines, self._workers = self.engines[:workers], self._workers[:workers]
+        self._finishers = self._finishers[:workers]
 
     def give_up(self, worker: int) -> None:
         """See `Executor.give_up`. An engine in a thread cannot be ended."""
@@ -150,6 +200,8 @@ class EngineExecutor:
         for worker, thread in enumerate(self._workers):
             thread.close()
             self.give_up(worker)
+        for thread in self._finishers:
+            thread.close()
 
 
 def blank_frame(model: Description, variant: Variant) -> Image:

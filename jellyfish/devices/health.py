@@ -2,9 +2,13 @@
 
 All of it is decided here. A batch that fails makes its worker's health doubtful: the worker is tested at once, and
 nothing else happens if that goes well. When the test fails too, or when a batch hangs, the worker is out: it gets no
-frames until a test of it has succeeded. A device whose workers are all out is failing, or hanging, and takes no frames.
-One that has come back and fails again soon is on probation when it comes back the next time: it takes frames, but plans
-do without it where there is another.
+frames until a test of it has succeeded in time. A device whose workers are all out is failing, or hanging, and takes
+no frames. One that has come back and fails again soon is on probation when it comes back the next time: it takes
+frames, but plans do without it where there is another. A worker that has lost its device (`jellyfish.models.lost`) is
+out for good.
+
+A worker that has more than one batch runs them one after the other: the time of each counts from the end of the one
+before, and what comes of the next one after a failure is the test of it.
 """
 
 from __future__ import annotations
@@ -43,9 +47,15 @@ class RunningBatch(NamedTuple):
     """A batch on a worker."""
 
     started_s: float
+    """When it was given to it, or the one before it ended."""
     profiled_s: float
-    given_up_s: float
-    """When it is ended by force."""
+    patience_s: float
+    """For how long it may run before it is ended by force."""
+
+    @property
+    def given_up_s(self) -> float:
+        """When it is ended by force."""
+        return self.started_s + self.patience_s
 
     @property
     def hangs_s(self) -> float:
@@ -60,10 +70,12 @@ class Health:
         self._failures = [0] * workers
         self._hanging: set[int] = set()
         self._given_up: set[int] = set()
-        self.running: dict[int, RunningBatch] = {}
-        """Worker -> its batch."""
+        self.running: dict[int, list[RunningBatch]] = {}
+        """Worker -> its batches: the one that runs, and those that wait for it."""
         self.out: frozenset[int] = frozenset()
         """Workers that get no frames."""
+        self.lost: frozenset[int] = frozenset()
+        """Those of them that are not tried again."""
         self._back_s, self._probation_s = -math.inf, 0.0
 
     @property
@@ -93,43 +105,69 @@ class Health:
 
     def overdue(self, worker: int, now: float) -> float:
         """Time that its batch has taken so far, over the profiled one; 0 where none runs."""
-        batch = self.running.get(worker)
+        batch = self._running(worker)
         return 0.0 if batch is None else (now - batch.started_s) / batch.profiled_s
 
+    def _running(self, worker: int) -> RunningBatch | None:
+        return self.running[worker][0] if worker in self.running else None
+
+    def free_s(self, worker: int, factor: float) -> float | None:
+        """When its batches will have ended if each takes `factor` times its profiled time; None where it has none."""
+        ends_s = None
+        for batch in self.running.get(worker, ()):
+            ends_s = (batch.started_s if ends_s is None else ends_s) + factor * batch.profiled_s
+        return ends_s
+
     def began(self, worker: int, now: float, profiled_s: float) -> None:
-        """A batch of frames or a test begins."""
+        """A batch of frames or a test begins, or waits for the one before it."""
         patience_s = max(GIVEN_UP * profiled_s, STARTING_S if worker in self.out else GIVEN_UP_S)
-        self.running[worker] = RunningBatch(now, profiled_s, now + patience_s)
+        self.running.setdefault(worker, []).append(RunningBatch(now, profiled_s, patience_s))
 
     def on_probation(self, now: float) -> bool:
         """Whether the device has come back but lately, after having come back and failed before."""
         return now < self._back_s + self._probation_s
 
     def ended(self, worker: int, now: float, failed: bool) -> None:
-        """Its batch is over; one that was taken to hang and has succeeded proves that the worker works."""
-        del self.running[worker]
+        """Its batch is over. One that was taken to hang and has succeeded says nothing of the worker as it is now: that
+        is out until a test that is in time."""
+        self._next(worker, now)
         hung = worker in self._hanging
         self._hanging.discard(worker)
         self._given_up.discard(worker)
-        self._failures[worker] = max(self._failures[worker] + 1, OUT if hung else 0) if failed else 0
-        self._enter(worker, self._failures[worker] >= OUT, now)
+        if failed or hung:
+            self._failures[worker] = max(self._failures[worker] + failed, OUT if hung else 0)
+        else:
+            self._failures[worker] = 0
+        self._enter(worker, self._failures[worker] >= OUT or worker in self.lost, now)
 
-    def cancelled(self, worker: int) -> None:
+    def lost_for_good(self, worker: int, now: float) -> None:
+        """Its batch is over, and it will never run another one."""
+        self.ended(worker, now, failed=True)
+        self.lost |= {worker}
+        self._enter(worker, is_out=True, now=now)
+
+    def cancelled(self, worker: int, now: float) -> None:
         """Nobody waits for its batch any more; nothing is learnt from it."""
-        self.running.pop(worker, None)
+        if worker in self.running:
+            self._next(worker, now)
+
+    def _next(self, worker: int, now: float) -> None:
+        """The batch that runs is over: the next one, if there is one, runs from now on."""
+        _, *waiting = self.running.pop(worker)
+        if waiting:
+            self.running[worker] = [waiting[0]._replace(started_s=now), *waiting[1:]]
 
     def next_look_s(self) -> float:
         """When `look` will find something if nothing ends before; infinite where nothing runs."""
-        hang = (each.hangs_s for worker, each in self.running.items() if worker not in self._hanging)
-        give_up = (each.given_up_s for worker, each in self.running.items() if worker not in self._given_up)
+        hang = (first.hangs_s for worker, (first, *_) in self.running.items() if worker not in self._hanging)
+        give_up = (first.given_up_s for worker, (first, *_) in self.running.items() if worker not in self._given_up)
         return min(*hang, *give_up, math.inf, math.inf)
 
     def look(self, now: float) -> tuple[list[int], list[int]]:
         """Workers that are found to hang, and those whose batch is to be ended by force; each once."""
-        hanging = [each for each, batch in self.running.items() if batch.hangs_s <= now and each not in self._hanging]
-        given_up = [
-            each for each, batch in self.running.items() if batch.given_up_s <= now and each not in self._given_up
-        ]
+        running = {worker: batches[0] for worker, batches in self.running.items()}
+        hanging = [each for each, batch in running.items() if batch.hangs_s <= now and each not in self._hanging]
+        given_up = [each for each, batch in running.items() if batch.given_up_s <= now and each not in self._given_up]
         self._hanging.update(hanging)
         self._given_up.update(given_up)
         for worker in hanging:

@@ -52,7 +52,8 @@ def libraries_in_words(model: Description, device: str) -> str:
 
 def open_devices(config: ServerConfig, model: Model, cores: Sequence[int], report: Report) -> list[OpenDevice]:
     """Every configured device, profiled, and with its workers. `cores`: the processors that a `cpu` device may use."""
-    return [_open(Workplace(name, model, cores), config, report) for name in config.devices]
+    most = model.description.most(config.max_batch)
+    return [_open(Workplace(name, model, cores, most), config, report) for name in config.devices]
 
 
 def _open(workplace: Workplace, config: ServerConfig, report: Report) -> OpenDevice:
@@ -72,7 +73,7 @@ def _open(workplace: Workplace, config: ServerConfig, report: Report) -> OpenDev
 
 
 def in_words(devices: Sequence[OpenDevice]) -> str:
-    """The devices, how those of several workers are divided, and what of their memory networks take, if known."""
+    """The devices, how those of several workers are divided, what networks take of their memory and run in."""
     return ", ".join(_in_words(each) for each in devices)
 
 
@@ -81,7 +82,8 @@ def _in_words(device: OpenDevice) -> str:
     words = ", ".join(filter(None, (profile.division, profile.software)))
     words = f"{device.name}: {words}" if words else device.name
     memory_bytes = device.executor.memory_bytes
-    return f"{words}, {memory_bytes / 1e6:.0f} MB for networks" if memory_bytes else words
+    words = f"{words}, {memory_bytes / 1e6:.0f} MB for networks" if memory_bytes else words
+    return ", ".join([words, *filter(None, device.executor.stated)])
 
 
 def loading_notes(devices: Sequence[OpenDevice]) -> list[str]:

@@ -19,7 +19,7 @@ from jellyfish.devices.division import Division, choose_division, divisions
 from jellyfish.devices.executor import EngineExecutor, blank_frame
 from jellyfish.devices.process import give_way, stands_apart, tune_process, worker_cores
 from jellyfish.devices.remote_engine import RemoteEngine
-from jellyfish.models.model import Engine, EngineOptions, Image, Model, answers
+from jellyfish.models.model import DEFAULT_MAX_BATCH, Engine, EngineOptions, Image, Model, answers
 
 Report = Callable[[str, int, int], None]
 """Told what is being done, and how far it is: (words, steps done, steps in all)."""
@@ -35,18 +35,20 @@ class Workplace:
     model: Model
     cores: Sequence[int]
     """The processors that a `cpu` device may use."""
+    max_batch: int = DEFAULT_MAX_BATCH
 
     def executor(self, division: Division) -> EngineExecutor:
         """The workers. Those of a processor have processes of their own, and give way to what all frames wait for where
         that is beside them; a model that cannot be moved stays here."""
-        options = EngineOptions(self.device, division.threads)
+        options = EngineOptions(self.device, division.threads, max_batch=self.max_batch)
         description = self.model.description
         if self._moves:
             places = worker_cores(self.cores, division.workers, division.threads)
             makers = [partial(RemoteEngine, self.model, options, self._begin_in(each)) for each in places]
             return EngineExecutor(makers, self.device, description, scale_on_one_thread)
         begin = partial(_begin_worker, self.device == "cpu")
-        return EngineExecutor([partial(self.model.engine, options)], self.device, description, begin)
+        in_flight = 1 if self.device == "cpu" else description.in_flight
+        return EngineExecutor([partial(self.model.engine, options)], self.device, description, begin, in_flight)
 
     @property
     def _moves(self) -> bool:

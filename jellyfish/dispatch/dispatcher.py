@@ -7,6 +7,7 @@ exactly once, whatever happens: answered, dropped with a reason, or left alone w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections import Counter
@@ -19,7 +20,7 @@ from jellyfish.clock import call_at, seconds_now
 from jellyfish.control.care import batch_s
 from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan, Share
 from jellyfish.core import Answer, Reason, Variant
-from jellyfish.devices.executor import Executor, Shape
+from jellyfish.devices.executor import Executor, PipelinedExecutor, Shape
 from jellyfish.devices.health import HANGING, DeviceState, Health
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.slowdown import Pace
@@ -28,7 +29,7 @@ from jellyfish.dispatch.lanes import lane_of, make_lanes
 from jellyfish.dispatch.queue import FrameQueue
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.dispatch.warmth import Warmth, all_warm
-from jellyfish.errors import InputError, JellyfishError
+from jellyfish.errors import DeviceLostError, InputError, JellyfishError
 
 logger = logging.getLogger(__name__)
 QUEUE_CAPACITY = 64
@@ -41,6 +42,8 @@ LEAVE_S = 0.5
 TEST_PERIOD_S = 0.05
 """A device so much slower than its profile is tested this often while nothing is sent to it."""
 BLANK = np.zeros((9, 16, 3), dtype=np.uint8)
+LEADS = 2.0
+"""Times what it takes to prepare a batch, before a worker is expected to be free, it is given the next one."""
 LEAST_LEFT_S = 0.001
 """What a batch that should be done is taken to need yet."""
 
@@ -73,6 +76,9 @@ class DeviceStatistics(msgspec.Struct, frozen=True):
 class Dispatcher:
     """One device's queue and the workers that empty it, each with one batch at a time.
 
+    A worker whose executor prepares batches while another runs (`PipelinedExecutor`) is given the next one shortly
+    before it is expected to be free: as late as its device need not wait, so that as many frames as can be are there.
+
     `variant` and `batch` hold from the start, so that frames which arrive before the first plan are served too.
     Variants whose `accuracy` is given may run in place of the planned ones, batch by batch, where that saves frames or
     time is to spare; without any, frames are run with what was planned or not at all.
@@ -99,8 +105,13 @@ class Dispatcher:
         self._pace = Pace(profile.workers, profile.sharing, least_s)
         self._health = Health(profile.workers)
         self._looking: asyncio.TimerHandle | None = None
-        self._batch_of: dict[int, list[Request]] = {}
-        """Worker -> what it runs."""
+        self._batches_of: dict[int, list[list[Request]]] = {}
+        """Worker -> what it runs, and what waits for that."""
+        self._pipelined = executor if isinstance(executor, PipelinedExecutor) and executor.in_flight > 1 else None
+        self._over = [asyncio.Event() for _ in range(profile.workers)]
+        """Of each worker: set whenever a batch of it has ended."""
+        self._over_s = [-math.inf] * profile.workers
+        """When that was."""
         self._testing: set[int] = set()
         self.on_change: Callable[[], None] = lambda: None
         """Called when a worker is out, or back in service."""
@@ -222,35 +233,54 @@ class Dispatcher:
         self._work.set()
 
     async def run(self) -> None:
-        """Serve until `drain` or cancellation. Each worker runs one batch at a time."""
+        """Serve until `drain` or cancellation."""
         try:
             async with asyncio.TaskGroup() as workers:
                 for worker in range(self._profile.workers):
                     workers.create_task(self._work_as(worker))
+                    for _ in range(1, self._pipelined.in_flight if self._pipelined else 1):
+                        workers.create_task(self._work_beside(worker))
         finally:
             if self._looking is not None:
                 self._looking.cancel()
 
     async def _work_as(self, worker: int) -> None:
         while not self._draining:
-            if self._health.doubtful(worker):
-                await asyncio.sleep(self._health.pause_s(worker))
-                await self._test(worker)
+            if worker in self._health.lost:
+                await self._work_within(None)
+            elif self._health.doubtful(worker):
+                await self._test_in_time(worker)
             elif not self._pace.uses(worker):
                 if not await self._prepare(worker):
                     await asyncio.sleep(LEAVE_S)
                 await self._test(worker)
             elif len(self._queue) or await self._work_within(self._patience_s(worker)):
-                while len(self._queue) and self._pace.uses(worker) and not self._health.doubtful(worker):
-                    await self._serve_batch(worker)
+                await self._serve(worker)
             elif not self._suspect:
                 await self._prepare(worker)
             elif self._testing <= self._health.out:
                 await self._test(worker)
 
+    async def _work_beside(self, worker: int) -> None:
+        """Serve the batches of `worker` that another way of it has no hand for; all else is that one's."""
+        while not self._draining and worker not in self._health.lost:
+            if not self._may_serve(worker):
+                await asyncio.sleep(LEAVE_S)
+            elif len(self._queue) or await self._work_within(None):
+                await self._serve(worker)
+
+    async def _serve(self, worker: int) -> None:
+        """Have it run batches as long as frames wait and it may."""
+        while len(self._queue) and self._may_serve(worker):
+            await self._serve_batch(worker)
+
+    def _may_serve(self, worker: int) -> bool:
+        """Whether it is to be given frames."""
+        return self._pace.uses(worker) and not self._health.doubtful(worker)
+
     def _patience_s(self, worker: int) -> float | None:
         """How long to wait for frames before something else is done."""
-        if self._suspect:
+        if self._suspect or worker in self._batches_of:
             return TEST_PERIOD_S
         if self._warmth.idle(worker):
             return None
@@ -266,7 +296,7 @@ class Dispatcher:
     async def _prepare(self, worker: int) -> bool:
         """Run empty frames as a batch that has not run yet, if there is time for that."""
         shape = self._cold_shape(worker)
-        if shape is None:
+        if shape is None or worker in self._batches_of:
             return False
         variant, batch = shape
         began_s = seconds_now()
@@ -293,9 +323,18 @@ class Dispatcher:
         """The device was much slower than its profile when it was last used, or is on probation."""
         return self._pace.cautious_factor > SUSPECT_FACTOR or self.on_probation(seconds_now())
 
+    async def _test_in_time(self, worker: int) -> None:
+        """Test a worker that is doubtful, after a pause; where it has a batch, what comes of that is the test."""
+        if worker in self._batches_of:
+            await self._one_over(worker)
+        else:
+            await asyncio.sleep(self._health.pause_s(worker))
+            await self._test(worker)
+
     async def _test(self, worker: int) -> None:
-        """Run an empty frame, to learn whether a device that nobody is sent to any more has recovered."""
-        if self._draining:
+        """Run an empty frame, to learn whether a device that nobody is sent to any more has recovered; not while
+        it runs something."""
+        if self._draining or worker in self._batches_of:
             return
         now = seconds_now()
         self._testing.add(worker)
@@ -336,13 +375,18 @@ class Dispatcher:
         """Take the next batch and run it, or wait as the queue says.
 
         A batch is expected to take its profiled median times the cautious slow-down factor: with the median alone,
-        half of the batches that just fit would be late.
+        half of the batches that just fit would be late. It begins when what the worker runs already has ended.
         """
+        if worker in self._batches_of:
+            await self._until_nearly_free(worker)
+            if not self._may_serve(worker) or self._draining:
+                return
         now = seconds_now()
         cautious = self._pace.of(worker).cautious_factor
-        others_s = self._others_s(now)
+        begins_s = max(now, self._health.free_s(worker, cautious) or now)
+        others_s = self._others_s(worker, begins_s)
         mixes = self._mixes if self._warmth.complete else frozenset[int]()
-        decision = self._queue.take(now, self._lanes, self._lane_of, cautious, mixes, self._max_batch, others_s)
+        decision = self._queue.take(begins_s, self._lanes, self._lane_of, cautious, mixes, self._max_batch, others_s)
         self._drop(decision.drop)
         if not decision.run:
             if decision.resume_s is not None:
@@ -353,13 +397,31 @@ class Dispatcher:
             self._frames += len(decision.run)
             self._batch_sizes[len(decision.run)] += 1
 
-    def _others_s(self, now: float) -> list[float]:
+    async def _until_nearly_free(self, worker: int) -> None:
+        """Wait until one of its batches ends, or the last one is expected to, less what it takes to prepare another:
+        that twice, as a batch may end sooner than is expected."""
+        assert self._pipelined is not None
+        now = seconds_now()
+        ends_s = self._health.free_s(worker, self._pace.of(worker).factor) or now
+        left_s = ends_s - LEADS * self._pipelined.lead_s(worker) - now
+        if left_s > 0.0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._one_over(worker)
+
+    async def _one_over(self, worker: int) -> None:
+        """Wait until one of its batches ends."""
+        self._over[worker].clear()
+        await self._over[worker].wait()
+
+    def _others_s(self, worker: int, now: float) -> list[float]:
         """Seconds until each other worker that is used is expected to be free; 0 for those that are idle."""
-        busy_s = [
-            max(each.started_s + self._pace.of(other).cautious_factor * each.profiled_s - now, LEAST_LEFT_S)
-            for other, each in self._health.running.items()
-            if self._pace.uses(other)
-        ]
+        frees_s = {
+            other: self._health.free_s(other, self._pace.of(other).cautious_factor)
+            for other in self._health.running
+            if other != worker and self._pace.uses(other)
+        }
+        busy_s = [max(free_s - now, LEAST_LEFT_S) for free_s in frees_s.values() if free_s is not None]
         return busy_s + [0.0] * (self._pace.count - 1 - len(busy_s))
 
     def _lane_of(self, request: Request) -> int:
@@ -377,24 +439,24 @@ class Dispatcher:
         """
         variants = [self._executor.ready(variant) for variant in variants]
         groups = Counter(variants)
-        profiled_s = sum(self._profile.of(variant).p50_s[size - 1] for variant, size in groups.items())
+        behind = worker in self._batches_of  # prepared beside another one, it takes what it keeps the worker
+        entries = [(self._profile.of(variant), size) for variant, size in groups.items()]
+        profiled_s = sum((entry.keeps_s if behind else entry.p50_s)[size - 1] for entry, size in entries)
         self._begin(worker, batch, started, profiled_s)
         try:
             images = [request.image for request in batch]
             answers = list(zip(batch, variants, await self._executor.run(variants, images, worker), strict=True))
         except asyncio.CancelledError:
-            self._health.cancelled(worker)
+            self._health.cancelled(worker, seconds_now())
             self._drop((request, Reason.SHUTDOWN) for request in batch)
             raise
         except Exception as error:
             self._failed(worker, batch, ", ".join(variant.name for variant in groups), error)
             return False
         finally:
-            execute_s = seconds_now() - started
+            started = max(started, self._over_s[worker])  # before, the worker was busy with another one
+            execute_s = self._end(worker, batch) - started
             self._busy_s += execute_s
-            self._batch_of.pop(worker)
-            if not self._batch_of:
-                self._idle.set()
         self._worked(worker)
         if not first:
             self._pace.observe(worker, execute_s, profiled_s)
@@ -405,10 +467,21 @@ class Dispatcher:
 
     def _begin(self, worker: int, batch: list[Request], started: float, profiled_s: float) -> None:
         self._health.began(worker, started, profiled_s)
-        self._batch_of[worker] = batch
+        self._batches_of.setdefault(worker, []).append(batch)
         self._idle.clear()
         if self._looking is None:
             self._look_later()
+
+    def _end(self, worker: int, batch: list[Request]) -> float:
+        """It is over, however; when."""
+        left = [each for each in self._batches_of.pop(worker) if each is not batch]
+        if left:
+            self._batches_of[worker] = left
+        if not self._batches_of:
+            self._idle.set()
+        self._over_s[worker] = now = seconds_now()
+        self._over[worker].set()
+        return now
 
     def _look_later(self) -> None:
         """Have a timer for the time at which a batch that runs now would hang. Most look after the batches of seconds:
@@ -422,7 +495,7 @@ class Dispatcher:
         for worker in hanging:
             if not self._health.failures(worker):
                 logger.warning("%s hangs: a batch has not ended in %.1f s", self._name(worker), self._age_s(worker))
-            self._drop((request, Reason.DEVICE_ERROR) for request in self._batch_of[worker])
+            self._drop((request, Reason.DEVICE_ERROR) for batch in self._batches_of[worker] for request in batch)
             self._out_has_changed()
         for worker in given_up:
             self._executor.give_up(worker)
@@ -430,25 +503,30 @@ class Dispatcher:
             self._look_later()
 
     def _age_s(self, worker: int) -> float:
-        return seconds_now() - self._health.running[worker].started_s
+        return seconds_now() - self._health.running[worker][0].started_s
 
     def _failed(self, worker: int, batch: list[Request], names: str, error: Exception) -> None:
         """Say so when it begins, not each time: a device that stays broken is tested for weeks maybe.
 
         What says in words why it failed needs no traceback.
         """
-        if not self._health.doubtful(worker):
-            trace = None if isinstance(error, JellyfishError) else error
-            where = self._name(worker)
-            logger.warning("%s failed on %d frames of %s: %s", where, len(batch), names, error, exc_info=trace)
-        self._health.ended(worker, seconds_now(), failed=True)
+        where, now = self._name(worker), seconds_now()
+        if isinstance(error, DeviceLostError):
+            if worker not in self._health.lost:
+                logger.error("%s is lost until this server is started again: %s", where, error)
+            self._health.lost_for_good(worker, now)
+        else:
+            if not self._health.doubtful(worker):
+                trace = None if isinstance(error, JellyfishError) else error
+                logger.warning("%s failed on %d frames of %s: %s", where, len(batch), names, error, exc_info=trace)
+            self._health.ended(worker, now, failed=True)
         self._drop((request, Reason.DEVICE_ERROR) for request in batch)
         self._out_has_changed()
 
     def _worked(self, worker: int) -> None:
         doubtful = self._health.doubtful(worker)
         self._health.ended(worker, seconds_now(), failed=False)
-        if doubtful:
+        if doubtful and not self._health.doubtful(worker):
             logger.warning("%s works again", self._name(worker))
             self._out_has_changed()
 

@@ -58,13 +58,15 @@ def fit(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
 
 def letterbox(image: NDArray[np.uint8], canvas_height: int, canvas_width: int) -> Letterboxed:
     """The image [h, w, 3] scaled to fit the canvas, enlarged if need be, at its top left; the rest is black."""
-    return place(image, np.full((canvas_height, canvas_width, 3), PADDING, np.uint8))
+    return place(image, np.empty((canvas_height, canvas_width, 3), np.uint8))
 
 
 def place(image: NDArray[np.uint8], canvas: NDArray[np.uint8]) -> Letterboxed:
-    """As `letterbox`, on a canvas that is there and black."""
+    """As `letterbox`, on a canvas that is there, whatever is on it."""
     (height, width), (canvas_height, canvas_width) = image.shape[:2], canvas.shape[:2]
     scale = min(canvas_width / width, canvas_height / height)
     new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
     canvas[:new_height, :new_width] = fit(image, new_width, new_height)
+    canvas[new_height:] = PADDING
+    canvas[:new_height, new_width:] = PADDING
     return Letterboxed(canvas, canvas_width / new_width, canvas_height / new_height)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import Answer, Detection, InputSize
-from jellyfish.media.resize import PADDING, Letterboxed, place
+from jellyfish.media.resize import Letterboxed, place
 
 
 class Canvases(NamedTuple):
@@ -24,7 +24,10 @@ class Canvases(NamedTuple):
         return [Answer(tuple(box.on_frame(each))) for box, each in zip(self.places, found, strict=True)]
 
 
-def on_canvases(images: Sequence[NDArray[np.uint8]], size: InputSize) -> Canvases:
-    """RGB images [h, w, 3] on canvases of `size`."""
-    pixels = np.full((len(images), size.height, size.width, 3), PADDING, np.uint8)
+def on_canvases(
+    images: Sequence[NDArray[np.uint8]], size: InputSize, pixels: NDArray[np.uint8] | None = None
+) -> Canvases:
+    """RGB images [h, w, 3] on canvases of `size`: in `pixels` [n, height, width, 3], or in memory of their own."""
+    if pixels is None:
+        pixels = np.empty((len(images), size.height, size.width, 3), np.uint8)
     return Canvases(pixels, [place(image, canvas) for image, canvas in zip(images, pixels, strict=True)])

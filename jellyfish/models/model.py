@@ -7,8 +7,9 @@ A third kind of model is one more pair of them: see docs/models.md.
 
 from __future__ import annotations
 
+import contextlib
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.core import Answer, InputSize, Task, Variant
-from jellyfish.errors import InputError, JellyfishError, RunError
+from jellyfish.errors import DeviceLostError, InputError, JellyfishError, RunError
+from jellyfish.models.lost import is_lost
 
 Image = NDArray[np.uint8]
 """RGB [height, width, 3]."""
@@ -26,6 +28,8 @@ MOST_SIDE = 4096
 """Pixels of a network's input."""
 
 
+DEFAULT_MAX_BATCH = 8
+"""Frames of the largest batch that engines are made for, where nobody says."""
 _CAMERA = (1920, 1080)
 
 
@@ -70,7 +74,7 @@ class Description:
     preload: tuple[str, ...] = ()
     """Modules that its engines need, if it is `movable`: loaded once, for all processes that begin as copies."""
     in_flight: int = 1
-    """Batches that an engine may have launched and not finished."""
+    """Batches that an engine on a GPU may have launched and not finished; on a processor one."""
     mixes: bool = False
     """Whether a batch may hold frames for several networks of one resolution."""
     movable: bool = False
@@ -177,8 +181,9 @@ def _resolution(size: Size) -> int:
 class Engine(Protocol):
     """A model on one device. It knows nothing of queues, deadlines, JPEG or clients.
 
-    Each step may raise anything: the batch failed. `launch` and `finish` are called by one thread, in turn for at most
-    `in_flight` batches; `prepare` may run beside them on another.
+    Each step may raise anything: the batch failed. At most `in_flight` batches are launched and not finished. One
+    thread calls them all, in turn; where more than one batch may be in flight, another one calls `finish`, in the order
+    of the launches. `prepare` may run beside both.
     """
 
     @property
@@ -209,6 +214,8 @@ class EngineOptions:
     """Processor threads of one batch, on `cpu`."""
     least_score: float | None = None
     """The least score of a detection to answer with; None: as the model says itself. Evaluations want them all."""
+    max_batch: int = DEFAULT_MAX_BATCH
+    """The largest batch that comes often: what an engine allocates for, and captures. Larger ones may come, too."""
 
 
 class Model(Protocol):
@@ -244,6 +251,16 @@ class LoadingEngine(Engine, Protocol):
         ...
 
 
+@runtime_checkable
+class StatedEngine(Protocol):
+    """An engine that has chosen something that a person should know of."""
+
+    @property
+    def stated(self) -> str:
+        """What it runs in and how far that is off, how many frames it takes at once, in words; empty: nothing."""
+        ...
+
+
 class WholeBatches:
     """An engine of one function that does all: what a model of few lines needs."""
 
@@ -269,14 +286,32 @@ class WholeBatches:
 def answers(engine: Engine, images: Sequence[Image], variants: Sequence[Variant]) -> list[Answer]:
     """All three steps: what serving, profiling, detecting and evaluating have in common.
 
-    RunError for whatever the engine raises that is not ours.
+    RunError for whatever the engine raises that is not ours; DeviceLostError where its device is lost by that.
     """
+    return finished(engine, launched(engine, images, variants))
+
+
+def launched(engine: Engine, images: Sequence[Image], variants: Sequence[Variant]) -> Any:
+    """The first two steps, up to where the device has begun. Raises what `answers` raises."""
+    with _told_in_words():
+        return engine.launch(engine.prepare(images, variants))
+
+
+def finished(engine: Engine, handle: Any) -> list[Answer]:
+    """The last one. Raises what `answers` raises."""
+    with _told_in_words():
+        return engine.finish(handle)
+
+
+@contextlib.contextmanager
+def _told_in_words() -> Iterator[None]:
     try:
-        return engine.finish(engine.launch(engine.prepare(images, variants)))
+        yield
     except JellyfishError:
         raise
     except Exception as error:
-        raise RunError(f"the model failed with {in_words(error)}") from error
+        words = f"the model failed with {in_words(error)}"
+        raise (DeviceLostError if is_lost(words) else RunError)(words) from error
 
 
 def in_words(error: Exception) -> str:

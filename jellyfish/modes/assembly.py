@@ -35,6 +35,8 @@ from jellyfish.server.decoding import Weigh
 from jellyfish.server.host_meter import Decode, HostParts
 from jellyfish.server.service import Service
 
+MOST_WAIT_S = 60.0
+"""A request that may take longer has to be answered by then, where another model takes over: as long as a deadline."""
 AFTER_DUE_S = 1.0
 """So long after the last frame that was there is due a former device is given back."""
 
@@ -139,11 +141,12 @@ class Assembly:
         former, tasks = self._dispatchers, self._tasks
         tasks[0].cancel()
         await asyncio.wait(tasks[:1])
-        longest_s = max((session.slo_s for session in self.service.sessions.values()), default=0.0)
+        now = seconds_now()
+        due_s = min(self.service.last_due_s(now), now + MOST_WAIT_S)
         dispatchers = _dispatchers(parts)
         self.service.change_to(parts.model, dispatchers)
         self._begin(parts, dispatchers)
-        await asyncio.sleep(longest_s + AFTER_DUE_S)
+        await asyncio.sleep(due_s + AFTER_DUE_S - seconds_now())
         for dispatcher in former:
             await dispatcher.drain()
 

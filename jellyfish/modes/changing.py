@@ -121,8 +121,10 @@ class ModelChanger:
             raise
         parts = parts_with(self.parts, config, served, devices, self.policy, warmth)
         former, self.devices, self.parts = self.devices, devices, parts
-        await self.assembly.give(parts)
-        _close(former)
+        try:
+            await self.assembly.give(parts)
+        finally:  # also where the server stops before the last frame is due
+            _close(former)
         return served
 
     def _fitting(self, new: Description) -> Description:

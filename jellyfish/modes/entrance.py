@@ -49,27 +49,32 @@ class Entrance:
         certificate, key = _files(config)
         return (key or certificate).read_bytes(), certificate.read_bytes()
 
-    def notes(self, config: ServerConfig) -> list[str]:
-        """What whoever starts the server should know of who may come in."""
-        rules, reached = self.access.rules, not _of_this_machine(config.host)
-        notes = []
-        if reached and not rules.asks_for_token(RouteKind.CAMERA):
-            notes.append(
-                f"anybody who reaches {config.host} may use this server: it asks for no token. Give it some with "
+    def warnings(self, config: ServerConfig) -> list[str]:
+        """What whoever starts the server must know of who may come in."""
+        rules = self.access.rules
+        if _of_this_machine(config.host):
+            return []
+        if not rules.asks_for_token(RouteKind.CAMERA):
+            return [
+                f"ANYBODY who reaches {config.host} may use this server: it asks for no token. Give it some with "
                 "--tokens FILE (docs/security.md), or let it listen on 127.0.0.1 alone"
-            )
-        if reached and rules.tokens and self.tls is None and not config.limits.proxies:
-            notes.append(
+            ]
+        if self.tls is None and not config.limits.proxies:
+            return [
                 "tokens and frames go over the network unencrypted: give --tls-certificate and --tls-key, --tls "
                 "self-signed, or put a proxy before it that speaks TLS (docs/security.md)"
-            )
-        if config.access.self_signed and self.certificate is not None:
-            notes.append(
-                f"its certificate is its own work ({self.certificate}, SHA-256 {fingerprint(self.certificate)}): "
-                "cameras take it with --ca-file and that file; a browser warns that the connection is not private, "
-                "and goes on when told to, if that is the certificate that it shows"
-            )
-        return notes
+            ]
+        return []
+
+    def notes(self, config: ServerConfig) -> list[str]:
+        """What they need to know to connect."""
+        if not config.access.self_signed or self.certificate is None:
+            return []
+        return [
+            f"its certificate is its own work ({self.certificate}, SHA-256 {fingerprint(self.certificate)}): "
+            "cameras take it with --ca-file and that file; a browser warns that the connection is not private, "
+            "and goes on when told to, if that is the certificate that it shows"
+        ]
 
     def _rules(self, config: ServerConfig) -> AccessRules:
         access = config.access

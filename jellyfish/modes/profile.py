@@ -47,7 +47,7 @@ def profile(
     if "cpu" in devices and description.movable:
         begin_loading(description.preload)
     for name in devices:
-        workplace = Workplace(name, model, cores)
+        workplace = Workplace(name, model, cores, description.most(max_batch))
         with ProgressReport(console) as progress:
             measured = _measured(workplace, max_batch, threads, quick, progress)
         _show(measured, description, console)

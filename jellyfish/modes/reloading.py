@@ -27,6 +27,11 @@ AT_RUN_TIME = frozenset(
     }
 )
 """Options that a running server takes anew."""
+LIMITS_AT_RUN_TIME = (
+    *("clients", "message_bytes", "in_flight", "hello_timeout_s", "silence_timeout_s", "per_address", "proxies"),
+    *("requests_share", "request_deadline_s"),
+)
+"""Those of its limits that some of these are."""
 WITH_MODEL = frozenset({"model", "weights", "profile"})
 """Options that it takes when it changes its model. All others take a restart."""
 ChangeModel = Callable[[ServerConfig], Awaitable[Description]]
@@ -91,8 +96,8 @@ class Reloading:
     def _with(self, newest: ServerConfig) -> ServerConfig:
         """The configuration in force, with what can be changed as it is in `newest`."""
         running = self._asked.config
-        held = running.limits
-        limits = replace(newest.limits, image_side=held.image_side, body_bytes=held.body_bytes)
+        newest_limits = {name: getattr(newest.limits, name) for name in LIMITS_AT_RUN_TIME}
+        limits = replace(running.limits, **newest_limits)
         access = newest.access
         if access.tls != running.access.tls or access.self_signed != running.access.self_signed:
             mine = running.access

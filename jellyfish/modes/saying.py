@@ -59,6 +59,13 @@ class Saying:
         else:
             self.console.print(f"[bold yellow]note:[/] {escape(note)}", highlight=False, soft_wrap=True)
 
+    def warning(self, warning: str) -> None:
+        """Something that nobody is to overlook."""
+        if self.log_format is LogFormat.JSON:
+            self.words(f"WARNING: {warning}")
+        else:
+            self.console.print(f"[bold red]WARNING:[/] {escape(warning)}", highlight=False, soft_wrap=True)
+
     def words(self, words: str) -> None:
         """One line."""
         if self.log_format is LogFormat.JSON:

@@ -46,6 +46,8 @@ async def serve(asked: Asked, saying: Saying, stop: Stop, quiet: bool, again: Ca
         reloading.begin(Reloading(asked, again, entrance, server.service, server.change_model))
         log.begin(config, server)
         saying.ready(server.url, str(server.model), server.devices, server.grpc_address)
+        for warning in entrance.warnings(config):
+            saying.warning(warning)
         for note in entrance.notes(config):
             saying.note(note)
         supervisor = await stack.enter_async_context(_supervised())

@@ -88,11 +88,11 @@ async def serving(
         warmth = await warmed(devices, config, served.variants, report)
         planning = partial(_policy, brought, solve)
         parts = _parts(config, served, devices, warmth, planning, cores, stack)
-        meter = Meter(config.metrics_cameras)
+        meter, given_back = Meter(config.metrics_cameras), stack.enter_context(contextlib.ExitStack())
         whole = await stack.enter_async_context(assembly(parts, counted(meter.planner, on_window)))
         service = whole.service
         changer = ModelChanger(whole, parts, devices, planning, open_beside(cores))
-        stack.callback(changer.close)
+        given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
         await stack.enter_async_context(traced(service, config.spans))
         routes, desk = [metrics_route(service, meter, config.metrics_from)], Desk(service)

@@ -4,8 +4,8 @@ A browser sends requests to servers that its user can reach for any page that as
 Three things are looked at, none of which a page can choose:
 
 * `Origin`, whose page it is: the server's own, or one of those named;
-* `Host`, by what name the server was found: a name that nobody gave it is a stranger's that leads here (DNS rebinding),
-  whose page would be the server's own;
+* `Host`, by what name the server was found: a name of the Internet's that nobody gave it may be a stranger's that
+  leads here (DNS rebinding), whose page would be the server's own;
 * `Sec-Fetch-Site`, where there is no `Origin`: pictures and scripts that another page embeds.
 """
 
@@ -58,8 +58,10 @@ def _name(host: str) -> str:
 
 
 def _is_ours(name: str, hosts: Collection[str]) -> bool:
-    """An address is nobody's name, and no DNS leads elsewhere from it."""
-    if name == "localhost" or name.endswith(".localhost") or name in {each.lower() for each in hosts}:
+    """An address is nobody's name, and no DNS leads elsewhere from it. A name without a dot (a machine of this network,
+    a container's service) is none that a stranger can have.
+    """
+    if "." not in name or name.endswith(".localhost") or name in {each.lower() for each in hosts}:
         return True
     try:
         ipaddress.ip_address(name.partition("%")[0])

@@ -154,8 +154,14 @@ class Service:
             former.on_change = lambda: None
         self._serve_with(model, dispatchers)
         self._plan = None
+        self.requesters.change_to(model, self.dispatchers)
         for session in self.sessions.values():
             session.change_to(model, self._quietest())
+
+    def last_due_s(self, now: float) -> float:
+        """When all frames and requests that are here by now have their outcome."""
+        longest_s = max((session.slo_s for session in self.sessions.values()), default=0.0)
+        return max(now + longest_s, self.requesters.latest_due_s)
 
     def join(self, hello: wire.Hello, send: Send) -> Session:
         """A session for a new client; ProtocolError when there is no room for it.

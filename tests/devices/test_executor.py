@@ -35,8 +35,8 @@ class BrightBox(WholeBatches):
         return [Answer()] * len(images)
 
 
-def opened(*engines: Engine, begin: Callable[[], None] = lambda: None) -> EngineExecutor:
-    return EngineExecutor([partial(_as_it_is, engine) for engine in engines], "cpu", MODEL, begin)
+def opened(*engines: Engine, begin: Callable[[], None] = lambda: None, in_flight: int = 1) -> EngineExecutor:
+    return EngineExecutor([partial(_as_it_is, engine) for engine in engines], "cpu", MODEL, begin, in_flight)
 
 
 def _as_it_is(engine: Engine) -> Engine:
@@ -65,6 +65,59 @@ async def test_a_failing_engine_raises_to_the_caller_and_the_thread_lives_on() -
     with pytest.raises(RunError, match="RuntimeError: broken"):
         await executor.run([SMALL], [IMAGE])
     assert len(await executor.run([SMALL], [IMAGE])) == 1
+    executor.close()
+
+
+class Staged:
+    """An engine whose batches end when told to: what it did, by number of images, and on which thread."""
+
+    memory_bytes = 0
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.threads: dict[str, set[str]] = {}
+        self.ends = {count: threading.Event() for count in (1, 2, 3, 4)}
+        self.launched = {count: threading.Event() for count in self.ends}
+
+    def _did(self, step: str, count: int) -> None:
+        self.log.append(f"{step} {count}")
+        self.threads.setdefault(step, set()).add(threading.current_thread().name)
+
+    def prepare(self, images: Sequence[Image], variants: Sequence[Variant]) -> int:
+        self._did("prepare", len(images))
+        if len(images) == 4:
+            raise ValueError("four are too many")
+        return len(images)
+
+    def launch(self, inputs: int) -> int:
+        self._did("launch", inputs)
+        self.launched[inputs].set()
+        return inputs
+
+    def finish(self, handle: int) -> list[Answer]:
+        assert self.ends[handle].wait(20)
+        self._did("finish", handle)
+        return [Answer()] * handle
+
+
+async def test_a_batch_is_launched_while_another_runs_and_they_end_in_order() -> None:
+    engine = Staged()
+    executor = opened(engine, in_flight=2)
+    running = [asyncio.create_task(executor.run([SMALL] * count, [IMAGE] * count)) for count in (1, 2, 4, 3)]
+    await asyncio.sleep(0)
+    assert await asyncio.to_thread(engine.launched[3].wait, 20)
+    assert engine.log == ["prepare 1", "launch 1", "prepare 2", "launch 2", "prepare 4", "prepare 3", "launch 3"]
+    engine.ends[3].set()
+    engine.ends[2].set()
+    assert not any(each.done() for each in running)
+    engine.ends[1].set()
+    first, second, failed, last = await asyncio.gather(*running, return_exceptions=True)
+    assert (first, second, last) == ([Answer()], [Answer()] * 2, [Answer()] * 3)
+    assert isinstance(failed, RunError) and "four are too many" in str(failed)
+    assert engine.log[7:] == ["finish 1", "finish 2", "finish 3"]
+    assert engine.threads["prepare"] == engine.threads["launch"] != engine.threads["finish"]
+    assert (len(engine.threads["launch"]), len(engine.threads["finish"])) == (1, 1)
+    assert 0.0 < executor.lead_s(0) < 20.0
     executor.close()
 
 
@@ -153,6 +206,15 @@ def test_a_worker_that_cannot_begin_or_make_its_engine_says_so_at_once() -> None
         opened(BrightBox(), begin=lambda: int("no number"))  # type: ignore[arg-type, return-value]
     with pytest.raises(ValueError, match="no engine"):
         EngineExecutor([lambda: int("no engine")], "cpu", MODEL)  # type: ignore[list-item, return-value]
+
+
+def test_what_engines_have_chosen_for_themselves_is_told() -> None:
+    class Choosy(BrightBox):
+        stated = "bfloat16"
+
+    executor = opened(BrightBox(), Choosy())
+    assert executor.stated == ["bfloat16"]
+    executor.close()
 
 
 def test_what_is_in_memory_is_that_of_all_engines() -> None:

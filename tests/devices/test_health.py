@@ -65,22 +65,29 @@ def test_what_hung_and_then_failed_is_out_until_a_test_of_it_succeeds_which_may_
     assert (health.state, health.pause_s(0)) == (DeviceState.FAILING, 0.05)
     health.began(0, 2.0, 0.01)
     assert health.look(2.0 + 14.0) == ([0], [])
-    health.ended(0, 0.0, failed=False)
+    health.ended(0, 16.0, failed=False)
+    assert (health.state, health.pause_s(0)) == (DeviceState.FAILING, 0.05)
+    health.began(0, 16.1, 0.01)
+    health.ended(0, 16.2, failed=False)
     assert (health.state, health.out) == (DeviceState.WORKING, frozenset())
 
 
-def test_what_has_hung_and_answers_works() -> None:
+def test_what_has_hung_and_answers_works_when_a_test_is_in_time() -> None:
+    """What began before another trouble and ends late says nothing of the time since."""
     health = Health(1)
     health.began(0, 0.0, 0.01)
     assert (health.overdue(0, 0.5), health.look(3.0)) == (50.0, ([0], [0]))
-    health.ended(0, 0.0, failed=False)
-    assert (health.state, health.overdue(0, 9.0)) == (DeviceState.WORKING, 0.0)
+    health.ended(0, 3.5, failed=False)
+    assert (health.state, health.doubtful(0), health.overdue(0, 9.0)) == (DeviceState.FAILING, True, 0.0)
+    health.began(0, 3.6, 0.01)
+    health.ended(0, 3.7, failed=False)
+    assert (health.state, health.doubtful(0)) == (DeviceState.WORKING, False)
 
 
 def test_a_batch_that_was_cancelled_says_nothing() -> None:
     health = Health(1)
     health.began(0, 0.0, 0.01)
-    health.cancelled(0)
+    health.cancelled(0, 0.5)
     assert health.next_look_s() == math.inf and not health.doubtful(0)
 
 

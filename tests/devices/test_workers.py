@@ -71,7 +71,7 @@ def test_one_that_cannot_be_moved_is_profiled_on_one_thread_in_no_larger_batches
     with contextlib.closing(device.executor):
         assert (device.profile.max_batch, device.profile.workers, device.profile.threads) == (2, 1, 2)
         assert device.profile.model == "tested"
-        assert model.options == [EngineOptions("cpu", 2)]
+        assert model.options == [EngineOptions("cpu", 2, max_batch=2)]
         assert model.batches == {1, 2}
         assert len(model.threads) == 1 and threading.get_ident() not in model.threads
         assert in_words([device]) == "cpu, 21 MB for networks"

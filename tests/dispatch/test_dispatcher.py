@@ -428,6 +428,8 @@ def test_a_device_that_hangs_is_taken_out_of_service_until_it_answers(caplog: py
             assert served.state is DeviceState.HANGING
             assert served.latency_table([SMALL, LARGE], 20.1, 1.0) == ((OUT_OF_SERVICE_S,) * 1,) * 2
             await asyncio.sleep(80.0)
+            assert served.state is DeviceState.FAILING  # until a test of it is in time
+            await asyncio.sleep(2.0)
             assert served.state is DeviceState.WORKING
             assert await submit(served, 1000.0) == Answered(Answer(), SMALL, "cpu", 1, 0.0, 1.0)
 

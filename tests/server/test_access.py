@@ -102,7 +102,7 @@ def test_a_stream_goes_on_for_as_long_as_its_token_is_there() -> None:
 
 
 OPEN = AccessRules(
-    hosts=frozenset({"gpu-box"}), origins=frozenset({"https://viewer.example"}), proxies=frozenset({FAR})
+    hosts=frozenset({"gpu.example.org"}), origins=frozenset({"https://viewer.example"}), proxies=frozenset({FAR})
 )
 
 
@@ -113,7 +113,7 @@ OPEN = AccessRules(
         ({"Host": "cameras.example"}, 200),
         ({"Host": "127.0.0.1:8765", "Origin": "http://127.0.0.1:8765"}, 200),  # its own page
         ({"Host": "localhost:8765", "Origin": "http://localhost:8765"}, 200),
-        ({"Host": "GPU-Box:8765", "Origin": "http://gpu-box:8765"}, 200),
+        ({"Host": "GPU.example.org:8765", "Origin": "http://gpu.example.org:8765"}, 200),
         ({"Host": "[::1]:8765", "Origin": "http://[::1]:8765"}, 200),
         ({"Host": "127.0.0.1:8765", "Origin": "https://viewer.example"}, 200),  # named
         ({"Host": "127.0.0.1:8765", "Origin": "https://evil.example"}, 403),  # cross-site WebSocket hijacking
@@ -140,7 +140,9 @@ def test_without_tokens_a_stream_is_for_programs_and_for_the_servers_own_pages(
     [
         ({"Host": "127.0.0.1:8765"}, 200),
         ({"Host": "localhost"}, 200),
-        ({"Host": "gpu-box"}, 200),
+        ({"Host": "gpu.example.org"}, 200),
+        ({"Host": "any-box-of-this-network:8765"}, 200),
+        ({"Host": ""}, 200),
         ({}, 200),  # no browser leaves it out
         ({"Host": "evil.example"}, 403),  # rebinding: a page's request to its own name has no Origin
         ({"Host": "127.0.0.1", "Sec-Fetch-Site": "cross-site"}, 403),  # <img src=...>
@@ -159,7 +161,7 @@ def test_without_tokens_requests_are_for_those_who_know_the_server_by_a_name_of_
 
 
 def test_by_what_name_it_was_asked_is_believed_of_a_named_proxy_alone() -> None:
-    asked = {"Host": "127.0.0.1:8765", "X-Forwarded-Host": "gpu-box", "Origin": "https://gpu-box"}
+    asked = {"Host": "127.0.0.1:8765", "X-Forwarded-Host": "gpu.example.org", "Origin": "https://gpu.example.org"}
     assert status(OPEN, asked, RouteKind.CAMERA, FAR) == 200
     assert status(OPEN, asked, RouteKind.CAMERA, "192.0.2.8") == 403
     assert status(OPEN, asked | {"X-Forwarded-Host": "evil.example"}, RouteKind.REQUEST, FAR) == 403

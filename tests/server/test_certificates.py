@@ -123,7 +123,8 @@ def test_files_that_are_no_certificate_and_its_key_are_refused_and_nothing_is_ch
 def notes(host: str, environment: dict[str, str], access: AccessConfig | None = None, proxy: str = "") -> str:
     limits = Limits(proxies=frozenset({proxy} if proxy else ()))
     config = ServerConfig(host, limits=limits, access=access or AccessConfig())
-    return "\n".join(Entrance(config, environment).notes(config))
+    entrance = Entrance(config, environment)
+    return "\n".join((*entrance.warnings(config), *entrance.notes(config)))
 
 
 def test_a_server_that_others_reach_without_a_token_says_so_loudly(

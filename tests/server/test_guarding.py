@@ -110,7 +110,8 @@ async def test_without_tokens_another_sites_page_gets_no_stream(origin: str) -> 
 @virtual
 async def test_a_name_that_leads_here_is_not_the_servers_own() -> None:
     async with running():
-        assert await status_of(URL, {"Origin": "http://server"}) == 403  # a stranger's name for this address
+        strangers = {"Host": "evil.example", "Origin": "http://evil.example"}  # its name leads to this address
+        assert await status_of(URL, strangers) == 403
         assert await status_of(URL, {}) == 200  # no browser
 
 

@@ -90,11 +90,25 @@ def open_session(path: Path, device: str, threads: int) -> Any:
     return session
 
 
+def share_memory() -> None:
+    """Have this process's sessions of `processor_session` take their features from one arena. Once per process.
+
+    With one for each, all nine of the detector's took 170 MB more after 48 variants in batches of 1 to 8.
+    """
+    import onnxruntime
+
+    kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
+    onnxruntime.create_and_register_allocator(place, None)
+
+
 def processor_session(graph: bytes, threads: int) -> Any:
-    """A graph in memory as an `InferenceSession` on a processor, for inputs of any shape. InputError."""
+    """A graph in memory as an `InferenceSession` on a processor, for inputs of any shape, in memory that such sessions
+    share. InputError."""
     import onnxruntime
 
     options = _session_options(threads)
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.enable_mem_pattern = False  # a plan for every shape, which gains nothing and is kept
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -1,17 +1,22 @@
-"""From raw predictions to boxes: grid points, decoding, selection and non-maximum suppression.
+"""From raw predictions to boxes, on a processor: grid points, decoding, selection and non-maximum suppression.
 
-Works in pixels of the canvas, for whole batches at once. Knows nothing of the network's inside.
+Works in pixels of the canvas, for whole batches at once. Knows nothing of the network's inside. What a GPU does in its
+place, with numbers of boxes that are always the same, is `device_boxes`.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import math
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from jellyfish.core import Detection
 from jellyfish.models.slimmable.layout import (
     CANDIDATES,
     MAXIMUM_DETECTIONS,
@@ -31,18 +36,20 @@ def _load_suppression() -> None:
 
 
 _load_suppression()
+_FAR = 2.0**20
+"""Pixels. Boxes of classes and images that are moved apart by less are as exact as at home, in double precision."""
 
 
 class Boxes(NamedTuple):
-    """Boxes of a batch of images, best score first."""
+    """Boxes of a batch of images, image by image, the best score first."""
 
-    image: Tensor
-    """[k] which image of the batch."""
-    label: Tensor
+    image: NDArray[np.int64]
+    """[k] which image of the batch; rising."""
+    label: NDArray[np.int64]
     """[k] class index."""
-    score: Tensor
+    score: NDArray[np.float32]
     """[k] 0..1."""
-    sides: Tensor
+    sides: NDArray[np.float32]
     """[k, 4] left, top, right, bottom in pixels of the canvas."""
 
 
@@ -70,46 +77,67 @@ def decode(parameters: Tensor, points: Tensor) -> Tensor:
 
 
 def select(predictions: Tensor, points: Tensor, score_threshold: float) -> Boxes:
-    """Final boxes of raw predictions [n, points, PREDICTIONS].
+    """Final boxes of raw predictions [n, points, PREDICTIONS], which are on a processor.
 
     Each point speaks for its best class; at most 100 boxes per image are left after non-maximum
     suppression among boxes of the same class and image.
     """
     logits, labels = predictions[..., : len(CLASSES)].max(dim=-1)
-    logits, best = logits.topk(min(CANDIDATES, logits.shape[1]), dim=1)
-    image, rank = torch.nonzero(logits > _logit(score_threshold), as_tuple=True)
+    best_logits, best = (each.numpy() for each in logits.topk(min(CANDIDATES, logits.shape[1]), dim=1))
+    image, rank = np.nonzero(best_logits > logit(score_threshold))
     point = best[image, rank]
-    label, score = labels[image, point], logits[image, rank].sigmoid()
-    sides = decode(predictions[image, point, len(CLASSES) :], points[point])
-    group = image * len(CLASSES) + label
-    kept = _suppress(sides, score, group)
-    kept = kept[_rank_in_image(image[kept]) < MAXIMUM_DETECTIONS]
-    return Boxes(image[kept], label[kept], score[kept], sides[kept])
+    label, found = labels.numpy()[image, point], best_logits[image, rank]
+    parameters = torch.from_numpy(predictions.numpy()[image, point, len(CLASSES) :])
+    sides = decode(parameters, torch.from_numpy(points.numpy()[point])).numpy()
+    kept = first_of_each(image, suppressed(sides, found, image * len(CLASSES) + label))
+    score = torch.from_numpy(found[kept]).sigmoid().numpy()
+    return Boxes(image[kept], label[kept], score, sides[kept])
 
 
-def _suppress(sides: Tensor, score: Tensor, group: Tensor) -> Tensor:
-    """Indices of the boxes that survive within their group, best first.
+def suppressed(sides: NDArray[np.float32], score: NDArray[np.float32], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Indices, rising, of the boxes that survive within their group: none that a better survivor overlaps.
 
-    Groups are moved apart so that one pass does them all; in double precision, where a box far out is
-    as exact as one at home and a batch answers what its images alone would.
+    Groups are moved apart so that one pass does them all; in double precision, where a box far out is as exact as one
+    at home and a batch answers what its images alone would. Where a box is so far out that it is not, or no number at
+    all, each group has a pass of its own.
     """
     if not len(score):
-        return torch.zeros(0, dtype=torch.long, device=score.device)
-    sides, score = sides.double(), score.double()
-    apart = group * (sides.max() - sides.min() + 1)
-    kept: Tensor = torch.ops.torchvision.nms(sides + apart[:, None], score, SUPPRESSION_IOU)
-    return kept
+        return np.zeros(0, np.int64)
+    exact, ranked = sides.astype(np.float64), torch.from_numpy(score.astype(np.float64))
+    span = float(exact.max() - exact.min()) + 1.0
+    if span < _FAR:
+        return np.sort(_kept(exact + (group * span)[:, None], ranked))
+    members = [np.nonzero(group == each)[0] for each in np.unique(group)]
+    return np.sort(np.concatenate([own[_kept(exact[own], ranked[own])] for own in members]))
 
 
-def _rank_in_image(image: Tensor) -> Tensor:
-    """[k] image of each box, best box first -> [k] how many boxes of the same image come before it."""
-    order = torch.argsort(image, stable=True)
-    ordered = image[order]
-    start = torch.searchsorted(ordered, ordered)
-    rank = torch.empty_like(image)
-    rank[order] = torch.arange(len(image), device=image.device) - start
-    return rank
+def _kept(sides: NDArray[np.float64], score: Tensor) -> NDArray[np.int64]:
+    kept: Tensor = torch.ops.torchvision.nms(torch.from_numpy(sides), score, SUPPRESSION_IOU)
+    return kept.numpy()
 
 
-def _logit(score: float) -> float:
-    return float(torch.logit(torch.tensor(score, dtype=torch.float64)))
+def first_of_each(image: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`kept` (rising), without what is beyond the most that an image may have. `image`: of each box, rising."""
+    if len(kept) <= MAXIMUM_DETECTIONS:
+        return kept
+    own = image[kept]
+    return kept[np.arange(len(own)) - np.searchsorted(own, own) < MAXIMUM_DETECTIONS]
+
+
+def detections_of(boxes: Boxes, images: int, height: int, width: int) -> list[list[Detection]]:
+    """Detections of each image, sides as shares of the canvas and cut at its border."""
+    canvas = np.array([width, height, width, height], np.float32)
+    sides = (boxes.sides / canvas).clip(0.0, 1.0).tolist()
+    found: list[list[Detection]] = [[] for _ in range(images)]
+    for image, label, score, box in zip(
+        boxes.image.tolist(), boxes.label.tolist(), boxes.score.tolist(), sides, strict=True
+    ):
+        found[image].append(Detection(label, score, *box))
+    return found
+
+
+def logit(score: float) -> float:
+    """What a network says before the sigmoid where it means `score` (0..1); infinite at the ends."""
+    if not 0.0 < score < 1.0:
+        return math.copysign(math.inf, score - 0.5)
+    return math.log(score) - math.log1p(-score)

@@ -8,7 +8,7 @@ from pathlib import Path
 from jellyfish.core import Task
 from jellyfish.models.model import Description, Engine, EngineOptions, Size
 from jellyfish.models.slimmable.card import SHIPPED, Card, CardedVariants, read_weights
-from jellyfish.models.slimmable.runtimes import Runtime, asked_runtime, can_run_onnx
+from jellyfish.models.slimmable.runtimes import IN_FLIGHT, Runtime, asked_runtime, can_run_onnx
 from jellyfish.models.slimmable.street import input_size
 from jellyfish.models.weights_file import card_path
 
@@ -37,11 +37,11 @@ class SlimmableModel:
             from jellyfish.models.slimmable.processor_engine import ProcessorEngine
 
             return ProcessorEngine(self._weights, options)
-        from jellyfish.models.slimmable.engine import DetectorEngine
+        from jellyfish.models.slimmable.engine import detector_engine
         from jellyfish.models.slimmable.weights import load_weights
         from jellyfish.models.torch_device import opened_device
 
-        return DetectorEngine(load_weights(self._weights), opened_device(options), least_score=options.least_score)
+        return detector_engine(load_weights(self._weights), opened_device(options), options)
 
 
 def open_slimmable(part: str, weights: Path | None) -> SlimmableModel:
@@ -71,6 +71,7 @@ def _described(card: Card, path: Path, runtime: Runtime) -> Description:
         libraries=("torch",),
         processor_libraries=(str(runtime),),
         preload=_PRELOAD[runtime],
+        in_flight=IN_FLIGHT,
         mixes=True,
         movable=True,
         notes=(NAMES, f"On a processor it runs under {runtime}{'' if can_run_onnx() else _SLOWER}."),

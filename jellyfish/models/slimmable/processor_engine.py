@@ -20,12 +20,14 @@ from jellyfish.core import Answer, Detection, Variant
 from jellyfish.errors import InputError
 from jellyfish.models.canvases import Canvases, on_canvases
 from jellyfish.models.model import EngineOptions, Image
-from jellyfish.models.onnx.runtime import processor_session
+from jellyfish.models.onnx.runtime import processor_session, share_memory
 from jellyfish.models.slimmable.card import SHIPPED, CardedVariants, read_weights
 from jellyfish.models.slimmable.processor_boxes import Floats, detections, point_table
 from jellyfish.models.slimmable.processor_graphs import INPUT, WeightTensors, stem_graph, tail_graph
 from jellyfish.models.slimmable.sizes import SIZES, VARIANTS
 from jellyfish.models.slimmable.street import RESOLUTIONS, input_size
+
+share_memory()
 
 
 class CanvasBatch(NamedTuple):

@@ -14,6 +14,8 @@ from jellyfish.errors import InputError
 from jellyfish.installed import is_installed, require
 
 _PACKAGES = ("onnxruntime", "onnx")
+IN_FLIGHT = 2
+"""Batches that a GPU is given: one that runs, and the next."""
 
 
 class Runtime(enum.StrEnum):

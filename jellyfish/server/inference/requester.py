@@ -65,6 +65,8 @@ class Requester:
         self.account = Account()
         self.began: Callable[[], None] = lambda: None
         """Called when requests begin to come, after a silence."""
+        self.latest_due_s = float("-inf")
+        """When the last of all requests so far is due."""
         self._model, self._limits, self._host, self._quietest = model, limits, host, quietest
         self._decode, self._decoded = decode, budget
         self._rate, self._turns = DemandRate(), Turns()
@@ -87,12 +89,20 @@ class Requester:
         """Images a second that are served, as far as they come."""
         return min(self._rate.fps(now), self._turns.fps)
 
+    def change_to(self, model: Description) -> None:
+        """Another model answers from the next request on; where, the next plan says."""
+        self._model = model
+        self._without_place()
+
+    def _without_place(self) -> None:
+        self._granted, self._places = None, []
+        self._placed.clear()
+
     def requesting(self, now: float, variants: Sequence[Variant]) -> Requesting | None:
-        """What is to be planned for; None while nothing comes."""
+        """What is to be planned for; None while nothing comes, or what was asked for is no more."""
         fps = self._rate.fps(now)
-        if fps <= 0 or self._timeout_s.value is None:
-            self._granted, self._places = None, []
-            self._placed.clear()
+        if fps <= 0 or self._timeout_s.value is None or self.variant not in (None, *variants):
+            self._without_place()
             return None
         beside_s = min(self._beside_s.value or 0.0, self._host.most_s)
         budget_s = max(0.0, self._timeout_s.value - MARGIN_S - beside_s)
@@ -126,6 +136,7 @@ class Requester:
         """
         self.account.received += 1
         self._timeout_s.add(timeout_s)
+        self.latest_due_s = max(self.latest_due_s, arrived_s + timeout_s)
         if self._rate.came(len(stills), arrived_s):
             self.began()
         try:
@@ -161,6 +172,8 @@ class Requester:
         if self.account.open > self._limits.open_requests:
             return Dropped(Reason.TOO_MANY_IN_FLIGHT), f"at most {self._limits.open_requests} may be unanswered"
         dispatcher, variant = await self._place(deadline_s)
+        if variant is not None and variant not in self._model.variants:
+            return Dropped(Reason.SHUTDOWN), f"another model serves now, which has no {variant.name}"
         latest_s = deadline_s - dispatcher.quickest_s(variant)
         began_s = seconds_now()
         turn_s = self._turns.next(len(stills), began_s, latest_s)

@@ -56,6 +56,8 @@ class Requesters:
         self._model, self._host, self._decoding = model, host, decoding
         self._dispatchers, self._quietest = dispatchers, quietest
         self._requesters: dict[tuple[str, Variant | None], Requester] = {}
+        self._leaving: list[Requester] = []
+        """Those that are forgotten, and may have open requests yet."""
         self._gone = Counter[str]()
         self._told = RequestsEnded(0, 0)
         self._beside_cameras = False
@@ -84,9 +86,17 @@ class Requesters:
     def totals(self) -> Counter[str]:
         """Requests so far: `received`, `answered`, `abandoned` and each reason of those that were dropped."""
         counts = self._gone.copy()
-        for each in self:
+        for each in (*self, *self._leaving):
             counts.update(_counts(each))
         return counts
+
+    def change_to(self, model: Description, dispatchers: Mapping[str, Dispatcher]) -> None:
+        """Another model answers from the next request on. Who asked for a variant that it has not got is forgotten."""
+        self._model, self._dispatchers = model, dispatchers
+        for key, each in list(self._requesters.items()):
+            each.change_to(model)
+            if key[1] is not None and key[1] not in model.variants:
+                self._leaving.append(self._requesters.pop(key))
 
     def since_told(self) -> RequestsEnded:
         """What has ended since it was asked before."""
@@ -97,6 +107,12 @@ class Requesters:
         return RequestsEnded(ended.ended - before.ended, ended.answered - before.answered)
 
     # --- control -----------------------------------------------------------------------------------------
+
+    @property
+    def latest_due_s(self) -> float:
+        """When the last of the requests that are open is due; minus infinity where there is none."""
+        known = (*self, *self._leaving)
+        return max((each.latest_due_s for each in known if each.account.open), default=float("-inf"))
 
     def demands(
         self, now: float, cameras: Sequence[ClientDemand], devices: Sequence[DeviceOption], accuracy: Sequence[float]

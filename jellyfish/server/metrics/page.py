@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from aiohttp import hdrs, web
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.samples import Sample
 
 from jellyfish.clock import seconds_now
 from jellyfish.results.environment import versions
@@ -25,8 +26,10 @@ from jellyfish.server.metrics.meter import Meter
 from jellyfish.server.service import Service
 
 PATH = "/metrics"
-SAMPLES_AT_ONCE = 20
-"""Written without letting frames through."""
+SAMPLES_AT_ONCE = 30
+"""Written without letting frames through. Fewer would make a page slow where there are many frames to let through."""
+HEAD_SAMPLES = 2
+"""What is said of a family takes as long as so many samples."""
 KEPT_S = 0.5
 """A page so old is still given: whoever asks more often costs nothing more."""
 END_OF_PAGE = b"# EOF\n"
@@ -86,31 +89,37 @@ class MetricsPage:
 async def write(all_families: Iterator[Metric], encode: Callable[[Any], bytes]) -> bytes:
     """The page of some families, each in one part or in several, one after the other. Others have their turn on the
     event loop between its pieces."""
-    parts, begun = [], ""
+    parts, begun, written = [], "", 0
     for family in all_families:
         for piece in _pieces(family):
             text = encode(piece).removesuffix(END_OF_PAGE)
             parts.append(_without_head(text) if family.name == begun else text)
             begun = family.name
-            await asyncio.sleep(0)
-    return b"".join(parts) + (END_OF_PAGE if encode(_Piece(())).endswith(END_OF_PAGE) else b"")
+            written += HEAD_SAMPLES + len(piece.samples)
+            if written >= SAMPLES_AT_ONCE:
+                written = 0
+                await asyncio.sleep(0)
+    return b"".join(parts) + (END_OF_PAGE if encode(_Piece()).endswith(END_OF_PAGE) else b"")
 
 
 class _Piece:
-    """What encoders take in place of a registry: some samples of one family."""
+    """What encoders take in place of a registry: some samples of one family, or of none."""
 
-    def __init__(self, metrics: Collection[Metric]) -> None:
-        self._metrics = metrics
+    def __init__(self, family: Metric | None = None, samples: Sequence[Sample] = ()) -> None:
+        self._metrics = []
+        self.samples = samples
+        if family is not None:
+            part = Metric(family.name, family.documentation, family.type, family.unit)
+            part.samples = list(samples)
+            self._metrics.append(part)
 
-    def collect(self) -> Collection[Metric]:
+    def collect(self) -> list[Metric]:
         return self._metrics
 
 
 def _pieces(family: Metric) -> Iterator[_Piece]:
     for begin in range(0, max(1, len(family.samples)), SAMPLES_AT_ONCE):
-        piece = Metric(family.name, family.documentation, family.type, family.unit)
-        piece.samples = family.samples[begin : begin + SAMPLES_AT_ONCE]
-        yield _Piece((piece,))
+        yield _Piece(family, family.samples[begin : begin + SAMPLES_AT_ONCE])
 
 
 def _without_head(text: bytes) -> bytes:

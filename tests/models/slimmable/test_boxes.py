@@ -58,11 +58,11 @@ def test_overlapping_boxes_of_one_class_and_image_leave_the_best():
     assert len(select(predictions, POINTS, 0.3).score) == 4
 
 
-def test_images_do_not_suppress_each_others_boxes_and_order_is_by_score():
+def test_images_do_not_suppress_each_others_boxes_and_come_one_by_one_best_first():
     predictions = silence(2)
     predictions[0, 14, 0], predictions[1, 14, 0], predictions[1, 60, 3] = 1.0, 2.0, 0.0
     boxes = select(predictions, POINTS, 0.3)
-    assert boxes.image.tolist() == [1, 0, 1]
+    assert boxes.image.tolist() == [0, 1, 1]
     assert boxes.label.tolist() == [0, 0, 3]
 
 

@@ -6,9 +6,9 @@ import torch
 
 from jellyfish.core import Detection, Variant
 from jellyfish.errors import InputError
-from jellyfish.models.model import answers
+from jellyfish.models.model import EngineOptions, answers
 from jellyfish.models.slimmable.boxes import MAXIMUM_DETECTIONS
-from jellyfish.models.slimmable.engine import DetectorEngine
+from jellyfish.models.slimmable.engine import DetectorEngine, detector_engine
 from jellyfish.models.slimmable.sizes import SIZES
 from jellyfish.models.slimmable.street import CLASSES, RESOLUTIONS, input_size
 
@@ -115,7 +115,7 @@ def test_canvases_of_another_size_are_refused(engine):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_answers_what_the_cpu_answers(random_weights, engine):
-    cuda = DetectorEngine(random_weights[1], torch.device("cuda:0"))
-    canvases = noise(2, SMALL)
-    for theirs, ours in zip(cuda.detect(canvases, SMALL), engine.detect(canvases, SMALL), strict=True):
-        assert len(theirs) == pytest.approx(len(ours), rel=0.1)
+    cuda = detector_engine(random_weights[1], torch.device("cuda:0"), EngineOptions("cuda:0"))
+    images = list(noise(3, SMALL))
+    for theirs, ours in zip(*(answers(each, images, [SMALL] * 3) for each in (cuda, engine)), strict=True):
+        assert len(theirs.detections) == pytest.approx(len(ours.detections), rel=0.1)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from jellyfish.config import Limits
+from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.errors import RequestError
 from jellyfish.lab.simulation.network import HOST, PORT
 from jellyfish.media.jpeg import encode_jpeg
@@ -20,8 +21,9 @@ from jellyfish.results.window_lines import ClientLine
 from jellyfish.server.events import in_words
 from jellyfish.server.inference.desk import BODIES_AT_ONCE, BODIES_OF_ONE, Desk
 from tests.media.test_stills import png
-from tests.server.inference.asking import INFER, ask, get, http, planned, post, unplanned
-from tests.server.peer import JPEG, LARGE, SMALL
+from tests.models.descriptions import described
+from tests.server.inference.asking import INFER, SeeingExecutor, ask, get, http, planned, post, unplanned
+from tests.server.peer import JPEG, LARGE, PROFILE, SMALL
 from tests.virtual import virtual
 
 WHITE = encode_jpeg(np.full((72, 128, 3), 255, np.uint8))
@@ -246,6 +248,26 @@ async def test_requests_are_counted_in_the_minute_s_line_once() -> None:
         assert (minute.clients, minute.frames, minute.requests, minute.requests_answered) == (0, 0, 2, 1)
         assert "50.0 % of 2 requests answered" in in_words(minute)
         assert service.last_minute() is None
+
+
+@virtual
+async def test_another_model_answers_while_requests_come() -> None:
+    async with unplanned() as service, http() as session:
+        assert (await ask(session, variant=SMALL.name)).told["parameters"]["variant"] == SMALL.name
+        assert (await ask(session)).status == 200
+        newer = Dispatcher(SeeingExecutor(PROFILE), PROFILE, LARGE, 4)
+        running = asyncio.create_task(newer.run())
+        open_request = asyncio.create_task(ask(session, variant=SMALL.name))
+        await asyncio.sleep(0.001)
+        service.change_to(described(LARGE), [newer])
+        reply = await open_request
+        assert (reply.status, "another model" in reply.error) == (503, True)
+        assert (await ask(session)).told["parameters"]["variant"] == LARGE.name
+        assert (await ask(session, variant=SMALL.name)).status == 400
+        assert (await ask(session, variant=LARGE.name)).status == 200
+        assert newer.statistics().frames == 2
+        assert service.requesters.totals() == {"received": 5, "answered": 4, "abandoned": 0, "shutdown": 1}
+        running.cancel()
 
 
 @virtual

@@ -4,7 +4,8 @@ All of it is decided here. A batch that fails makes its worker's health doubtful
 nothing else happens if that goes well. When the test fails too, or when a batch hangs, the worker is out: it gets no
 frames until a test of it has succeeded in time. A device whose workers are all out is failing, or hanging, and takes
 no frames. One that has come back and fails again soon is on probation when it comes back the next time: it takes
-frames, but plans do without it where there is another. A worker that has lost its device (`jellyfish.models.lost`) is out for good.
+frames, but plans do without it where there is another. A worker that has lost its device (`jellyfish.models.lost`) is
+out for good.
 
 A worker that has more than one batch runs them one after the other: the time of each counts from the end of the one
 before, and what comes of the next one after a failure is the test of it.

@@ -399,7 +399,7 @@ class Dispatcher:
 
     async def _until_nearly_free(self, worker: int) -> None:
         """Wait until one of its batches ends, or the last one is expected to, less what it takes to prepare another:
-        that twice, as what was prepared beside another takes less by as much."""
+        that twice, as a batch may end sooner than is expected."""
         assert self._pipelined is not None
         now = seconds_now()
         ends_s = self._health.free_s(worker, self._pace.of(worker).factor) or now
@@ -439,7 +439,9 @@ class Dispatcher:
         """
         variants = [self._executor.ready(variant) for variant in variants]
         groups = Counter(variants)
-        profiled_s = sum(self._profile.of(variant).p50_s[size - 1] for variant, size in groups.items())
+        behind = worker in self._batches_of  # prepared beside another one, it takes what it keeps the worker
+        entries = [(self._profile.of(variant), size) for variant, size in groups.items()]
+        profiled_s = sum((entry.keeps_s if behind else entry.p50_s)[size - 1] for entry, size in entries)
         self._begin(worker, batch, started, profiled_s)
         try:
             images = [request.image for request in batch]

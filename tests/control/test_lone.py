@@ -137,10 +137,12 @@ def test_one_client_gets_the_most_accurate_variant_that_it_could_have(asked: Pro
     (client,) = asked.clients
     usual, alone = set[float](), set[float]()
     for option in asked.devices:
-        for row, accuracy, budget_s in zip(option.latency_s, asked.accuracy, client.budget_s, strict=True):
-            if any(client.fps < batch / s and 2 * s <= budget_s for batch, s in enumerate(row, start=1)):
+        rows = zip(option.latency_s, option.keeps_s, asked.accuracy, client.budget_s, strict=True)
+        for row, keeps_s, accuracy, budget_s in rows:
+            pairs = enumerate(zip(row, keeps_s, strict=True), start=1)
+            if any(client.fps * keeps < batch and 2 * s <= budget_s for batch, (s, keeps) in pairs):
                 usual.add(accuracy)
-            if client.fps * row[0] <= LONE_BUSY and row[0] <= budget_s:
+            if client.fps * keeps_s[0] <= LONE_BUSY and row[0] <= budget_s:
                 alone.add(accuracy)
     plan = planned(asked)
     if not usual:

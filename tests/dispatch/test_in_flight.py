@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 
 from jellyfish.core import Answer, Reason, Variant
 from jellyfish.devices.health import DeviceState
+from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import DeviceLostError
 from jellyfish.lab.simulation.timed_executor import Disturbance, TimedExecutor
-from tests.dispatch.requests import IMAGE, SMALL, profile
+from tests.dispatch.requests import IMAGE, SMALL
 from tests.virtual import virtual
 
 LEAD_S = 0.25
 ALONE_S = (1.0, 1.5, 2.0, 2.5)
 """Batches of 1 to 4 frames, of which the device is busy with all but the lead."""
+ENTRY = VariantLatency(SMALL, ALONE_S, ALONE_S, occupancy_s=tuple(each - LEAD_S for each in ALONE_S))
+PROFILE = LatencyProfile("cpu", "a processor", "abc", (ENTRY,))
 
 
 class Pipelined(TimedExecutor):
@@ -31,7 +34,7 @@ class Pipelined(TimedExecutor):
     in_flight = 2
 
     def __init__(self, disturbance: Disturbance | None = None) -> None:
-        super().__init__(profile(), disturbance)
+        super().__init__(PROFILE, disturbance)
         self._device = asyncio.Lock()
         self.given: list[tuple[float, int]] = []
         """(when, how many frames) of each batch."""
@@ -57,7 +60,7 @@ class Pipelined(TimedExecutor):
 
 @asynccontextmanager
 async def serving(executor: Pipelined, batch: int = 4) -> AsyncIterator[Dispatcher]:
-    served = Dispatcher(executor, profile(), SMALL, batch)
+    served = Dispatcher(executor, PROFILE, SMALL, batch)
     task = asyncio.create_task(served.run())
     try:
         yield served
@@ -108,6 +111,7 @@ async def test_under_load_the_device_never_waits_for_the_host_and_no_more_than_t
         assert asyncio.get_running_loop().time() == pytest.approx(1.0 + 8 * 0.75)
         assert served.statistics().busy_s == pytest.approx(1.0 + 8 * 0.75)
         assert (served.statistics().batches, served.statistics().frames) == (9, 9)
+        assert served.statistics().slow_down == pytest.approx(1.0)
     assert executor.most == 2
 
 
@@ -207,7 +211,7 @@ async def test_the_second_batch_is_not_taken_to_hang_for_the_time_that_it_waits(
 
 @virtual
 async def test_draining_answers_both_and_ends_all_loops() -> None:
-    served = Dispatcher(Pipelined(), profile(), SMALL, 1)
+    served = Dispatcher(Pipelined(), PROFILE, SMALL, 1)
     task = asyncio.create_task(served.run())
     running = [submit(served) for _ in range(3)]
     await asyncio.sleep(0.8)

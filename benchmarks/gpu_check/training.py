@@ -19,7 +19,7 @@ STEPS, SHORT_STEPS = 100, 3
 BATCH, SHORT_BATCH = 8, 2
 RESOLUTION, SHORT_RESOLUTION = 448, 128
 CROP_SIDE, CROP_BATCH = 224, 32
-JUDGED = 25
+JUDGED = 60
 """From so many steps on the loss must have fallen."""
 PEAK_RATE = 0.01
 """Of which the learner's warm-up lets through a few per cent in so few steps."""

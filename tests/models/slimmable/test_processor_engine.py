@@ -128,7 +128,7 @@ def test_boxes_are_chosen_as_torch_chooses_them(spread, least_score):
         assert [box.label for box in found] == boxes.label[mine].tolist()
         ours = numbers(Answer(tuple(found))).reshape(-1, 5)
         np.testing.assert_allclose(ours[:, 0], boxes.score[mine], atol=1e-5)
-        np.testing.assert_allclose(ours[:, 1:], theirs.numpy(), atol=1e-5)
+        np.testing.assert_allclose(ours[:, 1:], theirs, atol=1e-5)
 
 
 def test_no_more_boxes_are_left_than_may_be():

@@ -178,8 +178,8 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        if (why := self._inlet.refused_body) is not None:
-            self._refuse("413 Content Too Large", why)
+        if (refused := self._inlet.refused_body) is not None:
+            self._refuse(*refused)
             return
         self.asked_s = seconds_now()
         self._keeper.asked(self, self._inlet.kind)

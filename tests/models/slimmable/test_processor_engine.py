@@ -108,7 +108,7 @@ def test_it_needs_no_torch():
         "from jellyfish.models.model import EngineOptions\n"
         "open_model('slimmable:onnxruntime').engine(EngineOptions()); print('torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=100)
     assert done.stdout.strip() == "False"
 
 

@@ -29,10 +29,10 @@ class CoarseLoop(VirtualLoop):
     """Virtual time whose `time()` is cut to whole milliseconds; `passes` lets time go by while a callback runs."""
 
     def time(self) -> float:
-        return math.floor(self._clock.now * 1000 + 1e-9) / 1000
+        return math.floor(self._now * 1000 + 1e-9) / 1000
 
     def passes(self, seconds: float) -> None:
-        self._clock.now += seconds
+        self._now += seconds
 
 
 def coarsely(test: Callable[[CoarseLoop], Awaitable[None]]) -> None:

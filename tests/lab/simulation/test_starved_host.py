@@ -45,7 +45,7 @@ def test_a_crowd_is_served_three_quarters_of_what_the_core_can_do(tmp_path: Path
     """It is 1.5 times as much as that."""
     crowd = (Clients("camera", 20, slo_ms=150.0, trace="none"),)
     host = msgspec.structs.replace(CORE, server_ms=3.0)
-    scenario = msgspec.structs.replace(FEW, clients=crowd, host=host, seed=2)  # how soon plans settle differs by seed
+    scenario = msgspec.structs.replace(FEW, clients=crowd, host=host, seed=3)  # how soon plans settle differs by seed
     frames, windows = served(scenario, tmp_path)
     assert on_time_share(frames, 3.0, 8.0) > 0.75 / 1.5
     missed = [frame.reason for frame in frames if frame.captured_s > 4.0 and frame.outcome != "on_time"]

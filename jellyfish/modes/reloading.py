@@ -66,14 +66,16 @@ class Reloading:
         names = sorted(name for name, value in asked.options.items() if value != self._asked.options.get(name))
         changed = [name for name in names if name in AT_RUN_TIME and not self._begins_tls(name)]
         config = self._with(asked.config)
+        known = self._entrance.warnings(self._asked.config)
         self._entrance.read_again(config)
+        warnings = tuple(each for each in self._entrance.warnings(config) if each not in known)
         self._service.keep_to(config.limits)
         self._service.aim_at(config.target)
         taken = {name: asked.options[name] for name in changed}
         self._asked = Asked(config, {**self._asked.options, **taken})
         with_model = tuple(name for name in names if name in WITH_MODEL)
         left = tuple(name for name in names if name not in changed and name not in with_model)
-        return Changes(tuple(changed), left, with_model)
+        return Changes(tuple(changed), left, with_model, warnings)
 
     async def change_model(self) -> str:
         """Serve with the model that the configuration names now, or with its files as they are now; what serves then.

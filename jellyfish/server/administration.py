@@ -21,6 +21,8 @@ class Changes:
     """Those that are others now, and hold only after a restart."""
     with_model: tuple[str, ...] = ()
     """Those that are others now, and hold when the model is changed."""
+    warnings: tuple[str, ...] = ()
+    """What is to be known of who may come in now, and was not so before."""
 
     def in_words(self) -> str:
         """A line for a person."""
@@ -29,6 +31,7 @@ class Changes:
             words.append(f"the model is to be changed by {', '.join(self.with_model)}")
         if self.takes_restart:
             words.append(f"a restart takes: {', '.join(self.takes_restart)}")
+        words += [f"WARNING: {warning}" for warning in self.warnings]
         return "; ".join(words)
 
 
@@ -55,7 +58,7 @@ def _reloading(administration: Administration) -> Handler:
         except InputError as error:
             return _nothing_changed(error)
         told = {"changed": changes.changed, "takes_restart": changes.takes_restart, "with_model": changes.with_model}
-        return web.json_response(told)
+        return web.json_response(told | ({"warnings": changes.warnings} if changes.warnings else {}))
 
     return reloaded
 

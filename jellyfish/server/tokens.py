@@ -25,6 +25,8 @@ from jellyfish.server.access import LONGEST_TOKEN, USUAL, RouteKind, Token
 
 CAMERA_VARIABLE, ADMINISTRATION_VARIABLE = "JELLYFISH_CAMERA_TOKEN", "JELLYFISH_ADMINISTRATION_TOKEN"
 """Variables of the environment that hold one token each."""
+KNOWN_VARIABLES = (CAMERA_VARIABLE, ADMINISTRATION_VARIABLE, "JELLYFISH_TOKEN", "JELLYFISH_SERVE_TOKENS")
+"""All about tokens: a camera's own, and the option of `serve`, too."""
 OF_ADMINISTRATION = frozenset({RouteKind.ADMINISTRATION, RouteKind.METRICS})
 SHORTEST = 16
 """Characters: 16 of hexadecimal are 64 bits, which nobody finds at the rate at which a server answers."""
@@ -75,6 +77,9 @@ def read_tokens(path: Path) -> tuple[tuple[Token, ...], frozenset[RouteKind]]:
 
 def tokens_of(environment: Mapping[str, str]) -> tuple[Token, ...]:
     """Those that stand in the environment's variables."""
+    for variable in environment:  # one that is misspelt would leave the server open
+        if variable.startswith("JELLYFISH_") and "TOKEN" in variable and variable not in KNOWN_VARIABLES:
+            raise InputError(f"there is no variable {variable}; there are {', '.join(KNOWN_VARIABLES)}")
     found = []
     for variable, name, may in (
         (CAMERA_VARIABLE, "camera", USUAL),
@@ -110,5 +115,7 @@ def _token(entry: TokenEntry, path: Path) -> Token:
 def _check_different(tokens: Iterable[Token], where: str) -> None:
     names: dict[bytes, str] = {}
     for token in tokens:
-        if (other := names.setdefault(token.digest, token.name)) != token.name:
+        if token.digest in names:
+            other = names[token.digest]
             raise InputError(f"{where}: {other!r} and {token.name!r} are the same token: give each its own")
+        names[token.digest] = token.name

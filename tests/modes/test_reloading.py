@@ -137,6 +137,19 @@ async def test_tokens_are_read_anew_and_if_anything_is_wrong_nothing_is_changed(
 
 
 @virtual
+async def test_a_server_that_loses_its_last_token_says_so_once(tmp_path: Path) -> None:
+    told_of = Configured(tokens_in(tmp_path / "tokens.toml", DOOR))
+    told_of.config = replace(told_of.config, host="0.0.0.0")
+    async with running(access=told_of.entrance.access) as service:
+        told_of.serves(service)
+        told_of.config = replace(told_of.config, access=AccessConfig())
+        changes = told_of.reload()
+        (warning,) = changes.warnings
+        assert "ANYBODY" in warning and f"WARNING: {warning}" in changes.in_words()
+        assert told_of.reload().warnings == ()
+
+
+@virtual
 async def test_an_administrator_has_it_read_anew_and_nobody_else(tmp_path: Path) -> None:
     told_of = Configured(tokens_in(tmp_path / "tokens.toml", DOOR))
     url = f"http://{HOST}:{PORT}/v1/admin/reload"

@@ -56,6 +56,7 @@ ENTRY = '[[token]]\nname = "door"\n'
         (f'{ENTRY}token = "{GOOD}"\nmay = ["health"]', "health takes no token"),
         (f'{ENTRY}token = "{GOOD}"\nmaay = ["camera"]', "maay"),
         (f'{ENTRY}token = "{GOOD}"\n[[token]]\nname = "gate"\ntoken = "{GOOD}"', "'door' and 'gate' are the same"),
+        (f'{ENTRY}token = "{GOOD}"\n{ENTRY}token = "{GOOD}"', "'door' and 'door' are the same"),
         (f'without_token = ["administration"]\n{ENTRY}token = "{GOOD}"', "administration does not go without"),
     ],
 )
@@ -80,3 +81,6 @@ def test_tokens_of_the_environment() -> None:
         tokens_of({CAMERA_VARIABLE: "x"})
     with pytest.raises(InputError, match="are the same token"):
         tokens_of({CAMERA_VARIABLE: GOOD, ADMINISTRATION_VARIABLE: GOOD})
+    with pytest.raises(InputError, match="there is no variable JELLYFISH_CAMERA_TOKENS; there are"):
+        tokens_of({f"{CAMERA_VARIABLE}S": GOOD})
+    assert tokens_of({"JELLYFISH_TOKEN": GOOD, "JELLYFISH_SERVE_TOKENS": "file"}) == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,6 +13,8 @@ from jellyfish.protocol.inference.tensors import Parameter, Tensor
 IMAGE, PIXELS = "image", "pixels"
 """The two inputs: files, and pixels. A request has one of them."""
 MOST_TIMEOUT_S = 60.0
+MOST_OF_A_KIND = 64
+"""Inputs, outputs or parameters that are looked at: each is an object of its own, and there is use for a few."""
 Parameters = Mapping[str, Parameter]
 
 
@@ -44,9 +46,9 @@ class InferenceRequest:
             return None
         if isinstance(microseconds, str) and microseconds.isascii() and microseconds.isdigit():
             microseconds = int(microseconds[:20])  # some clients hand on all parameters as text
-        if isinstance(microseconds, bool | str) or not math.isfinite(microseconds) or microseconds < 0:
+        if isinstance(microseconds, bool | str) or not 0 <= microseconds < math.inf:
             raise bad(f"the parameter timeout is a number of microseconds, not {microseconds!r:.40}")
-        return None if microseconds == 0 else min(microseconds / 1e6, MOST_TIMEOUT_S)
+        return None if microseconds == 0 else min(microseconds, 1e6 * MOST_TIMEOUT_S) / 1e6
 
     @property
     def variant(self) -> str | None:
@@ -55,3 +57,10 @@ class InferenceRequest:
         if name is not None and not isinstance(name, str):
             raise bad("the parameter variant is a name, such as `jellyfish variants` lists")
         return name or None
+
+
+def require_few(**of_kinds: Sized) -> None:
+    """RequestError where there are more of a kind than any request has use for, before they are looked at."""
+    for kind, those in of_kinds.items():
+        if len(those) > MOST_OF_A_KIND:
+            raise bad(f"{len(those)} {kind.replace('_', ' ')}; at most {MOST_OF_A_KIND} are looked at")

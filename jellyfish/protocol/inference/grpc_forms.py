@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jellyfish.errors import RequestError
-from jellyfish.protocol.inference.asked import InferenceRequest, WantedOutput
+from jellyfish.protocol.inference.asked import InferenceRequest, WantedOutput, require_few
 from jellyfish.protocol.inference.codes import RequestCode, bad
 from jellyfish.protocol.inference.description import ModelFacts, model_config, model_metadata
 from jellyfish.protocol.inference.messages import MESSAGES
@@ -19,6 +19,7 @@ from jellyfish.protocol.inference.tensors import (
     Tensor,
     dtype_of,
     elements,
+    few_strings,
     from_raw,
     to_raw,
 )
@@ -47,6 +48,12 @@ _NHWC = 1
 
 def request_of(message: Any) -> InferenceRequest:
     """What a `ModelInferRequest` asks for. RequestError for what is wrong with it."""
+    require_few(
+        inputs=message.inputs,
+        outputs=message.outputs,
+        parameters=message.parameters,
+        raw_contents=message.raw_input_contents,
+    )
     parameters = _parameters(message.parameters)
     raws = iter(message.raw_input_contents)
     inputs = tuple(_input(each, raws) for each in message.inputs)
@@ -106,23 +113,26 @@ def statistics_of(told: Mapping[str, Any]) -> Any:
 
 
 def _input(message: Any, raws: Iterator[bytes]) -> Tensor:
-    name, datatype, shape = message.name, message.datatype, tuple(message.shape)
+    name, datatype = message.name[:40], message.datatype
+    require_few(sides=message.shape)
+    shape = tuple(message.shape)
     _refuse_what_is_not_here(name, message.parameters)
-    count = elements(name[:40], shape)
+    count = elements(name, shape)
     field = _CONTENTS.get(datatype)
     contents = getattr(message.contents, field) if field else ()
     if not len(contents) and (raw := next(raws, None)) is not None:
         return from_raw(name, datatype, shape, memoryview(raw))
     if len(contents) != count:
-        raise bad(f"{name[:40]}: {len(contents)} elements came for the shape {list(shape)}")
+        raise bad(f"{name}: {len(contents)} elements came for the shape {list(shape)}")
     if datatype == BYTES:
+        few_strings(name, count)
         return Tensor(name, datatype, shape, tuple(contents))
-    dtype = dtype_of(name[:40], datatype)
+    dtype = dtype_of(name, datatype)
     if count > MOST_NUMBERS:
-        raise bad(f"{name[:40]}: elements are taken one by one up to {MOST_NUMBERS}: send them as raw contents")
+        raise bad(f"{name}: elements are taken one by one up to {MOST_NUMBERS}: send them as raw contents")
     values = np.array(contents)
     if dtype.kind in "iu" and values.size and not np.can_cast(np.min_scalar_type(int(values.max())), dtype):
-        raise bad(f"{name[:40]}: its elements are no {datatype}")
+        raise bad(f"{name}: its elements are no {datatype}")
     return Tensor(name, datatype, shape, values.astype(dtype).reshape(shape))
 
 
@@ -132,6 +142,7 @@ def _wanted(message: Any) -> WantedOutput:
 
 
 def _refuse_what_is_not_here(name: str, parameters: Any) -> None:
+    require_few(parameters=parameters)
     for each in parameters:
         if each.key in NOT_HERE:
             raise RequestError(RequestCode.UNSUPPORTED, f"{name[:40]}: {each.key} is not supported here")

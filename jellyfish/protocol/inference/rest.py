@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from jellyfish.errors import RequestError
-from jellyfish.protocol.inference.asked import IMAGE, InferenceRequest, WantedOutput
+from jellyfish.protocol.inference.asked import IMAGE, InferenceRequest, WantedOutput, require_few
 from jellyfish.protocol.inference.codes import RequestCode, bad
 from jellyfish.protocol.inference.tensors import (
     BYTES,
@@ -24,6 +24,7 @@ from jellyfish.protocol.inference.tensors import (
     Tensor,
     dtype_of,
     elements,
+    few_strings,
     from_raw,
     to_raw,
 )
@@ -81,6 +82,7 @@ def parse_request(body: bytes, header_length: str | None) -> InferenceRequest:
         parsed = _body.decode(memoryview(body)[:json_bytes])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise bad(f"the request is no JSON of this protocol: {error}") from None
+    require_few(inputs=parsed.inputs, outputs=parsed.outputs)
     behind = _Behind(memoryview(body)[json_bytes:])
     inputs = tuple(_input(each, behind) for each in parsed.inputs)
     behind.require_empty()
@@ -154,20 +156,22 @@ def _input(parsed: _Input, behind: _Behind) -> Tensor:
     _refuse_what_is_not_here(name, parsed.parameters)
     count = elements(name, parsed.shape)
     if _SIZE in parsed.parameters:
-        return from_raw(parsed.name, parsed.datatype, parsed.shape, behind.take(name, parsed.parameters[_SIZE]))
+        return from_raw(name, parsed.datatype, parsed.shape, behind.take(name, parsed.parameters[_SIZE]))
     if not len(parsed.data):
         raise bad(f"{name}: it has neither data nor {_SIZE}")
     if parsed.datatype == BYTES:
-        return Tensor(parsed.name, BYTES, parsed.shape, _files(name, parsed.data, count))
+        return Tensor(name, BYTES, parsed.shape, _files(name, parsed.data, few_strings(name, count)))
     dtype = dtype_of(name, parsed.datatype)
     if len(memoryview(parsed.data)) > MOST_NUMBERS_BYTES:
         raise bad(f"{name}: numbers in JSON are taken up to {MOST_NUMBERS_BYTES} bytes: send them as binary data")
     try:
+        if b'"' in bytes(parsed.data):  # an array gives each element the room of the longest text
+            raise ValueError("there is text among them")
         array = np.array(_numbers.decode(parsed.data))
         if array.size != count or array.dtype.kind not in "iufb":
             raise ValueError(f"{array.size} elements for the shape {list(parsed.shape)}")
         with np.errstate(all="raise"):
-            return Tensor(parsed.name, parsed.datatype, parsed.shape, _exactly(array, dtype).reshape(parsed.shape))
+            return Tensor(name, parsed.datatype, parsed.shape, _exactly(array, dtype).reshape(parsed.shape))
     except (msgspec.DecodeError, ValueError, OverflowError, FloatingPointError, RecursionError) as error:
         raise bad(f"{name}: its data are no {parsed.datatype} of that shape: {error}") from None
 

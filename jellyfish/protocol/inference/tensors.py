@@ -33,6 +33,8 @@ DTYPES = {
 NOT_HERE = ("shared_memory_region", "classification")
 """Parameters of extensions that are not here: ignoring them would be another answer than the one asked for."""
 MOST_DIMENSIONS, MOST_ELEMENTS = 8, 2**31
+MOST_STRINGS = 1024
+"""Elements of `BYTES`: each is an object of its own, and a file is large."""
 _COUNT_BYTES = 4
 Array = NDArray[np.generic]
 Parameter = bool | int | float | str
@@ -51,7 +53,11 @@ class Tensor:
 
 def elements(name: str, shape: Sequence[int]) -> int:
     """How many a tensor of `shape` has. RequestError for a shape that none can have."""
-    if len(shape) > MOST_DIMENSIONS or any(side < 0 for side in shape) or math.prod(shape) > MOST_ELEMENTS:
+    if (
+        len(shape) > MOST_DIMENSIONS
+        or any(side < 0 for side in shape)
+        or math.prod(side or 1 for side in shape) > MOST_ELEMENTS  # an empty one, too, has strides
+    ):
         raise bad(f"{name}: no tensor has the shape {list(shape)[: MOST_DIMENSIONS + 1]}")
     return math.prod(shape)
 
@@ -60,11 +66,18 @@ def from_raw(name: str, datatype: str, shape: tuple[int, ...], raw: memoryview) 
     """A tensor whose elements came as bytes. Not copied, but for `BYTES`. RequestError where they do not fit."""
     count = elements(name, shape)
     if datatype == BYTES:
-        return Tensor(name, datatype, shape, tuple(_strings(name, count, raw)))
+        return Tensor(name, datatype, shape, tuple(_strings(name, few_strings(name, count), raw)))
     dtype = dtype_of(name, datatype)
     if len(raw) != count * dtype.itemsize:
         raise bad(f"{name}: {datatype} of shape {list(shape)} is {count * dtype.itemsize} bytes; {len(raw)} came")
     return Tensor(name, datatype, shape, np.frombuffer(raw, dtype).reshape(shape))
+
+
+def few_strings(name: str, count: int) -> int:
+    """`count`, the elements of a tensor of `BYTES`. RequestError for more than are taken."""
+    if count > MOST_STRINGS:
+        raise bad(f"{name}: {count} elements of {BYTES}; at most {MOST_STRINGS} are taken")
+    return count
 
 
 def dtype_of(name: str, datatype: str) -> np.dtype[np.generic]:

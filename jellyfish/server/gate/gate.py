@@ -178,6 +178,9 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+        if self._inlet.goes_on_behind:
+            self._refuse("400 Bad Request", "this is no HTTP/1.1 request")
+            return
         if (refused := self._inlet.refused_body) is not None:
             self._refuse(*refused)
             return

@@ -100,6 +100,12 @@ class Inlet:
         return self.phase is Phase.REQUEST and len(self._held) >= REQUEST_BYTES
 
     @property
+    def goes_on_behind(self) -> bool:
+        """The HTTP server would wait for more behind what looks whole here: blank lines, and how HTTP/2 begins."""
+        request = self._request.lstrip()
+        return not request or request.startswith(b"PRI ")
+
+    @property
     def refused_body(self) -> tuple[str, str] | None:
         """Why the body that the request brings is not taken, as a status and in words; None where it is, or there is
         none."""

@@ -11,12 +11,13 @@ from typing import Any
 from urllib.parse import unquote
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from jellyfish import __version__
 from jellyfish.clock import seconds_now
 from jellyfish.config import Limits
 from jellyfish.errors import RequestError
-from jellyfish.protocol.inference.codes import RequestCode, grpc_status
+from jellyfish.protocol.inference.codes import RequestCode, bad, grpc_status
 from jellyfish.protocol.inference.description import repository_index, server_metadata
 from jellyfish.protocol.inference.grpc_forms import answer_of, config_of, metadata_of, request_of, statistics_of
 from jellyfish.protocol.inference.messages import MESSAGES, SERVICE
@@ -96,14 +97,14 @@ class GrpcService:
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(
                 _told(call if name in HEALTH else self._guarded(call)),
-                MESSAGES[f"{name}Request"].FromString,
+                _read(f"{name}Request"),
                 MESSAGES[f"{name}Response"].SerializeToString,
             )
             for name, call in calls.items()
         }
         handlers["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
             self._model_stream_infer,
-            MESSAGES["ModelInferRequest"].FromString,
+            _read("ModelInferRequest"),
             MESSAGES["ModelStreamInferResponse"].SerializeToString,
         )
         return handlers
@@ -167,12 +168,13 @@ class GrpcService:
             except RequestError as error:
                 yield MESSAGES["ModelStreamInferResponse"](
                     error_message=f"[{grpc_status(error.code)}] {error}",
-                    infer_response=MESSAGES["ModelInferResponse"](id=request.id),
+                    infer_response=MESSAGES["ModelInferResponse"](id=getattr(request, "id", "")),
                 )
 
     async def _infer(self, message: Any, context: Any) -> Any:
         desk, arrived_s = self._desk, seconds_now()
         whose = identity(self._allowed(context), _address(context.peer()))
+        _require_message(message)
         desk.require_model(message.model_name, message.model_version)
         with desk.holding(message.ByteSize(), whose):
             asked = request_of(message)
@@ -187,11 +189,30 @@ def _address(peer: str) -> str:
     return unquote(rest.rpartition(":")[0]) if kind in ("ipv4", "ipv6") else ""
 
 
+def _read(name: str) -> Callable[[bytes], Any]:
+    """What reads such messages. Bytes that are none become the error itself: gRPC would log each with a traceback."""
+    from_bytes = MESSAGES[name].FromString
+
+    def read(data: bytes) -> Any:
+        try:
+            return from_bytes(data)
+        except DecodeError as error:
+            return bad(f"the request is no {name}: {error}")
+
+    return read
+
+
+def _require_message(request: Any) -> None:
+    if isinstance(request, RequestError):
+        raise request
+
+
 def _told(call: _Call) -> _Call:
     """Errors are told by gRPC's codes."""
 
     async def handle(request: Any, context: Any) -> Any:
         try:
+            _require_message(request)
             return await call(request, context)
         except RequestError as error:
             return await context.abort(grpc.StatusCode[grpc_status(error.code)], str(error))

@@ -67,6 +67,14 @@ def test_elements_one_by_one() -> None:
         (pixels(shape=(-1,), raw=b"123"), "no tensor has the shape"),
         (pixels(shape=(MOST_NUMBERS + 1,), uint_contents=[1] * (MOST_NUMBERS + 1)), "raw contents"),
         (pixels(datatype="BYTES", shape=(1,), raw=b"\x09\0\0\0a"), "element 0 of 1"),
+        (pixels(datatype="BYTES", shape=(4096,), raw=bytes(4 * 4096)), "4096 elements of BYTES; at most 1024"),
+        (pixels(datatype="BYTES", shape=(4096,), bytes_contents=[b""] * 4096), "4096 elements of BYTES; at most 1024"),
+        (pixels(shape=(0, 2**62, 2**62, 3), raw=b"1"), "no tensor has the shape"),
+        (REQUEST(inputs=[{"name": "a"}] * 65), "65 inputs; at most 64"),
+        (REQUEST(outputs=[{"name": "a"}] * 65), "65 outputs; at most 64"),
+        (REQUEST(parameters=[{"key": str(number)} for number in range(65)]), "65 parameters; at most 64"),
+        (REQUEST(raw_input_contents=[b""] * 65), "65 raw contents; at most 64"),
+        (pixels(shape=(1,) * 65), "65 sides; at most 64"),
     ],
 )
 def test_what_is_wrong_is_said(message: Any, why: str) -> None:

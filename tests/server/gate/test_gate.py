@@ -90,6 +90,16 @@ async def test_an_endless_request_is_refused() -> None:
         assert caller.ended_s < 1
 
 
+@pytest.mark.parametrize("said", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\r\n\r\n", b"\n\r\n\r\n" + REQUEST])
+@virtual
+async def test_what_the_http_server_would_wait_behind_is_refused(said: bytes) -> None:
+    async with running():
+        caller = await call(said)
+        await asyncio.sleep(100)
+        assert caller.heard.startswith(b"HTTP/1.1 400 ") and caller.heard.endswith(b"this is no HTTP/1.1 request\n")
+        assert caller.ended_s < 1
+
+
 @virtual
 async def test_those_that_say_nothing_keep_nobody_out() -> None:
     async with running(Limits(newcomers=20)):

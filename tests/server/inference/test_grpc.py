@@ -73,6 +73,13 @@ def image(data: bytes = JPEG, **parameters: int | str) -> Any:
     return message
 
 
+class NoMessage:
+    """What a client could send in a message's place."""
+
+    def SerializeToString(self) -> bytes:  # noqa: N802 (as messages have it)
+        return b"\xff" * 10
+
+
 def test_pages_and_answers() -> None:
     async def run() -> None:
         async with calling() as (call, desk):
@@ -110,6 +117,7 @@ def test_errors_by_their_codes() -> None:
             wrong.model_name = "tested"
             assert (await call.fails("ModelInfer", wrong))[0] == "INVALID_ARGUMENT"
             assert (await call.fails("ModelInfer", image(bytes(200_000))))[0] == "RESOURCE_EXHAUSTED"
+            assert (await call.fails("ModelInfer", NoMessage()))[0] == "INVALID_ARGUMENT"
             desk.service.draining = True
             assert (await call.fails("ModelInfer", image()))[0] == "UNAVAILABLE"
             assert not (await call("ServerReady")).ready

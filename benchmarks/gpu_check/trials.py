@@ -67,10 +67,11 @@ def _attempts(place: Place, budget_s: float) -> Iterator[tuple[str, Callable[[],
         _Form("as it is", used),
         _Form("without a graph", used, graph=False),
         _Form("channels_last weights", used, channels_last=True),
-        _Form("float16", torch.float16),
-        _Form("bfloat16", torch.bfloat16),
-        _Form("float32", torch.float32),
     ]
+    if place.gpu is not None:  # most processors imitate the others, which takes minutes and tells nothing
+        forms += [
+            _Form(f"{dtype}".removeprefix("torch."), dtype) for dtype in (torch.float16, torch.bfloat16, torch.float32)
+        ]
     for form in forms[:1] if place.options.short else forms:
         yield form.name, partial(_of_form, place, form, each_s)
     yield "decoding by Pillow, a frame", lambda: {"frame_s": _by_pillow(each_s)}

@@ -108,7 +108,7 @@ def example(place: Place, listening: int, behind: int) -> str:
         (r"http://127\.0\.0\.1:8765;", f"http://127.0.0.1:{behind};"),
     ):
         text, found = re.subn(pattern, replacement, text)
-        assert found == 1, f"{EXAMPLE} has no {pattern}"
+        assert found, f"{EXAMPLE} has no {pattern}"
     return text
 
 

@@ -21,8 +21,6 @@ from jellyfish.devices.workers import Report, Workplace
 from jellyfish.errors import JellyfishError, RunError
 from jellyfish.models.model import Engine, Image, answers, in_words
 
-PROCESSOR = "cpu"
-"""A device whose workers have one batch at a time, whatever their engines could."""
 TURNS = 3
 """Batches that an occupancy is measured over."""
 QUICK_PROFILE_S = 9.0
@@ -69,8 +67,7 @@ def _timed(
 ) -> LatencyProfile:
     """Batches of one variant, and then of several."""
     note = "" if budget_s is None else " (a quick profile)"
-    in_flight = 1 if subject.device == PROCESSOR else executor.model.in_flight
-    timed, told = partial(_first_times, executor, in_flight), partial(report, f"measuring {subject.device}{note}")
+    timed, told = partial(_first_times, executor), partial(report, f"measuring {subject.device}{note}")
     profile = measure_profile(timed, subject, executor.model, max_batch, budget_s, told)
     if not executor.model.mixes:
         return profile
@@ -82,9 +79,9 @@ def _timed(
     )
 
 
-def _first_times(executor: EngineExecutor, in_flight: int, variant: Variant, images: Sequence[Image]) -> BatchTimes:
+def _first_times(executor: EngineExecutor, variant: Variant, images: Sequence[Image]) -> BatchTimes:
     """What the first worker takes for a batch while all are busy. The slowest of them would say more than one takes."""
-    return executor.on_all(batch_times, in_flight, variant, images)[0]
+    return executor.on_all(batch_times, executor.in_flight, variant, images)[0]
 
 
 def batch_times(engine: Engine, in_flight: int, variant: Variant, images: Sequence[Image]) -> BatchTimes:

@@ -20,6 +20,7 @@ from jellyfish.devices.opening import OpenDevice, open_devices
 from jellyfish.devices.profile.given import check_profile
 from jellyfish.devices.profile.pareto import pareto_front
 from jellyfish.devices.worker_thread import WorkerThread
+from jellyfish.devices.workers import Report
 from jellyfish.dispatch.warmth import Warmth
 from jellyfish.errors import InputError
 from jellyfish.models.model import Description, Model
@@ -33,12 +34,16 @@ OpenThem = Callable[[ServerConfig, Model], Awaitable[list[OpenDevice]]]
 """Devices with their workers for a model; takes seconds, or a minute where one is measured."""
 
 
-def open_beside(cores: Sequence[int]) -> OpenThem:
+def _untold(words: str, done: int, total: int) -> None:
+    """Nobody is told how far it is."""
+
+
+def open_beside(cores: Sequence[int], report: Report = _untold) -> OpenThem:
     """Opens them on this machine, on these processors, on a thread that nobody waits for if it hangs."""
 
     async def opened(config: ServerConfig, model: Model) -> list[OpenDevice]:
-        thread = WorkerThread("another-model", begin=lambda: None)
-        opening: Future[list[OpenDevice]] = thread.submit(open_devices, config, model, cores, _untold)
+        thread = WorkerThread("opening", begin=lambda: None)
+        opening: Future[list[OpenDevice]] = thread.submit(open_devices, config, model, cores, report)
         thread.close()
         try:
             return await asyncio.shield(asyncio.wrap_future(opening))
@@ -49,13 +54,19 @@ def open_beside(cores: Sequence[int]) -> OpenThem:
     return opened
 
 
-def _untold(words: str, done: int, total: int) -> None:
-    """Nobody is told how far it is."""
-
-
 def offered(model: Description, devices: Sequence[OpenDevice]) -> Description:
     """With what planners may choose from: what is on the Pareto front of some device's profile."""
     return model.offering({variant for device in devices for variant in pareto_front(device.profile, model.accuracy)})
+
+
+def largest_batch(config: ServerConfig, model: Description, devices: Sequence[OpenDevice]) -> int:
+    """The largest that all of them run."""
+    return model.most(min(config.max_batch, *(device.profile.max_batch for device in devices)))
+
+
+def may_stand_in(config: ServerConfig, devices: Sequence[OpenDevice]) -> bool:
+    """Whether another variant may run in place of the planned one: none that is not loaded can."""
+    return config.actuation and not any(device.executor.loading for device in devices)
 
 
 def parts_with(
@@ -67,15 +78,14 @@ def parts_with(
     warmth: Mapping[str, Warmth],
 ) -> ServerParts:
     """`parts` with this model on these devices; all else as it is."""
-    max_batch = model.most(min(config.max_batch, *(device.profile.max_batch for device in devices)))
-    loads = any(device.executor.loading for device in devices)  # a network that is not loaded cannot stand in
+    max_batch = largest_batch(config, model, devices)
     return replace(
         parts,
         devices=[(device.executor, device.profile) for device in devices],
         model=model,
         max_batch=max_batch,
         policy=policy(config, model, max_batch),
-        actuation=config.actuation and not loads,
+        actuation=may_stand_in(config, devices),
         warmth=warmth,
     )
 
@@ -117,14 +127,14 @@ class ModelChanger:
             warmth = await _tried(devices, config, served)
             served = self._fitting(served)  # others may have come since
         except BaseException:
-            _close(devices)
+            close_devices(devices)
             raise
         parts = parts_with(self.parts, config, served, devices, self.policy, warmth)
         former, self.devices, self.parts = self.devices, devices, parts
         try:
             await self.assembly.give(parts)
         finally:  # also where the server stops before the last frame is due
-            _close(former)
+            close_devices(former)
         return served
 
     def _fitting(self, new: Description) -> Description:
@@ -139,7 +149,7 @@ class ModelChanger:
 
     def close(self) -> None:
         """Give back the devices that serve now."""
-        _close(self.devices)
+        close_devices(self.devices)
 
 
 async def _tried(devices: Sequence[OpenDevice], config: ServerConfig, model: Description) -> dict[str, Warmth]:
@@ -158,11 +168,12 @@ def _noise(model: Description, variant: Variant) -> np.ndarray[tuple[int, ...], 
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def _close(devices: Sequence[OpenDevice]) -> None:
+def close_devices(devices: Sequence[OpenDevice]) -> None:
+    """Give them back."""
     for device in devices:
         device.executor.close()
 
 
 def _close_opened(opening: Future[list[OpenDevice]]) -> None:
     if not opening.cancelled() and opening.exception() is None:
-        _close(opening.result())
+        close_devices(opening.result())

@@ -10,7 +10,6 @@ import contextlib
 import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -20,9 +19,8 @@ from aiohttp import web
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
 from jellyfish.control.solving import Solve
-from jellyfish.devices.opening import OpenDevice, in_words, loading_notes, open_devices
+from jellyfish.devices.opening import OpenDevice, in_words, loading_notes
 from jellyfish.devices.process import first_half_kept, thread_times_s, tune_process, usable_cores
-from jellyfish.devices.worker_thread import WorkerThread
 from jellyfish.devices.workers import Report
 from jellyfish.dispatch.request import Answered, Request
 from jellyfish.dispatch.warmth import Warmth
@@ -31,7 +29,7 @@ from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.models.model import Description
 from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, assembly, policy
 from jellyfish.modes.brought import Brought, on_a_thread
-from jellyfish.modes.changing import ModelChanger, offered, open_beside
+from jellyfish.modes.changing import ModelChanger, close_devices, largest_batch, may_stand_in, offered, open_beside
 from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc, in_url
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
@@ -78,12 +76,8 @@ async def serving(
         if on_processor:
             stack.enter_context(first_half_kept(cores))
         solve = await _solver(config, brought, cores, stack)
-        opened = partial(open_devices, config, model, cores, report)
-        opening = WorkerThread("opening", begin=lambda: None)  # nothing waits for it where a device hangs
-        stack.callback(opening.close)
-        opening_devices = opening.submit(opened)
-        stack.callback(opening_devices.add_done_callback, _close)  # later, where nobody waits for them any more
-        devices = await asyncio.wrap_future(opening_devices)
+        devices = await open_beside(cores, report)(config, model)
+        stack.callback(close_devices, devices)
         served = offered(model.description, devices) if fixed is None else model.description.offering({fixed})
         warmth = await warmed(devices, config, served.variants, report)
         planning = partial(_policy, brought, solve)
@@ -139,8 +133,7 @@ def _parts(
     """What the server is made of. Decoders have threads of their own. `planning`: by what is served, in batches."""
     decoders = Decoders(cores, config.limits.image_side)
     stack.push_async_callback(decoders.close)
-    max_batch = model.most(min(config.max_batch, *(device.profile.max_batch for device in devices)))
-    loads = any(device.executor.loading for device in devices)  # a network that is not loaded cannot stand in
+    max_batch = largest_batch(config, model, devices)
     return ServerParts(
         devices=[(device.executor, device.profile) for device in devices],
         model=model,
@@ -149,7 +142,7 @@ def _parts(
         decode_large=decoders.decode_large,
         policy=planning(config, model, max_batch),
         limits=config.limits,
-        actuation=config.actuation and not loads,
+        actuation=may_stand_in(config, devices),
         host=HostParts(decoders.threads, lambda: ProcessorTime(*thread_times_s(), decoders.spent_s)),
         warmth=warmth,
     )
@@ -171,12 +164,6 @@ def _policy(
         share=config.planning_share,
         solve=solve,
     )
-
-
-def _close(opening: Future[list[OpenDevice]]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        for device in opening.result():
-            device.executor.close()
 
 
 @contextlib.asynccontextmanager

@@ -117,9 +117,10 @@ class Pace:
     """How much slower each worker of a device is, and which of them are worth using.
 
     Workers share processors with the event loop and the decoders, which go before them: one that gets a processor only
-    now and then would hold up the frames that it takes, so it has leave until it is quicker again. Plans do not count
-    with a worker that shares: what it does comes on top. The figures are those of the slowest of the others. Workers
-    that are out (`jellyfish.devices.health`) are not there; where no other is left those that share stand in.
+    now and then would hold up the frames that it takes, so it has leave until it is quicker again. That is said of what
+    it usually takes: for how much that varies it gets only frames with so much time to spare (`slower`). Plans do not
+    count with a worker that shares: what it does comes on top. The figures are those of the slowest of the others.
+    Workers that are out (`jellyfish.devices.health`) are not there; where no other is left those that share stand in.
     """
 
     def __init__(self, workers: int, sharing: int = 0, least_s: float = 1.0) -> None:

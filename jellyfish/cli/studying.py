@@ -114,11 +114,11 @@ def report(
     missed frames.
     """
     from jellyfish.report.recordings import recording
-    from jellyfish.report.slices import Wanted, moment
+    from jellyfish.report.slices import PartWanted, moment
 
     def run() -> None:
         first, last = (None if each is None else moment(each) for each in (begin, end))
-        wanted = Wanted(first, last, tuple(camera or ()))
+        wanted = PartWanted(first, last, tuple(camera or ()))
         for folder in runs:
             recording(folder)
         from jellyfish.modes.report import report as report_mode  # drawing takes a second to load

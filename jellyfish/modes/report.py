@@ -19,7 +19,7 @@ from jellyfish.report.estimates import RunGroup, differences, estimates, metrics
 from jellyfish.report.page import Detail, page
 from jellyfish.report.reading import Run, read_run
 from jellyfish.report.recordings import recording
-from jellyfish.report.slices import Wanted
+from jellyfish.report.slices import PartWanted
 from jellyfish.report.style import MOST_GROUPS, Picture
 from jellyfish.report.why import why
 from jellyfish.results.writer import PICTURES, default_folder, require_empty
@@ -27,10 +27,10 @@ from jellyfish.results.writer import PICTURES, default_folder, require_empty
 PAGE = "report.html"
 JPEG_START = b"\xff\xd8\xff"
 MOST_STRIP_BYTES = 8_000_000
-ALL = Wanted()
+ALL = PartWanted()
 
 
-def report(runs: Sequence[Path], folder: Path | None, console: Console, wanted: Wanted = ALL) -> None:
+def report(runs: Sequence[Path], folder: Path | None, console: Console, wanted: PartWanted = ALL) -> None:
     """Read `runs`, or the `wanted` part of each, write the page and its figures as PNG into `folder`, and say the most
     important.
 
@@ -48,7 +48,7 @@ def write_report(runs: Sequence[Path], folder: Path, console: Console) -> Path:
     return folder / PAGE
 
 
-def _written(runs: Sequence[Path], folder: Path, console: Console, wanted: Wanted) -> list[RunGroup]:
+def _written(runs: Sequence[Path], folder: Path, console: Console, wanted: PartWanted) -> list[RunGroup]:
     require_empty(folder)
     names = _names(runs)
     with ProgressReport(console) as progress:
@@ -60,7 +60,7 @@ def _written(runs: Sequence[Path], folder: Path, console: Console, wanted: Wante
     return groups
 
 
-def _read(paths: Sequence[Path], names: Sequence[str], progress: ProgressReport, wanted: Wanted) -> list[Run]:
+def _read(paths: Sequence[Path], names: Sequence[str], progress: ProgressReport, wanted: PartWanted) -> list[Run]:
     total = sum(recording(path).bytes for path in paths)
     done = 0
 

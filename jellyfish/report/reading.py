@@ -36,7 +36,7 @@ from jellyfish.report.lines import (
 )  # fmt: skip
 from jellyfish.report.recordings import Recording, recording
 from jellyfish.report.silences import Silences
-from jellyfish.report.slices import Slice, Wanted, part_of
+from jellyfish.report.slices import PartWanted, Slice, part_of
 from jellyfish.report.tally import FrameTally
 from jellyfish.report.windows import WindowTally
 from jellyfish.results import records
@@ -100,7 +100,7 @@ def read_run(
     folder: Path,
     name: str,
     advance: Advance = lambda _: None,
-    wanted: Wanted = Wanted(),  # noqa: B008 (frozen)
+    wanted: PartWanted = PartWanted(),  # noqa: B008 (frozen)
 ) -> Run:
     """Read the run or log in `folder`, or the part of it that is wanted.
 
@@ -108,11 +108,11 @@ def read_run(
     """
     found = recording(folder)
     if found.logged or not wanted.is_all:
-        return _Reading(found, name, advance).part(wanted)
-    return _Reading(found, name, advance).all()
+        return _RunReader(found, name, advance).part(wanted)
+    return _RunReader(found, name, advance).all()
 
 
-class _Reading:
+class _RunReader:
     """Of one recording."""
 
     def __init__(self, found: Recording, name: str, advance: Advance) -> None:
@@ -137,7 +137,7 @@ class _Reading:
         note_streams(summary, self._notes)
         return self._run(info, summary, frames, bins)
 
-    def part(self, wanted: Wanted) -> Run:
+    def part(self, wanted: PartWanted) -> Run:
         """Some of a run or of a log, as far as that can be told of a part: no summary."""
         extent = self._found.extent()
         if extent is None:

@@ -35,7 +35,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PartWanted:
     """What is asked for of a recording; nothing said is all of it."""
 
     begin: Moment | None = None
@@ -45,7 +45,7 @@ class Wanted:
     @property
     def is_all(self) -> bool:
         """Whether no part was asked for."""
-        return self == Wanted()
+        return self == PartWanted()
 
     @property
     def said(self) -> str:
@@ -155,7 +155,7 @@ def moment(text: str) -> Moment:
     raise InputError(f"{text!r} is no moment; say {WAYS}")
 
 
-def part_of(extent: Extent, wanted: Wanted) -> Slice:
+def part_of(extent: Extent, wanted: PartWanted) -> Slice:
     """The part of a recording that is asked for.
 
     InputError where there is nothing of it, which says what there is.

@@ -17,7 +17,7 @@ from jellyfish.core import Reason
 from jellyfish.errors import InputError
 from jellyfish.report.estimates import figures
 from jellyfish.report.reading import Run, read_run
-from jellyfish.report.slices import Wanted, moment
+from jellyfish.report.slices import PartWanted, moment
 from jellyfish.report.why import meaning, why
 from jellyfish.results.outcome_lines import OutcomeLine
 from jellyfish.results.parted_files import PartedFiles
@@ -27,8 +27,8 @@ from tests.report.runs import frame, info, window_clients, windows, write_run
 BEGAN_UNIX_S = datetime(2026, 11, 30, 14, 0, tzinfo=UTC).timestamp()
 
 
-def wanted(begin: str | None = None, end: str | None = None, *cameras: str) -> Wanted:
-    return Wanted(*(None if text is None else moment(text) for text in (begin, end)), cameras)
+def wanted(begin: str | None = None, end: str | None = None, *cameras: str) -> PartWanted:
+    return PartWanted(*(None if text is None else moment(text) for text in (begin, end)), cameras)
 
 
 def part(folder: Path, begin: str | None = None, end: str | None = None, *cameras: str) -> Run:

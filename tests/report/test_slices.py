@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jellyfish.errors import InputError
-from jellyfish.report.slices import Clock, Extent, Slice, Wanted, moment, part_of
+from jellyfish.report.slices import Clock, Extent, PartWanted, Slice, moment, part_of
 
 FIRST = datetime(2026, 11, 29, 13, 50, tzinfo=UTC)
 LAST = datetime(2026, 11, 30, 14, 30, tzinfo=UTC)
@@ -21,7 +21,7 @@ VIRTUAL = Extent(0.0, 100.0, Clock(None))
 
 
 def cut(extent: Extent, begin: str | None = None, end: str | None = None) -> Slice:
-    return part_of(extent, Wanted(*(None if text is None else moment(text) for text in (begin, end))))
+    return part_of(extent, PartWanted(*(None if text is None else moment(text) for text in (begin, end))))
 
 
 def shown(extent: Extent, begin: str | None = None, end: str | None = None) -> str:
@@ -84,8 +84,8 @@ def test_what_is_no_moment(text: str) -> None:
 def test_any_text_is_a_moment_or_a_clear_error(text: str) -> None:
     try:
         said = moment(text)
-        part_of(LOG, Wanted(said))
-        part_of(LOG, Wanted(None, said))
+        part_of(LOG, PartWanted(said))
+        part_of(LOG, PartWanted(None, said))
     except InputError as error:
         assert str(error)
 
@@ -105,7 +105,7 @@ def test_a_part_that_is_not_there_says_what_is(begin: str | None, end: str | Non
 
 
 def test_a_camera_that_came_back_is_the_same_camera() -> None:
-    part = part_of(RUN, Wanted(cameras=("gate", "yard")))
+    part = part_of(RUN, PartWanted(cameras=("gate", "yard")))
     assert [name for name in ("gate", "gate#2", "gate2", "yard#x", "door") if part.takes(name)] == ["gate", "gate#2"]
     part.require_cameras({"gate#2", "yard", "door"})
     with pytest.raises(

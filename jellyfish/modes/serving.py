@@ -34,6 +34,7 @@ from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc,
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.metering import counted
+from jellyfish.modes.object_tracker import ByteTracker
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.tracing import traced
@@ -46,6 +47,7 @@ from jellyfish.server.inference.desk import Desk
 from jellyfish.server.metrics.meter import Meter
 from jellyfish.server.metrics.page import metrics_route
 from jellyfish.server.service import Service
+from jellyfish.server.watching.following import Following
 
 PROBE_DEADLINE_S = 30.0
 
@@ -89,6 +91,8 @@ async def serving(
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
         await stack.enter_async_context(traced(service, config.spans))
+        if config.track:
+            service.hub.following = Following(ByteTracker)
         routes, desk = [metrics_route(service, meter, config.metrics_from)], Desk(service)
         listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes, desk)
         url = await stack.enter_async_context(listening_now)

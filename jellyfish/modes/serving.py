@@ -41,6 +41,8 @@ from jellyfish.modes.warming import warmed
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.administration import Administration
 from jellyfish.server.app import listening
+from jellyfish.server.fleet.fleet import FleetHistory
+from jellyfish.server.fleet.routes import fleet_route
 from jellyfish.server.host_meter import HostParts, ProcessorTime
 from jellyfish.server.inference.desk import Desk
 from jellyfish.server.metrics.meter import Meter
@@ -88,8 +90,10 @@ async def serving(
         changer = ModelChanger(whole, parts, devices, planning, open_beside(cores))
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
+        fleet = FleetHistory(service, lambda: meter.planner.cpu_s)
+        await stack.enter_async_context(fleet.watching())
         await stack.enter_async_context(traced(service, config.spans))
-        routes, desk = [metrics_route(service, meter, config.metrics_from)], Desk(service)
+        routes, desk = [metrics_route(service, meter, config.metrics_from), fleet_route(fleet)], Desk(service)
         listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes, desk)
         url = await stack.enter_async_context(listening_now)
         grpc_address = await _listening_for_grpc(config, desk, entrance, stack)

@@ -207,6 +207,8 @@ class ServerConfig:
     """When it is told to stop, so long streams go on before it does."""
     spans: float = 0.0
     """Share of the frames (0..1) that spans are recorded of."""
+    track: bool = False
+    """Whether objects are followed from frame to frame, for those who watch."""
     grpc_port: int | None = None
     """Where requests for inference are taken over gRPC, too; 0: any free port. None: nowhere."""
     access: AccessConfig = field(default_factory=AccessConfig)

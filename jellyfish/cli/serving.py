@@ -252,6 +252,14 @@ def serve(
             "refused; 0: cameras are told at once.",
         ),
     ] = 0,
+    track: Annotated[
+        bool,
+        typer.Option(
+            "--track",
+            help="Follow objects from frame to frame for those who watch (docs/watching.md): each has a number that it "
+            "keeps (needs the extra `track`).",
+        ),
+    ] = False,
     spans: Annotated[
         float,
         typer.Option(
@@ -323,6 +331,7 @@ def serve(
             metrics_cameras=metrics_cameras,
             drain_s=drain_s,
             spans=spans / 100,
+            track=track,
             metrics_from=ip_networks(metrics_from, "--metrics-from"),
             log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
             access=AccessConfig(

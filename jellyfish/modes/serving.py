@@ -34,6 +34,7 @@ from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc,
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.metering import counted
+from jellyfish.modes.object_tracker import ByteTracker
 from jellyfish.modes.own_cameras import OwnCameras, check_cameras
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
@@ -49,6 +50,7 @@ from jellyfish.server.inference.desk import Desk
 from jellyfish.server.metrics.meter import Meter
 from jellyfish.server.metrics.page import metrics_route
 from jellyfish.server.service import Service
+from jellyfish.server.watching.following import Following
 
 PROBE_DEADLINE_S = 30.0
 
@@ -95,6 +97,8 @@ async def serving(
         fleet = FleetHistory(service, lambda: meter.planner.cpu_s)
         await stack.enter_async_context(fleet.watching())
         await stack.enter_async_context(traced(service, config.spans))
+        if config.track:
+            service.hub.following = Following(ByteTracker)
         cameras, desk = OwnCameras(config, service, entrance), Desk(service)
         routes = [metrics_route(service, meter, config.metrics_from), fleet_route(fleet), *cameras.routes]
         listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes, desk)

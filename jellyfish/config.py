@@ -249,8 +249,8 @@ class SourceConfig:
 
     name: str
     url: str = field(repr=False)
-    """rtsp, rtsps, http, https, v4l2, avfoundation or dshow, or the path of a file or a folder. It may hold a
-    password: it is to be shown by `jellyfish.camera.sources.live.address.shown` alone."""
+    """See `jellyfish.camera.sources.allowed`. It may hold a password: people are shown what `without_credentials` there
+    leaves of it."""
     slo_s: float = 0.15
     fps: float | None = None
     """Frames a second, of which others are left out; None: as many as come, which is measured before it connects."""
@@ -260,6 +260,8 @@ class SourceConfig:
     """Of `RTSP_TRANSPORTS`."""
     rotate: int | None = None
     """Of `ROTATIONS`, in place of what the stream says of how it is to be held; None: as it says."""
+    allowance: Allowance | None = None
+    """What may be opened, where another than the person at this machine names it."""
 
 
 DEFAULT_LOCAL = "w050e1-256"

@@ -11,7 +11,7 @@ from typing import Self
 import aiohttp
 
 from jellyfish.camera.live_camera import LiveCamera, OnState, Recording
-from jellyfish.camera.sources.live.address import address_of
+from jellyfish.camera.sources.allowed import terms
 from jellyfish.camera.sources.live.source import Start
 from jellyfish.camera.sources.live.source_process import SourceProcess
 from jellyfish.config import SourceConfig
@@ -57,7 +57,7 @@ class CameraSet:
         """Begin to open it; returns at once. InputError for a name that is taken, or a URL that means nothing."""
         if config.name in self.cameras:
             raise InputError(f"there is a camera {config.name!r} already: give another name")
-        address_of(config.url)
+        terms(config.url, config.allowance)
         self._begin(config)
         self._tasks[config.name] = asyncio.create_task(self._keep(config))
 

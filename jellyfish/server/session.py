@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from jellyfish.clock import seconds_now, timeout_at
+from jellyfish.clock import seconds_now, timeout_at, unix_seconds_now
 from jellyfish.config import CameraSettings, Limits
 from jellyfish.control.estimator import MARGIN_S, ClientEstimator
 from jellyfish.control.host import HostLoad
@@ -33,6 +33,8 @@ from jellyfish.server.cameras.settings_book import SettingsBook
 from jellyfish.server.decoding import DecodeInTime
 from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.offered import RATE_TOLERANCE, OfferedRate
+from jellyfish.server.watching.hub import Hub
+from jellyfish.server.watching.seeing import seen_of
 
 Send = Callable[[wire.Message], Awaitable[None]]
 
@@ -119,6 +121,8 @@ class Session:
         """Told of each frame that has been dealt with."""
         self.trace: Callable[[FrameWay], str] | None = None
         """Told of it, too; says under which `traceparent` it is traced, or nothing."""
+        self.hub = Hub()
+        """Those who watch; told of its frames as long as there are some."""
         self.offered = OfferedRate(hello.fps)
         self._seen = False
         """Whether plans know of it."""
@@ -166,8 +170,11 @@ class Session:
         """This client as the planner sees it, with `care` where none was learnt; None while it is silent."""
         fps = self.offered_fps(now)
         self._seen = self._seen or fps > 0
+        if fps == 0:
+            return None
         taken = care if self.learnt is None else self.learnt.care
-        return self.estimator.demand(now, self.client, fps, self.slo_s, variants, taken) if fps > 0 else None
+        demand = self.estimator.demand(now, self.client, fps, self.slo_s, variants, taken)
+        return msgspec.structs.replace(demand, importance=self.importance)
 
     def beside_device_s(self, resolution: int, now: float) -> float:
         """What a frame of `resolution` takes beside waiting and running on a device, with as much care as was learnt;
@@ -261,6 +268,8 @@ class Session:
         result = self._result(frame, arrived_s, ending.outcome, ending.message)
         if traceparent := self._told(frame, arrived_s, ending):
             result = msgspec.structs.replace(result, traceparent=traceparent)
+        if self.hub.wanted(self.client, self.says):
+            self._tell_watchers(frame, self._way(frame, arrived_s, ending), result)
         await self._send(result)
 
     def _told(self, frame: wire.Frame, arrived_s: float, ending: FrameEnding) -> str:
@@ -271,6 +280,12 @@ class Session:
         if self.on_frame is not None:
             self.on_frame(way)
         return "" if self.trace is None else self.trace(way)
+
+    def _tell_watchers(self, frame: wire.Frame, way: FrameWay, result: wire.Result) -> None:
+        """Somebody watches: this is what became of a frame, as its client is told."""
+        unix_s = unix_seconds_now()
+        ahead_s = 0.0 if unix_s is None else unix_s - seconds_now()
+        self.hub.publish(seen_of(way, result, self.says, frame.jpeg, self._model, ahead_s))
 
     def _close(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped) -> None:
         """Enter a frame's outcome as the client will probably see it."""

@@ -266,6 +266,19 @@ class SourceConfig:
     """What may be opened, where another than the person at this machine names it."""
 
 
+@dataclass(frozen=True, slots=True)
+class LiveConfig:
+    """One real camera of a server that runs somewhere."""
+
+    source: SourceConfig
+    connect: str
+    results: Path | None = None
+    """Folder for the result files; None writes none."""
+    duration_s: float | None = None
+    """None: until it is stopped."""
+    reach: ReachConfig = field(default_factory=ReachConfig)
+
+
 DEFAULT_LOCAL = "w050e1-256"
 """What a device runs on each frame itself."""
 DEFAULT_FUSION = "detections"

@@ -259,8 +259,8 @@ class SourceConfig:
 
     name: str
     url: str = field(repr=False)
-    """rtsp, rtsps, http, https, v4l2, avfoundation or dshow, or the path of a file or a folder. It may hold a
-    password: it is to be shown by `jellyfish.camera.sources.live.address.shown` alone."""
+    """See `jellyfish.camera.sources.allowed`. It may hold a password: people are shown what `without_credentials` there
+    leaves of it."""
     slo_s: float = 0.15
     fps: float | None = None
     """Frames a second, of which others are left out; None: as many as come, which is measured before it connects."""
@@ -282,6 +282,19 @@ class ServedCamera:
     settings: CameraSettings = field(default_factory=CameraSettings)
     source: SourceConfig | None = None
     """Where the server fetches its pictures itself; None where a client of that name sends them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveConfig:
+    """One real camera of a server that runs somewhere."""
+
+    source: SourceConfig
+    connect: str
+    results: Path | None = None
+    """Folder for the result files; None writes none."""
+    duration_s: float | None = None
+    """None: until it is stopped."""
+    reach: ReachConfig = field(default_factory=ReachConfig)
 
 
 DEFAULT_LOCAL = "w050e1-256"

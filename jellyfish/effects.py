@@ -142,6 +142,7 @@ RULES: dict[str, tuple[VoidRule, ...]] = {
         VoidRule(("tls_key",), missing("tls_certificate"), "without --tls-certificate, which it is the key of"),
     ),
     "bench": BENCH_RULES,
+    "camera": (_ANY_CERTIFICATE_RULE,),
     "device": (_ANY_CERTIFICATE_RULE,),
     "profile": DETECTOR_RULES,
     "model check": (_THREADS_RULE,),

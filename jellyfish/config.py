@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 DEFAULT_MODEL = "slimmable"
 """What a server runs, see `jellyfish.models.opening`."""
@@ -167,6 +168,47 @@ class ReachConfig:
     """Whether any is taken, whoever made it: whoever is on the way can then read and change everything."""
 
 
+class SecretUrl:
+    """An address that may be a secret itself: shown, and written down, as far as its host."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def __str__(self) -> str:
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}/..."
+
+    __repr__ = __str__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretUrl) and other.url == self.url
+
+    def __hash__(self) -> int:
+        return hash(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class MqttConfig:
+    """A broker that answers are published at."""
+
+    host: str
+    port: int = 1883
+    tls: bool = False
+    topic: str = "jellyfish"
+    """What all topics begin with."""
+    credentials: Path | None = None
+    """A file of user and password, a line each; None: those of the environment, if there are any."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConfig:
+    """Where answers are posted to."""
+
+    url: SecretUrl
+    token_file: Path | None = None
+    """Its first line proves who posts; None: the token of the environment, if there is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
     """One server: where it listens, what it runs on and how it plans."""
@@ -212,6 +254,8 @@ class ServerConfig:
     """Cameras that metrics tell apart by name: the first so many."""
     metrics_from: frozenset[str] = frozenset()
     """Networks that may read them, beside this machine itself."""
+    mqtt: MqttConfig | None = None
+    webhook: WebhookConfig | None = None
 
     @property
     def planned_by(self) -> str:

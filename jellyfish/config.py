@@ -168,6 +168,10 @@ class ReachConfig:
     """Whether any is taken, whoever made it: whoever is on the way can then read and change everything."""
 
 
+DEFAULT_TOPIC = "jellyfish"
+"""What all topics at a broker begin with."""
+
+
 class SecretUrl:
     """An address that may be a secret itself: shown, and written down, as far as its host."""
 
@@ -194,8 +198,7 @@ class MqttConfig:
     host: str
     port: int = 1883
     tls: bool = False
-    topic: str = "jellyfish"
-    """What all topics begin with."""
+    topic: str = DEFAULT_TOPIC
     credentials: Path | None = None
     """A file of user and password, a line each; None: those of the environment, if there are any."""
 

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import typer
 
-from jellyfish.config import MqttConfig, SecretUrl, WebhookConfig
+from jellyfish.config import DEFAULT_TOPIC, MqttConfig, SecretUrl, WebhookConfig
 
 MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 """Scheme -> its usual port; the second one's connections are encrypted."""
@@ -51,7 +51,7 @@ def mqtt_config(url: str | None, credentials: Path | None) -> MqttConfig | None:
     parts, port = _parts(url, option, MQTT_PORTS)
     if parts.query or parts.fragment:
         raise _wrong(option, "nothing goes behind the topic")
-    topic = parts.path.strip("/") or MqttConfig.topic
+    topic = parts.path.strip("/") or DEFAULT_TOPIC
     if not topic.isprintable() or {"+", "#"} & set(topic) or topic.startswith("$") or len(topic) > LONGEST_TOPIC:
         raise _wrong(option, "a topic has no + and no #, and does not begin with $")
     return MqttConfig(parts.hostname or "", port, parts.scheme == "mqtts", topic, credentials)

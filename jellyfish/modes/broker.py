@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jellyfish.config import MqttConfig
-from jellyfish.server.publishing.bulletin import Post
+from jellyfish.server.publishing.bulletin import Notice
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client as PahoClient
@@ -48,17 +48,17 @@ class Hearing:
     reached: Callable[[], None]
     lost: Callable[[str], None]
     """And why; also each time that it could not be reached."""
-    found: Callable[[Post], None]
+    found: Callable[[Notice], None]
     """A message that it keeps, or that somebody has sent, of the topics that were asked for."""
 
 
 class Broker(Protocol):
     """What a publisher needs of one."""
 
-    def begin(self, will: Post, filters: Sequence[str], hearing: Hearing) -> None:
+    def begin(self, will: Notice, filters: Sequence[str], hearing: Hearing) -> None:
         """Reach it, and go on trying for ever. Returns at once."""
 
-    def post(self, post: Post) -> None:
+    def post(self, post: Notice) -> None:
         """Give it a message. Returns at once; lost where it cannot be reached."""
 
     async def room(self) -> None:
@@ -78,14 +78,14 @@ class MqttBroker:
         self._client: PahoClient | None = None
         self._sent = asyncio.Event()
 
-    def begin(self, will: Post, filters: Sequence[str], hearing: Hearing) -> None:
+    def begin(self, will: Notice, filters: Sequence[str], hearing: Hearing) -> None:
         """Reach it, and go on trying for ever. Returns at once."""
         self._client = client = self._made(will)
         _listen(client, filters, hearing, asyncio.get_running_loop(), self._sent)
         client.connect_async(self._config.host, self._config.port, KEEP_ALIVE_S)
         client.loop_start()
 
-    def post(self, post: Post) -> None:
+    def post(self, post: Notice) -> None:
         """Give it a message. Returns at once; lost where it cannot be reached."""
         if self._client is not None and self._client.is_connected():
             self._unsent.append(self._client.publish(post.topic, post.payload, retain=post.retain))
@@ -107,7 +107,7 @@ class MqttBroker:
         if self._client is not None:
             self._client.disconnect()
 
-    def _made(self, will: Post) -> PahoClient:
+    def _made(self, will: Notice) -> PahoClient:
         from paho.mqtt.client import Client, MQTTv311  # an extra, which not everybody has
         from paho.mqtt.enums import CallbackAPIVersion
 
@@ -163,7 +163,7 @@ def _listen(
         tell(hearing.lost, f"the connection has ended ({code})")
 
     def heard(client: PahoClient, data: Any, message: MQTTMessage) -> None:
-        tell(hearing.found, Post(message.topic, message.payload, message.retain))
+        tell(hearing.found, Notice(message.topic, bytes(message.payload), message.retain))
 
     client.on_connect, client.on_connect_fail = connected, failed
     client.on_disconnect, client.on_message, client.on_publish = disconnected, heard, published

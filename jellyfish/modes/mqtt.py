@@ -14,7 +14,7 @@ from typing import Any
 
 from jellyfish.clock import seconds_now
 from jellyfish.modes.broker import Broker, Hearing
-from jellyfish.server.publishing.bulletin import Bulletin, Post
+from jellyfish.server.publishing.bulletin import Bulletin, Notice
 from jellyfish.server.watching.hub import Hub
 
 LOOK_S = 1.0
@@ -75,7 +75,7 @@ class MqttPublisher:
             )
         self._failing = True
 
-    def _found(self, post: Post) -> None:
+    def _found(self, post: Notice) -> None:
         self._post(self._bulletin.found(post))
 
     async def _answers(self) -> None:
@@ -108,7 +108,7 @@ class MqttPublisher:
             self._changed.clear()
             await self._changed.wait()
 
-    def _post(self, posts: Iterable[Post]) -> None:
+    def _post(self, posts: Iterable[Notice]) -> None:
         for post in posts:
             self._broker.post(post)
 

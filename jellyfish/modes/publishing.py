@@ -70,10 +70,10 @@ def _login(config: MqttConfig, environment: Mapping[str, str]) -> Login | None:
     if config.credentials is not None:
         user, *password = _lines(config.credentials, "the broker's user, its second one the password")[:2]
         return Login(user, password[0] if password else None)
-    user, secret = environment.get(USER_VARIABLE), environment.get(PASSWORD_VARIABLE)
-    if secret and not user:
+    known, secret = environment.get(USER_VARIABLE), environment.get(PASSWORD_VARIABLE)
+    if secret and not known:
         raise InputError(f"{PASSWORD_VARIABLE} is set, but {USER_VARIABLE} is not: say whose password it is")
-    return Login(user, secret) if user else None
+    return Login(known, secret) if known else None
 
 
 def _token(config: WebhookConfig, environment: Mapping[str, str]) -> str:

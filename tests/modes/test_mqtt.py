@@ -10,7 +10,7 @@ import pytest
 
 from jellyfish.modes.broker import Hearing
 from jellyfish.modes.mqtt import MqttPublisher
-from jellyfish.server.publishing.bulletin import Bulletin, Post
+from jellyfish.server.publishing.bulletin import Bulletin, Notice
 from jellyfish.server.watching.hub import MOST_WAITING, Hub
 from tests.server.publishing.frames import box, seen
 from tests.virtual import virtual
@@ -20,16 +20,16 @@ class StandIn:
     """A broker that the test makes come and go."""
 
     def __init__(self) -> None:
-        self.posts: list[Post] = []
+        self.posts: list[Notice] = []
         self.kept: dict[str, bytes] = {}
         self.room_for, self.ended = asyncio.Event(), False
         self.room_for.set()
         self._connected = False
 
-    def begin(self, will: Post, filters: Sequence[str], hearing: Hearing) -> None:
+    def begin(self, will: Notice, filters: Sequence[str], hearing: Hearing) -> None:
         self._will, self._hearing = will, hearing
 
-    def post(self, post: Post) -> None:
+    def post(self, post: Notice) -> None:
         assert self._connected
         self.posts.append(post)
         if post.retain:

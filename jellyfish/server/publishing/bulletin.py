@@ -26,7 +26,7 @@ _NO_LEVEL = str.maketrans(dict.fromkeys("/+#", "_"))
 _ENCODER = msgspec.json.Encoder()
 
 
-class Post(NamedTuple):
+class Notice(NamedTuple):
     """A message for a broker."""
 
     topic: str
@@ -42,10 +42,10 @@ class _Camera:
         self.counts, self.objects = CameraCounts(), CameraObjects(called)
         self.state = ""
 
-    def posts(self, changed: Mapping[Kind, int]) -> list[Post]:
+    def posts(self, changed: Mapping[Kind, int]) -> list[Notice]:
         """Of counts."""
         return [
-            Post("/".join((self.topic, *map(level, kind))), str(count).encode())
+            Notice("/".join((self.topic, *map(level, kind))), str(count).encode())
             for kind, count in sorted(changed.items())
         ]  # fmt: skip
 
@@ -61,22 +61,22 @@ class Bulletin:
         self._ended = False
 
     @property
-    def will(self) -> Post:
+    def will(self) -> Notice:
         """What the broker is to say when the server is gone without a word."""
-        return Post(f"{self._topic}/available", OFFLINE, retain=True)
+        return Notice(f"{self._topic}/available", OFFLINE, retain=True)
 
     @property
     def filters(self) -> tuple[str, ...]:
         """Topics of which the server has to know what the broker keeps."""
         return f"{self._topic}/available", f"{self._topic}/+/state"
 
-    def begin(self) -> list[Post]:
+    def begin(self) -> list[Notice]:
         """The broker is reached (again): all that holds, as it may know nothing of it."""
         self._stats_due_s = float("-inf")
         states = [self._state(camera) for camera in self._cameras.values() if camera.state]
         return [self._available(ONLINE), *states]
 
-    def found(self, post: Post) -> list[Post]:
+    def found(self, post: Notice) -> list[Notice]:
         """The broker keeps this, or somebody has said it: put right what is not so.
 
         Of a server that was gone without a word cameras may be kept as live; and the broker may learn late of the end
@@ -90,18 +90,18 @@ class Bulletin:
         right = camera.state.encode() if camera is not None and camera.state else OFFLINE
         return [] if post.payload in (right, b"") or not post.retain else [post._replace(payload=right)]
 
-    def saw(self, seen: Seen) -> list[Post]:
+    def saw(self, seen: Seen) -> list[Notice]:
         """A frame has been answered, or not."""
         camera = self._camera(seen.called)
         if camera is None:
             return []
-        posts = [Post(f"{camera.topic}/answers", seen.json)]
+        posts = [Notice(f"{camera.topic}/answers", seen.json)]
         if not seen.missed:
             posts += camera.posts(camera.counts.saw(seen))
             posts += self._events(camera.objects.saw(seen))
         return posts
 
-    def look(self, states: Mapping[str, str], stats: Mapping[str, Any], now: float) -> list[Post]:
+    def look(self, states: Mapping[str, str], stats: Mapping[str, Any], now: float) -> list[Notice]:
         """States of the cameras that are here, by name, and the figures of the server; to be called once a second."""
         here = {self._topic_of(name): (name, state) for name, state in states.items()}
         posts = []
@@ -112,17 +112,17 @@ class Bulletin:
                 posts += self._is_now(camera, state)
         if now >= self._stats_due_s:
             self._stats_due_s = now + STATS_S
-            posts.append(Post(f"{self._topic}/stats", _ENCODER.encode(stats)))
+            posts.append(Notice(f"{self._topic}/stats", _ENCODER.encode(stats)))
             posts += [post for camera in self._cameras.values() for post in camera.posts(camera.counts.all)]
         return posts
 
-    def end(self) -> list[Post]:
+    def end(self) -> list[Notice]:
         """The server goes: nothing is there any more."""
         self._ended = True
         posts = [post for camera in self._cameras.values() for post in self._is_now(camera, OFFLINE.decode())]
         return [*posts, self._available(OFFLINE)]
 
-    def _is_now(self, camera: _Camera, state: str) -> list[Post]:
+    def _is_now(self, camera: _Camera, state: str) -> list[Notice]:
         if camera.state == state:
             return []
         camera.state = state
@@ -142,14 +142,14 @@ class Bulletin:
     def _topic_of(self, name: str) -> str:
         return f"{self._topic}/{level(name)}"
 
-    def _events(self, messages: list[dict[str, Any]]) -> list[Post]:
-        return [Post(f"{self._topic}/events", _ENCODER.encode(message)) for message in messages]
+    def _events(self, messages: list[dict[str, Any]]) -> list[Notice]:
+        return [Notice(f"{self._topic}/events", _ENCODER.encode(message)) for message in messages]
 
-    def _state(self, camera: _Camera) -> Post:
-        return Post(f"{camera.topic}/state", camera.state.encode(), retain=True)
+    def _state(self, camera: _Camera) -> Notice:
+        return Notice(f"{camera.topic}/state", camera.state.encode(), retain=True)
 
-    def _available(self, payload: bytes) -> Post:
-        return Post(self.will.topic, payload, retain=True)
+    def _available(self, payload: bytes) -> Notice:
+        return Notice(self.will.topic, payload, retain=True)
 
 
 def level(name: str) -> str:

@@ -46,7 +46,7 @@ class CameraCounts:
         return dict(self._told)
 
     def _changed(self, now: Mapping[Kind, int]) -> dict[Kind, int]:
-        known = dict.fromkeys(self._told, 0) | now
+        known = dict.fromkeys(self._told, 0) | dict(now)
         changed = {kind: count for kind, count in known.items() if count != self._told.get(kind)}
         new = [kind for kind in changed if kind not in self._told]
         for kind in new[max(0, MOST_KINDS - len(self._told)) :]:

@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from jellyfish.server.publishing.bulletin import MOST_CAMERAS, Bulletin, Post
+from jellyfish.server.publishing.bulletin import MOST_CAMERAS, Bulletin, Notice
 from jellyfish.server.publishing.counts import MOST_KINDS, CameraCounts
 from jellyfish.server.publishing.objects import CameraObjects
 from tests.server.publishing.frames import UNIX_S, box, missed, seen
 
 
-def told(posts: list[Post]) -> dict[str, str]:
+def told(posts: list[Notice]) -> dict[str, str]:
     """Topic below `home` -> payload, `!` before what is retained."""
     assert len({post.topic for post in posts}) == len(posts)
     return {("!" if post.retain else "") + post.topic.removeprefix("home/"): post.payload.decode() for post in posts}
 
 
-def counts(posts: list[Post]) -> dict[str, str]:
+def counts(posts: list[Notice]) -> dict[str, str]:
     return {topic: payload for topic, payload in told(posts).items() if not topic.endswith(("answers", "events"))}
 
 
 def test_whether_the_server_is_there_is_retained_and_its_last_will_is_that_it_is_not() -> None:
     bulletin = Bulletin("home")
-    assert bulletin.will == Post("home/available", b"offline", retain=True)
+    assert bulletin.will == Notice("home/available", b"offline", retain=True)
     assert told(bulletin.begin()) == {"!available": "online"}
     assert told(bulletin.end()) == {"!available": "offline"}
 
@@ -43,14 +43,14 @@ def test_states_are_retained_posted_when_they_change_and_all_again_over_a_new_co
 def test_what_the_broker_keeps_wrongly_is_put_right() -> None:
     bulletin = Bulletin("home")
     bulletin.look({"gate": "live"}, {}, 0.0)
-    assert bulletin.found(Post("home/old/state", b"live", retain=True)) == [Post("home/old/state", b"offline", True)]
-    assert bulletin.found(Post("home/old/state", b"offline", retain=True)) == []
-    assert bulletin.found(Post("home/old/state", b"live")) == []  # somebody says so now: that is not kept
-    assert bulletin.found(Post("home/gate/state", b"silent", retain=True)) == [Post("home/gate/state", b"live", True)]
-    assert bulletin.found(Post("home/gate/state", b"live", retain=True)) == []
+    assert bulletin.found(Notice("home/old/state", b"live", retain=True)) == [Notice("home/old/state", b"offline", True)]
+    assert bulletin.found(Notice("home/old/state", b"offline", retain=True)) == []
+    assert bulletin.found(Notice("home/old/state", b"live")) == []  # somebody says so now: that is not kept
+    assert bulletin.found(Notice("home/gate/state", b"silent", retain=True)) == [Notice("home/gate/state", b"live", True)]
+    assert bulletin.found(Notice("home/gate/state", b"live", retain=True)) == []
     late_will = bulletin.will._replace(retain=False)
     assert told(bulletin.found(late_will)) == {"!available": "online"}
-    assert bulletin.found(Post("home/available", b"online", retain=True)) == []
+    assert bulletin.found(Notice("home/available", b"online", retain=True)) == []
     bulletin.end()
     assert bulletin.found(late_will) == []
 
@@ -59,7 +59,7 @@ def test_an_answer_is_posted_as_watchers_have_it_with_the_counts_that_changed() 
     bulletin = Bulletin("home")
     frame = seen(1.0, box("car"), box("car"), box("person"))
     posts = bulletin.saw(frame)
-    assert posts[0] == Post("home/gate/answers", frame.json)
+    assert posts[0] == Notice("home/gate/answers", frame.json)
     assert counts(posts) == {"gate/car": "2", "gate/person": "1", "gate/all": "3"}
     assert not any(post.retain for post in posts)
     assert counts(bulletin.saw(seen(1.1, box("car"), box("car"), box("person")))) == {}

@@ -49,7 +49,7 @@ def mqtt_config(url: str | None, credentials: Path | None) -> MqttConfig | None:
         return None
     option = "--mqtt"
     parts, port = _parts(url, option, MQTT_PORTS)
-    if parts.query or parts.fragment:
+    if parts.query or "#" in url:
         raise _wrong(option, "nothing goes behind the topic")
     topic = parts.path.strip("/") or DEFAULT_TOPIC
     if not topic.isprintable() or {"+", "#"} & set(topic) or topic.startswith("$") or len(topic) > LONGEST_TOPIC:

@@ -43,10 +43,14 @@ def test_states_are_retained_posted_when_they_change_and_all_again_over_a_new_co
 def test_what_the_broker_keeps_wrongly_is_put_right() -> None:
     bulletin = Bulletin("home")
     bulletin.look({"gate": "live"}, {}, 0.0)
-    assert bulletin.found(Notice("home/old/state", b"live", retain=True)) == [Notice("home/old/state", b"offline", True)]
+    assert bulletin.found(Notice("home/old/state", b"live", retain=True)) == [
+        Notice("home/old/state", b"offline", True)
+    ]
     assert bulletin.found(Notice("home/old/state", b"offline", retain=True)) == []
     assert bulletin.found(Notice("home/old/state", b"live")) == []  # somebody says so now: that is not kept
-    assert bulletin.found(Notice("home/gate/state", b"silent", retain=True)) == [Notice("home/gate/state", b"live", True)]
+    assert bulletin.found(Notice("home/gate/state", b"silent", retain=True)) == [
+        Notice("home/gate/state", b"live", True)
+    ]
     assert bulletin.found(Notice("home/gate/state", b"live", retain=True)) == []
     late_will = bulletin.will._replace(retain=False)
     assert told(bulletin.found(late_will)) == {"!available": "online"}

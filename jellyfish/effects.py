@@ -144,6 +144,7 @@ RULES: dict[str, tuple[VoidRule, ...]] = {
         VoidRule(("webhook_token",), missing("webhook"), "without --webhook, which it is for"),
     ),
     "bench": BENCH_RULES,
+    "camera": (_ANY_CERTIFICATE_RULE,),
     "device": (_ANY_CERTIFICATE_RULE,),
     "profile": DETECTOR_RULES,
     "model check": (_THREADS_RULE,),

@@ -126,8 +126,8 @@ ALWAYS = {
     ),
     *("cloud", "variant", "filter", "period", "name", "weights", "device", "max_batch", "window_ms", "planner", "seed"),
     *("host", "port", "max_clients", "max_message_kb", "max_image_side", "max_in_flight", "hello_timeout_s", "quiet"),
-    *("requests_share", "request_timeout_ms", "max_request_kb", "grpc_port", "mqtt", "webhook"),
-    *("begin", "end", "camera"),
+    *("requests_share", "request_timeout_ms", "max_request_kb", "grpc_port", "cameras_file", "camera_files"),
+    *("mqtt", "webhook", "begin", "end", "camera"),
     *("silence_timeout_s", "per_address", "proxy", "scenario", "chaos", "evaluation", "policies", "seeds", "workers"),
     *("runs", "output", "file", "time_budget_ms", "json", "quick", "model", "profile", "folder", "coco", "validation"),
     *("backbone", "scenes", "steps", "resume", "images", "limit", "draw", "score", "layout", "plot", "kind"),
@@ -141,6 +141,7 @@ ALWAYS = {
         "metrics_from",
         "log_format",
         "spans",
+        "track",
         "drain_s",
     ),
     *(

@@ -30,10 +30,10 @@ def test_whether_the_server_is_there_is_retained_and_its_last_will_is_that_it_is
 
 def test_states_are_retained_posted_when_they_change_and_all_again_over_a_new_connection() -> None:
     bulletin = Bulletin("home")
-    posts = told(bulletin.look({"gate": "live", "yard": "silent"}, {"model": "m"}, 0.0))
-    assert posts == {"!gate/state": "live", "!yard/state": "silent", "stats": '{"model":"m"}'}
-    assert told(bulletin.look({"gate": "live", "yard": "silent"}, {}, 1.0)) == {}
-    assert told(bulletin.look({"gate": "silent"}, {}, 2.0)) == {"!gate/state": "silent", "!yard/state": "offline"}
+    posts = told(bulletin.look({"gate": "live", "yard": "silent"}))
+    assert posts == {"!gate/state": "live", "!yard/state": "silent"}
+    assert told(bulletin.look({"gate": "live", "yard": "silent"})) == {}
+    assert told(bulletin.look({"gate": "silent"})) == {"!gate/state": "silent", "!yard/state": "offline"}
     assert told(bulletin.begin()) == {
         "!available": "online", "!gate/state": "silent", "!yard/state": "offline"
     }  # fmt: skip
@@ -42,7 +42,7 @@ def test_states_are_retained_posted_when_they_change_and_all_again_over_a_new_co
 
 def test_what_the_broker_keeps_wrongly_is_put_right() -> None:
     bulletin = Bulletin("home")
-    bulletin.look({"gate": "live"}, {}, 0.0)
+    bulletin.look({"gate": "live"})
     assert bulletin.found(Notice("home/old/state", b"live", retain=True)) == [
         Notice("home/old/state", b"offline", True)
     ]
@@ -92,10 +92,14 @@ def test_zones_have_counts_of_their_own() -> None:
 
 def test_a_camera_that_is_not_live_sees_nothing_and_counts_are_said_again_now_and_then() -> None:
     bulletin = Bulletin("home")
-    bulletin.look({"gate": "live"}, {}, 0.0)
+    bulletin.look({"gate": "live"})
     bulletin.saw(seen(1.0, box("car")))
-    assert counts(bulletin.look({"gate": "live"}, {}, 60.0)) == {"stats": "{}", "gate/car": "1", "gate/all": "1"}
-    gone = counts(bulletin.look({}, {}, 61.0))
+    assert bulletin.is_due(0.0)
+    assert counts(bulletin.figures(b"{}", 0.0)) == {"stats": "{}", "gate/car": "1", "gate/all": "1"}
+    assert [now for now in (1.0, 59.0, 60.0) if bulletin.is_due(now)] == [60.0]
+    bulletin.begin()
+    assert bulletin.is_due(1.0)  # a broker that has come back knows nothing
+    gone = counts(bulletin.look({}))
     assert gone == {"!gate/state": "offline", "gate/car": "0", "gate/all": "0"}
 
 
@@ -106,7 +110,7 @@ def test_names_that_mean_something_in_topics_are_made_harmless_and_not_too_many(
     for number in range(MOST_CAMERAS):
         bulletin.saw(seen(1.0, camera=f"camera-{number}"))
     assert bulletin.saw(seen(1.0, camera="one more")) == []
-    assert not any("one more" in post.topic for post in bulletin.look({"one more": "live"}, {}, 1.0))
+    assert not any("one more" in post.topic for post in bulletin.look({"one more": "live"}))
 
 
 def test_not_too_many_kinds_are_counted() -> None:
@@ -148,7 +152,7 @@ def test_an_object_comes_changes_its_zone_and_goes() -> None:
 
 def test_what_is_not_followed_makes_no_event_and_a_camera_that_goes_ends_all() -> None:
     bulletin = Bulletin("home")
-    bulletin.look({"gate": "live"}, {}, 0.0)
+    bulletin.look({"gate": "live"})
     assert [post.topic for post in bulletin.saw(seen(1.0, box("car"), box("person"), tracks=(None, 3)))] == [
         "home/gate/answers", "home/gate/all", "home/gate/car", "home/gate/person", "home/events"
     ]  # fmt: skip

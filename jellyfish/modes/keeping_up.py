@@ -1,4 +1,4 @@
-"""Work that goes on beside a server, and is begun again when it goes wrong: it may cost neither the server nor itself."""
+"""Work that goes on beside a server, and is begun again when it goes wrong."""
 
 from __future__ import annotations
 

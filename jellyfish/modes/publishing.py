@@ -69,9 +69,10 @@ class Publishing:
 async def _stats(service: Service) -> bytes:
     """What `GET /v1/fleet` tells those who may see all cameras."""
     news = service.hub.fleet
-    return (
-        b"{}" if news is None else msgspec.json.decode(await news.json(Allowed()), type=dict[str, msgspec.Raw])["fleet"]
-    )
+    if news is None:
+        return b"{}"
+    told = msgspec.json.decode(await news.json(Allowed()), type=dict[str, msgspec.Raw])
+    return bytes(told["fleet"])
 
 
 @contextlib.asynccontextmanager

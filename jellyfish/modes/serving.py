@@ -90,7 +90,7 @@ async def serving(
         changer = ModelChanger(whole, parts, devices, planning, open_beside(cores))
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
-        fleet = FleetHistory(service, lambda: meter.planner.cpu_s)
+        fleet = FleetHistory(service, lambda: meter.planner.cpu_s, whole.room)
         await stack.enter_async_context(fleet.watching())
         await stack.enter_async_context(traced(service, config.spans))
         routes, desk = [metrics_route(service, meter, config.metrics_from), fleet_route(fleet)], Desk(service)

@@ -12,11 +12,14 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
+from statistics import median
 from typing import Any
 
 from jellyfish.clock import seconds_now, unix_seconds_now
+from jellyfish.control.room import RoomSearch
 from jellyfish.core import SourceState
 from jellyfish.server.fleet.history import CameraHistory, CameraState
+from jellyfish.server.fleet.room_told import AroundRoom, room_told
 from jellyfish.server.fleet.telling import ToldWhen, camera_told, percent
 from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.service import Service
@@ -47,10 +50,14 @@ class FleetHistory:
     """Of one server."""
 
     def __init__(
-        self, service: Service, planning_cpu_s: Callable[[], float], sources: Sources = nothing_fetched
+        self,
+        service: Service,
+        planning_cpu_s: Callable[[], float],
+        room: RoomSearch,
+        sources: Sources = nothing_fetched,
     ) -> None:
         """`planning_cpu_s`: processor seconds that planning has taken so far."""
-        self._service, self._planning_cpu_s, self._sources = service, planning_cpu_s, sources
+        self._service, self._planning_cpu_s, self._room, self._sources = service, planning_cpu_s, room, sources
         self._histories: dict[str, CameraHistory] = {}
         self._gone: dict[str, tuple[float, float]] = {}
         """Camera that broke off and is not back -> (when, its frames a second)."""
@@ -187,7 +194,17 @@ class FleetHistory:
                 for name, dispatcher in service.dispatchers.items()
             ],
             "planning_share": self._planning_share(),
+            "room": self._room_told(moment.now),
         }
+
+    def _room_told(self, now: float) -> dict[str, Any]:
+        """That somebody asks has it looked for, as planning has time for it."""
+        self._room.want(now)
+        service = self._service
+        here = [session for session in service.sessions.values() if session.offered_fps(now) > 0]
+        slo_s = median(session.slo_s for session in here) if here else None
+        free = service.limits.clients - len(service.sessions)
+        return room_told(self._room.found, AroundRoom(len(here), slo_s, service.host.use, service.host.binds, free))
 
     def _shares(self, now: float) -> tuple[float | None, float | None]:
         """Of all cameras together: of the last minute and the last hour."""

@@ -76,7 +76,8 @@ class FleetHistory:
         def told_of_frame(way: FrameWay) -> None:
             if on_frame is not None:
                 on_frame(way)
-            self._history(way.client).frame(seconds_now(), way)
+            session = service.sessions.get(way.client)
+            self._history(way.client if session is None else self._name(session)).frame(seconds_now(), way)
 
         def told_of_leaving(session: Session) -> None:
             on_left(session)
@@ -100,16 +101,25 @@ class FleetHistory:
         now, service = seconds_now(), self._service
         self._look_at_whole(now)
         sources = self._sources()
-        for number, session in enumerate(list(service.sessions.values())):
+        for number, (name, session) in enumerate(self._streams().items()):
             if service.sessions.get(session.client) is session:
-                self._gone.pop(session.client, None)
-                state = _state_of(session, now, sources.get(session.client))
-                self._history(session.client).look(now, state, service.host.over)
+                self._gone.pop(name, None)
+                self._history(name).look(now, _state_of(session, now, sources.get(name)), service.host.over)
             if number % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
+        here = self._streams()
         for name in dict.fromkeys([*sources, *self._gone]):
-            if name not in service.sessions:
+            if name not in here:
                 self._look_at_absent(name, now, sources.get(name))
+
+    def _streams(self) -> dict[str, Session]:
+        """Camera -> its stream."""
+        return {self._name(session): session for session in self._service.sessions.values()}
+
+    def _name(self, session: Session) -> str:
+        """What its camera is told of as: its stream's own name; of one that the server fetches itself, and so nobody
+        else, the camera's, also while its former connection is half dead."""
+        return session.says if session.says in self._service.settings.fetched else session.client
 
     def _look_at_absent(self, name: str, now: float, source: SourceState | None) -> None:
         since_s, fps = self._gone.get(name, (now, 0.0))
@@ -122,10 +132,10 @@ class FleetHistory:
             self._history(name).look(now, CameraState(None, 0.0, fps, source, None, False, False), False)
 
     def _left(self, session: Session) -> None:
-        now = seconds_now()
-        self._history(session.client).left(now, _state_of(session, now, None), self._service.host.over)
+        now, name = seconds_now(), self._name(session)
+        self._history(name).left(now, _state_of(session, now, None), self._service.host.over)
         if not session.said_goodbye and session.account.received:
-            self._gone[session.client] = now, session.fps
+            self._gone[name] = now, session.fps
 
     def _history(self, name: str) -> CameraHistory:
         history = self._histories.get(name)
@@ -155,21 +165,21 @@ class FleetHistory:
         """All of it, of the cameras that whoever asks may see."""
         now = seconds_now()
         moment = ToldWhen(now, _unix_ahead_s(now))
-        service, sources = self._service, self._sources()
-        names = sorted(name for name in {*service.sessions, *sources, *self._gone} if may_see(name))
+        service, sources, here = self._service, self._sources(), self._streams()
+        names = sorted(name for name in {*here, *sources, *self._gone} if may_see(name))
         cameras = []
         for number, name in enumerate(names):
             tell = partial(camera_told, name, self._history(name), moment)
-            session, source = service.sessions.get(name), self._source(name, sources)
+            session = here.get(name)
+            source = self._source(name, session, sources)
             importance = service.settings.of(name).importance if session is None else session.importance
             cameras.append(tell(session, service.model, source, name in sources, importance))
             if number % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
         return {**self._whole_told(moment), "cameras": cameras}
 
-    def _source(self, name: str, sources: Mapping[str, SourceState]) -> str:
+    def _source(self, name: str, session: Session | None, sources: Mapping[str, SourceState]) -> str:
         """How a camera's source is, in one word."""
-        session = self._service.sessions.get(name)
         if name in sources:
             return sources[name].value
         if session is None:
@@ -228,6 +238,7 @@ def _state_of(session: Session, now: float, fetched: SourceState | None) -> Came
         uplink_bps=session.estimator.newest_bandwidth_bps if heard else None,
         mapped=session.plan.mapped,
         thinned=session.plan.fps is not None,
+        stream=session,
     )
 
 

@@ -189,3 +189,16 @@ async def test_there_is_room_for_as_many_cameras_as_the_planner_found(monkeypatc
             "cameras": 3, "fps": 15.0, "slo_ms": 150.0, "f1": 0.58,
         }  # fmt: skip
         assert room["words"].startswith("Room for 3 more like those here: 15 frames a second, answered within 150 ms")
+
+
+@virtual
+async def test_a_fetched_camera_is_one_though_its_former_connection_is_half_dead() -> None:
+    served = Served()
+    served.sources = {"gate": SourceState.LIVE}
+    async with served.running() as service, welcomed("gate") as former, welcomed("gate") as peer:
+        service.settings.replace({}, ["gate"])
+        await sends(former, 1)
+        await sends(peer, 2)
+        told = (await fleet())["cameras"]
+        assert [(each["name"], each["source"], each["fetched"]) for each in told] == [("gate", "live", True)]
+        assert told[0]["age_ms"]["p50"] is not None

@@ -144,7 +144,7 @@ class CameraHistory:
 
 
 def _more(counts: Mapping[Ended, int], known: dict[Ended, int]) -> list[tuple[Ended, int]]:
-    """What has ended since the look before, of which `known` is kept; an estimate may have been put right, and be less."""
+    """What has ended since `known`, which is kept; an estimate may have been put right, and be less."""
     found = []
     for ended, frames in counts.items():
         more = frames - known.get(ended, 0)

@@ -43,8 +43,9 @@ class RoomSearch:
 
     def __init__(self) -> None:
         self._wanted_s = float("-inf")
+        self._who: object = None
         self._of: object = None
-        """Whose room is known."""
+        """Whose room is known, and how things were."""
         self._fits, self._fails = 0, MOST + 1
         """So many fit, and so many do not."""
         self._asked = 0
@@ -72,7 +73,7 @@ class RoomSearch:
         self._notice(now, problem, running)
         if self._complete_s is not None or not problem.clients:
             return None
-        if running.mappable > len(running.clients) or problem.host_share < 1.0:
+        if _is_short(problem, running):
             self._fails = 1
             self._tell(problem, running.accuracy, running.accuracy)
             self._complete_s = now
@@ -112,21 +113,26 @@ class RoomSearch:
 
     def _notice(self, now: float, problem: Problem, running: Plan) -> None:
         """Begin anew where cameras or devices are others, or what is known is old."""
-        known = (
+        who = (
             tuple(sorted((each.client, each.importance) for each in problem.clients)),
             tuple((each.device, each.workers, each.serves) for each in problem.devices),
-            problem.host_share < 1.0,
-            running.mappable > len(running.clients),
         )
-        old = self._complete_s is not None and now - self._complete_s >= HOLDS_S
-        if known != self._of:
+        if who != self._who:
             self._found, self._before = None, 0
-        if known != self._of or old:
-            self._of, self._complete_s, self._fits, self._fails = known, None, 0, MOST + 1
+        of = who, _is_short(problem, running)
+        old = self._complete_s is not None and now - self._complete_s >= HOLDS_S
+        if of != self._of or old:
+            self._who, self._of = who, of
+            self._complete_s, self._fits, self._fails = None, 0, MOST + 1
 
     def _tell(self, problem: Problem, now: float, then: float) -> None:
         whole = self._fits < MOST and self._fails - self._fits == 1
         self._found = RoomFound(self._fits, whole, typical(problem).fps, now, then)
+
+
+def _is_short(problem: Problem, running: Plan) -> bool:
+    """Whether somebody has no place although there could be one, or the host asks for fewer frames."""
+    return running.mappable > len(running.clients) or problem.host_share < 1.0
 
 
 def typical(problem: Problem) -> ClientDemand:

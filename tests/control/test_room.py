@@ -86,6 +86,16 @@ def test_where_somebody_has_no_place_there_is_no_room_and_nothing_is_asked() -> 
     assert search.found is not None and (search.found.cameras, search.found.whole) == (0, True)
 
 
+def test_while_it_is_looked_at_anew_what_was_known_is_told() -> None:
+    search = RoomSearch()
+    searched(search, ONE, 5)
+    crowded = msgspec.structs.replace(planned(ONE), mappable=4)
+    assert search.question(1.0, ONE, crowded) is None
+    assert search.found is not None and search.found.cameras == 0
+    assert search.question(2.0, ONE, planned(ONE)) is not None
+    assert search.found.cameras == 0
+
+
 def test_a_room_that_is_taken_by_those_who_are_here_is_none() -> None:
     search, running = RoomSearch(), planned(ONE)
     question = search.question(0.0, ONE, running)

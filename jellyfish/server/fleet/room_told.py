@@ -63,9 +63,9 @@ def _words(found: RoomFound, count: int, why: str, slo_ms: float) -> str:
     like = f"like those here: {found.fps:.3g} frames a second, answered within {slo_ms:.4g} ms"
     if count == 0:
         full = {
-            "devices": "the devices have no place for another",
-            "machine": "the server's machine has too much to do for another",
-            "limit": "the server takes no more clients",
+            "devices": "The devices have no place for another",
+            "machine": "The server's machine has too much to do for another",
+            "limit": "The server takes no more clients",
         }[why]
         return f"{full} {like}"
     sure = why != "devices" or found.whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -71,13 +71,9 @@ class OwnCameras:
         """For who asks about cameras, and changes them."""
         return camera_routes(self._service, self._register, self._fetching.states, without_credentials)
 
-    def sources(self) -> dict[str, SourceState]:
-        """How the source is of each camera that is fetched."""
-        states = self._fetching.states()
-        return {
-            name: SourceState(states[name].state) if name in states else SourceState.OPENING
-            for name in self._service.settings.fetched
-        }
+    def sources(self) -> Mapping[str, SourceState]:
+        """How the sources are of those that are fetched, by name."""
+        return self._fetching.sources()
 
     def configure(self, cameras: tuple[ServedCamera, ...]) -> Callable[[], None]:
         """See `CameraRegister.configure`."""

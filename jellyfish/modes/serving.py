@@ -94,12 +94,12 @@ async def serving(
         changer = ModelChanger(whole, parts, devices, planning, open_beside(cores))
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
-        await stack.enter_async_context(traced(service, config.spans))
-        if config.track:
-            service.hub.following = Following(ByteTracker)
         cameras, desk = OwnCameras(config, service, entrance), Desk(service)
         fleet = FleetHistory(service, lambda: meter.planner.cpu_s, whole.room, cameras.sources)
         await stack.enter_async_context(fleet.watching())
+        await stack.enter_async_context(traced(service, config.spans))
+        if config.track:
+            service.hub.following = Following(ByteTracker)
         routes = [metrics_route(service, meter, config.metrics_from), fleet_route(fleet), *cameras.routes]
         listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes, desk)
         url = await stack.enter_async_context(listening_now)

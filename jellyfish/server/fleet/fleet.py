@@ -33,6 +33,8 @@ GONE_S = 600.0
 """A camera that broke off is told of for so long."""
 MOST_REMEMBERED = 1024
 """Cameras whose past is kept; of more the one that was last here longest ago is forgotten."""
+KEPT_S = 0.5
+"""What is so old is still told."""
 UNHEARD_S = 3.0
 """An estimate of the uplink of which no frame came for so long is none any more."""
 PLANNING_S = 60.0
@@ -65,7 +67,9 @@ class FleetHistory:
         """(when, processor seconds until then)."""
         self._busy_s: dict[str, float] = {}
         self._busy_share: dict[str, float] = {}
-        self._looked_s = -math.inf
+        self._looked_s = self._told_s = -math.inf
+        self._told: dict[str, Any] = {}
+        self._telling = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -162,11 +166,17 @@ class FleetHistory:
     # --- telling -----------------------------------------------------------------------------------------
 
     async def told(self, may_see: Callable[[str], bool] = lambda name: True) -> dict[str, Any]:
-        """All of it, of the cameras that whoever asks may see."""
+        """All of it, of the cameras that whoever asks may see; made once for all who ask at about the same time."""
+        async with self._telling:
+            if seconds_now() - self._told_s >= KEPT_S:
+                self._told_s, self._told = seconds_now(), await self._tell()
+        return {**self._told, "cameras": [each for each in self._told["cameras"] if may_see(each["name"])]}
+
+    async def _tell(self) -> dict[str, Any]:
         now = seconds_now()
         moment = ToldWhen(now, _unix_ahead_s(now))
         service, sources, here = self._service, self._sources(), self._streams()
-        names = sorted(name for name in {*here, *sources, *self._gone} if may_see(name))
+        names = sorted({*here, *sources, *self._gone})
         cameras = []
         for number, name in enumerate(names):
             tell = partial(camera_told, name, self._history(name), moment)

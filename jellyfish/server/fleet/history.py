@@ -49,17 +49,21 @@ class _Ways:
     """Sums over frames of where they spent their time, older ones for less."""
 
     def __init__(self) -> None:
-        self.split = TimeSplit()
+        self._camera_s = self._network_s = self._server_s = 0.0
+
+    @property
+    def split(self) -> TimeSplit:
+        return TimeSplit(self._camera_s, self._network_s, self._server_s)
 
     def add(self, way: FrameWay) -> None:
-        camera_s, network_s = way.sent_s - way.captured_s, way.arrived_s - way.sent_s + way.back_s
-        split = self.split
-        self.split = TimeSplit(
-            split.camera_s + camera_s, split.network_s + network_s, split.server_s + way.ended_s - way.arrived_s
-        )
+        self._camera_s += way.sent_s - way.captured_s
+        self._network_s += way.arrived_s - way.sent_s + way.back_s
+        self._server_s += way.ended_s - way.arrived_s
 
     def grow_old(self) -> None:
-        self.split = TimeSplit(*(KEPT_SPLIT * seconds for seconds in self.split))
+        self._camera_s *= KEPT_SPLIT
+        self._network_s *= KEPT_SPLIT
+        self._server_s *= KEPT_SPLIT
 
 
 class CameraHistory:

@@ -183,6 +183,7 @@ async def test_there_is_room_for_as_many_cameras_as_the_planner_found(monkeypatc
         await sends(peer, 2)
         assert (await fleet())["room"]["cameras"] is None
         assert served.room.wanted(asyncio.get_running_loop().time())
+        await asyncio.sleep(1.0)
         monkeypatch.setattr(RoomSearch, "found", RoomFound(3, True, 15.0, 0.61, 0.58))
         room = (await fleet())["room"]
         assert {key: room[key] for key in ("cameras", "fps", "slo_ms", "f1")} == {

@@ -29,6 +29,8 @@ class Limits:
     """What one client may ask of the server. Over it, that client gets a clear answer and the others notice nothing."""
 
     clients: int = 128
+    watchers: int = 64
+    """Who watches what cameras are answered, at the same time."""
     message_bytes: int = 4 * 1024 * 1024
     image_side: int = 4096
     """Largest width or height of a frame, in pixels; checked before the frame is decoded."""
@@ -76,6 +78,42 @@ class Limits:
     def connections(self) -> int:
         """Streams: every client may be coming back while its old connection is not yet known to be dead."""
         return 2 * self.clients + 16
+
+
+Polygon = tuple[tuple[float, float], ...]
+"""Corners (x, y) in shares of the frame, origin top left; the last one joins the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A part of what a camera sees, by name: results say which boxes stand in it."""
+
+    name: str
+    polygon: Polygon
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """What one camera's answers are to have in them, and how much the camera counts."""
+
+    classes: tuple[str, ...] = ()
+    """Names of those that are told; empty: all that the model knows."""
+    min_score: float = 0.0
+    """What is less sure is left out."""
+    masks: tuple[Polygon, ...] = ()
+    """A box that stands in one of them (the middle of its lower side) is left out."""
+    zones: tuple[Zone, ...] = ()
+    importance: float = 1.0
+    """Weight in the plan: where not all cameras can be served, those that count less lose first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What sources may be opened, where another than the person at this machine names them: streams of the network and
+    webcams, and files of some folders alone."""
+
+    folders: tuple[Path, ...] = ()
+    """Files below these; by default none."""
 
 
 class LogFormat(enum.StrEnum):
@@ -200,6 +238,30 @@ class CameraConfig:
     join_s: float = 0.0
     leave_s: float = float("inf")
     """When it comes and goes, in seconds of the run."""
+
+
+RTSP_TRANSPORTS = ("tcp", "udp")
+ROTATIONS = (0, 90, 180, 270)
+"""Degrees clockwise that pictures may be turned by."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """One real camera, or what stands for one: where its pictures come from, and what is asked of their answers."""
+
+    name: str
+    url: str = field(repr=False)
+    """rtsp, rtsps, http, https, v4l2, avfoundation or dshow, or the path of a file or a folder. It may hold a
+    password: it is to be shown by `jellyfish.camera.sources.live.address.shown` alone."""
+    slo_s: float = 0.15
+    fps: float | None = None
+    """Frames a second, of which others are left out; None: as many as come, which is measured before it connects."""
+    target: float | None = None
+    """Per cent of its frames that are to be answered in time; None leaves that to the server."""
+    rtsp_transport: str = "tcp"
+    """Of `RTSP_TRANSPORTS`."""
+    rotate: int | None = None
+    """Of `ROTATIONS`, in place of what the stream says of how it is to be held; None: as it says."""
 
 
 DEFAULT_LOCAL = "w050e1-256"

@@ -61,11 +61,12 @@ class Adapting:
         return self._steadiness.shown(now, within_host(problem), running)
 
     def repaired(self, problem: Problem, running: Plan | None, vain: int) -> Repaired | None:
-        """Made to fit, with the host's share."""
+        """Made to fit, with the host's shares."""
         repaired = repair(problem, running, self._sharing, vain)
-        if repaired.plan.host_share == problem.host_share:
+        plan, share, shares = repaired.plan, problem.host_share, problem.host_shares
+        if plan.host_share == share and plan.host_shares == shares:
             return repaired
-        return repaired._replace(plan=msgspec.structs.replace(repaired.plan, host_share=problem.host_share))
+        return repaired._replace(plan=msgspec.structs.replace(plan, host_share=share, host_shares=shares))
 
     def decide(self, now: float, problem: Problem, running: Plan | None) -> Verdict:
         """By what has changed, and by what the share allows."""

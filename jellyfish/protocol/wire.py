@@ -169,6 +169,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     detections: tuple[Detection, ...] = ()
     scores: tuple[ClassScore, ...] = ()
     """Of a classifier: the likeliest classes, best first."""
+    zones: tuple[tuple[str, ...], ...] = ()
+    """For each of `detections` the names of the zones that it stands in; empty where none stands in any."""
     traceparent: _Traceparent = ""
     """Of the frame's span, where the server has recorded some of it."""
 
@@ -214,6 +216,8 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """Outcome -> reason -> frames. Names of reasons are free: those of this version are `core.Reason`."""
     slack: Annotated[tuple[_Count, ...], msgspec.Meta(min_length=SLACK_BUCKETS, max_length=SLACK_BUCKETS)] = ()
     """Answered frames by SLO minus end-to-end time, in the buckets of `SLACK_EDGES_MS`; empty: not counted."""
+    source: Literal["opening", "live", "silent", "dead"] | None = None
+    """Whether pictures come to the client (`core.SourceState`); None where it does not say."""
 
 
 def slack_bucket(slack_s: float) -> int:

@@ -32,12 +32,14 @@ from jellyfish.media.decoding_cost import weighed
 from jellyfish.models.model import Description
 from jellyfish.protocol import wire
 from jellyfish.protocol.bucket import Bucket
+from jellyfish.server.cameras.settings_book import SettingsBook
 from jellyfish.server.decoding import Decoding, Weigh
 from jellyfish.server.events import ClientRefused, MinutePassed, ServerEvent
 from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.host_meter import Decode, HostMeter, HostParts
 from jellyfish.server.inference.requesters import Requesters
 from jellyfish.server.session import Send, Session
+from jellyfish.server.watching.hub import Hub
 
 LEAST_DEVICE_CARE, MOST_DEVICE_CARE = 0.25, 1.0
 """Bounds of care that is learnt, for the times of batches. Rates are planned with them, too: without any, a device that
@@ -95,6 +97,8 @@ class Service:
         self.told = model.ladder
         """What clients were told that the network takes at each resolution: as the first model does."""
         self.sessions: dict[str, Session] = {}
+        self.settings = SettingsBook()
+        """Of cameras by name, whether they are here or not; others may be put in at any time."""
         self.ready = False
         self.draining = False
         self._left = asyncio.Event()
@@ -114,6 +118,8 @@ class Service:
         """Makes what clients that come from now on are traced by (`Session.trace`)."""
         self.on_left: Callable[[Session], None] = lambda session: None
         """Told of a client whose stream has ended."""
+        self.hub = Hub()
+        """Those who watch what cameras are answered."""
         self.refused: Counter[str] = Counter()
         """Connections and clients that were not let in, by cause."""
         self.received_bytes = self.sent_bytes = 0
@@ -180,12 +186,12 @@ class Service:
         *_, largest = self.model.ladder.values()
         session = Session(
             name, hello, send, self.decoding.for_client(name, hello.fps, largest), self._quietest(), self.limits,
-            self.model, self._asked, self.host,
+            self.model, self._asked, self.host, self.settings,
         )  # fmt: skip
         if self.target is not None:
             session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)
         session.began = partial(self.announce, "join")
-        session.on_frame = self.on_frame
+        session.on_frame, session.hub = self.on_frame, self.hub
         session.trace = None if self.tracing is None else self.tracing(hello)
         self.sessions[name] = session
         return session
@@ -380,6 +386,7 @@ class Service:
         for device in hanging:
             device.cancel()
         self.drained.set()
+        self.hub.close()
 
     @property
     def takes_frames(self) -> bool:

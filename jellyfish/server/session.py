@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from jellyfish.clock import seconds_now, timeout_at
-from jellyfish.config import Limits
+from jellyfish.clock import seconds_now, timeout_at, unix_seconds_now
+from jellyfish.config import CameraSettings, Limits
 from jellyfish.control.estimator import MARGIN_S, ClientEstimator
 from jellyfish.control.host import HostLoad
 from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import ClientDemand
-from jellyfish.core import FOR_WANT_OF_TIME, Reason, Variant
+from jellyfish.core import FOR_WANT_OF_TIME, Answer, Reason, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
@@ -28,9 +28,13 @@ from jellyfish.models.model import Description
 from jellyfish.protocol import wire
 from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.attained import LATE, NOT_SENT, Attained, Attainment
+from jellyfish.server.cameras.answer_filter import AnswerFilter, Kept
+from jellyfish.server.cameras.settings_book import SettingsBook
 from jellyfish.server.decoding import DecodeInTime
 from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.offered import RATE_TOLERANCE, OfferedRate
+from jellyfish.server.watching.hub import Hub
+from jellyfish.server.watching.seeing import seen_of
 
 Send = Callable[[wire.Message], Awaitable[None]]
 
@@ -90,8 +94,12 @@ class Session:
         model: Description,
         asked: Mapping[int, Variant] | None = None,
         host: HostLoad | None = None,
+        book: SettingsBook | None = None,
     ) -> None:
-        """`asked`: what frames of each resolution are run with, where clients choose instead of a plan."""
+        """`asked`: what frames of each resolution are run with, where clients choose instead of a plan.
+
+        `book`: where the settings of cameras stand, by what they call themselves.
+        """
         self.client = name
         self.says = hello.client
         """What the client calls itself; `client` may have a number behind it."""
@@ -113,6 +121,8 @@ class Session:
         """Told of each frame that has been dealt with."""
         self.trace: Callable[[FrameWay], str] | None = None
         """Told of it, too; says under which `traceparent` it is traced, or nothing."""
+        self.hub = Hub()
+        """Those who watch; told of its frames as long as there are some."""
         self.offered = OfferedRate(hello.fps)
         self._seen = False
         """Whether plans know of it."""
@@ -129,12 +139,24 @@ class Session:
         self._rate = Bucket(hello.fps, limits.in_flight + HELD_UP_S * hello.fps)
         self._tells_arrivals = hello.arrivals
         self._model = model
+        self._book = book or SettingsBook()
+        self._filter = AnswerFilter(self.settings, model.classes)
         smallest = next(iter(model.ladder))
         self._plan = wire.PlanMessage(
             smallest, "", mapped=False, probe_interval_ms=self._begin_ms, model=model.name, version=model.version
         )
 
     # --- control -----------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> CameraSettings:
+        """What was said about a camera of this name, as it is now."""
+        return self._book.of(self.says)
+
+    @property
+    def importance(self) -> float:
+        """How much it counts in the plan."""
+        return self.settings.importance
 
     def offered_fps(self, now: float) -> float:
         """Frames a second that it sends, or would if the plan let it; 0 while it is silent."""
@@ -148,8 +170,11 @@ class Session:
         """This client as the planner sees it, with `care` where none was learnt; None while it is silent."""
         fps = self.offered_fps(now)
         self._seen = self._seen or fps > 0
+        if fps == 0:
+            return None
         taken = care if self.learnt is None else self.learnt.care
-        return self.estimator.demand(now, self.client, fps, self.slo_s, variants, taken) if fps > 0 else None
+        demand = self.estimator.demand(now, self.client, fps, self.slo_s, variants, taken)
+        return msgspec.structs.replace(demand, importance=self.importance)
 
     def beside_device_s(self, resolution: int, now: float) -> float:
         """What a frame of `resolution` takes beside waiting and running on a device, with as much care as was learnt;
@@ -243,6 +268,8 @@ class Session:
         result = self._result(frame, arrived_s, ending.outcome, ending.message)
         if traceparent := self._told(frame, arrived_s, ending):
             result = msgspec.structs.replace(result, traceparent=traceparent)
+        if self.hub.wanted(self.client, self.says):
+            self._tell_watchers(frame, self._way(frame, arrived_s, ending), result)
         await self._send(result)
 
     def _told(self, frame: wire.Frame, arrived_s: float, ending: FrameEnding) -> str:
@@ -253,6 +280,12 @@ class Session:
         if self.on_frame is not None:
             self.on_frame(way)
         return "" if self.trace is None else self.trace(way)
+
+    def _tell_watchers(self, frame: wire.Frame, way: FrameWay, result: wire.Result) -> None:
+        """Somebody watches: this is what became of a frame, as its client is told."""
+        unix_s = unix_seconds_now()
+        ahead_s = 0.0 if unix_s is None else unix_s - seconds_now()
+        self.hub.publish(seen_of(way, result, self.says, frame.jpeg, self._model, ahead_s))
 
     def _close(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped) -> None:
         """Enter a frame's outcome as the client will probably see it."""
@@ -371,6 +404,7 @@ class Session:
                 server_ms=server_ms,
                 bandwidth_kbps=self._bandwidth_kbps,
             )
+        kept = self._kept(outcome.answer)
         return wire.Result(
             frame.frame,
             variant=outcome.variant.name,
@@ -380,6 +414,13 @@ class Session:
             server_ms=server_ms,
             execute_ms=outcome.execute_s * 1000,
             bandwidth_kbps=self._bandwidth_kbps,
-            detections=outcome.answer.detections,
-            scores=outcome.answer.scores,
+            detections=kept.detections,
+            scores=kept.scores,
+            zones=kept.zones,
         )
+
+    def _kept(self, answer: Answer) -> Kept:
+        """What of an answer is told, by the settings and classes of this moment."""
+        if not self._filter.holds(self.settings, self._model.classes):
+            self._filter = AnswerFilter(self.settings, self._model.classes)
+        return self._filter.kept(answer)

@@ -151,7 +151,10 @@ function told({ state, why }) {
   const words = { live: "live", away: "connecting again", connecting: "connecting", stopped: "stopped", refused: "refused" };
   element("state").textContent = words[state];
   element("state").dataset.state = state === "live" ? "live" : "silent";
-  if (state === "live") trouble("");
+  if (state === "live") {
+    trouble("");
+    onTime.begin();
+  }
   if (state === "away") {
     shown = { detections: [], at: 0 };
     trouble(`No server: ${why}. Trying again.`);

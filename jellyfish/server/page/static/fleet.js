@@ -9,12 +9,10 @@ import { Watching } from "./watching.js";
 import { SOURCE } from "./words.js";
 
 const POLL_MS = 1000;
-const PUSHED_MS = 2500; // while the fleet is pushed so often, it is not asked for
 const element = (id) => document.getElementById(id);
 const tiles = new Map();
 
 let timer = 0;
-let pushedAt = -Infinity;
 let afterToken = null;
 let failing = false;
 
@@ -22,10 +20,6 @@ const detail = new Detail(element("detail"), gone, askForToken);
 const adding = new Adding((name) => say(`${name} is added`), askForToken);
 const watching = new Watching({
   answer: answered,
-  fleet: (fleet) => {
-    pushedAt = performance.now();
-    tell(fleet);
-  },
   open: () => connected(true),
   lost: () => connected(false),
 });
@@ -56,20 +50,18 @@ function rest() {
 }
 
 async function poll() {
-  if (performance.now() - pushedAt > PUSHED_MS) {
-    try {
-      const fleet = await ask("/v1/fleet");
-      failed("");
-      tell(fleet);
-      watching.start();
-    } catch (error) {
-      if (error instanceof Refusal && error.wantsToken) {
-        askForToken(error.message, wake);
-        state("no token", "silent");
-        return;
-      }
-      failed(error instanceof Refusal ? `The server says: ${error.message}` : "The server does not answer. Trying again …");
+  try {
+    const fleet = await ask("/v1/fleet");
+    failed("");
+    tell(fleet);
+    if (!document.hidden) watching.start();
+  } catch (error) {
+    if (error instanceof Refusal && error.wantsToken) {
+      askForToken(error.message, wake);
+      state("no token", "silent");
+      return;
     }
+    failed(error instanceof Refusal ? `The server says: ${error.message}` : "The server does not answer. Trying again …");
   }
   if (!document.hidden) timer = setTimeout(poll, POLL_MS);
 }

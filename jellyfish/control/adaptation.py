@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from jellyfish.control.allowance import Allowance, Verdict
+from jellyfish.control.allowance import PlanningAllowance, Verdict
 from jellyfish.control.host import within_host
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.control.repair import Repaired, repair
@@ -54,7 +54,7 @@ class Adapting:
     """For planners that search. `share` (0..1) of one core is theirs; `sharing`: they may mix variants on a device."""
 
     def __init__(self, share: float, sharing: bool) -> None:
-        self._allowance, self._steadiness, self._sharing = Allowance(share), Steadiness(), sharing
+        self._allowance, self._steadiness, self._sharing = PlanningAllowance(share), Steadiness(), sharing
 
     def shown(self, now: float, problem: Problem, running: Plan | None) -> Problem:
         """With rates that the host can carry, and better variants with the room that they have had for a while."""

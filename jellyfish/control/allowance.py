@@ -62,7 +62,7 @@ class Verdict(NamedTuple):
     """Processor seconds; for a solve."""
 
 
-class Allowance:
+class PlanningAllowance:
     """`share` (0..1) of one core. Times in seconds; `now` does not fall."""
 
     def __init__(self, share: float) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jellyfish.config import PLANNERS
-from jellyfish.control.allowance import Allowance
+from jellyfish.control.allowance import PlanningAllowance
 from jellyfish.control.capacity import violations
 from jellyfish.control.favour import favoured
 from jellyfish.control.host import LEAST_SHARE, host_shares, within_host
@@ -207,7 +207,7 @@ def test_a_plan_for_more_important_clients_takes_the_place_of_one_for_as_many_ot
 
 
 def test_an_importance_that_changes_is_planned_for() -> None:
-    allowance = Allowance(0.05)
+    allowance = PlanningAllowance(0.05)
     running = solve(ONE_PLACE, "exact")
     allowance.spent(0.0, ONE_PLACE, 0.3, 0.001)
     assert allowance.decide(0.5, ONE_PLACE, running).why == "skipped"

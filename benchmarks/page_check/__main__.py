@@ -3,9 +3,9 @@
     python -m benchmarks.page_check [--shots FOLDER] [--only WORD ...]
 
 First the JavaScript that decides (protocol, account, sizes) under node, against messages that Python has written. Then
-Chromium, driven by Playwright, which comes from PyPI into an environment of its own: against a stand-in that says it has
-six cameras of all kinds, and against a real `jellyfish serve` with a camera that plays a file. What a machine lacks is
-said and left out. `--shots` also writes the pictures that docs/page.md shows.
+Chromium, driven by Playwright, which comes from PyPI into an environment of its own: against a stand-in that says that
+it has six cameras of all kinds, and against a real `jellyfish serve` with a camera that plays a file. What a machine
+lacks is said and left out. `--shots` also writes the pictures that docs/page.md shows.
 """
 
 from __future__ import annotations

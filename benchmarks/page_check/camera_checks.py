@@ -59,7 +59,7 @@ async def a_browsers_camera_gets_boxes_back(place: CheckPlace) -> None:
         await _start(page)
         await until_drawn(page, "#boxes", but=await until_drawn(page, "#boxes"))
         await expect(page.locator("#found")).to_contain_text(re.compile(r"\d (car|bus|truck|person|people)"))
-        await expect(page.locator("#size")).to_have_text("320 × 192")
+        await expect(page.locator("#size")).to_have_text("320 \u00d7 192")
         await expect(page.locator("#on-time")).to_have_text(re.compile(r"\d"))
         await place.shot(page, "camera-phone")
         await page.click("#stop")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import cv2
@@ -19,15 +20,9 @@ GATE = ".tile[data-camera=gate]"
 @contextlib.asynccontextmanager
 async def fleet(access: Access | None = None) -> AsyncIterator[tuple[str, StandIn]]:
     """A stand-in that runs, and its address."""
-    stand_in = StandIn([*map(_fresh, CAMERAS)], access)
+    stand_in = StandIn(copy.deepcopy(CAMERAS), access)
     async with standing_in(stand_in) as address:
         yield address, stand_in
-
-
-def _fresh(camera: object) -> object:
-    import copy
-
-    return copy.deepcopy(camera)
 
 
 async def boxes_move_on_each_tile(place: CheckPlace) -> None:
@@ -48,7 +43,7 @@ async def a_tile_says_how_its_camera_fares(place: CheckPlace) -> None:
         await expect(lane).to_contain_text("98.6 %")
         await expect(lane).to_contain_text("99 % within 99 ms")
         await expect(lane).to_contain_text("due in 100 ms")
-        await expect(lane).to_contain_text("320 × 192")
+        await expect(lane).to_contain_text("320 \u00d7 192")
         await expect(lane.locator(".why")).to_have_text(["Overload 4", "Server 1"])
         await expect(page.locator('.tile[data-camera="roof"]')).to_contain_text("Not there")
         await expect(page.locator("#attained")).to_have_text("99.93 %")
@@ -106,6 +101,35 @@ async def all_can_be_done_with_keys(place: CheckPlace) -> None:
         await expect(page.get_by_role("button", name="gate: ")).to_be_visible()
 
 
+async def a_zone_is_drawn_on_the_picture(place: CheckPlace) -> None:
+    async with fleet() as (address, stand_in):
+        page = await place.window(address)
+        await page.locator('.tile[data-camera="car park"] .open').click()
+        await until_drawn(page, "#detail .boxes")
+        await page.click("#detail details summary")
+        await page.click("#settings .zone")
+        box = await page.locator("#detail .picture").bounding_box()
+        assert box is not None
+        for x, y in ((0.2, 0.3), (0.8, 0.3), (0.5, 0.75)):
+            await page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        await page.keyboard.press("Escape")  # ends the drawing alone
+        await expect(page.locator("#settings .draw")).to_have_text("Draw")
+        await expect(page.locator("#detail")).to_be_visible()
+        await page.fill("#settings [name=importance]", "2.5")
+        await page.fill("#settings [name=classes]", "car, bus")
+        await page.click("#settings [type=submit]")
+        await page.wait_for_timeout(500)
+        said = stand_in.cameras["car park"].said
+        (zone,) = said["zones"]
+        assert np.allclose(zone["polygon"], [[0.2, 0.3], [0.8, 0.3], [0.5, 0.75]], atol=0.01), zone
+        assert (zone["name"], said["importance"], said["classes"]) == ("zone-1", 2.5, ["car", "bus"])
+        await place.shot(page, "zone")
+        await page.click("#settings .away")
+        await page.click("#settings [type=submit]")
+        await page.wait_for_timeout(500)
+        assert stand_in.cameras["car park"].said["zones"] == []
+
+
 async def the_code_can_be_read_by_a_phone(place: CheckPlace) -> None:
     async with fleet() as (address, _):
         for dark in (False, True):
@@ -125,7 +149,7 @@ async def a_server_that_goes_and_comes_back_is_found(place: CheckPlace) -> None:
         await expect(page.locator("#state")).to_have_text("live")
     await expect(page.locator("#banner")).to_contain_text("does not answer")
     port = int(address.rpartition(":")[2])
-    async with standing_in(StandIn([*map(_fresh, CAMERAS)]), port):
+    async with standing_in(StandIn(copy.deepcopy(CAMERAS)), port):
         await expect(page.locator("#state")).to_have_text("live", timeout=20_000)
         await expect(page.locator("#banner")).to_be_hidden()
         boxes = f"{GATE} .boxes"
@@ -176,6 +200,7 @@ FLEET_CHECKS: tuple[Callable[[CheckPlace], Awaitable[None]], ...] = (
     a_tile_says_how_its_camera_fares,
     a_camera_is_added_and_removed,
     all_can_be_done_with_keys,
+    a_zone_is_drawn_on_the_picture,
     the_code_can_be_read_by_a_phone,
     a_server_that_goes_and_comes_back_is_found,
     nothing_is_cut_off_on_a_small_screen,

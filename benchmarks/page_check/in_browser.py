@@ -1,4 +1,4 @@
-"""The checks in Chromium, one after the other; run by `python -m benchmarks.page_check` in an environment that has Playwright."""
+"""The checks in Chromium, one after the other; `python -m benchmarks.page_check` runs it where there is Playwright."""
 
 from __future__ import annotations
 

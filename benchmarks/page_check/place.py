@@ -19,7 +19,13 @@ PHONE: dict[str, Any] = {
     "user_agent": "Mozilla/5.0 (Linux; Android 15; Pixel 8) AppleWebKit/537.36 Chrome/156.0 Mobile Safari/537.36",
 }
 SMALL: dict[str, Any] = PHONE | {"viewport": {"width": 320, "height": 640}}
-EXPECTED = ("willReadFrequently", "400 (Bad Request)", "401 (Unauthorized)", "403 (Forbidden)", "net::ERR_CONNECTION_REFUSED")
+EXPECTED = (
+    "willReadFrequently",
+    "400 (Bad Request)",
+    "401 (Unauthorized)",
+    "403 (Forbidden)",
+    "net::ERR_CONNECTION_REFUSED",
+)
 """What browsers tell of answers that the page asks for on purpose, and of servers that are away."""
 
 

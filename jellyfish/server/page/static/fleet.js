@@ -1,19 +1,22 @@
 // The page /: a tile for each camera, and what stands above them.
 
 import { Adding } from "./adding.js";
-import { Refusal, ask, keepToken, token } from "./api.js";
+import { Refusal, ask, keepToken } from "./api.js";
 import { Detail } from "./detail.js";
 import { tellOverview } from "./overview.js";
+import { areasOf, entries } from "./settings.js";
 import { Tile } from "./tile.js";
 import { Watching } from "./watching.js";
 import { SOURCE } from "./words.js";
 
 const POLL_MS = 1000;
+const ENTRIES_MS = 15_000; // how often it is looked whether cameras have other zones
 const element = (id) => document.getElementById(id);
 const tiles = new Map();
 
 let timer = 0;
 let afterToken = null;
+let entriesAt = -Infinity;
 let failing = false;
 
 const detail = new Detail(element("detail"), gone, askForToken);
@@ -55,9 +58,10 @@ async function poll() {
     failed("");
     tell(fleet);
     if (!document.hidden) watching.start();
+    if (performance.now() - entriesAt > ENTRIES_MS) await tellEntries();
   } catch (error) {
     if (error instanceof Refusal && error.wantsToken) {
-      askForToken(error.message, wake);
+      askForToken(error.message, wake, "watch");
       state("no token", "silent");
       return;
     }
@@ -91,7 +95,7 @@ function tell(fleet) {
   fleet.cameras.forEach((camera, place) => {
     const tile = tileOf(camera.name, place);
     const before = tile.camera?.source;
-    tile.tell(camera);
+    tile.tell(camera, fleet.time);
     if (before !== undefined && before !== camera.source) say(`${camera.name} is ${SOURCE[camera.source] ?? camera.source}`);
     if (before === undefined) adding.came(camera.name);
   });
@@ -99,6 +103,12 @@ function tell(fleet) {
   element("foot").textContent = names.size ? `${fleet.model ?? ""}${fleet.version ? ` ${fleet.version}` : ""}` : "";
   document.title = names.size ? `${names.size} cameras · Jellyfish` : "Jellyfish";
   detail.tell();
+}
+
+async function tellEntries() {
+  entriesAt = performance.now();
+  const said = await entries();
+  for (const [name, tile] of tiles) tile.picture.areas = areasOf(said.get(name));
 }
 
 function tileOf(name, place) {
@@ -159,18 +169,17 @@ function stepped(event) {
 }
 
 /** Ask the person for a token; then do what could not be done without. */
-function askForToken(why, then) {
-  afterToken = then;
-  element("asking-words").textContent = token() ? `The one that was given will not do: ${why}.` : `${why[0].toUpperCase()}${why.slice(1)}.`;
+function askForToken(why, then, purpose = "administration") {
+  afterToken = { then, purpose };
+  element("asking-words").textContent = `${why[0].toUpperCase()}${why.slice(1)}.`;
   element("token").value = "";
   if (!element("asking").open) element("asking").showModal();
 }
 
 function entered() {
-  keepToken(element("token").value.trim());
+  const { then, purpose } = afterToken;
+  keepToken(element("token").value.trim(), purpose);
   watching.stop();
-  const then = afterToken;
-  afterToken = null;
   wake();
-  if (then !== null && then !== wake) then();
+  if (then !== wake) then();
 }

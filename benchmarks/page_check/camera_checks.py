@@ -69,11 +69,9 @@ async def a_browsers_camera_gets_boxes_back(place: CheckPlace) -> None:
 async def an_invited_phone_is_let_in_once(place: CheckPlace) -> None:
     chief = {"JELLYFISH_ADMINISTRATION_TOKEN": CHIEF}
     async with served("--tls", "self-signed", **chief) as (address, _):
-        desk = await place.window(address)
-        await expect(desk.locator("#asking")).to_be_visible()
-        await desk.fill("#token", CHIEF)
-        await desk.click("#entering [type=submit]")
-        await desk.click("#add")
+        desk = await _admitted(place, address)
+        await expect(desk.locator("#empty")).to_be_visible()
+        await desk.click("#empty [data-add=phone]")
         await desk.fill("#invited", "my phone")
         await desk.click("#invite [type=submit]")
         await expect(desk.locator("#expiry")).to_contain_text("Good once, for ")
@@ -83,6 +81,9 @@ async def an_invited_phone_is_let_in_once(place: CheckPlace) -> None:
         await expect(phone.locator("#name")).to_have_value("my phone")
         await _start(phone)
         await until_drawn(phone, "#boxes")
+        tile = '.tile[data-camera="my phone"] .boxes'
+        await until_drawn(desk, tile, but=await until_drawn(desk, tile))
+        await expect(desk.locator("#adding")).to_be_hidden()
         another = await place.window(invitation, PHONE)
         await another.click("#start [type=submit]")
         await expect(another.locator("#problem")).to_contain_text("has been used")
@@ -90,7 +91,47 @@ async def an_invited_phone_is_let_in_once(place: CheckPlace) -> None:
         await _start(phone)
 
 
+async def cameras_that_a_server_fetches_are_shown_and_removed(place: CheckPlace) -> None:
+    clips = ROOT / "videos"
+    with TemporaryDirectory() as folder:
+        site = Path(folder) / "site.toml"
+        site.write_text(
+            f'camera_files = "{clips}"\n[[cameras]]\nname = "gate"\nurl = "{clips}/street-avenue.mp4"\nfps = 5\n'
+            f'[[cameras.zones]]\nname = "drive"\npolygon = [[0.4, 0.5], [0.9, 0.5], [1, 1], [0.4, 1]]\n'
+        )
+        async with served("--config", str(site), JELLYFISH_ADMINISTRATION_TOKEN=CHIEF) as (address, _):
+            desk = await _admitted(place, address)
+            boxes = '.tile[data-camera="{}"] .boxes'.format
+            await until_drawn(desk, boxes("gate"), but=await until_drawn(desk, boxes("gate")))
+            await desk.click("#add")
+            await desk.click("#tab-address")
+            await desk.fill("#url", f"{clips}/street-junction.mp4")
+            await desk.fill("#fetched", "car park")
+            await desk.fill("#fps", "5")
+            await desk.click("#fetching [type=submit]")
+            await until_drawn(desk, boxes("car park"), but=await until_drawn(desk, boxes("car park")))
+            await expect(desk.locator(".tile")).to_have_count(2)
+            await place.shot(desk, "real")
+            await desk.locator('.tile[data-camera="car park"] .open').click()
+            await desk.click("#detail .remove")
+            await desk.click("#detail .remove")
+            await expect(desk.locator('.tile[data-camera="car park"]')).to_have_count(0)
+            before = await until_drawn(desk, boxes("gate"))
+            await until_drawn(desk, boxes("gate"), but=before)
+
+
+async def _admitted(place: CheckPlace, address: str) -> Page:
+    """The page, once it has been given the administrator's token."""
+    desk = await place.window(address)
+    await expect(desk.locator("#asking")).to_be_visible()
+    await desk.fill("#token", CHIEF)
+    await desk.click("#entering [type=submit]")
+    await expect(desk.locator("#state")).to_have_text("live")
+    return desk
+
+
 CAMERA_CHECKS: tuple[Callable[[CheckPlace], Awaitable[None]], ...] = (
     a_browsers_camera_gets_boxes_back,
     an_invited_phone_is_let_in_once,
+    cameras_that_a_server_fetches_are_shown_and_removed,
 )

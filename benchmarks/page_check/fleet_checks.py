@@ -137,8 +137,9 @@ async def the_code_can_be_read_by_a_phone(place: CheckPlace) -> None:
             await page.click("#add")
             await page.click("#invite [type=submit]")
             await expect(page.locator("#code svg")).to_be_visible()
-            picture = np.frombuffer(await page.locator("#code").screenshot(), np.uint8)
-            read, *_ = cv2.QRCodeDetector().detectAndDecode(cv2.imdecode(picture, cv2.IMREAD_COLOR))
+            picture = cv2.imdecode(np.frombuffer(await page.locator("#code").screenshot(), np.uint8), cv2.IMREAD_COLOR)
+            assert picture is not None
+            read, *_ = cv2.QRCodeDetector().detectAndDecode(picture)
             assert read == f"{address}/camera#camera=phone-2" == await page.inner_text("#address"), read
             await expect(page.locator("#invitation-notes")).to_contain_text("--tls self-signed")
 

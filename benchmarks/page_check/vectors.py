@@ -53,6 +53,7 @@ def _sizes(chance: random.Random) -> list[dict[str, Any]]:
     sizer = Sizer(15.0, 0.15)
     sizer.ladder = LADDER
     steps: list[dict[str, Any]] = []
+    arguments: list[Any]
     now = 0.0
     for _ in range(400):
         now += chance.uniform(0.01, 0.1)

@@ -46,6 +46,7 @@ export class Detail {
     this._dialog.querySelector("#detail-title").textContent = tile.name;
     this._problem("");
     this._doubt(false);
+    this._dialog.querySelector(".remove").hidden = true; // until it is known whether the server fetches it
     this._picture.clear();
     this._dialog.showModal();
     this._picture.copy(tile.picture);
@@ -60,7 +61,9 @@ export class Detail {
     const tile = this._tile;
     const entry = (await entries()).get(tile.name) ?? null;
     tile.picture.areas = areasOf(entry);
-    if (tile === this._tile) this._settings.show(tile.name, entry);
+    if (tile !== this._tile) return;
+    this._settings.show(tile.name, entry);
+    this._dialog.querySelector(".remove").hidden = !entry?.fetched;
   }
 
   _pressed(event) {
@@ -97,7 +100,6 @@ export class Detail {
     fill(this._dialog.querySelector(".figures tbody"), rows);
     drawSpark(this._dialog.querySelector(".spark"), camera.uplink_history ?? []);
     this._misses(camera.missed ?? []);
-    this._dialog.querySelector(".remove").hidden = !camera.fetched;
     this._veil(camera);
   }
 

@@ -100,7 +100,6 @@ function tell(fleet) {
     if (before === undefined) adding.came(camera.name);
   });
   element("empty").hidden = names.size > 0;
-  element("foot").textContent = names.size ? `${fleet.model ?? ""}${fleet.version ? ` ${fleet.version}` : ""}` : "";
   document.title = names.size ? `${names.size} cameras · Jellyfish` : "Jellyfish";
   detail.tell();
 }

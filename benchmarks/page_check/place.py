@@ -41,7 +41,11 @@ class CheckPlace:
     async def window(self, address: str, kind: dict[str, Any] = DESKTOP, dark: bool = False) -> Page:
         """A window of a person of its own, with the page at that address."""
         context = await self._browser.new_context(
-            **kind, color_scheme="dark" if dark else "light", ignore_https_errors=True, permissions=["camera"], reduced_motion="reduce"
+            **kind,
+            color_scheme="dark" if dark else "light",
+            ignore_https_errors=True,
+            permissions=["camera"],
+            reduced_motion="reduce",
         )
         self._contexts.append(context)
         page = await context.new_page()

@@ -18,6 +18,7 @@ let timer = 0;
 let afterToken = null;
 let entriesAt = -Infinity;
 let failing = false;
+let watched = null; // whether answers come; null before it is known
 
 const detail = new Detail(element("detail"), gone, askForToken);
 const adding = new Adding((name) => say(`${name} is added`), askForToken);
@@ -74,11 +75,17 @@ function failed(words) {
   failing = words !== "";
   element("banner").textContent = words;
   element("banner").hidden = !words;
-  if (failing) state("not connected", "dead");
+  tellState();
 }
 
 function connected(open) {
-  if (!failing) state(open ? "live" : "connecting again", open ? "live" : "silent");
+  watched = open;
+  tellState();
+}
+
+function tellState() {
+  if (failing) state("not connected", "dead");
+  else if (watched !== null) state(watched ? "live" : "connecting again", watched ? "live" : "silent");
 }
 
 function state(words, kind) {

@@ -64,14 +64,14 @@ function devices(all) {
 
 function room(told) {
   if (told == null) {
-    put("room", "not known yet");
+    put("room-words", "not known yet");
     return;
   }
   const { cameras: count, fps, slo_ms: slo, words } = told;
-  put("room", count == null ? "not known yet" : count === 0 ? "No" : `Yes, ${count}`);
+  put("room", count == null ? "–" : count === 0 ? "No" : `Yes, ${count}`);
   if (count > 0) element("room").append(small(" more"));
   element("room").className = `figure ${count === 0 ? "fair" : ""}`;
-  put("room-words", words || (count == null ? "" : `at ${fps} fps, answered within ${slo} ms`));
+  put("room-words", words || (count == null ? "not known yet" : `at ${fps} fps, answered within ${slo} ms`));
 }
 
 function small(words) {

@@ -207,6 +207,8 @@ class ServerConfig:
     """When it is told to stop, so long streams go on before it does."""
     spans: float = 0.0
     """Share of the frames (0..1) that spans are recorded of."""
+    track: bool = False
+    """Whether objects are followed from frame to frame, for those who watch."""
     grpc_port: int | None = None
     """Where requests for inference are taken over gRPC, too; 0: any free port. None: nowhere."""
     access: AccessConfig = field(default_factory=AccessConfig)
@@ -214,6 +216,12 @@ class ServerConfig:
     """Cameras that metrics tell apart by name: the first so many."""
     metrics_from: frozenset[str] = frozenset()
     """Networks that may read them, beside this machine itself."""
+    cameras: tuple[ServedCamera, ...] = ()
+    """Those that something is said about, or that it fetches; others come beside them, and at run time."""
+    cameras_file: Path | None = None
+    """Where those that were added at run time are kept; None: nowhere, they are gone after a restart."""
+    allowance: Allowance = field(default_factory=Allowance)
+    """What the sources of its cameras may be."""
 
     @property
     def planned_by(self) -> str:
@@ -277,6 +285,16 @@ class LiveConfig:
     duration_s: float | None = None
     """None: until it is stopped."""
     reach: ReachConfig = field(default_factory=ReachConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedCamera:
+    """What a server is told of one camera, by its name."""
+
+    name: str
+    settings: CameraSettings = field(default_factory=CameraSettings)
+    source: SourceConfig | None = None
+    """Where the server fetches its pictures itself; None where a client of that name sends them."""
 
 
 DEFAULT_LOCAL = "w050e1-256"

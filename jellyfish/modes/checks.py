@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from jellyfish.config import ServerConfig
 from jellyfish.control.planners import check_planner
-from jellyfish.core import Variant
+from jellyfish.core import Task, Variant
 from jellyfish.devices.naming import check_device, parse_variant
 from jellyfish.devices.process import tune_process
 from jellyfish.devices.processes import begin_loading
@@ -17,6 +17,7 @@ from jellyfish.errors import InputError
 from jellyfish.models.model import Model
 from jellyfish.models.opening import open_model, usable
 from jellyfish.modes.brought import Brought
+from jellyfish.modes.own_cameras import check_cameras
 from jellyfish.server.address import why_not_listening
 
 
@@ -24,7 +25,8 @@ def look_at(config: ServerConfig) -> None:
     """InputError for what cannot be served, or not at the address; torch begins to load, in a process of its own."""
     tune_process()
     with bound(config.host, config.port), free_for_grpc(config):
-        checked(config)
+        model, _ = checked(config)
+        check_cameras(config, model.description)
 
 
 def checked(config: ServerConfig, brought: Brought | None = None) -> tuple[Model, Variant | None]:
@@ -41,6 +43,10 @@ def checked(config: ServerConfig, brought: Brought | None = None) -> tuple[Model
     if fixed is None and brought.planner is None:
         check_planner(config.planner)
     check_profile(config, description)
+    if config.track and description.task is not Task.DETECTION:
+        raise InputError(
+            f"--track follows what a detector finds; the model {description.name} is for {description.task}"
+        )
     if "cpu" in config.devices and description.movable:
         begin_loading(description.preload)
     return model, fixed

@@ -34,6 +34,8 @@ from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc,
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.metering import counted
+from jellyfish.modes.object_tracker import ByteTracker
+from jellyfish.modes.own_cameras import OwnCameras, check_cameras
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.tracing import traced
@@ -41,11 +43,14 @@ from jellyfish.modes.warming import warmed
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.administration import Administration
 from jellyfish.server.app import listening
+from jellyfish.server.fleet.fleet import FleetHistory
+from jellyfish.server.fleet.routes import fleet_route
 from jellyfish.server.host_meter import HostParts, ProcessorTime
 from jellyfish.server.inference.desk import Desk
 from jellyfish.server.metrics.meter import Meter
 from jellyfish.server.metrics.page import metrics_route
 from jellyfish.server.service import Service
+from jellyfish.server.watching.following import Following
 
 PROBE_DEADLINE_S = 30.0
 
@@ -72,6 +77,7 @@ async def serving(
             pass
         brought, entrance = brought or Brought(), entrance or Entrance(config)
         model, fixed = checked(config, brought)
+        check_cameras(config, model.description)
         cores, on_processor = usable_cores(), "cpu" in config.devices
         if on_processor:
             stack.enter_context(first_half_kept(cores))
@@ -88,8 +94,13 @@ async def serving(
         changer = ModelChanger(whole, parts, devices, planning, open_beside(cores))
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
+        fleet = FleetHistory(service, lambda: meter.planner.cpu_s)
+        await stack.enter_async_context(fleet.watching())
         await stack.enter_async_context(traced(service, config.spans))
-        routes, desk = [metrics_route(service, meter, config.metrics_from)], Desk(service)
+        if config.track:
+            service.hub.following = Following(ByteTracker)
+        cameras, desk = OwnCameras(config, service, entrance), Desk(service)
+        routes = [metrics_route(service, meter, config.metrics_from), fleet_route(fleet), *cameras.routes]
         listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes, desk)
         url = await stack.enter_async_context(listening_now)
         grpc_address = await _listening_for_grpc(config, desk, entrance, stack)
@@ -97,6 +108,7 @@ async def serving(
         gc.collect()
         gc.freeze()
         service.ready = True
+        await stack.enter_async_context(cameras.fetched(config.host, sockets[0].getsockname()[1], cores))
         profiles = tuple(device.profile for device in devices)
         yield RunningServer(
             url,
@@ -107,6 +119,7 @@ async def serving(
             grpc_address,
             partial(loading_notes, devices),
             changer.change,
+            cameras,
         )
 
 

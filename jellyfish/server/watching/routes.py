@@ -18,7 +18,6 @@ from jellyfish.server.service import Service
 from jellyfish.server.sockets import abort, asks_for_socket, close
 from jellyfish.server.stream import SERVICE
 from jellyfish.server.watching.hub import Subscription
-from jellyfish.server.watching.seen import Seen
 from jellyfish.server.watching.wish import WatchWish, wish_of
 from jellyfish.waiting import Patience
 
@@ -60,7 +59,7 @@ async def watch(request: web.Request) -> web.StreamResponse:
         wish.cameras or None, wish.pictures, wish.pictures_fps, may=allowed.may_be_called
     )
     try:
-        return await (_over_socket if by_socket else _as_events)(request, subscription)
+        return await (_over_socket if by_socket else _as_events)(request, subscription, wish.now)
     finally:
         subscription.close()
 
@@ -70,7 +69,7 @@ def _why_not(wish: WatchWish, allowed: Allowed, service: Service, by_socket: boo
     hidden = next((camera for camera in wish.cameras if not allowed.may_be_called(camera)), None)
     if hidden is not None:
         return 403, f"the token {allowed.who} is for {', '.join(allowed.cameras)}, not for {hidden}"
-    if wish.now:
+    if wish.now and service.hub.following is None:
         return 400, "now=1 needs objects that are followed: start the server with --track"
     if wish.pictures and not by_socket:
         return 400, "pictures come over a WebSocket alone; server-sent events are text"
@@ -103,7 +102,7 @@ def _shown(jpeg: bytes) -> web.Response:
     return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
 
 
-async def _over_socket(request: web.Request, subscription: Subscription) -> web.StreamResponse:
+async def _over_socket(request: web.Request, subscription: Subscription, as_of_now: bool) -> web.StreamResponse:
     socket = web.WebSocketResponse(
         max_msg_size=MOST_HEARD_BYTES, compress=False, timeout=1.0, heartbeat=UNREAD_S, protocols=(PROTOCOL,)
     )
@@ -125,7 +124,7 @@ async def _over_socket(request: web.Request, subscription: Subscription) -> web.
 
     try:
         await socket.prepare(request)
-        await _Watcher(request, subscription, tell).serve(until_it_goes)
+        await _Watcher(request, subscription, tell, as_of_now).serve(until_it_goes)
         await socket.close(code=WSCloseCode.GOING_AWAY)
     except* (ConnectionError, TimeoutError):
         pass
@@ -133,7 +132,7 @@ async def _over_socket(request: web.Request, subscription: Subscription) -> web.
     return socket
 
 
-async def _as_events(request: web.Request, subscription: Subscription) -> web.StreamResponse:
+async def _as_events(request: web.Request, subscription: Subscription, as_of_now: bool) -> web.StreamResponse:
     if (why := _no_room(request, by_socket=False)) is not None:
         return _refused(503, why)
     headers = {hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
@@ -156,7 +155,7 @@ async def _as_events(request: web.Request, subscription: Subscription) -> web.St
     try:
         await response.prepare(request)
         await response.write(b"retry: 2000\n\n")
-        await _Watcher(request, subscription, tell).serve(keep_alive)
+        await _Watcher(request, subscription, tell, as_of_now).serve(keep_alive)
         await response.write_eof()
     except* (ConnectionError, TimeoutError):
         pass
@@ -172,8 +171,9 @@ def _no_room(request: web.Request, by_socket: bool) -> str | None:
 class _Watcher:
     """The writing side of one who watches, whichever way."""
 
-    def __init__(self, request: web.Request, subscription: Subscription, tell: Tell) -> None:
-        self._request, self._subscription, self._tell = request, subscription, tell
+    def __init__(self, request: web.Request, subscription: Subscription, tell: Tell, as_of_now: bool) -> None:
+        """`as_of_now`: whether boxes are carried forward to the moment of sending."""
+        self._request, self._subscription, self._tell, self._as_of_now = request, subscription, tell, as_of_now
         self._writing = Patience(asyncio.get_running_loop(), UNREAD_S, lambda: abort(request))
         _hold_little(request)
 
@@ -194,10 +194,8 @@ class _Watcher:
             lost, told_lost = self._subscription.lost - told_lost, self._subscription.lost
             if lost:
                 await self._say(msgspec.json.encode({"lost": lost}), None)
-            await self._say(self._json(seen), seen.jpeg)
-
-    def _json(self, seen: Seen) -> bytes:
-        return seen.json
+            moved = seen.carried_to(seconds_now()) if self._as_of_now else seen
+            await self._say(moved.json, seen.jpeg)
 
     async def _say(self, json: bytes, jpeg: bytes | None) -> None:
         with self._writing:

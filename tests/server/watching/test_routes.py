@@ -6,16 +6,19 @@ import asyncio
 import contextlib
 import json
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
 import pytest
 
 from jellyfish.config import Limits
+from jellyfish.core import Detection
 from jellyfish.lab.simulation.network import HOST, PORT, MemoryConnector
 from jellyfish.protocol import wire
 from jellyfish.server.access import Access, AccessRules, RouteKind, subprotocol_of
+from jellyfish.server.watching.following import Following
+from jellyfish.server.watching.seen import Seen
 from tests.server.peer import JPEG, Peer, http, running, welcomed
 from tests.server.test_access import DOOR, GATE, bearer, token
 from tests.virtual import virtual
@@ -80,6 +83,34 @@ async def test_a_picture_is_that_of_the_frame_it_comes_with() -> None:
         (length,) = struct.unpack_from("<I", message.data)
         assert json.loads(message.data[4 : 4 + length])["frame"] == 1 and message.data[4 + length :] == JPEG
         assert (await told(socket))["frame"] == 2  # too soon for another picture
+
+
+class OneThing:
+    """A tracker that takes all it is shown for one object."""
+
+    def update(self, detections: Sequence[Detection], time_s: float) -> list[int | None]:
+        return [1 for _ in detections]
+
+
+@virtual
+async def test_boxes_as_of_now_are_carried_to_the_moment_of_sending() -> None:
+    async with running() as service, watching() as plain:
+        service.hub.following = Following(OneThing)
+        async with watching("?now=1") as now:
+            loop = asyncio.get_running_loop()
+            for frame in range(3):
+                left = 0.1 + 0.1 * frame
+                moment = loop.time()
+                box = (Detection(0, 0.9, left, 0.1, left + 0.1, 0.2),)
+                service.hub.publish(
+                    Seen("gate", "gate", frame, moment - 0.1, moment, moment, 0.2, detections=box, classes=("car",))
+                )
+                await asyncio.sleep(0.1)
+            for socket, carried in ((plain, False), (now, True)):
+                *_, last = [await told(socket) for _ in range(3)]
+                (found,) = last["detections"]
+                assert found["track"] == 1 and (found["box"][0] > 0.31) is carried
+                assert last.get("carried_ms") == (100.0 if carried else None)
 
 
 @virtual

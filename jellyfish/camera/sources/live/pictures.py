@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,8 +80,9 @@ def pictures(asked: OpenSource, opened: Opened) -> Pictures:
         return _video(asked, source, opened, None)
     if not source.path.exists():
         raise InputError("there is no such file or folder")
-    if stills := _stills(source.path, allowance is not None):
-        return _shown_in_turn(stills, asked, opened)
+    find = partial(_stills, source.path, allowance is not None)
+    if find():
+        return _shown_in_turn(find, asked, opened)
     return _again_and_again(asked, source, opened)
 
 
@@ -102,6 +104,8 @@ def _video(asked: OpenSource, source: Terms, opened: Opened, pace: _Pace | None)
             pace = _Pace()
         opened(_in_words(stream))
         video = _OpenVideo(container, stream, asked.rotate)
+        if source.scheme == "v4l2":
+            video.clock.told_zero_s = 0.0  # its times are this machine's own, which no such webcam was at hand to show
         yield from video.paced(pace) if pace is not None else video.as_they_come()
 
 
@@ -133,7 +137,7 @@ class _OpenVideo:
     def __init__(self, container: Any, stream: Any, rotate: int | None) -> None:
         self._container, self._stream, self._rotate = container, stream, rotate
         self._time_base = float(stream.time_base)
-        self._clock, self._burst = CaptureClock(), FirstBurst()
+        self.clock, self._burst = CaptureClock(), FirstBurst()
         self._orientation, self._shape, self._looked_s = UPRIGHT, (0, 0), 0.0
         self._reformatter = VideoReformatter()
 
@@ -141,9 +145,9 @@ class _OpenVideo:
         """Captured when their times say, as far as arrival bears them out."""
         for frame, now in self._frames():
             pts_s = None if frame.pts is None else frame.pts * self._time_base
-            captured_s = self._clock.captured_s(pts_s, now)
+            captured_s = self.clock.captured_s(pts_s, now)
             if captured_s is not None and not self._burst.holds(pts_s, now):
-                yield TimedPicture(captured_s, self._held(frame), self._clock.delay_s)
+                yield TimedPicture(captured_s, self._held(frame), self.clock.delay_s)
 
     def paced(self, pace: _Pace) -> Pictures:
         """Captured when they are shown; the last one for as long as the one before."""
@@ -172,12 +176,12 @@ class _OpenVideo:
     def _look_at(self, packet: Any, now: float) -> None:
         if packet.pts is None:
             return
-        self._clock.arrived(packet.pts * self._time_base, now)
-        if self._clock.told_zero_s is None:
+        self.clock.arrived(packet.pts * self._time_base, now)
+        if self.clock.told_zero_s is None:
             # PyAV tells it from version 18 on.
             told_us = getattr(self._container, "start_time_realtime", None)
             if told_us:
-                self._clock.told_zero_s = told_us / 1e6 - (time.time() - time.monotonic())
+                self.clock.told_zero_s = told_us / 1e6 - (time.time() - time.monotonic())
 
     def _held(self, frame: Any) -> HeldPicture:
         """`frame`, turned the right way up."""
@@ -220,15 +224,15 @@ def _stills(path: Path, stays: bool) -> list[Path]:
     return found
 
 
-def _shown_in_turn(stills: list[Path], asked: OpenSource, opened: Opened) -> Pictures:
-    """One after the other, and again from the first; one that cannot be read is left out."""
-    opened(f"{len(stills)} picture{'s' * (len(stills) > 1)}")
+def _shown_in_turn(find: Callable[[], list[Path]], asked: OpenSource, opened: Opened) -> Pictures:
+    """One after the other, and again those that are there then; one that cannot be read is left out."""
+    opened(f"pictures: {len(find())}")
     turn = _TURNED[asked.rotate or 0]
     interval_s = 1 / (asked.fps or PICTURES_FPS)
     due_s = time.monotonic()
     while True:
         shown = False
-        for path in stills:
+        for path in find():
             try:
                 picture = upright(read_picture(path), turn)
             except InputError:

@@ -62,6 +62,8 @@ class TimedPicture(NamedTuple):
     """What a source shows."""
 
     captured_s: float
+    came_s: float
+    """When it was here; what it takes from then on is this machine's."""
     picture: HeldPicture
     delay_s: float | None = None
     """See `FrameShown.delay_s`."""
@@ -147,7 +149,7 @@ class _OpenVideo:
             pts_s = None if frame.pts is None else frame.pts * self._time_base
             captured_s = self.clock.captured_s(pts_s, now)
             if captured_s is not None and not self._burst.holds(pts_s, now):
-                yield TimedPicture(captured_s, self._held(frame), self.clock.delay_s)
+                yield TimedPicture(captured_s, now, self._held(frame), self.clock.delay_s)
 
     def paced(self, pace: _Pace) -> Pictures:
         """Captured when they are shown; the last one for as long as the one before."""
@@ -156,7 +158,7 @@ class _OpenVideo:
             before_s = shown_s
             shown_s = now if frame.pts is None else pace.shown_s(frame.pts * self._time_base, now)
             time.sleep(max(0.0, shown_s - time.monotonic()))
-            yield TimedPicture(shown_s, self._held(frame))
+            yield TimedPicture(shown_s, shown_s, self._held(frame))
         time.sleep(max(0.0, 2 * shown_s - before_s - time.monotonic()))
 
     def _frames(self) -> Iterator[tuple[Any, float]]:
@@ -239,7 +241,7 @@ def _shown_in_turn(find: Callable[[], list[Path]], asked: OpenSource, opened: Op
                 continue
             shown, due_s = True, max(due_s, time.monotonic() - interval_s)
             time.sleep(max(0.0, due_s - time.monotonic()))
-            yield TimedPicture(due_s, _still(picture))
+            yield TimedPicture(due_s, due_s, _still(picture))
             due_s += interval_s
         if not shown:
             raise InputError("none of the pictures can be read")

@@ -87,7 +87,7 @@ class SourceReader:
             self._kept[self._frames] = timed.picture
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        self._tell(FrameShown(self._frames, timed.captured_s, *timed.picture.size, timed.delay_s))
+        self._tell(FrameShown(self._frames, timed.captured_s, timed.came_s, *timed.picture.size, timed.delay_s))
 
     def _tell(self, message: FromReader) -> None:
         with self._writing:

@@ -140,6 +140,8 @@ RULES: dict[str, tuple[VoidRule, ...]] = {
         *SERVER_RULES,
         VoidRule(("results_mb", "results_days"), missing("results"), "without --results, the log that they bound"),
         VoidRule(("tls_key",), missing("tls_certificate"), "without --tls-certificate, which it is the key of"),
+        VoidRule(("mqtt_credentials",), missing("mqtt"), "without --mqtt, the broker that they are for"),
+        VoidRule(("webhook_token",), missing("webhook"), "without --webhook, which it is for"),
     ),
     "bench": BENCH_RULES,
     "camera": (_ANY_CERTIFICATE_RULE,),

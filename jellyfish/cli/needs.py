@@ -41,6 +41,7 @@ def needs(command: str, options: Mapping[str, Any]) -> tuple[str, ...]:
             *(["opentelemetry"] if options["spans"] else []),
             *(["edgefirst"] if options["track"] else []),
             *(["grpc"] if options["grpc_port"] is not None else []),
+            *(["paho"] if options["mqtt"] is not None else []),
         )
     if command == "trace show" and options["plot"] is not None:
         return ("matplotlib",)

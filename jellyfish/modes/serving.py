@@ -50,6 +50,7 @@ from jellyfish.server.inference.desk import Desk
 from jellyfish.server.metrics.meter import Meter
 from jellyfish.server.metrics.page import metrics_route
 from jellyfish.server.service import Service
+from jellyfish.server.watching.fleet_news import FleetNews
 from jellyfish.server.watching.following import Following
 
 PROBE_DEADLINE_S = 30.0
@@ -94,12 +95,13 @@ async def serving(
         changer = ModelChanger(whole, parts, devices, planning, open_beside(cores))
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
-        fleet = FleetHistory(service, lambda: meter.planner.cpu_s)
+        cameras, desk = OwnCameras(config, service, entrance), Desk(service)
+        fleet = FleetHistory(service, lambda: meter.planner.cpu_s, cameras.sources)
         await stack.enter_async_context(fleet.watching())
+        service.hub.fleet = FleetNews(fleet.told)
         await stack.enter_async_context(traced(service, config.spans))
         if config.track:
             service.hub.following = Following(ByteTracker)
-        cameras, desk = OwnCameras(config, service, entrance), Desk(service)
         routes = [metrics_route(service, meter, config.metrics_from), fleet_route(fleet), *cameras.routes]
         listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes, desk)
         url = await stack.enter_async_context(listening_now)

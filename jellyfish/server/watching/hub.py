@@ -105,6 +105,8 @@ class Hub:
     def __init__(self) -> None:
         self._subscriptions: list[Subscription] = []
         self._closed = False
+        self._lost = 0
+        """By those who watch no more."""
         self.following: Following | None = None
         """Says which object each detection is; None where that is not asked for."""
         self.fleet: FleetNews | None = None
@@ -114,6 +116,11 @@ class Hub:
     def watchers(self) -> int:
         """How many there are."""
         return len(self._subscriptions)
+
+    @property
+    def lost(self) -> int:
+        """Answers that those who watched did not read in time, so far."""
+        return self._lost + sum(each.lost for each in self._subscriptions)
 
     def subscribe(
         self,
@@ -132,11 +139,15 @@ class Hub:
         def chosen(camera: str, called: str) -> bool:
             return (names is None or camera in names or called in names) and may(called)
 
-        subscription = Subscription(chosen, pictures_fps if pictures else None, self._subscriptions.remove)
+        subscription = Subscription(chosen, pictures_fps if pictures else None, self._over)
         self._subscriptions.append(subscription)
         if self._closed:
             subscription.end()
         return subscription
+
+    def _over(self, subscription: Subscription) -> None:
+        self._subscriptions.remove(subscription)
+        self._lost += subscription.lost
 
     def wanted(self, camera: str, called: str) -> bool:
         """Whether anybody watches that camera."""

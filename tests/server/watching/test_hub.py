@@ -47,8 +47,9 @@ async def test_a_slow_watcher_loses_the_oldest_answers_and_is_told_how_many() ->
     slow = hub.subscribe()
     for number in range(MOST_WAITING + 10):
         hub.publish(seen(number))
-    assert slow.lost == 10
+    assert (slow.lost, hub.lost) == (10, 10)
     assert [each.frame for each in await waiting(slow)] == list(range(10, MOST_WAITING + 10))
+    assert (hub.watchers, hub.lost) == (0, 10)
 
 
 @virtual

@@ -202,6 +202,30 @@ class CameraConfig:
     """When it comes and goes, in seconds of the run."""
 
 
+RTSP_TRANSPORTS = ("tcp", "udp")
+ROTATIONS = (0, 90, 180, 270)
+"""Degrees clockwise that pictures may be turned by."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """One real camera, or what stands for one: where its pictures come from, and what is asked of their answers."""
+
+    name: str
+    url: str = field(repr=False)
+    """rtsp, rtsps, http, https, v4l2, avfoundation or dshow, or the path of a file or a folder. It may hold a
+    password: it is to be shown by `jellyfish.camera.sources.live.address.shown` alone."""
+    slo_s: float = 0.15
+    fps: float | None = None
+    """Frames a second, of which others are left out; None: as many as come, which is measured before it connects."""
+    target: float | None = None
+    """Per cent of its frames that are to be answered in time; None leaves that to the server."""
+    rtsp_transport: str = "tcp"
+    """Of `RTSP_TRANSPORTS`."""
+    rotate: int | None = None
+    """Of `ROTATIONS`, in place of what the stream says of how it is to be held; None: as it says."""
+
+
 DEFAULT_LOCAL = "w050e1-256"
 """What a device runs on each frame itself."""
 DEFAULT_FUSION = "detections"

@@ -127,6 +127,20 @@ class Reason(enum.StrEnum):
     SLOW = "slow"
 
 
+class SourceState(enum.StrEnum):
+    """Whether a camera's pictures come: judged by its frames, not by its connection."""
+
+    OPENING = "opening"
+    """It is tried for the first time."""
+    LIVE = "live"
+    SILENT = "silent"
+    """It is open, and no frame has come for too long; it is tried again."""
+    DEAD = "dead"
+    """It could not be opened, or has ended; it is tried again."""
+    STOPPED = "stopped"
+    """Nobody wants it any more."""
+
+
 FOR_WANT_OF_TIME = frozenset(
     {Reason.EXPIRED, Reason.OVERLOAD, Reason.NETWORK, Reason.SERVER, Reason.STALE, Reason.REPLACED}
 )

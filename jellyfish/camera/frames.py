@@ -66,8 +66,8 @@ class FrameEncoder(Protocol):
         """Names by label of the objects that frames are captured with; empty when nobody knows."""
         ...
 
-    async def encoded(self, picture: Any, size: InputSize) -> bytes:
-        """The bytes to send of a captured picture, for a network that takes `size`."""
+    async def encoded(self, picture: Any, size: InputSize) -> bytes | None:
+        """The bytes to send of a captured picture, for a network that takes `size`; None where they cannot be had."""
         ...
 
     def expect(self, size: InputSize) -> None:

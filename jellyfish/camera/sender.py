@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from jellyfish.camera.controllers.controller import Controller, OnTheWay
 from jellyfish.camera.frames import FrameEncoder
@@ -24,7 +25,7 @@ from jellyfish.camera.stream import Stream
 from jellyfish.camera.stream_log import StreamLog
 from jellyfish.camera.thinning import Thinner
 from jellyfish.clock import call_at, seconds_now
-from jellyfish.core import InputSize, Reason
+from jellyfish.core import InputSize, Reason, SourceState
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
 from jellyfish.protocol.served_model import ServedModel
@@ -75,6 +76,8 @@ class FrameSender:
         self._capturing: asyncio.Task[None] | None = None
         self.on_change: Callable[[], None] = lambda: None
         """Called when there is a new plan, and when the connection is gone."""
+        self.source: SourceState | None = None
+        """Whether frames come, for the server; None where that is not to be told."""
 
     @property
     def plan(self) -> wire.PlanMessage | None:
@@ -226,8 +229,9 @@ class FrameSender:
         self.on_change()
 
     def report(self) -> wire.Report:
-        """What became of this stream's frames so far."""
-        return self._ledger.report
+        """What became of this stream's frames so far, and whether there are any."""
+        report = self._ledger.report
+        return report if self.source is None else msgspec.structs.replace(report, source=self.source.value)
 
     def arrived(self, arrival: wire.Arrived, now: float) -> None:
         """The frame has left the link: learn how fast that was."""
@@ -272,6 +276,9 @@ class FrameSender:
             return
         jpeg = await self._frames.encoded(frame.picture, self._inputs[resolution])
         if not self._stream.open:  # goodbye was said meanwhile
+            return
+        if jpeg is None:
+            self._ledger.skip(Reason.CAMERA_BUSY)
             return
         now, size_bytes = seconds_now(), wire.FRAME_OVERHEAD_BYTES + len(jpeg)
         self._ledger.sent(now, resolution, size_bytes)

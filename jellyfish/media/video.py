@@ -111,7 +111,7 @@ class VideoReader:
 
     def _as_seen(self, contents: Contents, frame: av.VideoFrame) -> Contents:
         """Of frames that a person sees as `frame` says; sizes are theirs."""
-        contents.orientation, contents.aspect = _orientation(frame), pixel_aspect(self._stream)
+        contents.orientation, contents.aspect = frame_orientation(frame), pixel_aspect(self._stream)
         contents.width = seen_width(contents.width, contents.aspect)
         if contents.orientation >= SIDEWAYS:
             contents.width, contents.height = contents.height, contents.width
@@ -182,7 +182,7 @@ class VideoReader:
         return max(following, bisect_right(self.contents.ticks, frame.pts) - 1)
 
 
-def _orientation(frame: av.VideoFrame) -> int:
+def frame_orientation(frame: av.VideoFrame) -> int:
     """As in EXIF. Not asked of every frame: what tells it keeps the frame alive until the next garbage collection."""
     try:
         matrix = bytes(cast(Mapping[str, Buffer], frame.side_data)["DISPLAYMATRIX"])

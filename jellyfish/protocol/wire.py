@@ -214,6 +214,8 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """Outcome -> reason -> frames. Names of reasons are free: those of this version are `core.Reason`."""
     slack: Annotated[tuple[_Count, ...], msgspec.Meta(min_length=SLACK_BUCKETS, max_length=SLACK_BUCKETS)] = ()
     """Answered frames by SLO minus end-to-end time, in the buckets of `SLACK_EDGES_MS`; empty: not counted."""
+    source: Literal["opening", "live", "silent", "dead"] | None = None
+    """Whether pictures come to the client (`core.SourceState`); None where it does not say."""
 
 
 def slack_bucket(slack_s: float) -> int:

@@ -1,0 +1,236 @@
+"""The pictures of a source as they come, each with the time of its capture; whatever the source is.
+
+A network camera or a webcam is read as fast as it sends. A file, and what comes over HTTP in pieces of many frames, is
+shown at its own pace. Files begin again where they end, and so do the pictures of a folder.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+from jellyfish.camera.sources.live.address import SourceAddress, SourceKind
+from jellyfish.camera.sources.live.capture_clock import CaptureClock, FirstBurst
+from jellyfish.camera.sources.live.messages import OpenSource
+from jellyfish.camera.sources.live.opening import open_source
+from jellyfish.core import InputSize
+from jellyfish.errors import InputError
+from jellyfish.media.contents import pixel_aspect, seen_width
+from jellyfish.media.jpeg import encode_jpeg
+from jellyfish.media.orientation import SIDEWAYS, UPRIGHT
+from jellyfish.media.picture import identified, is_jpeg_stream, read_picture
+from jellyfish.media.resize import fit
+from jellyfish.media.upright import upright
+from jellyfish.media.video import frame_orientation
+
+PICTURES_FPS = 5.0
+"""Pace of a folder of pictures, unless one is asked for."""
+BEHIND_S = 0.5
+"""What is shown at its own pace and is so much behind it goes on from where it is."""
+LOOK_S = 1.0
+"""How often a key frame is asked how it is to be held: that keeps the frame for a while."""
+_TURNED = {0: UPRIGHT, 90: 6, 180: 3, 270: 8}
+"""By degrees clockwise."""
+_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+_OWN_PACE = ("mpjpeg", "mjpeg")
+"""Formats over HTTP whose pictures are sent when they are taken."""
+
+
+class HeldPicture(NamedTuple):
+    """A picture that can be made a JPEG, as long as it is held."""
+
+    size: tuple[int, int]
+    """(width, height) as a person sees it."""
+    image: Callable[[int, int], NDArray[np.uint8]]
+    """Its RGB image at a width and height, of a person's."""
+
+    def jpeg(self, size: InputSize) -> bytes:
+        """Scaled to fit into `size`, of quality 90."""
+        return encode_jpeg(np.ascontiguousarray(self.image(*size.fitted(*self.size))))
+
+
+class TimedPicture(NamedTuple):
+    """What a source shows."""
+
+    captured_s: float
+    picture: HeldPicture
+    delay_s: float | None = None
+    """See `FrameShown.delay_s`."""
+
+
+Pictures = Generator[TimedPicture, None, None]
+Opened = Callable[[str], None]
+"""Told that the source is open, in words."""
+
+
+def pictures(asked: OpenSource, address: SourceAddress, opened: Opened) -> Pictures:
+    """What the source shows, until it ends. Raises what FFmpeg does; InputError for what can never be shown."""
+    if address.kind is SourceKind.FILE:
+        path = Path(address.place)
+        if not path.exists():
+            raise InputError("there is no such file or folder")
+        if stills := _stills(path):
+            return _shown_in_turn(stills, asked, opened)
+        return _again_and_again(asked, address, opened)
+    return _video(asked, address, opened, None)
+
+
+def _again_and_again(asked: OpenSource, address: SourceAddress, opened: Opened) -> Pictures:
+    """A video file, from the start again when it ends."""
+    while True:
+        shown = False
+        for picture in _video(asked, address, opened, _Pace()):
+            shown = True
+            yield picture
+        if not shown:
+            raise InputError("none of its frames can be decoded")
+
+
+def _video(asked: OpenSource, address: SourceAddress, opened: Opened, pace: _Pace | None) -> Pictures:
+    container, stream = open_source(address, asked.rtsp_transport)
+    with container:
+        if address.kind is SourceKind.HTTP and container.format.name not in _OWN_PACE:
+            pace = _Pace()
+        opened(_in_words(stream))
+        video = _OpenVideo(container, stream, asked.rotate)
+        yield from video.paced(pace) if pace is not None else video.as_they_come()
+
+
+def _in_words(stream: Any) -> str:
+    codec, rate = stream.codec_context, stream.average_rate
+    declared = f", {float(rate):.3g} frames a second by its own account" if rate else ""
+    return f"{codec.name} {codec.width}x{codec.height}{declared}"
+
+
+class _Pace:
+    """When frames are shown that are there before their time."""
+
+    def __init__(self) -> None:
+        self._zero_s: float | None = None
+        """When the presentation time 0 is."""
+        self._newest_s = 0.0
+
+    def shown_s(self, pts_s: float, now: float) -> float:
+        """When to show the frame of `pts_s`: now, or later. A clock that jumps goes on from now."""
+        if self._zero_s is None or not -BEHIND_S <= pts_s + self._zero_s - now <= 60.0 or pts_s < self._newest_s:
+            self._zero_s = now - pts_s
+        self._newest_s = pts_s
+        return max(now, pts_s + self._zero_s)
+
+
+class _OpenVideo:
+    """An open source of video."""
+
+    def __init__(self, container: Any, stream: Any, rotate: int | None) -> None:
+        self._container, self._stream, self._rotate = container, stream, rotate
+        self._time_base = float(stream.time_base)
+        self._clock, self._burst = CaptureClock(), FirstBurst()
+        self._orientation, self._shape, self._looked_s = UPRIGHT, (0, 0), 0.0
+        self._reformatter = VideoReformatter()
+
+    def as_they_come(self) -> Pictures:
+        """Captured when their times say, as far as arrival bears them out."""
+        for frame, now in self._frames():
+            pts_s = None if frame.pts is None else frame.pts * self._time_base
+            captured_s = self._clock.captured_s(pts_s, now)
+            if captured_s is not None and not self._burst.holds(pts_s, now):
+                yield TimedPicture(captured_s, self._held(frame), self._clock.delay_s)
+
+    def paced(self, pace: _Pace) -> Pictures:
+        """Captured when they are shown."""
+        for frame, now in self._frames():
+            shown_s = now if frame.pts is None else pace.shown_s(frame.pts * self._time_base, now)
+            time.sleep(max(0.0, shown_s - time.monotonic()))
+            yield TimedPicture(shown_s, self._held(frame))
+
+    def _frames(self) -> Iterator[tuple[Any, float]]:
+        """Decoded frames, and when what completed each was here. Damaged packets are passed over."""
+        for packet in self._container.demux(self._stream):
+            now = time.monotonic()
+            self._look_at(packet, now)
+            try:
+                frames = self._stream.codec_context.decode(packet if packet.size else None)
+            except av.error.InvalidDataError:
+                continue
+            except av.error.EOFError:
+                return
+            for frame in frames:
+                yield frame, now
+
+    def _look_at(self, packet: Any, now: float) -> None:
+        if packet.pts is None:
+            return
+        self._clock.arrived(packet.pts * self._time_base, now)
+        if self._clock.told_zero_s is None:
+            # PyAV tells it from version 18 on.
+            told_us = getattr(self._container, "start_time_realtime", None)
+            if told_us:
+                self._clock.told_zero_s = told_us / 1e6 - (time.time() - time.monotonic())
+
+    def _held(self, frame: Any) -> HeldPicture:
+        """`frame`, turned the right way up."""
+        orientation = self._oriented(frame)
+        width, height = seen_width(frame.width, pixel_aspect(self._stream)), frame.height
+        sideways = orientation >= SIDEWAYS
+
+        def image(wide: int, high: int) -> NDArray[np.uint8]:
+            stored = (high, wide) if sideways else (wide, high)
+            scaled = self._reformatter.reformat(frame, *stored, format="rgb24", interpolation="AREA")
+            return upright(scaled.to_ndarray().astype(np.uint8, copy=False), orientation)
+
+        return HeldPicture((height, width) if sideways else (width, height), image)
+
+    def _oriented(self, frame: Any) -> int:
+        """As it was asked for; else as the frame says, which is looked at where it may change, and seldom."""
+        if self._rotate is not None:
+            return _TURNED[self._rotate]
+        shape, now = (frame.width, frame.height), time.monotonic()
+        if shape != self._shape or (frame.key_frame and now - self._looked_s >= LOOK_S):
+            self._shape, self._looked_s = shape, now
+            self._orientation = frame_orientation(frame)
+        return self._orientation
+
+
+def _stills(path: Path) -> list[Path]:
+    """The pictures of a folder, by name; a picture itself; none where it is something else."""
+    if not path.is_dir():
+        image = identified(path)
+        if image is not None:
+            image.close()
+        return [path] if image is not None and not is_jpeg_stream(path) else []
+    found = sorted(each for each in path.iterdir() if each.suffix.lower() in _ENDINGS and each.is_file())
+    if not found:
+        raise InputError(f"the folder holds no picture ({', '.join(_ENDINGS)})")
+    return found
+
+
+def _shown_in_turn(stills: list[Path], asked: OpenSource, opened: Opened) -> Pictures:
+    """One after the other, and again from the first; one that cannot be read is left out."""
+    opened(f"{len(stills)} picture{'s' * (len(stills) > 1)}")
+    turn = _TURNED[asked.rotate or 0]
+    interval_s = 1 / (asked.fps or PICTURES_FPS)
+    due_s = time.monotonic()
+    while True:
+        shown = False
+        for path in stills:
+            try:
+                picture = upright(read_picture(path), turn)
+            except InputError:
+                continue
+            shown, due_s = True, max(due_s, time.monotonic() - interval_s)
+            time.sleep(max(0.0, due_s - time.monotonic()))
+            yield TimedPicture(due_s, _still(picture))
+            due_s += interval_s
+        if not shown:
+            raise InputError("none of the pictures can be read")
+
+
+def _still(picture: NDArray[np.uint8]) -> HeldPicture:
+    return HeldPicture((picture.shape[1], picture.shape[0]), lambda width, height: fit(picture, width, height))

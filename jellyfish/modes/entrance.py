@@ -56,8 +56,8 @@ class Entrance:
             return []
         if not rules.asks_for_token(RouteKind.CAMERA):
             return [
-                f"ANYBODY who reaches {config.host} may use this server: it asks for no token. Give it some with "
-                "--tokens FILE (docs/security.md), or let it listen on 127.0.0.1 alone"
+                f"ANYBODY who reaches {config.host} may use this server, and watch its cameras: it asks for no token. "
+                "Give it some with --tokens FILE (docs/security.md), or let it listen on 127.0.0.1 alone"
             ]
         if self.tls is None and not config.limits.proxies:
             return [

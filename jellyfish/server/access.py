@@ -36,6 +36,8 @@ class RouteKind(enum.StrEnum):
     """A stream."""
     REQUEST = "request"
     """Single frames, and what answers them."""
+    WATCH = "watch"
+    """What cameras are answered, and their pictures."""
     METRICS = "metrics"
     ADMINISTRATION = "administration"
     """Whatever changes the server."""
@@ -55,7 +57,7 @@ class Token:
     """SHA-256."""
     may: frozenset[RouteKind] = USUAL
     cameras: tuple[str, ...] = ()
-    """What its cameras may be called, `*` for any letters; empty: anything."""
+    """What its cameras may be called, and which it may watch, `*` for any letters; empty: anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Allowed:
     cameras: tuple[str, ...] = ()
 
     def may_be_called(self, camera: str) -> bool:
-        """Whether a camera may say that this is its name."""
+        """Whether a camera may say that this is its name, or be watched by it."""
         return not self.cameras or any(fnmatchcase(camera, pattern) for pattern in self.cameras)
 
 
@@ -136,12 +138,12 @@ class Access:
         )
         return Allowed() if why is None else Refused(403, why)
 
-    def still(self, allowed: Allowed) -> bool:
-        """Whether what was allowed for a stream would be so again by the rules as they are now."""
+    def still(self, allowed: Allowed, kind: RouteKind = RouteKind.CAMERA) -> bool:
+        """Whether what was allowed for something that lasts would be so again by the rules as they are now."""
         if not allowed.digest:
-            return not self.rules.asks_for_token(RouteKind.CAMERA)
+            return not self.rules.asks_for_token(kind)
         token = self._found(allowed.digest)
-        return token is not None and RouteKind.CAMERA in token.may and token.cameras == allowed.cameras
+        return token is not None and kind in token.may and token.cameras == allowed.cameras
 
     def _by_token(self, told: str, kind: RouteKind) -> Allowed | Refused:
         if not any(kind in token.may for token in self.rules.tokens):

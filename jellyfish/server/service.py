@@ -38,6 +38,7 @@ from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.host_meter import Decode, HostMeter, HostParts
 from jellyfish.server.inference.requesters import Requesters
 from jellyfish.server.session import Send, Session
+from jellyfish.server.watching.hub import Hub
 
 LEAST_DEVICE_CARE, MOST_DEVICE_CARE = 0.25, 1.0
 """Bounds of care that is learnt, for the times of batches. Rates are planned with them, too: without any, a device that
@@ -114,6 +115,8 @@ class Service:
         """Makes what clients that come from now on are traced by (`Session.trace`)."""
         self.on_left: Callable[[Session], None] = lambda session: None
         """Told of a client whose stream has ended."""
+        self.hub = Hub()
+        """Those who watch what cameras are answered."""
         self.refused: Counter[str] = Counter()
         """Connections and clients that were not let in, by cause."""
         self.received_bytes = self.sent_bytes = 0
@@ -185,7 +188,7 @@ class Service:
         if self.target is not None:
             session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)
         session.began = partial(self.announce, "join")
-        session.on_frame = self.on_frame
+        session.on_frame, session.hub = self.on_frame, self.hub
         session.trace = None if self.tracing is None else self.tracing(hello)
         self.sessions[name] = session
         return session
@@ -380,6 +383,7 @@ class Service:
         for device in hanging:
             device.cancel()
         self.drained.set()
+        self.hub.close()
 
     @property
     def takes_frames(self) -> bool:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from jellyfish.clock import seconds_now, timeout_at
+from jellyfish.clock import seconds_now, timeout_at, unix_seconds_now
 from jellyfish.config import Limits
 from jellyfish.control.estimator import MARGIN_S, ClientEstimator
 from jellyfish.control.host import HostLoad
@@ -31,6 +31,8 @@ from jellyfish.server.attained import LATE, NOT_SENT, Attained, Attainment
 from jellyfish.server.decoding import DecodeInTime
 from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.offered import RATE_TOLERANCE, OfferedRate
+from jellyfish.server.watching.hub import Hub
+from jellyfish.server.watching.seeing import seen_of
 
 Send = Callable[[wire.Message], Awaitable[None]]
 
@@ -113,6 +115,8 @@ class Session:
         """Told of each frame that has been dealt with."""
         self.trace: Callable[[FrameWay], str] | None = None
         """Told of it, too; says under which `traceparent` it is traced, or nothing."""
+        self.hub = Hub()
+        """Those who watch; told of its frames as long as there are some."""
         self.offered = OfferedRate(hello.fps)
         self._seen = False
         """Whether plans know of it."""
@@ -243,6 +247,8 @@ class Session:
         result = self._result(frame, arrived_s, ending.outcome, ending.message)
         if traceparent := self._told(frame, arrived_s, ending):
             result = msgspec.structs.replace(result, traceparent=traceparent)
+        if self.hub.wanted(self.client, self.says):
+            self._tell_watchers(frame, self._way(frame, arrived_s, ending), result)
         await self._send(result)
 
     def _told(self, frame: wire.Frame, arrived_s: float, ending: FrameEnding) -> str:
@@ -253,6 +259,12 @@ class Session:
         if self.on_frame is not None:
             self.on_frame(way)
         return "" if self.trace is None else self.trace(way)
+
+    def _tell_watchers(self, frame: wire.Frame, way: FrameWay, result: wire.Result) -> None:
+        """Somebody watches: this is what became of a frame, as its client is told."""
+        unix_s = unix_seconds_now()
+        ahead_s = 0.0 if unix_s is None else unix_s - seconds_now()
+        self.hub.publish(seen_of(way, result, self.says, frame.jpeg, self._model, ahead_s))
 
     def _close(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped) -> None:
         """Enter a frame's outcome as the client will probably see it."""

@@ -1,12 +1,12 @@
-"""Tokens as a server is given them: a file, or two variables of its environment; only their hashes are kept.
+"""Tokens as a server is given them: a file, or variables of its environment; only their hashes are kept.
 
 without_token = ["metrics"]          # what goes without one
 
 [[token]]
 name = "front door"                  # whom it stands for: said in logs
 token = "..."                        # or sha256 = "...", its hash in hexadecimal
-may = ["camera", "request"]          # these two unless said otherwise; also metrics, administration
-cameras = ["front-door", "gate-*"]   # what its cameras may be called; without it, anything
+may = ["camera", "request"]          # these two unless said otherwise; also watch, metrics, administration
+cameras = ["front-door", "gate-*"]   # what its cameras may be called, and which it may watch; without it, anything
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ from jellyfish.errors import InputError
 from jellyfish.server.access import LONGEST_TOKEN, USUAL, RouteKind, Token
 
 CAMERA_VARIABLE, ADMINISTRATION_VARIABLE = "JELLYFISH_CAMERA_TOKEN", "JELLYFISH_ADMINISTRATION_TOKEN"
+WATCH_VARIABLE = "JELLYFISH_WATCH_TOKEN"
 """Variables of the environment that hold one token each."""
-KNOWN_VARIABLES = (CAMERA_VARIABLE, ADMINISTRATION_VARIABLE, "JELLYFISH_TOKEN", "JELLYFISH_SERVE_TOKENS")
+KNOWN_VARIABLES = (
+    CAMERA_VARIABLE, ADMINISTRATION_VARIABLE, WATCH_VARIABLE, "JELLYFISH_TOKEN", "JELLYFISH_SERVE_TOKENS",
+)  # fmt: skip
 """All about tokens: a camera's own, and the option of `serve`, too."""
-OF_ADMINISTRATION = frozenset({RouteKind.ADMINISTRATION, RouteKind.METRICS})
+OF_ADMINISTRATION = frozenset({RouteKind.ADMINISTRATION, RouteKind.METRICS, RouteKind.WATCH})
+"""Whoever may change what cameras are answered may see it, too: one token opens the whole page."""
 SHORTEST = 16
 """Characters: 16 of hexadecimal are 64 bits, which nobody finds at the rate at which a server answers."""
 LETTERS = re.compile(r"[A-Za-z0-9._~+/=-]+")
@@ -84,6 +88,7 @@ def tokens_of(environment: Mapping[str, str]) -> tuple[Token, ...]:
     for variable, name, may in (
         (CAMERA_VARIABLE, "camera", USUAL),
         (ADMINISTRATION_VARIABLE, "administration", OF_ADMINISTRATION),
+        (WATCH_VARIABLE, "watch", frozenset({RouteKind.WATCH})),
     ):
         if text := environment.get(variable, ""):
             found.append(Token(name, hashed(text, variable), may))
@@ -108,7 +113,7 @@ def _token(entry: TokenEntry, path: Path) -> Token:
         raise InputError(f"{where}: give one of token and sha256")
     digest = hashed(entry.token, where) if entry.token is not None else bytes.fromhex(entry.sha256 or "")
     if RouteKind.HEALTH in entry.may:
-        raise InputError(f"{where}: health takes no token; `may` is of camera, request, metrics, administration")
+        raise InputError(f"{where}: health takes no token; `may` is of camera, request, watch, metrics, administration")
     return Token(entry.name, digest, frozenset(entry.may), entry.cameras)
 
 

@@ -45,6 +45,7 @@ def bearer(text: str) -> dict[str, str]:
         (bearer(DOOR), RouteKind.CAMERA, 200),
         (bearer(DOOR), RouteKind.REQUEST, 200),
         (bearer(DOOR), RouteKind.ADMINISTRATION, 403),
+        (bearer(DOOR), RouteKind.WATCH, 403),  # a usual token sends, and sees nothing of others
         (bearer(CHIEF), RouteKind.ADMINISTRATION, 200),
         (bearer(CHIEF), RouteKind.CAMERA, 403),
         (bearer(DOOR[:-1]), RouteKind.CAMERA, 401),
@@ -101,6 +102,15 @@ def test_a_stream_goes_on_for_as_long_as_its_token_is_there() -> None:
     assert access.still(Allowed())
 
 
+def test_who_watches_goes_on_while_its_token_is_for_that() -> None:
+    access = Access(AccessRules((token(DOOR, RouteKind.WATCH),)))
+    allowed = access.judge(CIMultiDict(bearer(DOOR)), FAR, RouteKind.WATCH)
+    assert isinstance(allowed, Allowed) and access.still(allowed, RouteKind.WATCH)
+    assert not access.still(allowed)  # a stream is something else
+    access.replace(AccessRules((token(DOOR),)))
+    assert not access.still(allowed, RouteKind.WATCH)
+
+
 OPEN = AccessRules(
     hosts=frozenset({"gpu.example.org"}), origins=frozenset({"https://viewer.example"}), proxies=frozenset({FAR})
 )
@@ -153,7 +163,7 @@ def test_without_tokens_a_stream_is_for_programs_and_for_the_servers_own_pages(
         ({"Host": "127.0.0.1:8765", "X-Forwarded-Host": "127.0.0.1:8765", "Origin": "https://evil.example"}, 403),
     ],
 )
-@pytest.mark.parametrize("kind", [RouteKind.REQUEST, RouteKind.METRICS])
+@pytest.mark.parametrize("kind", [RouteKind.REQUEST, RouteKind.METRICS, RouteKind.WATCH])
 def test_without_tokens_requests_are_for_those_who_know_the_server_by_a_name_of_its_own(
     headers: dict[str, str], expected: int, kind: RouteKind
 ) -> None:

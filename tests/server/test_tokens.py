@@ -9,7 +9,7 @@ import pytest
 
 from jellyfish.errors import InputError
 from jellyfish.server.access import RouteKind
-from jellyfish.server.tokens import ADMINISTRATION_VARIABLE, CAMERA_VARIABLE, read_tokens, tokens_of
+from jellyfish.server.tokens import ADMINISTRATION_VARIABLE, CAMERA_VARIABLE, WATCH_VARIABLE, read_tokens, tokens_of
 
 GOOD = "0123456789abcdef"
 
@@ -77,6 +77,8 @@ def test_tokens_of_the_environment() -> None:
     assert tokens_of({}) == () == tokens_of({CAMERA_VARIABLE: ""})
     camera, chief = tokens_of({CAMERA_VARIABLE: GOOD, ADMINISTRATION_VARIABLE: GOOD[::-1]})
     assert RouteKind.ADMINISTRATION not in camera.may and RouteKind.ADMINISTRATION in chief.may
+    (watcher,) = tokens_of({WATCH_VARIABLE: GOOD})
+    assert watcher.may == {RouteKind.WATCH} and RouteKind.WATCH in chief.may - camera.may
     with pytest.raises(InputError, match=f"{CAMERA_VARIABLE}: a token has 16 to 512"):
         tokens_of({CAMERA_VARIABLE: "x"})
     with pytest.raises(InputError, match="are the same token"):

@@ -34,7 +34,7 @@ class Sketch:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Visible:
     """One thing in the picture: its box in pixels of the picture, and the share of its silhouette that is visible."""
 
     placement: Placement
@@ -72,7 +72,7 @@ class Renderer:
         self.footprints = np.array([(0.0, 0.0, 0.0, 0.0), *footprints])
         self.drawers: dict[int, VehicleDrawer | FigureDrawer] = {}
 
-    def draw(self, placements: Sequence[Placement], window: Area) -> tuple[Pixels, list[Seen]]:
+    def draw(self, placements: Sequence[Placement], window: Area) -> tuple[Pixels, list[Visible]]:
         """The part [h, w, 4] of the canvas inside `window` with all movers on it, and what is seen of each."""
         shown = [placement for placement in placements if self._in_view(placement)]
         canvas = self._shadows(shown)
@@ -181,7 +181,7 @@ class Renderer:
         return canvas
 
 
-def _seen(picture: Pixels, thing: Drawn, window: Area) -> Seen | None:
+def _seen(picture: Pixels, thing: Drawn, window: Area) -> Visible | None:
     """Box and visible share of one thing, counted in the id buffer; None when nothing of it can be seen."""
     left, top = max(thing.area[0] - window[0], 0), max(thing.area[1] - window[1], 0)
     right, bottom = thing.area[2] - window[0], thing.area[3] - window[1]
@@ -193,4 +193,4 @@ def _seen(picture: Pixels, thing: Drawn, window: Area) -> Seen | None:
         return None
     x, y, wide, high = cv2.boundingRect(own)
     box = (left + x, top + y, left + x + wide, top + y + high)
-    return Seen(thing.placement, box, min(1.0, count / thing.whole))
+    return Visible(thing.placement, box, min(1.0, count / thing.whole))

@@ -17,7 +17,7 @@ from jellyfish.lab.street.figures import Figure
 from jellyfish.lab.street.layouts import LAYOUTS
 from jellyfish.lab.street.light import random_light
 from jellyfish.lab.street.plan import Street
-from jellyfish.lab.street.render import Seen
+from jellyfish.lab.street.render import Visible
 from jellyfish.lab.street.sensor import Sensor
 
 Pixels = NDArray[np.uint8]
@@ -72,7 +72,7 @@ class StreetScene:
         )
         return image, [self._label(thing) for thing in seen]
 
-    def picture(self, time_s: float) -> tuple[Pixels, list[Seen]]:
+    def picture(self, time_s: float) -> tuple[Pixels, list[Visible]]:
         """The drawn picture at twice the frame's size, with its id buffer as the fourth channel, and what is in it."""
         left, top = self._offset(time_s)
         window = (left, top, left + self.width * OVERSAMPLING, top + self.height * OVERSAMPLING)
@@ -107,7 +107,7 @@ class StreetScene:
         across, down = (round(min(max(strength * s, -MARGIN), MARGIN)) for s in sway)
         return MARGIN + across, MARGIN + down
 
-    def _label(self, seen: Seen) -> LabelledObject:
+    def _label(self, seen: Visible) -> LabelledObject:
         wide, high = self.width * OVERSAMPLING, self.height * OVERSAMPLING
         x0, y0, x1, y1 = seen.box
         hidden = seen.visible < LEAST_VISIBLE or (y1 - y0) / high < LEAST_HEIGHT

@@ -1,0 +1,138 @@
+"""Who watches which cameras, and what waits for them. A slow watcher loses old answers and holds nobody up.
+
+`publish` returns at once: it puts one value into a short queue of each who asked for that camera. Where nobody has, no
+value is made at all (`wanted`), and nothing is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection
+
+from jellyfish.clock import seconds_now
+from jellyfish.server.watching.seen import Seen
+from jellyfish.waiting import Signal
+
+MOST_WAITING = 64
+"""Answers that wait for one watcher; for one more the oldest is lost."""
+PICTURES_FPS = 5.0
+"""Pictures of one camera a second, for whoever names no other rate."""
+
+
+class Subscription:
+    """What one watcher is told, to be read by one coroutine: an iterator that ends when the server does, or `close`.
+
+    Pictures come at a bounded rate for each camera, the others of its frames without; of those that wait to be read
+    only the newest of each camera keeps its picture.
+    """
+
+    def __init__(
+        self,
+        cameras: Collection[str] | None,
+        pictures: bool,
+        pictures_fps: float,
+        ended: Callable[[Subscription], None],
+    ) -> None:
+        """`cameras`: names; None: all. `ended`: called once, by `close`."""
+        self.lost = 0
+        """Answers that were not read in time, so far."""
+        self.pictures = pictures
+        self._cameras = None if cameras is None else frozenset(cameras)
+        self._period_s = 1 / pictures_fps
+        self._picture_due_s: dict[str, float] = {}
+        self._waiting: deque[Seen] = deque()
+        self._come = Signal(asyncio.get_running_loop())
+        self._ended, self._over = ended, False
+
+    def wants(self, camera: str, called: str) -> bool:
+        """Whether that camera is watched, by the name of its stream or by what it calls itself."""
+        return self._cameras is None or camera in self._cameras or called in self._cameras
+
+    def put(self, seen: Seen) -> None:
+        """Tell of one frame, as soon as it is read."""
+        if not self._has_picture(seen):
+            seen = seen.without_picture
+        else:
+            self._strip(seen.camera)
+        if len(self._waiting) >= MOST_WAITING:
+            self._waiting.popleft()
+            self.lost += 1
+        self._waiting.append(seen)
+        self._come.set()
+
+    def _has_picture(self, seen: Seen) -> bool:
+        """Whether its picture is due by now."""
+        if not self.pictures or seen.jpeg is None:
+            return False
+        now, due_s = seconds_now(), self._picture_due_s.get(seen.camera, float("-inf"))
+        if now < due_s:
+            return False
+        self._picture_due_s[seen.camera] = max(due_s + self._period_s, now + self._period_s / 2)
+        return True
+
+    def _strip(self, camera: str) -> None:
+        """A newer picture of the camera is here: one that still waits is not sent any more."""
+        for index, seen in enumerate(self._waiting):
+            if seen.jpeg is not None and seen.camera == camera:
+                self._waiting[index] = seen.without_picture
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> Seen:
+        while not self._waiting:
+            if self._over:
+                raise StopAsyncIteration
+            self._come.clear()
+            await self._come.wait()
+        return self._waiting.popleft()
+
+    def close(self) -> None:
+        """Be told of nothing more."""
+        if not self._over:
+            self._over = True
+            self._ended(self)
+            self._come.set()
+
+
+class Hub:
+    """All who watch one server."""
+
+    def __init__(self) -> None:
+        self._subscriptions: list[Subscription] = []
+        self._closed = False
+
+    @property
+    def watchers(self) -> int:
+        """How many there are."""
+        return len(self._subscriptions)
+
+    def subscribe(
+        self, cameras: Collection[str] | None = None, pictures: bool = False, pictures_fps: float = PICTURES_FPS
+    ) -> Subscription:
+        """Be told of what these cameras are answered from now on. `cameras`: names; None: all, whoever comes.
+
+        To be closed when it is not read any more. Of a server that stops it ends at once.
+        """
+        subscription = Subscription(cameras, pictures, pictures_fps, self._subscriptions.remove)
+        self._subscriptions.append(subscription)
+        if self._closed:
+            subscription.close()
+        return subscription
+
+    def wanted(self, camera: str, called: str) -> bool:
+        """Whether anybody watches that camera."""
+        return any(each.wants(camera, called) for each in self._subscriptions)
+
+    def publish(self, seen: Seen) -> None:
+        """Tell those who want to know of it. Returns at once."""
+        for each in self._subscriptions:
+            if each.wants(seen.camera, seen.called):
+                each.put(seen)
+
+    def close(self) -> None:
+        """Nothing more comes: all who watch are told what waits for them, and then that it is over."""
+        self._closed = True
+        for each in list(self._subscriptions):
+            each.close()

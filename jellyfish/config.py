@@ -78,6 +78,42 @@ class Limits:
         return 2 * self.clients + 16
 
 
+Polygon = tuple[tuple[float, float], ...]
+"""Corners (x, y) in shares of the frame, origin top left; the last one joins the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A part of what a camera sees, by name: results say which boxes stand in it."""
+
+    name: str
+    polygon: Polygon
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """What one camera's answers are to have in them, and how much the camera counts."""
+
+    classes: tuple[str, ...] = ()
+    """Names of those that are told; empty: all that the model knows."""
+    min_score: float = 0.0
+    """What is less sure is left out."""
+    masks: tuple[Polygon, ...] = ()
+    """A box that stands in one of them (the middle of its lower side) is left out."""
+    zones: tuple[Zone, ...] = ()
+    importance: float = 1.0
+    """Weight in the plan: where not all cameras can be served, those that count less lose first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What sources may be opened, where another than the person at this machine names them: streams of the network and
+    webcams, and files of some folders alone."""
+
+    folders: tuple[Path, ...] = ()
+    """Files below these; by default none."""
+
+
 class LogFormat(enum.StrEnum):
     """What a server's lines are for."""
 

@@ -88,23 +88,42 @@ def reproduce(
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Results folders of runs; several are compared with the first.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Results folders of runs, or of `serve --results`; several are compared with the first."),
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the page; by default results/report-DATE.")
+    ] = None,
+    begin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Only from this moment on: 14:05 (the last one that was recorded), 2026-11-30T14:05, -10min (before "
+            "the end) or +90s (after the beginning).",
+        ),
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Only up to this moment, said likewise.")] = None,
+    camera: Annotated[
+        list[str] | None, typer.Option(help="Only frames of this camera; give it again for another one.")
     ] = None,
 ) -> None:
     """Show runs as a page of figures and words.
 
-    From their result files alone; several runs side by side (docs/report.md).
+    From their result files alone; several runs side by side (docs/report.md). Of a part of them it says why cameras
+    missed frames.
     """
-    from jellyfish.report.reading import bytes_to_read
+    from jellyfish.report.recordings import recording
+    from jellyfish.report.slices import PartWanted, moment
 
     def run() -> None:
+        first, last = (None if each is None else moment(each) for each in (begin, end))
+        wanted = PartWanted(first, last, tuple(camera or ()))
         for folder in runs:
-            bytes_to_read(folder)
+            recording(folder)
         from jellyfish.modes.report import report as report_mode  # drawing takes a second to load
 
-        report_mode(runs, output, console())
+        report_mode(runs, output, console(), wanted)
 
     guard(run)
 

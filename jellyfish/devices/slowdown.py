@@ -117,9 +117,10 @@ class Pace:
     """How much slower each worker of a device is, and which of them are worth using.
 
     Workers share processors with the event loop and the decoders, which go before them: one that gets a processor only
-    now and then would hold up the frames that it takes, so it has leave until it is quicker again. Plans do not count
-    with a worker that shares: what it does comes on top. The figures are those of the slowest of the others. Workers
-    that are out (`jellyfish.devices.health`) are not there; where no other is left those that share stand in.
+    now and then would hold up the frames that it takes, so it has leave until it is quicker again. That is said of what
+    it usually takes: for how much that varies it gets only frames with so much time to spare (`slower`). Plans do not
+    count with a worker that shares: what it does comes on top. The figures are those of the slowest of the others.
+    Workers that are out (`jellyfish.devices.health`) are not there; where no other is left those that share stand in.
     """
 
     def __init__(self, workers: int, sharing: int = 0, least_s: float = 1.0) -> None:
@@ -165,11 +166,11 @@ class Pace:
         self._workers[worker].observe(measured_s, profiled_s, self._fit.expected_s(profiled_s))
         if self._alone == len(self._workers):
             return
-        best = min(each.cautious_factor for each in self._workers)
+        best = min(each.lasting.mean for each in self._workers)
         changed = False
         for number in range(self._alone, len(self._workers)):
             limit = STAYS if self._quick[number] else RETURNS
-            quick = self._workers[number].cautious_factor <= limit * best
+            quick = self._workers[number].lasting.mean <= limit * best
             changed = changed or quick != self._quick[number]
             self._quick[number] = quick
         if changed:
@@ -178,6 +179,12 @@ class Pace:
     def of(self, worker: int) -> SlowDown:
         """That worker's own."""
         return self._workers[worker]
+
+    def slower(self, worker: int) -> float:
+        """How many times as long as on the slowest that plans count with a batch takes on one that comes on top."""
+        if worker < self._alone or worker in self._counted:
+            return 1.0
+        return max(1.0, self._workers[worker].cautious_factor / self.cautious_factor)
 
     @property
     def lasting(self) -> float:

@@ -17,6 +17,8 @@ from jellyfish.dispatch.request import Request
 
 REMEMBERED, LASTING = 10, 0.4
 """Overload lasts when so large a share of about so many batches before could not keep everyone in time."""
+LEAST_PAUSE_S = 0.001
+"""Before a worker that left all to the others asks again."""
 
 
 class Batcher:
@@ -57,6 +59,7 @@ class Batcher:
         mixes: frozenset[int] = frozenset(),
         most: int = 1,
         others_s: Sequence[float] = (),
+        slower: float = 1.0,
     ) -> Decision:
         """See `FrameQueue.take`; what runs and what is given up comes in order of deadline.
 
@@ -67,17 +70,21 @@ class Batcher:
         """
         waiting: list[list[Request]] = [[] for _ in lanes]
         drop: list[Drop] = []
+        left: list[Request] = []
         for request in _wanted(self._queue):
             lane = lane_of(request)
-            if request.deadline_s < now + slow_down * lanes[lane].quickest.latency_s[0]:
+            slack_s, least_s = request.deadline_s - now, slow_down * lanes[lane].quickest.latency_s[0]
+            if slack_s < least_s:
                 drop.append((request, Reason.EXPIRED))
+            elif slack_s < slower * least_s:
+                left.append(request)
             else:
                 waiting[lane].append(request)
         turns = sorted((each for each in range(len(lanes)) if waiting[each]), key=lambda each: self._turn(lanes[each]))
         at_lanes = [Waiting(lanes[t], [(each.deadline_s - now) / slow_down for each in waiting[t]]) for t in turns]
         decision = Decision([], drop, [])
         busy_s = [seconds / slow_down for seconds in others_s]
-        first = choose(at_lanes, busy_s, lasting=self._losing > LASTING)
+        first = choose(at_lanes, busy_s, self._losing > LASTING, slower)
         if first is not None:
             self._losing += (first.loses - self._losing) / REMEMBERED
         cycle_s = sum(lane.allotted_s for lane in lanes)
@@ -86,7 +93,9 @@ class Batcher:
         for choice in (first, second):
             if choice is not None:
                 self._carry_out(choice, lanes[turns[choice.lane]], waiting[turns[choice.lane]], decision)
-        self._queue = sorted((each for lane in waiting for each in lane), key=_deadline)
+        self._queue = sorted((each for lane in (left, *waiting) for each in lane), key=_deadline)
+        if self._queue and first is None:
+            decision = decision._replace(resume_s=now + max(min(others_s, default=0.0), LEAST_PAUSE_S))
         return decision
 
     def _carry_out(self, choice: Choice, lane: Lane, waiting: list[Request], decision: Decision) -> None:

@@ -56,20 +56,26 @@ class Choice(NamedTuple):
     """Whether some frame must be lost, whatever runs."""
 
 
-def choose(waiting: Sequence[Waiting], others_s: Sequence[float] = (), lasting: bool = True) -> Choice | None:
-    """The next batch; None when nobody waits.
+def choose(
+    waiting: Sequence[Waiting], others_s: Sequence[float] = (), lasting: bool = True, slower: float = 1.0
+) -> Choice | None:
+    """The next batch; None when nobody waits, or when what waits is better left to the other workers.
 
     `waiting`: in order of turn, lanes without frames left out. `others_s`: when each other worker of the device will be
-    free, 0 for one that is idle. `lasting`: whether overload, if there is any, has lasted for a while.
+    free, 0 for one that is idle. `lasting`: whether overload, if there is any, has lasted for a while. `slower`: how
+    many times as long as on the others a batch takes on this worker: it is asked for what the others have no time for,
+    so as long as they can keep everyone in time as planned, it takes only what it can run so, too.
     """
     if not waiting:
         return None
-    outlook = _Outlook([_Line(each.slacks_s, each.lane.planned) for each in waiting], others_s)
+    outlook = _Outlook([_Line(each.slacks_s, each.lane.planned) for each in waiting], others_s, slower)
     choice = _as_planned(waiting, outlook)
     if choice is not None:
         return choice
+    if slower > 1.0 and others_s and outlook.others_in_time():
+        return None
     if any(each.lane.quicker for each in waiting):
-        quickest = _Outlook([_Line(each.slacks_s, each.lane.quickest) for each in waiting], others_s)
+        quickest = _Outlook([_Line(each.slacks_s, each.lane.quickest) for each in waiting], others_s, slower)
         choice = _narrowed(waiting, outlook) or _narrowed(waiting, quickest)
     return choice or _most_efficient(waiting, outlook, lasting)
 
@@ -124,8 +130,8 @@ class _Line:
 class _Outlook:
     """All lines, and the workers that serve them: what becomes of the others if a batch runs now?"""
 
-    def __init__(self, lines: Sequence[_Line], others_s: Sequence[float]) -> None:
-        self.lines, self._others_s = lines, others_s
+    def __init__(self, lines: Sequence[_Line], others_s: Sequence[float], slower: float) -> None:
+        self.lines, self._others_s, self.slower = lines, others_s, slower
         self._idle = 1 + sum(seconds <= 0.0 for seconds in others_s)
 
     def most(self, index: int) -> int:
@@ -139,9 +145,14 @@ class _Outlook:
         One line with one worker is looked at exactly. Otherwise the lines are served in order of their earliest
         deadlines, in the largest batches, each by the worker that is free first.
         """
-        free_s = [seconds, *self._others_s]
+        return self._in_time([seconds, *self._others_s], [size * (each == index) for each in range(len(self.lines))])
+
+    def others_in_time(self) -> bool:
+        """Whether all can be on time without this worker."""
+        return self._in_time(list(self._others_s), [0] * len(self.lines))
+
+    def _in_time(self, free_s: list[float], positions: list[int]) -> bool:
         heapify(free_s)
-        positions = [size if each == index else 0 for each in range(len(self.lines))]
         while left := [each for each, line in enumerate(self.lines) if positions[each] < len(line.slacks_s)]:
             urgent = min(left, key=lambda each: self.lines[each].slacks_s[positions[each]])
             line, position = self.lines[urgent], positions[urgent]
@@ -160,7 +171,8 @@ def _as_planned(waiting: Sequence[Waiting], outlook: _Outlook) -> Choice | None:
     for index, (lane, slacks_s) in enumerate(waiting):
         latency_s = lane.planned.latency_s
         for size in range(outlook.most(index), 0, -1):
-            if latency_s[size - 1] <= slacks_s[0] and outlook.rest_in_time(index, size, latency_s[size - 1]):
+            seconds = outlook.slower * latency_s[size - 1]
+            if seconds <= slacks_s[0] and outlook.rest_in_time(index, size, seconds):
                 return Choice(index, 0, size, _with_time_to_spare(lane, slacks_s, outlook, index, size))
     return None
 
@@ -168,7 +180,7 @@ def _as_planned(waiting: Sequence[Waiting], outlook: _Outlook) -> Choice | None:
 def _with_time_to_spare(lane: Lane, slacks_s: Sequence[float], outlook: _Outlook, index: int, size: int) -> Candidate:
     """The most accurate candidate that nobody is late for and that takes no longer than the plan allots to the lane."""
     for candidate in lane.better:
-        seconds = candidate.latency_s[size - 1]
+        seconds = outlook.slower * candidate.latency_s[size - 1]
         allotted = candidate.p99_s[size - 1] <= lane.allotted_s
         if allotted and seconds <= slacks_s[0] and outlook.rest_in_time(index, size, seconds):
             return candidate
@@ -185,7 +197,7 @@ def _narrowed(waiting: Sequence[Waiting], outlook: _Outlook) -> Choice | None:
                 gain = size * (candidate.accuracy - outlook.lines[index].accuracy)
                 if gain <= best_gain:
                     break
-                seconds = candidate.latency_s[size - 1]
+                seconds = outlook.slower * candidate.latency_s[size - 1]
                 if seconds <= slacks_s[0] and outlook.rest_in_time(index, size, seconds):
                     best, best_gain = Choice(index, 0, size, candidate), gain
                     break
@@ -204,7 +216,7 @@ def _most_efficient(waiting: Sequence[Waiting], outlook: _Outlook, lasting: bool
     candidate = lane.quickest
     best, best_rate, single_s = (0, 1), 0.0, candidate.latency_s[0]
     for size, latency in enumerate(candidate.latency_s[: outlook.most(0)], start=1):
-        start = bisect_left(slacks_s, latency)
+        start = bisect_left(slacks_s, outlook.slower * latency)
         pays = lasting or latency + start * single_s <= size * single_s
         if start + size <= len(slacks_s) and pays and size / latency > best_rate:
             best, best_rate = (start, size), size / latency

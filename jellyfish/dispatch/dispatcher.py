@@ -382,11 +382,13 @@ class Dispatcher:
             if not self._may_serve(worker) or self._draining:
                 return
         now = seconds_now()
-        cautious = self._pace.of(worker).cautious_factor
+        cautious, slower = self._pace.of(worker).cautious_factor, self._pace.slower(worker)
         begins_s = max(now, self._health.free_s(worker, cautious) or now)
         others_s = self._others_s(worker, begins_s)
         mixes = self._mixes if self._warmth.complete else frozenset[int]()
-        decision = self._queue.take(begins_s, self._lanes, self._lane_of, cautious, mixes, self._max_batch, others_s)
+        decision = self._queue.take(
+            begins_s, self._lanes, self._lane_of, cautious / slower, mixes, self._max_batch, others_s, slower
+        )
         self._drop(decision.drop)
         if not decision.run:
             if decision.resume_s is not None:

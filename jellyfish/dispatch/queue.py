@@ -46,12 +46,14 @@ class FrameQueue(Protocol):
         mixes: frozenset[int] = frozenset(),
         most: int = 1,
         others_s: Sequence[float] = (),
+        slower: float = 1.0,
     ) -> Decision:
         """The batch to run now and the frames to give up; both leave the queue. Asked when a worker is free.
 
         `lanes`: what the device runs, at least one lane; `lane_of` says which is a request's. The device takes
         `slow_down` times as long as the lanes say. At resolutions in `mixes` a batch of up to `most` frames may run
         several networks. `others_s`: seconds until each other worker of the device is free, 0 for one that is idle.
+        `slower`: how many times as long as on those a batch takes on this one; what it cannot serve is theirs.
         Requests whose `done` is settled are forgotten silently.
         """
         ...

@@ -17,37 +17,42 @@ from jellyfish.report.comparing import comparing
 from jellyfish.report.detail import detail
 from jellyfish.report.estimates import RunGroup, differences, estimates, metrics_of
 from jellyfish.report.page import Detail, page
-from jellyfish.report.reading import Run, bytes_to_read, read_run
+from jellyfish.report.reading import Run, read_run
+from jellyfish.report.recordings import recording
+from jellyfish.report.slices import PartWanted
 from jellyfish.report.style import MOST_GROUPS, Picture
+from jellyfish.report.why import why
 from jellyfish.results.writer import PICTURES, default_folder, require_empty
 
 PAGE = "report.html"
 JPEG_START = b"\xff\xd8\xff"
 MOST_STRIP_BYTES = 8_000_000
+ALL = PartWanted()
 
 
-def report(runs: Sequence[Path], folder: Path | None, console: Console) -> None:
-    """Read `runs`, write the page and its figures as PNG into `folder`, and say the most important.
+def report(runs: Sequence[Path], folder: Path | None, console: Console, wanted: PartWanted = ALL) -> None:
+    """Read `runs`, or the `wanted` part of each, write the page and its figures as PNG into `folder`, and say the most
+    important.
 
     Raises InputError for what is no run or cannot be shown, RunError when the folder cannot be written.
     """
     folder = folder or default_folder("report", datetime.now().astimezone())
-    groups = _written(runs, folder, console)
+    groups = _written(runs, folder, console, wanted)
     say(groups, console)
     console.print(Text.assemble("The report is ", (str(folder / PAGE), "bold")), soft_wrap=True)
 
 
 def write_report(runs: Sequence[Path], folder: Path, console: Console) -> Path:
     """The same for a caller that has told the most important itself; the page."""
-    _written(runs, folder, console)
+    _written(runs, folder, console, ALL)
     return folder / PAGE
 
 
-def _written(runs: Sequence[Path], folder: Path, console: Console) -> list[RunGroup]:
+def _written(runs: Sequence[Path], folder: Path, console: Console, wanted: PartWanted) -> list[RunGroup]:
     require_empty(folder)
     names = _names(runs)
     with ProgressReport(console) as progress:
-        groups = grouped(_read(runs, names, progress))
+        groups = grouped(_read(runs, names, progress, wanted))
         if len(groups) > MOST_GROUPS:
             raise InputError(f"{len(groups)} different runs: a report shows at most {MOST_GROUPS} side by side")
         pictures, details = _draw(groups, dict(zip(names, runs, strict=True)), progress)
@@ -55,8 +60,8 @@ def _written(runs: Sequence[Path], folder: Path, console: Console) -> list[RunGr
     return groups
 
 
-def _read(paths: Sequence[Path], names: Sequence[str], progress: ProgressReport) -> list[Run]:
-    total = sum(map(bytes_to_read, paths))
+def _read(paths: Sequence[Path], names: Sequence[str], progress: ProgressReport, wanted: PartWanted) -> list[Run]:
+    total = sum(recording(path).bytes for path in paths)
     done = 0
 
     def advance(more: int) -> None:
@@ -64,7 +69,7 @@ def _read(paths: Sequence[Path], names: Sequence[str], progress: ProgressReport)
         done += more
         progress("Reading result files", min(done, total), total)
 
-    return [read_run(path, name, advance) for path, name in zip(paths, names, strict=True)]
+    return [read_run(path, name, advance, wanted) for path, name in zip(paths, names, strict=True)]
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -144,5 +149,15 @@ def say(groups: Sequence[RunGroup], console: Console) -> None:
         if words := not_comparable(groups[0], group):
             console.print(words, markup=False)
     for run in (run for group in groups for run in group.runs):
+        if run.part is not None:
+            _say_why(run, console)
         for note in run.notes:
             console.print(Text.assemble((f"{run.name}: ", "bold yellow"), note), soft_wrap=True)
+
+
+def _say_why(run: Run, console: Console) -> None:
+    """Of a part of a recording: what its cameras missed, and why."""
+    assert run.part is not None
+    console.print(Text.assemble((f"{run.name}: ", "bold"), run.part.words), soft_wrap=True)
+    for line in why(run):
+        console.print(Text(line), soft_wrap=True)

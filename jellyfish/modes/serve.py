@@ -13,6 +13,7 @@ from jellyfish.config import ServerConfig
 from jellyfish.control.loop import WindowRecord
 from jellyfish.errors import InputError
 from jellyfish.modes.entrance import Entrance
+from jellyfish.modes.outcome_log import OutcomeLog
 from jellyfish.modes.reloading import Asked, Reloading, reloaded_by_signal
 from jellyfish.modes.run import run_info, timeline_from
 from jellyfish.modes.running_server import RunningServer
@@ -115,6 +116,7 @@ class _LoggedWindows:
     def __init__(self, config: ServerConfig) -> None:
         self._windows = WindowLog("fixed" if config.variant else config.planner)
         self._log: ServerLog | None = None
+        self._outcomes: OutcomeLog | None = None
         if (kept := config.log) is not None:
             self._log = ServerLog(PartedFiles(kept.folder, kept.most_bytes, kept.most_age_s))
 
@@ -127,12 +129,16 @@ class _LoggedWindows:
         started = datetime.now().astimezone()
         devices = [profile.device for profile in profiles]
         self._log.begin(run_info("serve", started, 0, config, devices, hardware, server.model))
-        self._windows.start(self._log.window, timeline_from(seconds_now()))
+        timeline = timeline_from(seconds_now())
+        self._windows.start(self._log.window, timeline)
+        self._outcomes = OutcomeLog(self._log.outcomes, timeline)
 
     def __call__(self, record: WindowRecord, service: Service) -> None:
-        """Write one window."""
+        """Write one window, and what has become of frames."""
         if self._log is not None:
             self._windows(record, service)
+            if self._outcomes is not None:
+                self._outcomes.look(service, seconds_now())
             self._log.tick()
 
     async def close(self) -> None:

@@ -1,4 +1,5 @@
-"""A server's own log (`serve --results`): the lines of its windows, written beside the event loop and bounded.
+"""A server's own log (`serve --results`): the lines of its windows and of what became of its cameras' frames, written
+beside the event loop and bounded.
 
 A disk that is full, slow or gone costs lines, never frames: that is said when it begins and when it ends.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -16,6 +17,7 @@ import msgspec
 
 from jellyfish.clock import seconds_now, unix_seconds_now
 from jellyfish.devices.worker_thread import WorkerThread
+from jellyfish.results.outcome_lines import OutcomeLine
 from jellyfish.results.parted_files import PartedFiles
 from jellyfish.results.records import RunInfo
 from jellyfish.results.window_lines import WindowLines
@@ -47,14 +49,25 @@ class ServerLog:
 
     def window(self, lines: WindowLines, now: float) -> None:
         """Add a window, unless too much is waiting."""
-        if sum(map(len, self._waiting.values())) > MOST_WAITING_BYTES:
-            self._say("the disk does not keep up: windows are left out")
+        if not self._has_room():
             return
         self._waiting["windows"] += self._line(lines.window)
         for client in lines.clients:
             self._waiting["window_clients"] += self._line(client)
         for device in lines.devices:
             self._waiting["window_devices"] += self._line(device)
+
+    def outcomes(self, lines: Sequence[OutcomeLine]) -> None:
+        """Add what became of frames, unless too much is waiting."""
+        if self._has_room():
+            for line in lines:
+                self._waiting["outcomes"] += self._line(line)
+
+    def _has_room(self) -> bool:
+        if sum(map(len, self._waiting.values())) <= MOST_WAITING_BYTES:
+            return True
+        self._say("the disk does not keep up: windows are left out")
+        return False
 
     def tick(self) -> None:
         """Have written what waits, and deleted what is too old, if it is time for that. To be called now and then."""

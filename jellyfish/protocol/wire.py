@@ -169,6 +169,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     detections: tuple[Detection, ...] = ()
     scores: tuple[ClassScore, ...] = ()
     """Of a classifier: the likeliest classes, best first."""
+    zones: tuple[tuple[str, ...], ...] = ()
+    """For each of `detections` the names of the zones that it stands in; empty where none stands in any."""
     traceparent: _Traceparent = ""
     """Of the frame's span, where the server has recorded some of it."""
 

@@ -56,8 +56,9 @@ class Latest:
 class TimeBins:
     """One scale of time for several series."""
 
-    def __init__(self) -> None:
-        self.width_s = FIRST_WIDTH_S
+    def __init__(self, origin_s: float = 0.0) -> None:
+        """`origin_s`: the moment at which the first bin begins."""
+        self.width_s, self.origin_s = FIRST_WIDTH_S, origin_s
         self._series: list[Sums | Latest] = []
 
     def sums(self, *tail: int, dtype: Any = np.float64) -> Sums:
@@ -73,7 +74,8 @@ class TimeBins:
         return series
 
     def place(self, times_s: Floats) -> Indices:
-        """The bins of `times_s`; what lies before 0 is in the first. Series grow coarser as needed."""
+        """The bins of `times_s`; what lies before them is in the first. Series grow coarser as needed."""
+        times_s = times_s - self.origin_s
         while times_s.size and times_s.max() >= BINS * self.width_s:
             self.width_s *= 2
             for series in self._series:

@@ -146,6 +146,7 @@ def _each(told: Callable[[Run], str]) -> Callable[[Sequence[Run]], str]:
 
 _FACTS: dict[str, Callable[[Sequence[Run]], str]] = {
     "What": _each(_mode),
+    "Part": _each(lambda run: "" if run.part is None else run.part.words),
     "Deadline": _each(_deadline),
     "Frame rate": _each(_rate),
     "Link": _each(_link),

@@ -19,6 +19,7 @@ LONGEST_LINE = 1 << 24
 """Bytes; a longer line is not one of ours and is not kept in memory."""
 
 Seconds = Annotated[float, msgspec.Meta(ge=-1e7, le=1e7)]
+UnixSeconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
 Milliseconds = Annotated[float, msgspec.Meta(ge=-1e10, le=1e10)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -33,6 +34,8 @@ class FrameRow(msgspec.Struct, frozen=True, gc=False):
     client: str
     captured_s: Seconds
     outcome: str
+    frames: Count = 1
+    """That fared so: more than one in a server's own log, which counts frames."""
     slo_ms: Milliseconds | None = None
     reason: str | None = None
     resolution: Count | None = None
@@ -72,7 +75,26 @@ class ClientRow(msgspec.Struct, frozen=True, gc=False):
     worst_ms: Milliseconds | None = None
 
 
-Line = TypeVar("Line", FrameRow, WindowRow, ClientRow)
+class LoggedFrames(FrameRow, frozen=True, gc=False, kw_only=True, rename={"captured_s": "unix_s"}):
+    """The same from a server's own log, which may be several servers', one after the other: their times are the
+    machine's. See `jellyfish.results.outcome_lines.OutcomeLine`."""
+
+    captured_s: UnixSeconds
+
+
+class LoggedWindow(WindowRow, frozen=True, kw_only=True, rename={"t_s": "unix_s"}):
+    """Likewise."""
+
+    t_s: UnixSeconds
+
+
+class LoggedClient(ClientRow, frozen=True, gc=False, kw_only=True, rename={"t_s": "unix_s"}):
+    """Likewise."""
+
+    t_s: UnixSeconds
+
+
+Line = TypeVar("Line", bound=msgspec.Struct)
 
 
 class LineReader(Generic[Line]):

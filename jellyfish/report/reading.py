@@ -1,7 +1,7 @@
-"""Reads the folder of one run, whatever state it was left in, in one pass and in bounded memory.
+"""Reads the folder of one run or server's log, whatever state it was left in, in one pass and in bounded memory.
 
-The one module of `report` that reads files. What is missing, cut off or not understood ends up as a plain
-sentence in `Run.notes`; only a folder from which nothing can be told is an InputError.
+What is missing, cut off or not understood ends up as a plain sentence in `Run.notes`; only a folder from which nothing
+can be told is an InputError.
 """
 
 from __future__ import annotations
@@ -10,29 +10,44 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from jellyfish import __version__
-from jellyfish.core import Outcome
 from jellyfish.errors import InputError
 from jellyfish.report.bins import BINS, FIRST_WIDTH_S, TimeBins
-from jellyfish.report.lines import ClientRow, FrameRow, LineReader, WindowRow
-from jellyfish.report.tally import MOST_CLIENTS, FrameTally
+from jellyfish.report.file_notes import (
+    NESTED_SCHEMA,
+    note_counts,
+    note_lines,
+    note_streams,
+    note_versions,
+    outages_within,
+    without_windows,
+)
+from jellyfish.report.lines import (
+    ClientRow,
+    FrameRow,
+    LineReader,
+    LoggedClient,
+    LoggedFrames,
+    LoggedWindow,
+    WindowRow,
+)  # fmt: skip
+from jellyfish.report.recordings import Recording, recording
+from jellyfish.report.silences import Silences
+from jellyfish.report.slices import PartWanted, Slice, part_of
+from jellyfish.report.tally import FrameTally
 from jellyfish.report.windows import WindowTally
 from jellyfish.results import records
-from jellyfish.results.streams import AgreementFigures, OutageFigures, agreement_in_words, outages_in_words
+from jellyfish.results.outcome_lines import OutcomeLine
 from jellyfish.results.window_lines import ClientLine, WindowLine
 
+Timed = TypeVar("Timed", WindowRow, ClientRow)
 Advance = Callable[[int], None]
 """Told how many more bytes were read."""
 
-LINE_FILES = ("frames.jsonl", "windows.jsonl", "window_clients.jsonl")
-NESTED_SCHEMA = 1
-"""Of folders whose `windows.jsonl` holds all of a window in one nested line."""
 NESTED_KEYS = ("snapshot", "plan", "host")
-SHOWN_KEYS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +64,8 @@ class Run:
     bins: TimeBins
     notes: tuple[str, ...]
     """What a reader must know of the files."""
+    part: Slice | None = None
+    """Of the recording, where this is not all of a run."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -64,7 +81,9 @@ class Run:
 
     @property
     def duration_s(self) -> float:
-        """As summed up, or up to the last frame where the run was not finished."""
+        """As summed up, or up to the last frame where the run was not finished; of a part, its own."""
+        if self.part is not None:
+            return max(self.part.duration_s, FIRST_WIDTH_S)
         duration_s = self.summary.get("duration_s")
         if isinstance(duration_s, int | float) and duration_s > 0:
             return float(duration_s)
@@ -77,71 +96,144 @@ class Run:
         return min(used, BINS)
 
 
-def bytes_to_read(folder: Path) -> int:
-    """Size of what `read_run` reads line by line. Raises InputError when `folder` is no folder of a run."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: is not a folder; name the results folder of a run, such as results/bench-DATE")
-    if any(folder.glob("windows-*.jsonl")):
-        raise InputError(f"{folder}: is a server's own log, which holds no frames; name the results folder of a run")
-    if not (folder / "frames.jsonl").is_file():
-        raise InputError(f"{folder}: has no frames.jsonl, so it is not the results folder of a run")
-    return sum((folder / name).stat().st_size for name in LINE_FILES if (folder / name).is_file())
+def read_run(
+    folder: Path,
+    name: str,
+    advance: Advance = lambda _: None,
+    wanted: PartWanted = PartWanted(),  # noqa: B008 (frozen)
+) -> Run:
+    """Read the run or log in `folder`, or the part of it that is wanted.
+
+    InputError when not even one of its frames can be read.
+    """
+    found = recording(folder)
+    if found.logged or not wanted.is_all:
+        return _RunReader(found, name, advance).part(wanted)
+    return _RunReader(found, name, advance).all()
 
 
-def read_run(folder: Path, name: str, advance: Advance = lambda _: None) -> Run:
-    """Read the run in `folder`; InputError when not even one of its frames can be read."""
-    bytes_to_read(folder)
-    notes: list[str] = []
-    info = _read_json(folder / "run.json", "how the run was configured is not known", notes)
-    _compare_versions(info, notes)
-    summary = _read_json(
-        folder / "summary.json",
-        "the run was not finished, or goes on; figures are of the frames written so far",
-        notes,
-    )
-    bins = TimeBins()
-    frames = FrameTally(bins)
-    frame_lines = LineReader(folder / "frames.jsonl", FrameRow, records.FrameRecord.__struct_fields__, advance)
-    for some in frame_lines:
-        frames.add(some)
-    _note_lines("frames.jsonl", frame_lines, notes)
-    if not frame_lines.read:
-        raise InputError(f"{folder}: no frame can be read from frames.jsonl. {' '.join(notes)}")
-    _compare_counts(summary, frames, notes)
-    _note_streams(summary, notes)
-    windows = WindowTally(bins, frames.clients)
-    if (folder / "windows.jsonl").is_file():
-        _read_windows(folder, windows, info.get("schema") == NESTED_SCHEMA, advance, notes)
-    else:
-        notes.append(_without_windows(info))
-    return Run(name, info, summary, frames, windows, bins, tuple(notes))
+class _RunReader:
+    """Of one recording."""
 
+    def __init__(self, found: Recording, name: str, advance: Advance) -> None:
+        self._found, self._name, self._advance = found, name, advance
+        self._notes: list[str] = []
+        self._part: Slice | None = None
+        self._silences: Silences | None = None
+        self._clients = set[str]()
+        """Those that have frames in the part."""
 
-def _read_windows(folder: Path, windows: WindowTally, nested: bool, advance: Advance, notes: list[str]) -> None:
-    """`nested`: of an older version, whose clients' part of a window is left out."""
-    known = WindowLine.__struct_fields__ + (NESTED_KEYS if nested else ())
-    window_lines = LineReader(folder / "windows.jsonl", WindowRow, known, advance)
-    for some in window_lines:
-        windows.add(some)
-    _note_lines("windows.jsonl", window_lines, notes)
-    if (folder / "window_clients.jsonl").is_file():
-        client_lines = LineReader(folder / "window_clients.jsonl", ClientRow, ClientLine.__struct_fields__, advance)
-        for more in client_lines:
-            windows.add_clients(more)
-        _note_lines("window_clients.jsonl", client_lines, notes)
-    elif not nested:
-        notes.append("window_clients.jsonl is missing: what plans reckoned with of each client is not known.")
-
-
-def _without_windows(info: dict[str, Any]) -> str:
-    config = info.get("config")
-    elsewhere = isinstance(config, dict) and bool(config.get("connect") or config.get("cloud"))
-    if elsewhere:
-        return (
-            "The server was elsewhere, and so are its windows: `jellyfish serve --results FOLDER` keeps them there. "
-            "plans.jsonl has the plans that clients were told."
+    def all(self) -> Run:
+        """A whole run."""
+        info = self._info()
+        summary = _read_json(
+            self._found.folder / "summary.json",
+            "the run was not finished, or goes on; figures are of the frames written so far",
+            self._notes,
         )
-    return "windows.jsonl is missing: nothing is known of the planner."
+        bins = TimeBins()
+        frames = self._frames(bins)
+        note_counts(summary, frames, self._notes)
+        note_streams(summary, self._notes)
+        return self._run(info, summary, frames, bins)
+
+    def part(self, wanted: PartWanted) -> Run:
+        """Some of a run or of a log, as far as that can be told of a part: no summary."""
+        extent = self._found.extent()
+        if extent is None:
+            raise InputError(f"{self._found.folder}: no line tells when it was recorded")
+        self._part = part = part_of(extent, wanted)
+        self._found = self._found.within(part)
+        info = self._info()
+        bins = TimeBins(part.begin_s)
+        if self._found.logged:
+            self._silences = Silences(part)
+            self._notes.append(
+                "A server's own log counts frames and keeps none: latency and accuracy are not known of it, and times "
+                "are those at which cameras reported, once a second."
+            )
+        frames = self._frames(bins)
+        part.require_cameras(self._clients)
+        note_counts({}, frames, self._notes)
+        self._notes += self._silences.notes if self._silences is not None else outages_within(self._found.folder, part)
+        return self._run(info, {}, frames, bins)
+
+    def _run(self, info: dict[str, Any], summary: dict[str, Any], frames: FrameTally, bins: TimeBins) -> Run:
+        windows = WindowTally(bins, frames.clients)
+        if self._found.windows:
+            self._windows(windows, info.get("schema") == NESTED_SCHEMA)
+        else:
+            self._notes.append(without_windows(info))
+        return Run(self._name, info, summary, frames, windows, bins, tuple(self._notes), self._part)
+
+    def _info(self) -> dict[str, Any]:
+        """How it was configured: of a log's part the last server's."""
+        consequence = "how the run was configured is not known"
+        headers = [_read_json(path, consequence, self._notes) for path in self._found.headers]
+        starts = {str(header.get("started")): header for header in headers}
+        if len(starts) > 1:
+            self._notes.append(f"The server was started anew: {', '.join(list(starts)[1:])}.")
+        info = headers[-1] if headers else {}
+        if not headers:
+            self._notes.append(f"run.json is missing: {consequence}.")
+        note_versions(info, self._notes)
+        return info
+
+    def _frames(self, bins: TimeBins) -> FrameTally:
+        frames = FrameTally(bins)
+        read = 0
+        for path in self._found.frames:
+            reader = self._frame_lines(path)
+            for some in reader:
+                frames.add(self._within(some))
+            note_lines(path.name, reader, self._notes)
+            read += reader.read
+        if not self._found.frames and self._part is not None:
+            raise InputError(f"{self._found.folder}: no frame was recorded {self._part.words}")
+        if not read:
+            file = self._found.frames[0].name if self._found.frames else "its files"
+            raise InputError(f"{self._found.folder}: no frame can be read from {file}. {' '.join(self._notes)}")
+        if not frames.outcomes and self._part is not None:
+            self._part.require_cameras(self._clients)
+            raise InputError(f"{self._found.folder}: no frame was recorded {self._part.words}")
+        return frames
+
+    def _frame_lines(self, path: Path) -> LineReader[FrameRow]:
+        if self._found.logged:
+            return LineReader(path, LoggedFrames, OutcomeLine.__struct_fields__, self._advance)
+        return LineReader(path, FrameRow, records.FrameRecord.__struct_fields__, self._advance)
+
+    def _within(self, frames: list[FrameRow]) -> list[FrameRow]:
+        """Those of the part, if it is one."""
+        if (part := self._part) is None:
+            return frames
+        held = [frame for frame in frames if part.holds(frame.captured_s)]
+        self._clients.update(frame.client for frame in held)
+        taken = [frame for frame in held if part.takes(frame.client)]
+        if self._silences is not None:
+            self._silences.add(taken)
+        return taken
+
+    def _windows(self, windows: WindowTally, nested: bool) -> None:
+        """`nested`: of an older version, whose clients' part of a window is left out."""
+        known = WindowLine.__struct_fields__ + (NESTED_KEYS if nested else ())
+        window_kind = LoggedWindow if self._found.logged else WindowRow
+        for path in self._found.windows:
+            window_lines = LineReader(path, window_kind, known, self._advance)
+            for some in window_lines:
+                windows.add(self._timely(some))
+            note_lines(path.name, window_lines, self._notes)
+        client_kind = LoggedClient if self._found.logged else ClientRow
+        for path in self._found.window_clients:
+            client_lines = LineReader(path, client_kind, ClientLine.__struct_fields__, self._advance)
+            for more in client_lines:
+                windows.add_clients(self._timely(more))
+            note_lines(path.name, client_lines, self._notes)
+        if not self._found.window_clients and not nested:
+            self._notes.append("window_clients.jsonl is missing: what plans reckoned with of each client is not known.")
+
+    def _timely(self, rows: list[Timed]) -> list[Timed]:
+        return rows if (part := self._part) is None else [row for row in rows if part.holds(row.t_s)]
 
 
 def _read_json(path: Path, consequence: str, notes: list[str]) -> dict[str, Any]:
@@ -159,62 +251,3 @@ def _read_json(path: Path, consequence: str, notes: list[str]) -> dict[str, Any]
         return value
     notes.append(f"{path.name} is not what this program writes: {consequence}.")
     return {}
-
-
-def _compare_versions(info: dict[str, Any], notes: list[str]) -> None:
-    if not info:
-        return
-    schema = info.get("schema")
-    if schema == NESTED_SCHEMA:
-        notes.append(
-            f"The files have schema {schema}, of an older version: frames and windows are read as ever, but what was "
-            "known of each client in a window (bandwidth, care, the longest time planned) is left out."
-        )
-    elif schema != records.SCHEMA:
-        notes.append(
-            f"The files have schema {schema}, and this program (version {__version__}) knows schema {records.SCHEMA}: "
-            "what has changed its meaning may be shown wrongly."
-        )
-    unknown = info.keys() - set(records.RunInfo.__struct_fields__)
-    _note_keys("run.json", unknown, notes)
-
-
-def _compare_counts(summary: dict[str, Any], frames: FrameTally, notes: list[str]) -> None:
-    unknown = sorted(frames.outcomes.keys() - set(Outcome))
-    if unknown:
-        notes.append(f"Outcomes that this version does not know count as misses: {', '.join(unknown[:SHOWN_KEYS])}.")
-    captured, offered = frames.outcomes.total(), summary.get("offered")
-    if summary and offered != captured:
-        notes.append(f"summary.json counts {offered} frames, frames.jsonl holds {captured}: figures are of the latter.")
-    if frames.clients.rows > MOST_CLIENTS:
-        notes.append(f"More than {MOST_CLIENTS} clients: the frames of the further ones are counted as one.")
-
-
-def _note_streams(summary: dict[str, Any], notes: list[str]) -> None:
-    """Say when clients had no server, and what could not be compared with its account."""
-    try:
-        compared = msgspec.convert(summary.get("agreement"), AgreementFigures | None)
-        outages = msgspec.convert(summary.get("outages"), OutageFigures | None)
-    except msgspec.ValidationError:
-        return
-    if compared is not None and compared.compared < compared.sent:
-        notes.append(agreement_in_words(compared))
-    notes += outages_in_words(outages)
-
-
-def _note_lines(name: str, lines: LineReader[Any], notes: list[str]) -> None:
-    if lines.cut:
-        notes.append(f"The last line of {name} is cut off, as by a crash; it is left out.")
-    if lines.unreadable:
-        what = "1 line" if lines.unreadable == 1 else f"{lines.unreadable} lines"
-        notes.append(f"{what} of {name} cannot be read and are left out; the first: {lines.first_unreadable}.")
-    if not lines.read:
-        notes.append(f"{name} holds no line that can be read.")
-    _note_keys(name, lines.unknown_keys, notes)
-
-
-def _note_keys(name: str, unknown: set[str], notes: list[str]) -> None:
-    if unknown:
-        shown = sorted(unknown)[:SHOWN_KEYS]
-        more = "" if len(unknown) <= SHOWN_KEYS else f" and {len(unknown) - SHOWN_KEYS} more"
-        notes.append(f"{name} has keys that this version does not know and leaves out: {', '.join(shown)}{more}.")

@@ -37,7 +37,8 @@ COUNTS = (
 there was a class to be guessed; pixels are the sides of the `sent` frames."""
 
 _columns = attrgetter(
-    "captured_s", "resolution", "bytes", "tp", "fp", "fn", "expected_f1", "class_right", "slo_ms", "e2e_ms", *PARTS
+    "captured_s", "frames",
+    "resolution", "bytes", "tp", "fp", "fn", "expected_f1", "class_right", "slo_ms", "e2e_ms", *PARTS
 )  # fmt: skip
 
 
@@ -89,6 +90,7 @@ class FrameTally:
         self.outcomes: Counter[str] = Counter()
         self.deadlines_ms: set[float] = set()
         self.last_s = 0.0
+        """After the first bin's beginning."""
         self._bins = bins
         self._words = Names(MOST_WORDS)
         self._client_latency: dict[int, NDArray[np.int32]] = {}
@@ -98,18 +100,18 @@ class FrameTally:
         if not frames:
             return
         rows = np.array([self.clients[frame.client] for frame in frames], np.intp)
-        captured_s, resolution, sent_bytes, tp, fp, fn, expected, right, slo_ms, e2e_ms, *parts = np.array(
+        captured_s, frames_each, resolution, sent_bytes, tp, fp, fn, expected, right, slo_ms, e2e_ms, *parts = np.array(
             list(map(_columns, frames)), np.float64
         ).T
         on_time = np.array([frame.outcome == Outcome.ON_TIME for frame in frames])
         bins = self._bins.place(captured_s)
-        self.last_s = max(self.last_s, float(captured_s.max()))
+        self.last_s = max(self.last_s, float(captured_s.max()) - self._bins.origin_s)
         if len(self.deadlines_ms) < MOST_DEADLINES:
             self.deadlines_ms |= set(np.unique(slo_ms[~np.isnan(slo_ms)]).tolist())
         self._count(frames)
-        ones = np.ones(len(frames))
         columns = {
-            "captured": ones, "on_time": on_time, "tp": tp * on_time, "fp": fp * on_time, "fn": fn * on_time,
+            "captured": frames_each, "on_time": frames_each * on_time,
+            "tp": tp * on_time, "fp": fp * on_time, "fn": fn * on_time,
             "missed_objects": (tp + fn) * ~on_time, "expected_f1": expected * on_time,
             "labelled": on_time & ~(np.isnan(tp) & np.isnan(expected) & np.isnan(right)), "pixels": resolution,
             "right": right * on_time, "guesses": ~np.isnan(right),
@@ -126,16 +128,12 @@ class FrameTally:
         return self._client_latency.get(row, np.zeros(DURATION_BINS, np.int32))
 
     def _count(self, frames: Sequence[FrameRow]) -> None:
-        self.outcomes.update(self._word(frame.outcome) for frame in frames)
-        self.misses.update(
-            (
-                frame.client if frame.client in self.clients else OTHERS,
-                self._word(frame.outcome),
-                self._word(frame.reason or frame.outcome),
-            )
-            for frame in frames
-            if frame.outcome != Outcome.ON_TIME
-        )
+        for frame in frames:
+            outcome = self._word(frame.outcome)
+            self.outcomes[outcome] += frame.frames
+            if frame.outcome != Outcome.ON_TIME:
+                client = frame.client if frame.client in self.clients else OTHERS
+                self.misses[client, outcome, self._word(frame.reason or frame.outcome)] += frame.frames
 
     def _word(self, word: str) -> str:
         """An outcome or a reason, as long as there are not absurdly many."""

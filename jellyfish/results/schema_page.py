@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Union
 import msgspec
 
 from jellyfish.core import Outcome
+from jellyfish.results.outcome_lines import OutcomeLine
 from jellyfish.results.reasons import REASONS
 from jellyfish.results.records import SCHEMA, FrameRecord, OutageRecord, PlanRecord, RunInfo
 from jellyfish.results.summary import Summary
@@ -32,6 +33,7 @@ LINE_FILES: dict[str, type[msgspec.Struct]] = {
     "windows.jsonl": WindowLine,
     "window_clients.jsonl": ClientLine,
     "window_devices.jsonl": DeviceLine,
+    "outcomes.jsonl": OutcomeLine,
 }
 HEADERS: dict[str, type[msgspec.Struct]] = {"run.json": RunInfo, "summary.json": Summary}
 OUTCOMES = {
@@ -67,6 +69,7 @@ frames = pandas.read_json("results/RUN/frames.jsonl", lines=True)
 | `windows.jsonl` | each window of the control loop | whoever has the server: `bench`, `simulate`, `serve --results` |
 | `window_clients.jsonl` | each window and client | the same |
 | `window_devices.jsonl` | each window and device | the same |
+| `outcomes.jsonl` | each camera and way that its frames have fared since the line before | `serve --results` |
 
 Beside them `bench` may leave `detections.json` (`--save-detections`: COCO results) and `pictures.jpg`, which are no
 tables.
@@ -79,10 +82,12 @@ it is ready. Keys that end in `unix_s` are on the clock of the machine that wrot
 began (it is not set later), and `null` in virtual time, so that the same seed gives the same bytes. Durations, counts
 and sizes have no zero point of their own.
 
-**A server's own log** (`serve --results FOLDER`) has the three tables of windows in numbered parts,
-`windows-000001.jsonl` and so on, each with its `run-000001.json`. The oldest parts are deleted, so that the folder
-never holds more than `--results-mb`, nor anything older than `--results-days`. A server that is started again goes on
-in the same folder; a disk that is full or slow costs lines of it, never frames.
+**A server's own log** (`serve --results FOLDER`) has the three tables of windows and `outcomes` in numbered
+parts, `windows-000001.jsonl` and so on, each with its `run-000001.json`. It holds no single frames, but counts of what
+became of them: `jellyfish report --from --to --camera` says why a camera missed some ([report.md](report.md)). The
+oldest parts are deleted, so that the folder never holds more than `--results-mb`, nor anything older than
+`--results-days`. A server that is started again goes on in the same folder; a disk that is full or slow costs lines of
+it, never frames.
 
 **Folders of schema 1** had all of a window in one nested line of `windows.jsonl` and left out keys without a value.
 `jellyfish report` reads them, without what was known of each client in a window.

@@ -32,6 +32,7 @@ from jellyfish.media.decoding_cost import weighed
 from jellyfish.models.model import Description
 from jellyfish.protocol import wire
 from jellyfish.protocol.bucket import Bucket
+from jellyfish.server.cameras.settings_book import SettingsBook
 from jellyfish.server.decoding import Decoding, Weigh
 from jellyfish.server.events import ClientRefused, MinutePassed, ServerEvent
 from jellyfish.server.frame_way import FrameWay
@@ -96,6 +97,8 @@ class Service:
         self.told = model.ladder
         """What clients were told that the network takes at each resolution: as the first model does."""
         self.sessions: dict[str, Session] = {}
+        self.settings = SettingsBook()
+        """Of cameras by name, whether they are here or not; others may be put in at any time."""
         self.ready = False
         self.draining = False
         self._left = asyncio.Event()
@@ -183,7 +186,7 @@ class Service:
         *_, largest = self.model.ladder.values()
         session = Session(
             name, hello, send, self.decoding.for_client(name, hello.fps, largest), self._quietest(), self.limits,
-            self.model, self._asked, self.host,
+            self.model, self._asked, self.host, self.settings,
         )  # fmt: skip
         if self.target is not None:
             session.learnt = LearntCare(self._care, 1 - (hello.target or self.target) / 100)

@@ -15,12 +15,12 @@ from typing import NamedTuple
 import msgspec
 
 from jellyfish.clock import seconds_now, timeout_at, unix_seconds_now
-from jellyfish.config import Limits
+from jellyfish.config import CameraSettings, Limits
 from jellyfish.control.estimator import MARGIN_S, ClientEstimator
 from jellyfish.control.host import HostLoad
 from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import ClientDemand
-from jellyfish.core import FOR_WANT_OF_TIME, Reason, Variant
+from jellyfish.core import FOR_WANT_OF_TIME, Answer, Reason, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
@@ -28,6 +28,8 @@ from jellyfish.models.model import Description
 from jellyfish.protocol import wire
 from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.attained import LATE, NOT_SENT, Attained, Attainment
+from jellyfish.server.cameras.answer_filter import AnswerFilter, Kept
+from jellyfish.server.cameras.settings_book import SettingsBook
 from jellyfish.server.decoding import DecodeInTime
 from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.offered import RATE_TOLERANCE, OfferedRate
@@ -92,8 +94,12 @@ class Session:
         model: Description,
         asked: Mapping[int, Variant] | None = None,
         host: HostLoad | None = None,
+        book: SettingsBook | None = None,
     ) -> None:
-        """`asked`: what frames of each resolution are run with, where clients choose instead of a plan."""
+        """`asked`: what frames of each resolution are run with, where clients choose instead of a plan.
+
+        `book`: where the settings of cameras stand, by what they call themselves.
+        """
         self.client = name
         self.says = hello.client
         """What the client calls itself; `client` may have a number behind it."""
@@ -133,12 +139,24 @@ class Session:
         self._rate = Bucket(hello.fps, limits.in_flight + HELD_UP_S * hello.fps)
         self._tells_arrivals = hello.arrivals
         self._model = model
+        self._book = book or SettingsBook()
+        self._filter = AnswerFilter(self.settings, model.classes)
         smallest = next(iter(model.ladder))
         self._plan = wire.PlanMessage(
             smallest, "", mapped=False, probe_interval_ms=self._begin_ms, model=model.name, version=model.version
         )
 
     # --- control -----------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> CameraSettings:
+        """What was said about a camera of this name, as it is now."""
+        return self._book.of(self.says)
+
+    @property
+    def importance(self) -> float:
+        """How much it counts in the plan."""
+        return self.settings.importance
 
     def offered_fps(self, now: float) -> float:
         """Frames a second that it sends, or would if the plan let it; 0 while it is silent."""
@@ -383,6 +401,7 @@ class Session:
                 server_ms=server_ms,
                 bandwidth_kbps=self._bandwidth_kbps,
             )
+        kept = self._kept(outcome.answer)
         return wire.Result(
             frame.frame,
             variant=outcome.variant.name,
@@ -392,6 +411,13 @@ class Session:
             server_ms=server_ms,
             execute_ms=outcome.execute_s * 1000,
             bandwidth_kbps=self._bandwidth_kbps,
-            detections=outcome.answer.detections,
-            scores=outcome.answer.scores,
+            detections=kept.detections,
+            scores=kept.scores,
+            zones=kept.zones,
         )
+
+    def _kept(self, answer: Answer) -> Kept:
+        """What of an answer is told, by the settings and classes of this moment."""
+        if not self._filter.holds(self.settings, self._model.classes):
+            self._filter = AnswerFilter(self.settings, self._model.classes)
+        return self._filter.kept(answer)

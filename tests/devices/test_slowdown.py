@@ -89,3 +89,21 @@ def test_one_worker_is_always_used() -> None:
     for _ in range(10):
         pace.observe(0, 50.0, 1.0)
     assert pace.count == 1
+
+
+def test_a_worker_that_shares_is_not_given_leave_for_a_few_long_batches() -> None:
+    pace = Pace(2, sharing=1)
+    for number in range(64):
+        pace.observe(0, 0.010, 0.010)
+        pace.observe(1, 0.060 if number % 8 < 2 else 0.012, 0.010)
+    assert pace.uses(1)
+    assert pace.slower(1) > 1.5  # and it is given what has time for that
+    assert pace.slower(0) == 1.0
+
+
+def test_where_only_workers_that_share_are_left_none_is_slower_than_the_others() -> None:
+    pace = Pace(2, sharing=1)
+    for _ in range(64):
+        pace.observe(1, 0.030, 0.010)
+    pace.leaves_out({0})
+    assert pace.slower(1) == 1.0

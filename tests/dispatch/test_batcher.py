@@ -174,3 +174,19 @@ def test_below_the_ideal_throughput_next_to_nothing_is_lost() -> None:
 def test_clients_with_equal_budgets_share_an_overloaded_device() -> None:
     shares = equal_shares(GPU, GPU.planned_batch(), 2.0, seconds=20.0, seed=0)
     assert min(shares) >= 0.6 * max(shares)
+
+
+def test_what_only_a_quicker_worker_could_serve_is_left_to_it() -> None:
+    batcher = filled([5.0, 9.0])
+    slow = batcher.take(0.0, [lane([3.0])], lambda request: 0, others_s=[2.0], slower=2.0)
+    assert [each.deadline_s for each in slow.run] == [9.0]  # 2 x 3 is too long for the first
+    again = batcher.take(0.0, [lane([3.0])], lambda request: 0, others_s=[2.0], slower=2.0)
+    assert (again.run, again.drop, again.resume_s) == ([], [], 2.0)
+    assert [each.deadline_s for each in take(batcher, 2.0, [3.0], 1).run] == [5.0]
+
+
+def test_what_no_worker_could_serve_is_given_up_by_a_slower_one_too() -> None:
+    batcher = filled([2.0, 20.0])
+    decision = batcher.take(0.0, [lane([3.0])], lambda request: 0, others_s=[2.0], slower=2.0)
+    assert [(each.deadline_s, reason) for each, reason in decision.drop] == [(2.0, Reason.EXPIRED)]
+    assert [each.deadline_s for each in decision.run] == [20.0]

@@ -271,3 +271,26 @@ def test_a_frame_waits_in_the_lane_that_is_nearest_to_its_variant(variant: Varia
 def test_where_all_lanes_are_slower_the_quickest_one_is_taken() -> None:
     lanes = make_lanes(DevicePlan(LARGE, 1, (Share(NARROW_LARGE, 1),)), {}, PROFILE, {}, 3)
     assert lane_of(lanes, SMALL, PROFILE) == 1
+
+
+# --- a worker that is slower than the others -------------------------------------------------------------------
+
+
+def test_a_slower_worker_runs_as_planned_what_it_can_still_do_in_time() -> None:
+    waiting = [Waiting(NARROWING, [12.0])]
+    assert choose(waiting, [20.0], slower=3.0) == Choice(0, 0, 1, PLANNED)  # 3 x 4 of 12
+
+
+def test_a_slower_worker_leaves_to_the_others_what_they_can_run_as_planned_and_it_cannot() -> None:
+    waiting = [Waiting(NARROWING, [11.0])]
+    assert choose(waiting, [5.0], slower=3.0) is None
+    assert choose(waiting, [8.0], slower=3.0) == Choice(0, 0, 1, MIDDLE)  # the other would end at 12
+    assert choose(waiting, [8.0]) == Choice(0, 0, 1, PLANNED)
+
+
+@given(st.lists(st.floats(0.0, 40.0), min_size=1, max_size=6).map(sorted), st.floats(1.0, 5.0), st.floats(0.0, 10.0))
+def test_what_a_slower_worker_runs_is_in_time_on_it(slacks_s: list[float], slower: float, other_s: float) -> None:
+    slacks_s = [slack_s + slower * NARROW.latency_s[0] for slack_s in slacks_s]
+    choice = choose([Waiting(NARROWING, slacks_s)], [other_s], slower=slower)
+    if choice is not None:
+        assert slower * choice.candidate.latency_s[choice.size - 1] <= slacks_s[choice.start]

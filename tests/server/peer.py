@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import aiohttp
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jellyfish.config import Limits
 from jellyfish.control.problem import DevicePlan, Plan
-from jellyfish.core import InputSize, Variant
+from jellyfish.core import Answer, InputSize, Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
@@ -42,6 +42,19 @@ MessageT = TypeVar("MessageT", bound=wire.Message)
 MODEL = described(SMALL, LARGE)
 
 
+class Finding(TimedExecutor):
+    """A device that finds the same in every frame."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(PROFILE)
+        self._answer = answer
+
+    async def run(
+        self, variants: Sequence[Variant], images: Sequence[NDArray[np.uint8]], worker: int = 0
+    ) -> list[Answer]:
+        return [self._answer] * len(await super().run(variants, images, worker))
+
+
 async def decode(jpeg: bytes, size: InputSize) -> NDArray[np.uint8]:
     return decode_jpeg(jpeg, 4096, 4096)
 
@@ -52,9 +65,11 @@ async def running(
     disturbance: Disturbance | None = None,
     access: Access | None = None,
     administration: Administration | None = None,
+    finds: Answer | None = None,
 ) -> AsyncIterator[Service]:
-    """A service behind its HTTP application on the in-memory host `server`, port 80."""
-    dispatcher = Dispatcher(TimedExecutor(PROFILE, disturbance), PROFILE, SMALL, 4)
+    """A service behind its HTTP application on the in-memory host `server`, port 80. `finds`: in every frame."""
+    executor = TimedExecutor(PROFILE, disturbance) if finds is None else Finding(finds)
+    dispatcher = Dispatcher(executor, PROFILE, SMALL, 4)
     service = Service([dispatcher], MODEL, decode, limits or Limits())
     task = asyncio.create_task(dispatcher.run())
     try:

@@ -43,6 +43,7 @@ class LazyQueue:
         mixes: frozenset[int] = frozenset(),
         most: int = 1,
         others_s: Sequence[float] = (),
+        slower: float = 1.0,
     ) -> Decision:
         """The oldest frames of the oldest frame's lane, up to its planned batch; see `FrameQueue.take`.
 

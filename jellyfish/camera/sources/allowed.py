@@ -1,0 +1,116 @@
+"""What a source's URL leads to, whether it may be opened, and what FFmpeg is told so that it opens nothing else. Pure.
+
+A URL may come from whoever may add cameras to a server, and what is behind it from anybody: a playlist, a redirect or
+a list of files could name files of this machine. So the address that FFmpeg gets is never the text as it was given,
+what it may open besides is a list, and what it may take the answer for are formats that name no other places, HLS
+aside, whose parts come from the network like itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from jellyfish.config import Allowance
+from jellyfish.errors import InputError
+
+SCHEMES = ("rtsp", "rtsps", "http", "https", "v4l2", "file")
+"""Of URLs of sources; what has none is a path."""
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_WEBCAM = re.compile(r"/dev/video[0-9]{1,4}")
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,nut,asf,mxf,mjpeg,mpjpeg,h264,hevc,obu,ivf"
+_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "rtsp": {"protocol_whitelist": "rtp,srtp,udp,tcp,tls", "format_whitelist": "rtsp"},
+    "http": {"protocol_whitelist": "http,https,tcp,tls,crypto", "format_whitelist": f"hls,{_CONTAINERS},aac"},
+    "file": {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS},
+    "v4l2": {"protocol_whitelist": "", "format_whitelist": "video4linux2,v4l2"},
+}
+_FORMATS = {"rtsp": "rtsp", "v4l2": "v4l2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a source is opened."""
+
+    scheme: str
+    """One of `SCHEMES`."""
+    address: str = field(repr=False)
+    """What FFmpeg is given. It may have credentials in it."""
+    format: str | None
+    """What FFmpeg takes it for; None lets it find out, within bounds."""
+    options: Mapping[str, str]
+    """Of FFmpeg: what it may open, and take it for."""
+    path: Path | None = None
+    """Of a file or folder, without links on the way."""
+
+
+def terms(url: str, allowance: Allowance | None = None, real: Callable[[str], str] = os.path.realpath) -> Terms:
+    """How `url` is opened; InputError, without credentials, for what may not be, or is no URL of a source.
+
+    `allowance`: None where the person at this machine names it, who may open any file. `real`: a path without links.
+    """
+    scheme = scheme_of(url)
+    if scheme not in SCHEMES:
+        raise InputError(f"{scheme}: is no source; give a URL with {', '.join(SCHEMES[:-1])}, or a file")
+    if any(letter <= " " or letter == "\x7f" for letter in url) and scheme != "file":
+        raise InputError(f"this {scheme} URL has spaces or control characters in it: write them as %20")
+    if scheme == "v4l2":
+        return _of_webcam(url, real)
+    if scheme == "file":
+        return _of_file(url, allowance, real)
+    _check_host(url, scheme)
+    kind = scheme.removesuffix("s")
+    return Terms(scheme, url, _FORMATS.get(kind), _OPTIONS[kind])
+
+
+def scheme_of(url: str) -> str:
+    """In small letters; a path has `file`, that of a webcam `v4l2`. A drive's letter is no scheme."""
+    found = _SCHEME.match(url)
+    if found is not None:
+        return found[1].lower()
+    return "v4l2" if url.startswith("/dev/") else "file"
+
+
+def without_credentials(url: str) -> str:
+    """The URL for people: no name, password or query, where keys stand, too."""
+    if scheme_of(url) in ("file", "v4l2"):
+        return url
+    head, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{head}://{host.rpartition('@')[2].partition('?')[0]}{slash}{path.partition('?')[0]}"
+
+
+def _check_host(url: str, scheme: str) -> None:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0 and "\\" not in url
+    except ValueError:
+        named = False
+    if not named:
+        raise InputError(f"this {scheme} URL names no host, or no port from 1 to 65535: give {scheme}://HOST:PORT/PATH")
+
+
+def _of_webcam(url: str, real: Callable[[str], str]) -> Terms:
+    path = real(re.sub(r"^v4l2:(//)?", "", url))
+    if _WEBCAM.fullmatch(path) is None:
+        raise InputError(f"{path} is no webcam: give v4l2:///dev/video0, or a link to one, such as /dev/v4l/by-id/NAME")
+    return Terms("v4l2", path, "v4l2", _OPTIONS["v4l2"], Path(path))
+
+
+def _of_file(url: str, allowance: Allowance | None, real: Callable[[str], str]) -> Terms:
+    given = unquote(url[5:].removeprefix("//localhost").removeprefix("//")) if url.startswith("file:") else url
+    if not given or "\x00" in given:
+        raise InputError("this source names no file")
+    path = Path(real(given))
+    if allowance is not None:
+        folders = [Path(real(str(folder))) for folder in allowance.folders]
+        if not any(path.is_relative_to(folder) for folder in folders):
+            among = (
+                f"below {', '.join(map(str, allowance.folders))}" if folders else "where --camera-files names folders"
+            )
+            raise InputError(f"{given} may not be opened here: files are taken {among} alone")
+    return Terms("file", f"file:{path}", None, _OPTIONS["file"], path)

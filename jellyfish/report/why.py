@@ -1,0 +1,69 @@
+"""Why a run's cameras missed frames, in words: how many, when most, for what reason, and whose fault that was. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from jellyfish.core import Reason
+from jellyfish.report.compare import plain
+from jellyfish.report.detail import by_attainment
+from jellyfish.report.reading import Run
+from jellyfish.report.slices import Clock
+from jellyfish.results.reasons import REASONS
+
+MOST_CAMERAS = 8
+MOST_REASONS = 4
+ESTIMATED = {
+    "late": "late, as the server reckons: the camera does not report, so whose fault it was is not known",
+    "not_sent": "not sent: the numbers of its frames leave some out, and the camera does not report why",
+}
+"""What stands in place of a reason where the server counts itself."""
+
+
+def why(run: Run) -> Iterator[str]:
+    """Lines, the camera that missed most first."""
+    order = by_attainment(run)
+    missing = [row for row in order if _count(run, "on_time", row) < _count(run, "captured", row)]
+    for row in missing[:MOST_CAMERAS]:
+        yield from _of(run, row)
+    if len(missing) > MOST_CAMERAS:
+        yield f"{len(missing) - MOST_CAMERAS} more cameras missed frames."
+    if len(order) > len(missing):
+        others = ", ".join(run.frames.clients.listed[row] for row in order[len(missing) :][:MOST_CAMERAS])
+        more = len(order) - len(missing) - MOST_CAMERAS
+        yield f"No frame missed: {others}{f' and {more} more' if more > 0 else ''}."
+
+
+def _of(run: Run, row: int) -> Iterator[str]:
+    name = run.frames.clients.listed[row]
+    captured, on_time = (round(_count(run, key, row)) for key in ("captured", "on_time"))
+    missed = captured - on_time
+    yield f"{name}: {missed} of {captured} frames missed ({100 * missed / captured:.2f} %), most {_when(run, row)}"
+    reasons = {reason: frames for (client, _, reason), frames in run.frames.misses.items() if client == name}
+    for reason in sorted(reasons, key=lambda each: -reasons[each])[:MOST_REASONS]:
+        yield f"  {reasons[reason]} {plain(reason)}: {meaning(reason)}"
+
+
+def meaning(reason: str) -> str:
+    """What it means, and whose fault it is; of one that this version does not know, that."""
+    try:
+        known = REASONS[Reason(reason)]
+    except ValueError:
+        return ESTIMATED.get(reason, "this version does not know what that is")
+    return f"{known.words} ({known.whose.replace('`', '')})"
+
+
+def _when(run: Run, row: int) -> str:
+    """The step of time in which it missed most."""
+    series = run.frames.over_time
+    missed = series["captured"].values[row] - series["on_time"].values[row]
+    step, width_s = int(np.argmax(missed)), run.bins.width_s
+    clock = run.part.clock if run.part is not None else Clock(None)
+    begin_s = run.bins.origin_s + step * width_s
+    return f"from {clock.at(begin_s)} to {clock.at(begin_s + width_s)} ({missed[step]:.0f})"
+
+
+def _count(run: Run, key: str, row: int) -> float:
+    return float(run.frames.over_time[key].values[row].sum())

@@ -29,6 +29,8 @@ class Limits:
     """What one client may ask of the server. Over it, that client gets a clear answer and the others notice nothing."""
 
     clients: int = 128
+    watchers: int = 64
+    """Who watches what cameras are answered, at the same time."""
     message_bytes: int = 4 * 1024 * 1024
     image_side: int = 4096
     """Largest width or height of a frame, in pixels; checked before the frame is decoded."""

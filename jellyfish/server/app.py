@@ -1,4 +1,4 @@
-"""The HTTP face of a server: the stream, two health checks and requests for inference, behind the gate."""
+"""The HTTP face of a server: the stream, watching, two health checks and requests for inference, behind the gate."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from jellyfish.server.inference.rest import add_pages
 from jellyfish.server.request_log import RequestLog
 from jellyfish.server.service import Service
 from jellyfish.server.stream import SERVICE, not_let_in, stream
+from jellyfish.server.watching.routes import add_watching
 
 BACKLOG = 512
 """Connections that the system holds while the event loop is busy."""
@@ -48,6 +49,7 @@ def create_app(
     app.router.add_get("/v1/stream", guarded(RouteKind.CAMERA, stream, not_let_in))
     app.router.add_get("/livez", guarded(RouteKind.HEALTH, _alive))
     app.router.add_get("/readyz", guarded(RouteKind.HEALTH, _ready))
+    add_watching(app)
     add_pages(app, desk or Desk(service))
     if administration is not None:
         add_administration(app, administration)

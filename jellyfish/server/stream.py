@@ -8,11 +8,9 @@ wrong is told to that client in an error message and ends its own connection onl
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextlib
 
-from aiohttp import WSMessage, WSMsgType, hdrs, web
+from aiohttp import WSMessage, WSMsgType, web
 
 from jellyfish.clock import seconds_now
 from jellyfish.errors import ProtocolError, each_error
@@ -35,12 +33,12 @@ from jellyfish.server.gate.gate import Gate
 from jellyfish.server.guarding import ACCESS, ALLOWED, client_of, gate_of
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
+from jellyfish.server.sockets import abort, asks_for_socket, close
 from jellyfish.waiting import Patience, sleep_until
 
 SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
 WRITE_TIMEOUT_S = 5.0
 """A client that does not read for so long is cut off, so that its answers cannot pile up here."""
-KEY_BYTES = 16
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
@@ -51,7 +49,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     socket = web.WebSocketResponse(
         max_msg_size=2 * service.limits.message_bytes, compress=False, timeout=1.0, protocols=(PROTOCOL,)
     )
-    if not _asks_for_stream(request, socket):
+    if not asks_for_socket(request, socket):
         return _refused(400, "this is a WebSocket: see docs/protocol.md")
     address = client_of(request)
     if gate is not None and (why := gate.begins(address)) is not None:
@@ -69,7 +67,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
         await connection.refuse(each_error(errors))
     except* (ConnectionError, TimeoutError):
         connection.ended("gone", "its connection ended")
-    await _close(request, socket)
+    await close(request, socket, WRITE_TIMEOUT_S)
     return socket
 
 
@@ -86,31 +84,6 @@ def _refused(status: int, why: str) -> web.Response:
     return response
 
 
-def _asks_for_stream(request: web.Request, socket: web.WebSocketResponse) -> bool:
-    """Whether the handshake is one: aiohttp fails on keys that are no text of 16 bytes."""
-    key = request.headers.get(hdrs.SEC_WEBSOCKET_KEY, "")
-    try:
-        key_is_right = len(base64.b64decode(key.encode("ascii"), validate=True)) == KEY_BYTES
-    except (binascii.Error, UnicodeEncodeError):
-        return False
-    return key_is_right and bool(socket.can_prepare(request))
-
-
-async def _close(request: web.Request, socket: web.WebSocketResponse) -> None:
-    """Say goodbye; a client that does not take it is cut off."""
-    with contextlib.suppress(ConnectionError, TimeoutError):
-        async with asyncio.timeout(WRITE_TIMEOUT_S):
-            await socket.close()
-    if request.transport is not None and request.transport.get_write_buffer_size() > 0:
-        _abort(request)
-
-
-def _abort(request: web.Request) -> None:
-    """End the connection without sending what is left: an orderly end would wait for the client for ever."""
-    if request.transport is not None:
-        request.transport.abort()
-
-
 class _Connection:
     """The reading and writing side of one session."""
 
@@ -124,7 +97,7 @@ class _Connection:
         self._loop = asyncio.get_running_loop()
         self._conversation = ServerStream(service.limits, seconds_now(), service.next_phase())
         self._session: Session | None = None
-        self._writing = Patience(self._loop, WRITE_TIMEOUT_S, lambda: _abort(request))
+        self._writing = Patience(self._loop, WRITE_TIMEOUT_S, lambda: abort(request))
         # Answers that wait for a slow reader are bounded: no further frame is read while so many are open.
         self._open_slots = asyncio.Semaphore(4 * service.limits.in_flight)
         self._helpers: list[asyncio.Task[None]] = []

@@ -44,6 +44,12 @@ class MemoryConnector(aiohttp.TCPConnector):
             if isinstance(transport, asyncio.Transport):
                 transport.pause_reading()
 
+    def read_on(self) -> None:
+        """Take bytes again."""
+        for transport in self._transports:
+            if isinstance(transport, asyncio.Transport):
+                transport.resume_reading()
+
 
 @contextlib.asynccontextmanager
 async def at_url(

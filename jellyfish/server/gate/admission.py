@@ -32,6 +32,8 @@ class Admission:
         self._answering: set[Hashable] = set()
         """Newcomers whose request is being answered."""
         self._streams: dict[Hashable, str] = {}
+        self._watching: set[Hashable] = set()
+        """Of those that carry one: whose it is to watch, which takes no camera's place."""
         self._streams_of: Counter[str] = Counter()
         self._newcomers_of: Counter[str] = Counter()
         self._rates = {
@@ -49,8 +51,8 @@ class Admission:
 
     @property
     def streams(self) -> int:
-        """Connections that carry a stream."""
-        return len(self._streams)
+        """Connections that carry a camera's stream."""
+        return len(self._streams) - len(self._watching)
 
     @property
     def newcomers(self) -> int:
@@ -110,9 +112,12 @@ class Admission:
         asking = (bucket for kind, bucket in self._buckets.items() if self._asking[kind])
         return min((bucket.wait_s(1.0, now) for bucket in asking), default=float("inf"))
 
-    def begins(self, key: Hashable, address: str) -> str | None:
-        """A connection is to carry a stream, for a client at `address`; why not, in words, or None."""
-        if len(self._streams) >= self._limits.connections:
+    def begins(self, key: Hashable, address: str, watching: bool = False) -> str | None:
+        """A connection is to carry a stream, for a client at `address`; why not, in words, or None.
+
+        `watching`: it carries answers away, and no camera's frames; how many do is bounded elsewhere.
+        """
+        if not watching and self.streams >= self._limits.connections:
             return f"the server has its {self._limits.connections} streams; try again later"
         owner = counts_to(address)
         if self._streams_of[owner] >= self._share(address):
@@ -121,6 +126,8 @@ class Admission:
                 "with a larger --per-address"
             )
         self._forget(key)
+        if watching:
+            self._watching.add(key)
         self._streams[key] = owner
         self._streams_of[owner] += 1
         return None
@@ -128,6 +135,7 @@ class Admission:
     def closed(self, key: Hashable) -> None:
         """A connection is gone."""
         self._forget(key)
+        self._watching.discard(key)
         owner = self._streams.pop(key, None)
         if owner is not None:
             _less(self._streams_of, owner)

@@ -211,6 +211,8 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         elif phase is Phase.STREAM:
             self._outlet.write_straight()
             self._loop.call_soon(self._pass_on)  # what came behind the request, however little
+        elif phase is Phase.LASTING:
+            self._outlet.write_straight()
         elif phase is Phase.REQUEST:
             self._wait_for_request(self._keeper.limits.keep_alive_s)
         else:
@@ -236,6 +238,14 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         """The request that is being answered is to become a stream for a client at `address`; why not, or None."""
         return self._keeper.admission.begins(self, address)
 
+    def watches(self, address: str, by_socket: bool) -> str | None:
+        """What is answered now goes on for as long as somebody at `address` watches, over a WebSocket or as the body of
+        the answer; why not, or None."""
+        why = self._keeper.admission.begins(self, address, watching=True)
+        if why is None and not by_socket:
+            self._inlet.lasts()
+        return why
+
     def agree(self, fps: float) -> None:
         """The stream is for so many frames a second."""
         self._inlet.agree(fps)
@@ -258,7 +268,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._transport is None or self._transport.is_closing():
             return
         now = seconds_now()
-        if self._inlet.phase in (Phase.STREAM, Phase.ANSWERING):
+        if self._inlet.phase in (Phase.STREAM, Phase.LASTING, Phase.ANSWERING):
             self._inlet.make_room(self._keeper.room())
         pause_s = self._inlet.pause_s(now) if self._server_reads else float("inf")
         if (pause_s <= 0) != self._reading:

@@ -49,6 +49,8 @@ class Phase(enum.Enum):
     ANSWERING = enum.auto()
     """It was handed on."""
     STREAM = enum.auto()
+    LASTING = enum.auto()
+    """The answer goes on for as long as the client wants it: what it sends meanwhile is nobody's."""
     OVER = enum.auto()
     """The answer came before the whole of the request: what is left of that is nobody's."""
 
@@ -74,11 +76,16 @@ class Inlet:
         self._bytes = Bucket(limits.bytes_per_s, max(limits.message_bytes, STEP_BYTES))
         self._messages = Bucket(SURPLUS * UNKNOWN_FPS + CONTROL_RATE, CONTROL_BURST)
         self._frames = FrameCount()
+        self._lasts = False
 
     def agree(self, fps: float) -> None:
         """The stream is for so many frames a second."""
         self._messages.rate = SURPLUS * fps + CONTROL_RATE
         self._messages.burst = max(CONTROL_BURST, self._messages.rate / 2)
+
+    def lasts(self) -> None:
+        """The answer to the request that was let on has no end of its own."""
+        self._lasts = True
 
     def make_room(self, room: float) -> None:
         """The host can give such a share (0..1) of what clients may send beyond what plans ask for."""
@@ -87,6 +94,9 @@ class Inlet:
     def receive(self, data: bytes, now: float) -> None:
         """So much was read."""
         if self.phase is Phase.OVER:
+            return
+        if self.phase is Phase.LASTING:
+            self._bytes.take(max(READ_BYTES, len(data)), now)
             return
         self._held = self._held + data if self._held else data
         if self.phase is Phase.STREAM:
@@ -150,8 +160,8 @@ class Inlet:
         status = data[len(b"HTTP/1.1") :]
         if status.startswith(GO_AHEAD):
             return self.phase
-        if self._body_bytes:
-            self.phase, self._held = Phase.OVER, b""
+        if self._body_bytes or self._lasts:
+            self.phase, self._held = Phase.LASTING if self._lasts else Phase.OVER, b""
             return self.phase
         self.phase = Phase.STREAM if status.startswith(OPENS_STREAM) else Phase.REQUEST
         if self.phase is Phase.REQUEST and END_OF_REQUEST in self._held:
@@ -184,6 +194,8 @@ class Inlet:
             return 0.0
         if self._body_bytes and self.phase is Phase.ANSWERING:
             return self._bytes.wait_s(STEP_BYTES, now) if self._bytes.level(now) < 1 else SOON_S * bool(self._held)
+        if self.phase is Phase.LASTING:
+            return self._bytes.wait_s(STEP_BYTES, now) if self._bytes.level(now) < 1 else 0.0
         if self.phase is not Phase.STREAM:
             return float("inf") if self._held or self.phase is Phase.ASKED else 0.0
         for_bytes_s = self._bytes.wait_s(STEP_BYTES, now) if self._bytes.level(now) < 1 else 0.0

@@ -19,6 +19,9 @@ MOST_WAITING = 64
 PICTURES_FPS = 5.0
 """Pictures of one camera a second, for whoever names no other rate."""
 
+Chosen = Callable[[str, str], bool]
+"""Whether a camera is watched, by the name of its stream and what it calls itself."""
+
 
 class Subscription:
     """What one watcher is told, to be read by one coroutine: an iterator that ends when the server does, or `close`.
@@ -27,19 +30,12 @@ class Subscription:
     only the newest of each camera keeps its picture.
     """
 
-    def __init__(
-        self,
-        cameras: Collection[str] | None,
-        pictures: bool,
-        pictures_fps: float,
-        ended: Callable[[Subscription], None],
-    ) -> None:
-        """`cameras`: names; None: all. `ended`: called once, by `close`."""
+    def __init__(self, chosen: Chosen, pictures_fps: float | None, ended: Callable[[Subscription], None]) -> None:
+        """`pictures_fps`: None for no pictures. `ended`: called once, when nothing more comes."""
         self.lost = 0
         """Answers that were not read in time, so far."""
-        self.pictures = pictures
-        self._cameras = None if cameras is None else frozenset(cameras)
-        self._period_s = 1 / pictures_fps
+        self._chosen = chosen
+        self._period_s = None if pictures_fps is None else 1 / pictures_fps
         self._picture_due_s: dict[str, float] = {}
         self._waiting: deque[Seen] = deque()
         self._come = Signal(asyncio.get_running_loop())
@@ -47,7 +43,7 @@ class Subscription:
 
     def wants(self, camera: str, called: str) -> bool:
         """Whether that camera is watched, by the name of its stream or by what it calls itself."""
-        return self._cameras is None or camera in self._cameras or called in self._cameras
+        return self._chosen(camera, called)
 
     def put(self, seen: Seen) -> None:
         """Tell of one frame, as soon as it is read."""
@@ -63,7 +59,7 @@ class Subscription:
 
     def _has_picture(self, seen: Seen) -> bool:
         """Whether its picture is due by now."""
-        if not self.pictures or seen.jpeg is None:
+        if self._period_s is None or seen.jpeg is None:
             return False
         now, due_s = seconds_now(), self._picture_due_s.get(seen.camera, float("-inf"))
         if now < due_s:
@@ -88,12 +84,17 @@ class Subscription:
             await self._come.wait()
         return self._waiting.popleft()
 
-    def close(self) -> None:
-        """Be told of nothing more."""
+    def end(self) -> None:
+        """Nothing more comes; what waits may still be read."""
         if not self._over:
             self._over = True
             self._ended(self)
             self._come.set()
+
+    def close(self) -> None:
+        """Be told of nothing more, and of nothing that waits."""
+        self.end()
+        self._waiting.clear()
 
 
 class Hub:
@@ -109,16 +110,26 @@ class Hub:
         return len(self._subscriptions)
 
     def subscribe(
-        self, cameras: Collection[str] | None = None, pictures: bool = False, pictures_fps: float = PICTURES_FPS
+        self,
+        cameras: Collection[str] | None = None,
+        pictures: bool = False,
+        pictures_fps: float = PICTURES_FPS,
+        may: Callable[[str], bool] = lambda called: True,
     ) -> Subscription:
         """Be told of what these cameras are answered from now on. `cameras`: names; None: all, whoever comes.
 
-        To be closed when it is not read any more. Of a server that stops it ends at once.
+        `may`: whether it may be told of a camera that calls itself so. To be closed when it is not read any more. Of a
+        server that stops it ends at once.
         """
-        subscription = Subscription(cameras, pictures, pictures_fps, self._subscriptions.remove)
+        names = None if cameras is None else frozenset(cameras)
+
+        def chosen(camera: str, called: str) -> bool:
+            return (names is None or camera in names or called in names) and may(called)
+
+        subscription = Subscription(chosen, pictures_fps if pictures else None, self._subscriptions.remove)
         self._subscriptions.append(subscription)
         if self._closed:
-            subscription.close()
+            subscription.end()
         return subscription
 
     def wanted(self, camera: str, called: str) -> bool:
@@ -135,4 +146,4 @@ class Hub:
         """Nothing more comes: all who watch are told what waits for them, and then that it is over."""
         self._closed = True
         for each in list(self._subscriptions):
-            each.close()
+            each.end()

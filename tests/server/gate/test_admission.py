@@ -82,6 +82,18 @@ def test_streams_are_bounded_and_give_their_places_back() -> None:
     assert (admission.streams, admission.newcomers) == (0, 0)
 
 
+def test_who_watches_takes_no_cameras_place_but_one_of_its_address() -> None:
+    limits = Limits(clients=1, per_address=3)
+    admission = Admission(limits)
+    for key in ("first", "second", "third", "fourth"):
+        admission.opened(key, FAR)
+    assert admission.begins("first", FAR, watching=True) is None is admission.begins("second", FAR, watching=True)
+    assert admission.streams == 0 and admission.begins("third", FAR) is None and admission.streams == 1
+    assert "has its 3 streams" in str(admission.begins("fourth", FAR, watching=True))
+    admission.closed("first")
+    assert admission.begins("fourth", FAR, watching=True) is None and admission.streams == 1
+
+
 def test_who_asks_is_not_the_oldest() -> None:
     admission = Admission(Limits(newcomers=2, per_address=None))
     for key in ("asks", "silent"):

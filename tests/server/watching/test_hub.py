@@ -23,8 +23,8 @@ def seen(frame: int = 1, camera: str = "gate", called: str | None = None, jpeg: 
 
 
 async def waiting(subscription: Subscription) -> list[Seen]:
-    """All that waits for it; it is closed then."""
-    subscription.close()
+    """All that waits for it; nothing more comes then."""
+    subscription.end()
     return [each async for each in subscription]
 
 
@@ -94,3 +94,22 @@ async def test_a_watcher_waits_and_is_told_when_it_is_over() -> None:
     with pytest.raises(StopAsyncIteration):
         await anext(hub.subscribe())
     assert hub.watchers == 0
+
+
+@virtual
+async def test_who_watches_no_more_gets_nothing_that_waited() -> None:
+    hub = Hub()
+    gone = hub.subscribe()
+    hub.publish(seen())
+    gone.close()
+    assert [each async for each in gone] == [] and hub.watchers == 0
+
+
+@virtual
+async def test_what_a_watcher_may_not_see_it_is_not_told() -> None:
+    hub = Hub()
+    limited = hub.subscribe(may=lambda called: called.startswith("gate"))
+    hub.publish(seen(1, "door"))
+    hub.publish(seen(2, "gate-1#2", "gate-1"))
+    hub.publish(seen(3, "gate-9", "door"))  # what it calls itself is what its token allowed
+    assert [each.frame for each in await waiting(limited)] == [2]

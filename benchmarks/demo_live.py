@@ -1,4 +1,4 @@
-"""See it at work: four looping clips as cameras that speak RTSP, a server that fetches them, and its page. `make demo-live`
+"""See it at work: four looping clips as RTSP cameras, a server that fetches them, and its page. `make demo-live`
 
     python -m benchmarks.demo_live [--port 8765]
 

@@ -10,7 +10,8 @@ at once. Once they are read by a `jellyfish camera` process each, once by the se
 A watcher (`/v1/watch`, with pictures) is told of each answer. Each picture has its number in it, so it is known when it
 was captured in truth. Bars: p99 of ages in the last minute at most 1.1 times that of the first; after a fault answers
 within 10 s of the camera's being there again; processes grow by .1 MB a minute at most (upper 95 % bound over the last
-two thirds); in the minute from another camera's fault on misses at most +.5 points and p99 at most 1.15 times what they are else.
+two thirds); in the minute from another camera's fault on misses at most +.5 points and p99 at most 1.15
+times what they are else.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ import argparse
 import asyncio
 import contextlib
 import json
-import math
-import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,9 @@ class Watcher:
         self._cameras = cameras
         self.seen = {name: Seen() for name in cameras}
         self.lost = 0
+        self._begun = 0
+        self.all_seen = asyncio.Event()
+        """Set when each of them has been answered."""
         self._unix_ahead_s = time.time() - time.monotonic()
 
     async def watch(self) -> None:
@@ -162,6 +166,10 @@ class Watcher:
         captured_s = datetime.fromisoformat(told["captured"]).timestamp() - self._unix_ahead_s
         if "missed" in told:
             seen.missed[told["missed"]] = seen.missed.get(told["missed"], 0) + 1
+        elif not any(each.age_ms is not None for each in seen.told):
+            self._begun += 1
+            if self._begun == len(self.seen):
+                self.all_seen.set()
         true_s = self._true_s(told["camera"], jpeg, now) if jpeg else None
         seen.told.append(Told(now, captured_s, told.get("age_ms"), told.get("on_time", False), true_s))
 
@@ -169,10 +177,6 @@ class Watcher:
         picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
         number = None if picture is None else numbers.read(picture.astype(np.uint8))
         return None if number is None else self._cameras[camera].captured_s(number, now)
-
-    @property
-    def all_seen(self) -> bool:
-        return all(any(told.age_ms is not None for told in each.told) for each in self.seen.values())
 
 
 class Programs:
@@ -189,7 +193,7 @@ class Programs:
         config.write_text("".join(self._entries()) if self._way == "server" else "")
         server = self._started("server", "serve", "--port", str(self._arguments.port), "--config", str(config))
         self.url = f"ws://127.0.0.1:{self._arguments.port}/v1/stream"
-        _read_until(server, "ready")
+        self._wait_for(server)
         if self._way == "camera":
             for name, camera in self._stage.cameras.items():
                 options = ["--name", name, "--slo-ms", f"{SLO_MS:g}", "--transport", self._stage.transport(name)]
@@ -203,13 +207,24 @@ class Programs:
             yield f"\nslo_ms = {SLO_MS:g}\n\n"
 
     def _started(self, name: str, *arguments: str) -> subprocess.Popen[str]:
-        log = (self._folder / f"{name}.log").open("w")
-        out = subprocess.PIPE if name == "server" else log
-        process = subprocess.Popen(
-            [sys.executable, "cli.py", *arguments], cwd=ROOT, text=True, stdout=out, stderr=log, env=os.environ
-        )
-        self._processes[name] = process
-        return process
+        with self._log(name).open("w") as log:
+            command = [sys.executable, "cli.py", *arguments]
+            self._processes[name] = subprocess.Popen(command, cwd=ROOT, text=True, stdout=log, stderr=log)
+        return self._processes[name]
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+    def _wait_for(self, server: subprocess.Popen[str]) -> None:
+        """Until it takes frames."""
+        readyz = self.url.replace("ws://", "http://").replace("/v1/stream", "/readyz")
+        ends_s = time.monotonic() + READY_S
+        while time.monotonic() < ends_s and server.poll() is None:
+            with contextlib.suppress(OSError), urllib.request.urlopen(readyz, timeout=5) as reply:
+                if reply.status == HTTPStatus.OK:
+                    return
+            time.sleep(0.5)
+        sys.exit(f"the server did not start: {self._log('server').read_text()[-2000:]}")
 
     def rss_mb(self) -> dict[str, float]:
         """Of each program with all its processes."""
@@ -231,16 +246,6 @@ def _rss_mb(pid: int) -> float:
         return footprint(pid).rss_mb
     except (OSError, KeyError):  # it has just ended
         return 0.0
-
-
-def _read_until(process: subprocess.Popen[str], word: str) -> None:
-    """Wait for a line with that word in it; what follows is read and forgotten."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if word in line:
-            break
-    else:
-        sys.exit(f"the server ended before it was {word}")
 
 
 @dataclass
@@ -286,8 +291,7 @@ async def run(way: str, stage: Stage, folder: Path, arguments: argparse.Namespac
 
 async def _all_seen(watcher: Watcher) -> None:
     async with asyncio.timeout(READY_S):
-        while not watcher.all_seen:
-            await asyncio.sleep(0.1)
+        await watcher.all_seen.wait()
     await asyncio.sleep(SETTLE_S)
 
 
@@ -302,7 +306,16 @@ async def _sample(programs: Programs, rss: dict[str, list[Sample]]) -> None:
 def show(found: Run, console: Console) -> None:
     minute_s = min(60.0, (found.ended_s - found.began_s) / 4)
     table = Table(title=f"read by {'jellyfish camera' if found.way == 'camera' else 'the server itself'}")
-    columns = ("camera", "answers/s", "missed", "age p50, p99 first", "last", "true age p50, p99 first", "last", "error")
+    columns = (
+        "camera",
+        "answers/s",
+        "missed",
+        "age p50, p99 first",
+        "last",
+        "true age p50, p99 first",
+        "last",
+        "error",
+    )
     for column in columns:
         table.add_column(column, justify="left" if column == "camera" else "right")
     for name, seen in found.seen.items():
@@ -355,8 +368,13 @@ def failures(found: Run) -> list[str]:
         more, times = harm(quiet, spans)
         bars += [(f"{name}: misses while others fail, points", more, MOST_MORE_MISSES)]
         bars += [(f"{name}: p99 while others fail, times", times, MOST_P99)]
-    bars += [(f"{each.camera}: s until answered", found.seen[each.camera].back_after_s(each), MOST_BACK_S) for each in found.faults]
-    bars += [(f"{name}: MB a minute", slope_mb_per_min(samples)[1], MOST_MB_PER_MIN) for name, samples in found.rss.items()]
+    bars += [
+        (f"{each.camera}: s until answered", found.seen[each.camera].back_after_s(each), MOST_BACK_S)
+        for each in found.faults
+    ]
+    bars += [
+        (f"{name}: MB a minute", slope_mb_per_min(samples)[1], MOST_MB_PER_MIN) for name, samples in found.rss.items()
+    ]
     return [f"{words}: {value:.2f}, {most:g} at most was wanted" for words, value, most in bars if not value <= most]
 
 

@@ -30,7 +30,7 @@ OnState = Callable[[str, SourceState, str], None]
 """Told a camera's name, the state of its source, and that in words, without credentials."""
 
 
-class Recording(Protocol):
+class CameraRecording(Protocol):
     """Where what becomes of a camera's frames is written down."""
 
     timeline: Timeline
@@ -45,7 +45,7 @@ class Recording(Protocol):
 
 
 class NoRecording:
-    """See `Recording`: nothing is."""
+    """See `CameraRecording`: nothing is."""
 
     timeline = NO_RUN
 
@@ -66,7 +66,7 @@ class LiveCamera:
         http: aiohttp.ClientSession,
         url: str,
         on_state: OnState = lambda name, state, words: None,
-        recording: Recording | None = None,
+        recording: CameraRecording | None = None,
         start: Start = SourceProcess.start,
     ) -> None:
         """`url`: of the server's stream. `start`: starts a reader of the source."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from jellyfish.control.allowance import Allowance, Verdict
+from jellyfish.control.allowance import PlanningAllowance, Verdict
 from jellyfish.control.host import within_host
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.control.repair import Repaired, repair
@@ -54,18 +54,19 @@ class Adapting:
     """For planners that search. `share` (0..1) of one core is theirs; `sharing`: they may mix variants on a device."""
 
     def __init__(self, share: float, sharing: bool) -> None:
-        self._allowance, self._steadiness, self._sharing = Allowance(share), Steadiness(), sharing
+        self._allowance, self._steadiness, self._sharing = PlanningAllowance(share), Steadiness(), sharing
 
     def shown(self, now: float, problem: Problem, running: Plan | None) -> Problem:
         """With rates that the host can carry, and better variants with the room that they have had for a while."""
         return self._steadiness.shown(now, within_host(problem), running)
 
     def repaired(self, problem: Problem, running: Plan | None, vain: int) -> Repaired | None:
-        """Made to fit, with the host's share."""
+        """Made to fit, with the host's shares."""
         repaired = repair(problem, running, self._sharing, vain)
-        if repaired.plan.host_share == problem.host_share:
+        plan, share, shares = repaired.plan, problem.host_share, problem.host_shares
+        if plan.host_share == share and plan.host_shares == shares:
             return repaired
-        return repaired._replace(plan=msgspec.structs.replace(repaired.plan, host_share=problem.host_share))
+        return repaired._replace(plan=msgspec.structs.replace(plan, host_share=share, host_shares=shares))
 
     def decide(self, now: float, problem: Problem, running: Plan | None) -> Verdict:
         """By what has changed, and by what the share allows."""

@@ -44,7 +44,7 @@ Why = Literal["solved", "skipped", "deferred"]
 """What became of a window's solve: `skipped` because nothing had changed, `deferred` because there was no credit."""
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-_Who = tuple[tuple[tuple[str, float], ...], tuple[tuple[str, int, float], ...]]
+_Who = tuple[tuple[tuple[str, float, float], ...], tuple[tuple[str, int, float], ...]]
 """Clients and devices, without what varies from window to window."""
 
 
@@ -62,7 +62,7 @@ class Verdict(NamedTuple):
     """Processor seconds; for a solve."""
 
 
-class Allowance:
+class PlanningAllowance:
     """`share` (0..1) of one core. Times in seconds; `now` does not fall."""
 
     def __init__(self, share: float) -> None:
@@ -125,7 +125,7 @@ class Allowance:
 def _who(problem: Problem) -> _Who:
     clients, devices = problem.clients, problem.devices
     return (
-        tuple((demand.client, demand.fps) for demand in clients),
+        tuple((demand.client, demand.fps, demand.importance) for demand in clients),
         tuple((each.device, each.workers, each.spare) for each in devices),
     )
 
@@ -147,7 +147,7 @@ class _Outline:
         variants, accuracy = self._what
         most = np.where(self._possible, np.array(accuracy), 0.0).max(axis=1, initial=0.0).tolist()
         worth = dict(zip(variants, accuracy, strict=True))
-        planned = (plan.variant_of(name) for name, _ in self._who[0])
+        planned = (plan.variant_of(name) for name, *_ in self._who[0])
         return all((0.0 if v is None else worth.get(v, 0.0)) >= m for v, m in zip(planned, most, strict=True))
 
     def like(self, other: _Outline | None) -> bool:

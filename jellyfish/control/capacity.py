@@ -29,6 +29,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from jellyfish.control.importance import weights
 from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
 from jellyfish.core import Variant
 
@@ -183,15 +184,17 @@ def worker_for_each(
     )
 
 
-def worth(problem: Problem, plan: Plan) -> tuple[int, float]:
-    """How good a plan is, to be compared: clients mapped, then sum of rate x accuracy, less what sharing must gain."""
+def worth(problem: Problem, plan: Plan) -> tuple[float, float]:
+    """How good a plan is, to be compared: what its clients count, then sum of rate x weight x accuracy, less what
+    sharing must gain."""
     accuracy = dict(zip(problem.variants, problem.accuracy, strict=True))
-    earned = 0.0
-    for demand in problem.clients:
+    counted = earned = 0.0
+    for demand, weight in zip(problem.clients, weights(problem.clients), strict=True):
         variant = plan.variant_of(demand.client)
         if variant is not None:
-            earned += demand.fps * (accuracy.get(variant, 0.0) - (SHARING if plan.shares_time(demand.client) else 0.0))
-    return len(plan.clients), earned
+            gained = accuracy.get(variant, 0.0) - (SHARING if plan.shares_time(demand.client) else 0.0)
+            counted, earned = counted + weight, earned + demand.fps * weight * gained
+    return counted, earned
 
 
 def worst_cases_s(problem: Problem, plan: Plan) -> dict[str, float]:

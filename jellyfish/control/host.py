@@ -2,9 +2,9 @@
 
 A host with more to do than it can makes every frame late, whatever its network. Answered with smaller networks that is
 a spiral: overheads climb, budgets shrink, plans fall, and the host has as much to do as before. So it is answered with
-fewer frames: a share of each client's rate, the same for all, that keeps the host occupied for no more than `ALLOWED`
-of the time; or with smaller ones (`jellyfish.control.host_sizes`). And what waiting takes from a budget is bounded by
-what it takes at that utilisation.
+fewer frames: a share of each client's rate, the same for all (where some are more important than others: theirs last),
+that keeps the host occupied for no more than `ALLOWED` of the time; or with smaller ones
+(`jellyfish.control.host_sizes`). And what waiting takes from a budget is bounded by what it takes at that utilisation.
 
 Occupation is measured, not modelled: the loop is occupied while it runs and while it is ready and has no processor, a
 decoder while a frame is with it. So a host that is starved by others is seen like one that has too many clients, and so
@@ -14,10 +14,12 @@ is the end of it. The share follows in steps: down to what was really carried, u
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from jellyfish.control.importance import differ
 from jellyfish.control.problem import ClientDemand, Problem
 
 ALLOWED = 0.9
@@ -223,10 +225,33 @@ def within_host(problem: Problem) -> Problem:
     if problem.host_share == 1.0 and most is None:
         return problem
     small = [most is None or variant.resolution <= most for variant in problem.variants]
+    shares = host_shares(problem.clients, problem.host_share)
 
     def within(demand: ClientDemand) -> ClientDemand:
         budget_s = tuple(each if fits else 0.0 for each, fits in zip(demand.budget_s, small, strict=True))
         budget_s = budget_s if any(budget_s) else demand.budget_s
-        return msgspec.structs.replace(demand, fps=problem.host_share * demand.fps, budget_s=budget_s)
+        share = shares.get(demand.client, problem.host_share)
+        return msgspec.structs.replace(demand, fps=share * demand.fps, budget_s=budget_s)
 
-    return msgspec.structs.replace(problem, clients=tuple(within(demand) for demand in problem.clients))
+    clients = tuple(within(demand) for demand in problem.clients)
+    return msgspec.structs.replace(problem, clients=clients, host_shares=shares)
+
+
+def host_shares(clients: Sequence[ClientDemand], share: float) -> dict[str, float]:
+    """Client -> the share of its frames, where `share` of all together can be carried; of nobody where all are alike.
+
+    The least important are asked for fewer first, down to `LEAST_SHARE`, then the next; those that are as important as
+    each other for the same share.
+    """
+    if share == 1.0 or not differ(clients):
+        return {}
+    least = min(LEAST_SHARE, share)
+    left_fps = (share - least) * sum(demand.fps for demand in clients)
+    shares: dict[str, float] = {}
+    for importance in sorted({demand.importance for demand in clients}, reverse=True):
+        alike = [demand for demand in clients if demand.importance == importance]
+        fps = sum(demand.fps for demand in alike)
+        more = min(1.0 - least, left_fps / fps)
+        left_fps = max(0.0, left_fps - more * fps)
+        shares.update((demand.client, least + more) for demand in alike)
+    return shares

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from jellyfish.control.host import HostLoad, HostReading
+from jellyfish.control.importance import weights
 from jellyfish.control.problem import Problem
 from jellyfish.core import InputSize
 from jellyfish.devices.fit import TimeFit
@@ -141,6 +142,7 @@ class _Asked:
         """`planned`: resolution of each client that is served, at most `most`."""
         self._problem, self._cost_s, self._most = problem, cost_s, most
         self._clients = [(demand, planned[demand.client]) for demand in problem.clients if demand.client in planned]
+        self._weight = weights(demand for demand, _ in self._clients)
         self._least_s = np.array([[row[0] for row in option.latency_s] for option in problem.devices]).min(axis=0)
         self._accuracy = np.array(problem.accuracy)
         self._resolutions = np.array([variant.resolution for variant in problem.variants])
@@ -154,8 +156,11 @@ class _Asked:
         return possible * self.work() / self.work(most)
 
     def served(self, possible: float, most: int) -> float:
-        """Accuracy over all frames."""
-        accuracy = sum(demand.fps * self._worth(demand.budget_s, planned, most) for demand, planned in self._clients)
+        """Accuracy over all frames, by what clients count."""
+        accuracy = sum(
+            demand.fps * weight * self._worth(demand.budget_s, planned, most)
+            for (demand, planned), weight in zip(self._clients, self._weight, strict=True)
+        )
         return min(1.0, self.carried(possible, most)) * accuracy
 
     def _size(self, planned: int, most: int | None) -> int:

@@ -24,6 +24,8 @@ class ClientDemand(msgspec.Struct, frozen=True):
     budget_s: tuple[float, ...]
     """Per variant (index as in `Problem.variants`): time left for waiting and running on the device, after
     network and overheads; 0 where the variant's frames are more than the uplink sustains."""
+    importance: float = 1.0
+    """What it counts beside others, see `jellyfish.control.importance`."""
 
 
 class DeviceOption(msgspec.Struct, frozen=True):
@@ -66,6 +68,8 @@ class Problem(msgspec.Struct, frozen=True):
     """Of each client's frames that the server's own machine can carry (`jellyfish.control.host`)."""
     host_resolution: int | None = None
     """Longest side of the frames that are asked for, so that it can; None: any will do."""
+    host_shares: dict[str, float] = {}
+    """Client -> the share of its own frames, where some are more important than others; `clients` have such rates."""
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -107,10 +111,13 @@ class Plan(msgspec.Struct, frozen=True):
     """Client -> frames per second that it is to send, where the planner wants fewer than it offers."""
     host_share: float = 1.0
     """Of the frames that each client offers, what the server's host can carry (`jellyfish.control.host`)."""
+    host_shares: dict[str, float] = {}
+    """Client -> that of its own frames, where some are more important than others."""
 
     def rate_of(self, client: str, offered_fps: float) -> float | None:
         """Frames per second that `client`, which offers so many, is to send; None: all of them."""
-        fps = min(self.fps.get(client, offered_fps), self.host_share * offered_fps)
+        share = self.host_shares.get(client, self.host_share)
+        fps = min(self.fps.get(client, offered_fps), share * offered_fps)
         return fps if fps < offered_fps else None
 
     def variant_of(self, client: str) -> Variant | None:

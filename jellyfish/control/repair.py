@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.control.capacity import broken_devices
+from jellyfish.control.importance import differ
 from jellyfish.control.planners.cycles import SAME, Cycles
 from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
 
@@ -98,7 +99,8 @@ class _Places:
         """Client -> variant, of those that lost their device."""
         for client, demand in enumerate(problem.clients):
             self._find(client, demand.client)
-        self.homeless.sort(key=lambda client: (problem.clients[client].fps, client))
+        clients = problem.clients
+        self.homeless.sort(key=lambda client: (-clients[client].importance, clients[client].fps, client))
         idle = DevicePlan(min(problem.variants), 1)
         self._kept = {
             name: device
@@ -230,10 +232,24 @@ class _Repair:
         return every if had is None else self._accuracy <= self._accuracy[had] + SAME
 
     def _share_out(self, device: int, members: dict[int, int]) -> list[int]:
-        """Small variants keep their places first, for they cost the others least; who cannot stay takes a smaller."""
+        """Who cannot stay takes a smaller variant.
+
+        The more important keep theirs first, unless that costs somebody his place; of equals those of small variants,
+        for they cost the others least.
+        """
         latency_s = self._problem.devices[self._devices[device]].latency_s
         clients = self._problem.clients
         order = sorted(members, key=lambda each: (latency_s[members[each]][0], -clients[each].budget_s[members[each]]))
+        if differ(clients[each] for each in members):
+            left = self._put_in_turn(device, members, sorted(order, key=lambda each: -clients[each].importance))
+            if not left:
+                return []
+            for client in members.keys() - set(left):
+                self._cycles.take(client)
+        return self._put_in_turn(device, members, order)
+
+    def _put_in_turn(self, device: int, members: dict[int, int], order: Sequence[int]) -> list[int]:
+        """Put clients on `device` in this order; those for whom there is no place."""
         moved = [client for client in order if not self._cycles.put(client, device, members[client])]
         return [
             client
@@ -248,7 +264,7 @@ class _Repair:
             if self._accuracy[variant] <= most and self._cycles.fill(device, dict.fromkeys(members, variant)):
                 return []
         clients = self._problem.clients
-        order = sorted(members, key=lambda client: -clients[client].budget_s[members[client]])
+        order = sorted(members, key=lambda each: (-clients[each].importance, -clients[each].budget_s[members[each]]))
         return [client for client in order if not self._cycles.put(client, device, members[client])]
 
     def _put(self, client: int, wanted: Mask, only: int | None) -> bool:
@@ -266,11 +282,13 @@ class _Repair:
         return self._cycles.put(client, int(devices[best]), int(variants[best]))
 
     def _make_room(self, client: int) -> bool:
-        """Have one other client take a smaller variant on its device, if that makes room for `client`."""
+        """Have one other client, that is of little importance, take a smaller variant on its device, if that makes room
+        for `client`."""
+        clients = self._problem.clients
         for device in range(min(2, len(self._devices))):
             members = self._of(device)
             latency_s = self._problem.devices[self._devices[device]].latency_s
-            order = sorted(members, key=lambda each: (-latency_s[members[each]][0], each))
+            order = sorted(members, key=lambda each: (clients[each].importance, -latency_s[members[each]][0], each))
             if any(self._trade(client, each, members[each], device) for each in order[:MOST_ASKED]):
                 return True
         return False

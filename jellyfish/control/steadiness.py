@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jellyfish.control.capacity import SHARING, broken_devices
+from jellyfish.control.importance import weights
 from jellyfish.control.problem import DeviceOption, Plan, Problem
 from jellyfish.core import Variant
 
@@ -100,22 +101,28 @@ class Steadiness:
         """Whether `found`, which fits the problem, is so much better than `running` that clients should change for it.
 
         It is where that does not even nearly fit any more, or the planner wants other frame rates; else if it serves
-        more clients, or gains accuracy enough for each one whose variant changes. To be on a device that does not run
-        several variants in turn is worth something, too.
+        clients that count more together, or gains accuracy enough for each one whose variant changes. To be on a device
+        that does not run several variants in turn is worth something, too.
         """
         if found.fps != running.fps or broken_devices(problem, running, TOLERANCE):
             return True
-        if len(found.clients) != len(running.clients):
-            return len(found.clients) > len(running.clients)
+        weight = weights(problem.clients)
+        more = sum(
+            each * ((demand.client in found.clients) - (demand.client in running.clients))
+            for demand, each in zip(problem.clients, weight, strict=True)
+        )
+        if more != 0:
+            return more > 0
         accuracy = dict(zip(problem.variants, problem.accuracy, strict=True))
         gain = price = 0.0
-        for demand in problem.clients:
+        for demand, each in zip(problem.clients, weight, strict=True):
+            stake = demand.fps * each
             old, new = running.variant_of(demand.client), found.variant_of(demand.client)
             shared, shares = running.shares_time(demand.client), found.shares_time(demand.client)
-            gain += demand.fps * SHARING * (shared - shares)
+            gain += stake * SHARING * (shared - shares)
             if old != new:
-                gain += demand.fps * (_of(accuracy, new) - _of(accuracy, old))
-                price += demand.fps * self._worth(now, demand.client)
+                gain += stake * (_of(accuracy, new) - _of(accuracy, old))
+                price += stake * self._worth(now, demand.client)
         return gain > price
 
     def _worth(self, now: float, client: str) -> float:

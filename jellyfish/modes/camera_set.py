@@ -10,7 +10,7 @@ from typing import Self
 
 import aiohttp
 
-from jellyfish.camera.live_camera import LiveCamera, OnState, Recording
+from jellyfish.camera.live_camera import CameraRecording, LiveCamera, OnState
 from jellyfish.camera.sources.live.address import address_of
 from jellyfish.camera.sources.live.source import Start
 from jellyfish.camera.sources.live.source_process import SourceProcess
@@ -32,7 +32,7 @@ class CameraSet:
         http: aiohttp.ClientSession,
         url: str,
         on_state: OnState = lambda name, state, words: None,
-        recording: Recording | None = None,
+        recording: CameraRecording | None = None,
         start: Start = SourceProcess.start,
     ) -> None:
         """`http`: the session to connect with (`jellyfish.camera.credentials`), `url`: ws://HOST:PORT/v1/stream.

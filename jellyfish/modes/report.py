@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ PAGE = "report.html"
 JPEG_START = b"\xff\xd8\xff"
 MOST_STRIP_BYTES = 8_000_000
 ALL = PartWanted()
+Tell = Callable[[Sequence[RunGroup], Console], None]
 
 
 def report(runs: Sequence[Path], folder: Path | None, console: Console, wanted: PartWanted = ALL) -> None:
@@ -37,27 +38,28 @@ def report(runs: Sequence[Path], folder: Path | None, console: Console, wanted: 
     Raises InputError for what is no run or cannot be shown, RunError when the folder cannot be written.
     """
     folder = folder or default_folder("report", datetime.now().astimezone())
-    groups = _written(runs, folder, console, wanted)
-    say(groups, console)
+    _written(runs, folder, console, wanted, say)
     console.print(Text.assemble("The report is ", (str(folder / PAGE), "bold")), soft_wrap=True)
 
 
 def write_report(runs: Sequence[Path], folder: Path, console: Console) -> Path:
     """The same for a caller that has told the most important itself; the page."""
-    _written(runs, folder, console, ALL)
+    _written(runs, folder, console, ALL, lambda groups, console: None)
     return folder / PAGE
 
 
-def _written(runs: Sequence[Path], folder: Path, console: Console, wanted: PartWanted) -> list[RunGroup]:
+def _written(runs: Sequence[Path], folder: Path, console: Console, wanted: PartWanted, tell: Tell) -> None:
+    """`tell` is called before anything is drawn, for that takes longest."""
     require_empty(folder)
     names = _names(runs)
     with ProgressReport(console) as progress:
         groups = grouped(_read(runs, names, progress, wanted))
-        if len(groups) > MOST_GROUPS:
-            raise InputError(f"{len(groups)} different runs: a report shows at most {MOST_GROUPS} side by side")
+    if len(groups) > MOST_GROUPS:
+        raise InputError(f"{len(groups)} different runs: a report shows at most {MOST_GROUPS} side by side")
+    tell(groups, console)
+    with ProgressReport(console) as progress:
         pictures, details = _draw(groups, dict(zip(names, runs, strict=True)), progress)
     _write(folder, page(groups, pictures, details), pictures, details)
-    return groups
 
 
 def _read(paths: Sequence[Path], names: Sequence[str], progress: ProgressReport, wanted: PartWanted) -> list[Run]:

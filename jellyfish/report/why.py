@@ -62,7 +62,8 @@ def _when(run: Run, row: int) -> str:
     step, width_s = int(np.argmax(missed)), run.bins.width_s
     clock = run.part.clock if run.part is not None else Clock(None)
     begin_s = run.bins.origin_s + step * width_s
-    return f"from {clock.at(begin_s)} to {clock.at(begin_s + width_s)} ({missed[step]:.0f})"
+    begin, end = clock.at(begin_s), clock.at(begin_s + width_s)
+    return f"at {begin}" if begin == end else f"from {begin} to {end}"
 
 
 def _count(run: Run, key: str, row: int) -> float:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -32,6 +32,8 @@ class RouteKind(enum.StrEnum):
 
     HEALTH = "health"
     """Whether it lives and is ready: anybody may know."""
+    PAGE = "page"
+    """The files of the server's own page, in which there is nothing of its cameras: anybody may have them."""
     CAMERA = "camera"
     """A stream."""
     REQUEST = "request"
@@ -43,6 +45,8 @@ class RouteKind(enum.StrEnum):
     """Whatever changes the server."""
 
 
+FOR_ALL = frozenset({RouteKind.HEALTH, RouteKind.PAGE})
+"""What takes no token, ever."""
 USUAL = frozenset({RouteKind.CAMERA, RouteKind.REQUEST})
 """What a token is for that says nothing else."""
 
@@ -78,7 +82,7 @@ class AccessRules:
         """Whether there is a token to have for it."""
         if kind is RouteKind.ADMINISTRATION:
             return True
-        return kind is not RouteKind.HEALTH and bool(self.tokens) and kind not in self.without_token
+        return kind not in FOR_ALL and bool(self.tokens) and kind not in self.without_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ class Access:
     """The rules in force."""
 
     rules: AccessRules = field(default_factory=AccessRules)
+    guests: Callable[[bytes], Token | None] = lambda digest: None
+    """Tokens that the server has given out itself, by their hash, which outlive a change of rules."""
 
     def __post_init__(self) -> None:
         self._key = secrets.token_bytes(32)
@@ -128,10 +134,10 @@ class Access:
 
     def judge(self, headers: Mapping[str, str], peer: str, kind: RouteKind) -> Allowed | Refused:
         """Whether a request may go on. `peer`: the address at the other end of its connection; it may be a proxy's."""
-        if kind is RouteKind.HEALTH:
+        if kind in FOR_ALL:
             return Allowed()
         if self.rules.asks_for_token(kind):
-            return self._by_token(_told(headers), kind)
+            return self._by_token(told_token(headers), kind)
         rules = self.rules
         why = why_not_from_there(
             headers, peer in rules.proxies, rules.hosts, rules.origins, only_pages=kind is RouteKind.CAMERA
@@ -146,11 +152,12 @@ class Access:
         return token is not None and kind in token.may and token.cameras == allowed.cameras
 
     def _by_token(self, told: str, kind: RouteKind) -> Allowed | Refused:
-        if not any(kind in token.may for token in self.rules.tokens):
+        token = self._found(sha256(told.encode()).digest()) if told else None
+        may = token is not None and kind in token.may
+        if not may and not any(kind in each.may for each in self.rules.tokens):
             return Refused(403, f"this server has no token for {kind.value}, so nobody may (docs/security.md)")
         if not told:
             return Refused(401, "this needs a token: Authorization: Bearer TOKEN (docs/security.md)")
-        token = self._found(sha256(told.encode()).digest())
         if token is None:
             return Refused(401, "this server does not know that token")
         if kind not in token.may:
@@ -159,7 +166,7 @@ class Access:
 
     def _found(self, digest: bytes) -> Token | None:
         """The token, in the same time wherever it is: nobody outside can aim at a place in the table."""
-        return self._of_tokens.get(self._blind(digest))
+        return self._of_tokens.get(self._blind(digest)) or self.guests(digest)
 
     def _blind(self, digest: bytes) -> bytes:
         return hmac.digest(self._key, digest, "sha256")
@@ -170,7 +177,7 @@ def subprotocol_of(token: str) -> tuple[str, str]:
     return PROTOCOL, f"{TOKEN_PROTOCOL}{token}"
 
 
-def _told(headers: Mapping[str, str]) -> str:
+def told_token(headers: Mapping[str, str]) -> str:
     """The token that a request brings; empty where it brings none that could be one."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":

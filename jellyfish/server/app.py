@@ -21,6 +21,9 @@ from jellyfish.server.gate.gate import Doorkeeper, gated
 from jellyfish.server.guarding import ACCESS, guarded
 from jellyfish.server.inference.desk import Desk
 from jellyfish.server.inference.rest import add_pages
+from jellyfish.server.page.files import add_files
+from jellyfish.server.page.inviting import LISTENS_AT, add_inviting
+from jellyfish.server.page.reach import ANYWHERE
 from jellyfish.server.request_log import RequestLog
 from jellyfish.server.service import Service
 from jellyfish.server.stream import SERVICE, not_let_in, stream
@@ -51,6 +54,8 @@ def create_app(
     app.router.add_get("/readyz", guarded(RouteKind.HEALTH, _ready))
     add_watching(app)
     add_pages(app, desk or Desk(service))
+    add_files(app)
+    add_inviting(app)
     if administration is not None:
         add_administration(app, administration)
     app.router.add_routes(routes)
@@ -77,8 +82,10 @@ async def listening(
     """
     limits = service.limits
     ws_logger.setLevel(logging.ERROR)  # it warns of what strangers ask for, in their words, as often as they do
+    app = create_app(service, access, administration, routes, desk)
+    app[LISTENS_AT].hosts = [each.getsockname()[0] for each in sockets] or [host or ANYWHERE]
     runner = web.AppRunner(
-        create_app(service, access, administration, routes, desk),
+        app,
         access_log=None,
         shutdown_timeout=ENDING_S,
         keepalive_timeout=limits.keep_alive_s,

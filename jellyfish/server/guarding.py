@@ -18,12 +18,20 @@ KIND = "route_kind"
 
 
 def guarded(
-    kind: RouteKind, handler: Handler, refused: Callable[[web.Request, Refused], None] | None = None
+    kind: RouteKind,
+    handler: Handler,
+    refused: Callable[[web.Request, Refused], None] | None = None,
+    without_tokens: RouteKind | None = None,
 ) -> Handler:
-    """`handler` for those who may; others get 401 or 403 and why, as JSON. `refused` is told of them."""
+    """`handler` for those who may; others get 401 or 403 and why, as JSON. `refused` is told of them.
+
+    `without_tokens`: of which kind it is where the server has no tokens at all.
+    """
 
     async def judged(request: web.Request) -> web.StreamResponse:
-        verdict = request.app[ACCESS].judge(request.headers, peer_of(request), kind)
+        access = request.app[ACCESS]
+        asked = kind if access.rules.tokens or without_tokens is None else without_tokens
+        verdict = access.judge(request.headers, peer_of(request), asked)
         if isinstance(verdict, Refused):
             if refused is not None:
                 refused(request, verdict)

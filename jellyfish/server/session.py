@@ -170,8 +170,11 @@ class Session:
         """This client as the planner sees it, with `care` where none was learnt; None while it is silent."""
         fps = self.offered_fps(now)
         self._seen = self._seen or fps > 0
+        if fps == 0:
+            return None
         taken = care if self.learnt is None else self.learnt.care
-        return self.estimator.demand(now, self.client, fps, self.slo_s, variants, taken) if fps > 0 else None
+        demand = self.estimator.demand(now, self.client, fps, self.slo_s, variants, taken)
+        return msgspec.structs.replace(demand, importance=self.importance)
 
     def beside_device_s(self, resolution: int, now: float) -> float:
         """What a frame of `resolution` takes beside waiting and running on a device, with as much care as was learnt;

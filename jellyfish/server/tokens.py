@@ -21,7 +21,7 @@ from typing import Annotated
 import msgspec
 
 from jellyfish.errors import InputError
-from jellyfish.server.access import LONGEST_TOKEN, USUAL, RouteKind, Token
+from jellyfish.server.access import FOR_ALL, LONGEST_TOKEN, USUAL, RouteKind, Token
 
 CAMERA_VARIABLE, ADMINISTRATION_VARIABLE = "JELLYFISH_CAMERA_TOKEN", "JELLYFISH_ADMINISTRATION_TOKEN"
 WATCH_VARIABLE = "JELLYFISH_WATCH_TOKEN"
@@ -112,8 +112,8 @@ def _token(entry: TokenEntry, path: Path) -> Token:
     if (entry.token is None) == (entry.sha256 is None):
         raise InputError(f"{where}: give one of token and sha256")
     digest = hashed(entry.token, where) if entry.token is not None else bytes.fromhex(entry.sha256 or "")
-    if RouteKind.HEALTH in entry.may:
-        raise InputError(f"{where}: health takes no token; `may` is of camera, request, watch, metrics, administration")
+    for kind in sorted(FOR_ALL & frozenset(entry.may)):
+        raise InputError(f"{where}: {kind} takes no token; `may` is of camera, request, watch, metrics, administration")
     return Token(entry.name, digest, frozenset(entry.may), entry.cameras)
 
 

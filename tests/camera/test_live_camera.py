@@ -22,7 +22,7 @@ SAID = welcome(InputSize(320, 320))
 
 
 class Kept:
-    """See `Recording`."""
+    """See `CameraRecording`."""
 
     timeline = Timeline(0.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import msgspec
 from hypothesis import strategies as st
@@ -80,9 +81,17 @@ def problems(
     return msgspec.structs.replace(asked, devices=devices)
 
 
-def best_by_trying_all(question: Problem) -> tuple[int, float]:
-    """(clients mapped, sum of rate x accuracy) of the best plan: every variant, batch and assignment is tried."""
-    best = (0, 0.0)
+def with_importances(question: Problem, importances: Sequence[float]) -> Problem:
+    """The first clients count as much as these say, further ones as from the beginning again."""
+    pairs = zip(question.clients, itertools.cycle(importances))
+    clients = tuple(msgspec.structs.replace(client, importance=each) for client, each in pairs)
+    return msgspec.structs.replace(question, clients=clients)
+
+
+def best_by_trying_all(question: Problem) -> tuple[float, float]:
+    """(importance mapped, sum of rate x importance x accuracy) of the best plan: every variant, batch and assignment is
+    tried."""
+    best = (0.0, 0.0)
     places = range(-1, len(question.devices))
     for assignment in itertools.product(places, repeat=len(question.clients)):
         gains = [
@@ -90,7 +99,7 @@ def best_by_trying_all(question: Problem) -> tuple[int, float]:
             for device in range(len(question.devices))
         ]
         if None not in gains:
-            mapped = sum(at >= 0 for at in assignment)
+            mapped = sum(each.importance for each, at in zip(question.clients, assignment, strict=True) if at >= 0)
             best = max(best, (mapped, sum(gain for gain in gains if gain is not None)))
     return best
 
@@ -100,8 +109,9 @@ def _device_gain(question: Problem, device: int, members: list[int]) -> float | 
         return 0.0
     rate = sum(question.clients[i].fps for i in members)
     option = question.devices[device]
+    stake = sum(question.clients[i].fps * question.clients[i].importance for i in members)
     gains = [
-        rate * question.accuracy[m]
+        stake * question.accuracy[m]
         for m, row in enumerate(option.latency_s)
         for b, seconds in enumerate(row, start=1)
         if rate < b / option.keeps_s[m][b - 1]
@@ -110,11 +120,12 @@ def _device_gain(question: Problem, device: int, members: list[int]) -> float | 
     return max(gains, default=None)
 
 
-def score(question: Problem, plan: Plan) -> tuple[int, float]:
-    """(clients mapped, sum of rate x accuracy) of `plan`, counted anew."""
-    earned = 0.0
+def score(question: Problem, plan: Plan) -> tuple[float, float]:
+    """(importance mapped, sum of rate x importance x accuracy) of `plan`, counted anew."""
+    mapped = earned = 0.0
     for client in question.clients:
         variant = plan.variant_of(client.client)
         if variant is not None:
-            earned += client.fps * question.accuracy[question.variants.index(variant)]
-    return len(plan.clients), earned
+            mapped += client.importance
+            earned += client.fps * client.importance * question.accuracy[question.variants.index(variant)]
+    return mapped, earned

@@ -7,7 +7,7 @@ import random
 import msgspec
 import pytest
 
-from jellyfish.control.allowance import LIGHT, USEFUL, Allowance, search_s
+from jellyfish.control.allowance import LIGHT, USEFUL, PlanningAllowance, search_s
 from jellyfish.control.problem import DevicePlan, Plan, Problem
 from tests.control.problems import problem
 
@@ -27,7 +27,7 @@ def with_budgets(question: Problem, factor: float) -> Problem:
 
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.5])
 def test_over_any_minute_no_more_than_the_share_is_spent(share: float) -> None:
-    allowance, chance = Allowance(share), random.Random(1)
+    allowance, chance = PlanningAllowance(share), random.Random(1)
     spent: list[tuple[float, float]] = []
     for window in range(600):
         now, changed = 0.5 * window, with_budgets(QUESTION, chance.uniform(0.5, 1.0))
@@ -42,7 +42,7 @@ def test_over_any_minute_no_more_than_the_share_is_spent(share: float) -> None:
 
 def test_the_planners_own_start_is_paid_for_within_the_first_minute() -> None:
     """Its solves go on meanwhile: what is saved up is theirs."""
-    allowance, chance, spent = Allowance(0.05), random.Random(1), 0.9
+    allowance, chance, spent = PlanningAllowance(0.05), random.Random(1), 0.9
     for window in range(120):
         now, changed = 0.5 * window, with_budgets(QUESTION, chance.uniform(0.5, 1.0))
         verdict = allowance.decide(now, changed, NOT_THE_BEST)
@@ -54,7 +54,7 @@ def test_the_planners_own_start_is_paid_for_within_the_first_minute() -> None:
 
 
 def test_a_small_problem_is_solved_in_every_window_in_which_it_changes() -> None:
-    allowance = Allowance(0.05)
+    allowance = PlanningAllowance(0.05)
     for window in range(200):
         changed = with_budgets(QUESTION, 1.0 + 0.1 * (window % 2))
         verdict = allowance.decide(0.5 * window, changed, NOT_THE_BEST)
@@ -68,7 +68,7 @@ def test_a_large_one_waits_until_there_is_enough_for_it_to_be_useful() -> None:
         clients=tuple(msgspec.structs.replace(QUESTION.clients[0], client=f"c{number}") for number in range(256)),
         devices=tuple(msgspec.structs.replace(QUESTION.devices[0], device=f"cuda:{number}") for number in range(32)),
     )
-    allowance, budgets = Allowance(0.05), []
+    allowance, budgets = PlanningAllowance(0.05), []
     for window in range(240):
         verdict = allowance.decide(0.5 * window, large, NOT_THE_BEST)
         if verdict.why == "solved":
@@ -79,7 +79,7 @@ def test_a_large_one_waits_until_there_is_enough_for_it_to_be_useful() -> None:
 
 
 def test_what_has_not_changed_is_skipped_once_a_search_has_come_to_its_end() -> None:
-    allowance = Allowance(0.05)
+    allowance = PlanningAllowance(0.05)
     assert allowance.decide(0.0, QUESTION, NOT_THE_BEST).why == "solved"
     allowance.spent(0.0, QUESTION, budget_s=0.3, cpu_s=0.3)
     assert allowance.decide(5.0, QUESTION, NOT_THE_BEST).why == "solved"  # it was cut off
@@ -94,7 +94,7 @@ def test_what_has_not_changed_is_skipped_once_a_search_has_come_to_its_end() -> 
 
 
 def test_a_small_search_is_made_to_its_end_now_and_then_and_for_others_at_once() -> None:
-    allowance, budgets = Allowance(0.05), []
+    allowance, budgets = PlanningAllowance(0.05), []
     for window in range(2 * LIGHT + 3):
         changed = with_budgets(QUESTION, 1.0 + 0.1 * (window % 2))
         verdict = allowance.decide(0.5 * window, changed, NOT_THE_BEST)
@@ -107,7 +107,7 @@ def test_a_small_search_is_made_to_its_end_now_and_then_and_for_others_at_once()
 
 
 def test_a_search_that_cannot_be_made_to_its_end_yet_is_saved_for() -> None:
-    allowance = Allowance(0.05)
+    allowance = PlanningAllowance(0.05)
     allowance.decide(0.0, QUESTION, NOT_THE_BEST)
     allowance.spent(0.0, QUESTION, 0.3, 0.5 - 1.2 * search_s(QUESTION))
     short = allowance.decide(0.0, QUESTION, NOT_THE_BEST)
@@ -117,4 +117,4 @@ def test_a_search_that_cannot_be_made_to_its_end_yet_is_saved_for() -> None:
 
 
 def test_where_everybody_has_the_best_there_is_nothing_to_search_for() -> None:
-    assert Allowance(0.05).decide(0.0, QUESTION, THE_BEST).why == "skipped"
+    assert PlanningAllowance(0.05).decide(0.0, QUESTION, THE_BEST).why == "skipped"

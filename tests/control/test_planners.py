@@ -21,7 +21,7 @@ def solve(question: Problem, name: str = "exact", running: Plan | None = None) -
     return make_planner(name, 7).plan(question, running)
 
 
-def no_worse(one: tuple[int, float], other: tuple[int, float]) -> bool:
+def no_worse(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return one[0] > other[0] or (one[0] == other[0] and one[1] >= other[1] - SAME)
 
 

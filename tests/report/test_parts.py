@@ -86,7 +86,7 @@ def test_why_cameras_missed_frames_in_words(tmp_path: Path) -> None:
     timed_run(tmp_path / "run")
     first, second, third = why(part(tmp_path / "run", "+5s", "+15s"))
     assert re.fullmatch(
-        r"camera-0: 20 of 101 frames missed \(19\.80 %\), most from \d\d:00:10 to \d\d:00:\d\d \(3\)", first
+        r"camera-0: 20 of 101 frames missed \(19\.80 %\), most (at \d\d:00:10|from \d\d:00:\d\d to \d\d:00:\d\d)", first
     )
     assert second.startswith("  20 expired: dropped by the server: its deadline could no longer be met")
     assert third == "No frame missed: camera-1."
@@ -185,7 +185,7 @@ def test_the_command_says_why_a_camera_missed_frames_at_that_time(tmp_path: Path
         tmp_path / "log", "--from", "-110s", "--to", "-90s", "--camera", "gate", "-o", tmp_path / "out"
     )  # fmt: skip
     assert code == 0, said
-    assert re.search(r"gate: \d+ of 287 frames missed \(\d\.\d\d %\), most from \d\d:01:4", said)
+    assert re.search(r"gate: \d+ of 287 frames missed \(\d\.\d\d %\), most \w+ \d\d:01:4", said)
     assert "overload: dropped by the server: keeping it would have cost more frames than it is worth" in said
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "2026-11-30" in page and "yard" not in page

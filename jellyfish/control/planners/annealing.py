@@ -10,8 +10,11 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
+from typing import NamedTuple
 
 from jellyfish.control.capacity import complete_plan, device_capacities, idle_plan, kept_variant, mappable_clients
+from jellyfish.control.favour import favoured
+from jellyfish.control.importance import weights
 from jellyfish.control.planners.layout import DeviceGroup, device_kinds, lay_out
 from jellyfish.control.problem import Plan, Problem
 
@@ -26,12 +29,29 @@ State = tuple[tuple[int, int], ...]
 
 
 class Mapping:
-    """The clients of each group of a state, and what that is worth."""
+    """The clients of each group of a state, and what that is worth: what the mapped ones count, and their accuracy."""
 
-    def __init__(self, groups: list[DeviceGroup], mapped: int, accuracy: float) -> None:
+    def __init__(self, groups: list[DeviceGroup], mapped: float, accuracy: float) -> None:
         self.groups = groups
         self.mapped = mapped
         self.accuracy = accuracy
+
+
+class _Reached(NamedTuple):
+    """Some clients of a knapsack."""
+
+    fps: float
+    stake: float
+    """Sum of rates x weights."""
+    members: tuple[int, ...]
+
+    def with_client(self, client: int, fps: float, stake: float) -> _Reached:
+        """And one more."""
+        return _Reached(self.fps + fps, self.stake + stake, (*self.members, client))
+
+    def counts_more_than(self, other: _Reached) -> bool:
+        """For its rate."""
+        return self.stake * other.fps > other.stake * self.fps
 
 
 class AnnealingPlanner:
@@ -47,7 +67,8 @@ class AnnealingPlanner:
         kept = [kept_variant(problem, running, device) for device in range(len(problem.devices))]
         search = _Annealing(problem, kept, self._random)
         best = search.upgrade(search.degrade(search.start))
-        return complete_plan(problem, running, lay_out(search.mapping(best).groups, search.kinds, kept))
+        laid = lay_out(search.mapping(best).groups, search.kinds, kept)
+        return favoured(problem, complete_plan(problem, running, laid))
 
 
 class _Annealing:
@@ -60,6 +81,10 @@ class _Annealing:
         self._table_of_kind = dict(zip(self.kinds, self._tables, strict=True))
         self._mappable = mappable_clients(problem, self._tables)
         self._asked = sum(problem.clients[client].fps for client in self._mappable) or 1.0
+        self._weight = weights(problem.clients)
+        self._stake = [demand.fps * weight for demand, weight in zip(problem.clients, self._weight, strict=True)]
+        self._staked = sum(self._stake[client] for client in self._mappable) or 1.0
+        self._most = sum(self._weight[client] for client in self._mappable)
         self._ladder = sorted(range(len(problem.variants)), key=lambda m: (problem.accuracy[m], problem.variants[m]))
         self._by_budget = [
             sorted(self._mappable, key=lambda i: -problem.clients[i].budget_s[variant])
@@ -77,9 +102,9 @@ class _Annealing:
     def degrade(self, state: State) -> State:
         """Steps down, or stays, until all are mapped; the best state on the way."""
         best, temperature = state, START_TEMPERATURE
-        while self.mapping(best).mapped < len(self._mappable) and temperature > END_TEMPERATURE:
+        while self.mapping(best).mapped < self._most and temperature > END_TEMPERATURE:
             nearby = self._neighbour(state, (-1, 0))
-            gain = (self.mapping(nearby).mapped - self.mapping(state).mapped) / len(self._mappable)
+            gain = (self.mapping(nearby).mapped - self.mapping(state).mapped) / self._most
             if self._accepts(gain, temperature):
                 state = nearby
             if self._rank(state) > self._rank(best):
@@ -115,18 +140,18 @@ class _Annealing:
             left.difference_update(members)
             if members:
                 groups.append(DeviceGroup(kind, variant, members))
-            earned += self._problem.accuracy[variant] * sum(self._problem.clients[member].fps for member in members)
-        return Mapping(groups, len(self._mappable) - len(left), earned / self._asked)
+            earned += self._problem.accuracy[variant] * sum(self._stake[member] for member in members)
+        return Mapping(groups, self._most - sum(self._weight[client] for client in left), earned / self._staked)
 
     def _knapsack(self, kind: int, variant: int, left: set[int]) -> tuple[int, ...]:
-        """The clients of `left` with the highest sum of rates that one device can serve.
+        """The clients of `left` with the highest sum of rates x weights that one device can serve.
 
         Clients come in falling order of budget, so each one is the tightest of any set it completes: it sets the batch,
-        and with it the capacity that the set's sum must stay below.
+        and with it the capacity that the set's sum of rates must stay below.
         """
         capacity = self._table_of_kind[kind][variant]
-        reachable: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, ())}
-        best: tuple[float, tuple[int, ...]] = (0.0, ())
+        reachable: dict[int, _Reached] = {0: _Reached(0.0, 0.0, ())}
+        best = reachable[0]
         for client in self._by_budget[variant]:
             if client not in left:
                 continue
@@ -134,13 +159,14 @@ class _Annealing:
             limit_fps = capacity.rate_within(demand.budget_s[variant])
             if limit_fps <= 0.0:
                 break
-            for total, members in list(reachable.values()):
-                grown = total + demand.fps
-                if grown < limit_fps:
-                    entry = (grown, (*members, client))
-                    reachable.setdefault(round(grown / self._asked * KNAPSACK_STATES), entry)
-                    best = max(best, entry, key=lambda each: each[0])
-        return best[1]
+            for known in list(reachable.values()):
+                grown = known.with_client(client, demand.fps, self._stake[client])
+                if grown.fps < limit_fps:
+                    state = round(grown.fps / self._asked * KNAPSACK_STATES)
+                    if grown.counts_more_than(reachable.setdefault(state, grown)):
+                        reachable[state] = grown
+                    best = max(best, grown, key=lambda each: each.stake)
+        return best.members
 
     def _neighbour(self, state: State, moves: tuple[int, ...]) -> State:
         top = len(self._ladder) - 1
@@ -149,7 +175,7 @@ class _Annealing:
     def _accepts(self, gain: float, temperature: float) -> bool:
         return gain >= 0.0 or self._random.random() < math.exp(gain / temperature)
 
-    def _rank(self, state: State) -> tuple[int, float, int]:
+    def _rank(self, state: State) -> tuple[float, float, int]:
         """Mapped, accuracy, and groups that need no change, in this order."""
         mapping = self.mapping(state)
         unchanged = sum((Counter(state) & Counter(self.start)).values())

@@ -1,6 +1,6 @@
 """The default planner: the proved optimum for few clients, a good plan in time for many. Users need not choose.
 
-Most clients mapped, then highest rate-weighted accuracy, then fewest changed devices.
+Most clients mapped, then highest rate-weighted accuracy, both by what clients count, then fewest changed devices.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from jellyfish.control.capacity import idle_plan
+from jellyfish.control.favour import favoured
 from jellyfish.control.planners.exact import plan_by_all_sets
 from jellyfish.control.planners.exchange import TIME_BUDGET_S
 from jellyfish.control.planners.many import ManyClients
@@ -57,7 +58,7 @@ class BestPlanner:
         search = ManyClients(task, self._random, self._clock, self._time_budget_s)
         plan = search.plan()
         self.proved = search.proved
-        return plan
+        return favoured(task.problem, plan)
 
     def _plan_by_sets(self, task: PlanningTask) -> Plan:
         ends_s = math.inf if math.isinf(self._time_budget_s) else self._clock() + min(SETS_S, self._time_budget_s)
@@ -66,4 +67,4 @@ class BestPlanner:
         self.proved = sets.proved
         if sets.proved and task.running is None:
             return plan
-        return ManyClients(task, self._random, self._clock, 0.0).plan(plan)
+        return favoured(task.problem, ManyClients(task, self._random, self._clock, 0.0).plan(plan))

@@ -26,21 +26,24 @@ LEAST_PROFIT = 1e-3
 
 
 class Exchange:
-    """Changes `grouping`. `prices` (n,): what a frame per second of each client is worth, in units of accuracy."""
+    """Changes `grouping`. `prices` (n,): what a frame per second of each client is worth, in units of accuracy for one
+    of weight 1."""
 
     def __init__(self, grouping: Grouping, prices: Floats, random: np.random.Generator) -> None:
         self._grouping, self._prices, self._random = grouping, prices, random
-        self._fps = grouping.task.fps
+        self._fps, self._weight = grouping.task.fps, grouping.task.weight
         self._kinds = grouping.task.kinds
 
     def greedy(self, mapping: float = 0.0) -> list[Ints]:
-        """Per device the group worth most beyond its clients' prices; each client adds `mapping`."""
+        """Per device the group worth most beyond its clients' prices; each place for weight 1 adds `mapping`."""
         groups = [np.zeros(0, dtype=np.int64) for _ in self._kinds]
         left = np.arange(len(self._fps))
         for device, kind in enumerate(self._kinds):
             pricing = self._grouping.pricing[kind]
             best = pricing.best(
-                self._profit(kind, left, pricing.rows, self._prices[left]) + mapping, left, pricing.rows
+                self._profit(kind, left, pricing.rows, self._prices[left]) + mapping * self._weight[left],
+                left,
+                pricing.rows,
             )
             if len(best.value):
                 groups[device] = left[best.members[best.value.argmax()]]
@@ -81,7 +84,7 @@ class Exchange:
         grouping, rows = self._grouping, self._some_rows(kind)
         profit = self._disturbed_profit(kind, clients, rows)
         if len(grouping.unmapped) and self._random.random() < 0.5:
-            profit += grouping.task.mapping
+            profit += grouping.task.mapping * self._weight[clients]
         members = grouping.pricing[kind].best(profit, clients, rows).members
         if not len(members):
             return clients[:0], grouping.servable(other, clients)
@@ -101,6 +104,6 @@ class Exchange:
 
     def _profit(self, kind: int, clients: Ints, rows: Ints, prices: Floats) -> Floats:
         """(rows, clients) what each earns beyond its price."""
-        beyond = self._grouping.pricing[kind].accuracy[rows, None] - prices
+        beyond = self._grouping.pricing[kind].accuracy[rows, None] * self._weight[clients] - prices
         profit: Floats = np.maximum(beyond, LEAST_PROFIT) * self._fps[clients]
         return profit

@@ -1,8 +1,8 @@
 """Which clients are together on which device, and what that is worth: the state that a search improves. Pure.
 
-Worth: clients with a place first, then rate x accuracy. A group of clients is served with the most accurate variant
-that can serve it; that needs only the sum of its rates and, per variant, the throughput that its tightest budget
-allows.
+Worth: what clients with a place count first, then rate x weight x accuracy. A group of clients is served with the most
+accurate variant that can serve it; that needs only the sum of its rates and, per variant, the throughput that its
+tightest budget allows.
 """
 
 from __future__ import annotations
@@ -61,35 +61,44 @@ class Grouping:
 
     def _find_places(self) -> None:
         """Add clients without a place to groups that can take them, where that gains most or costs least."""
-        kinds, fps, accuracy = np.array(self.task.kinds), self.task.fps, self.task.accuracy
+        kinds, fps, stake, accuracy = np.array(self.task.kinds), self.task.fps, self.task.stake, self.task.accuracy
         rates = np.array([fps[members].sum() for members in self.groups])
+        stakes = np.array([stake[members].sum() for members in self.groups])
         limits = np.array(
             [
                 self._limits[kind][members].min(axis=0, initial=np.inf)
                 for kind, members in zip(kinds, self.groups, strict=True)
             ]
         )
-        for client in self.unmapped[np.argsort(fps[self.unmapped], kind="stable")].tolist():
+        for client in self._those_that_count_most_first(self.unmapped):
             narrower = np.minimum(limits, self._limits[kinds, client])
             grown = rates + fps[client]
             best = np.where(grown[:, None] < narrower, accuracy, -np.inf).max(axis=1)
-            gain = grown * best - np.array([self._earned(device) for device in range(len(kinds))])
+            gain = (stakes + stake[client]) * best - np.array([self._earned(device) for device in range(len(kinds))])
             device = int(gain.argmax())
             if np.isfinite(gain[device]):
                 self.groups[device] = np.sort(np.append(self.groups[device], client))
-                self.worths[device] += self.task.mapping + float(gain[device])
+                self.worths[device] += self.task.mapping * self.task.weight[client] + float(gain[device])
                 rates[device], limits[device] = grown[device], narrower[device]
+                stakes[device] += stake[client]
                 self.unmapped = self.unmapped[self.unmapped != client]
 
+    def _those_that_count_most_first(self, clients: Ints) -> list[int]:
+        """Of equals, those of low rate."""
+        order = np.lexsort((self.task.fps[clients], -self.task.weight[clients]))
+        ordered: list[int] = clients[order].tolist()
+        return ordered
+
     def _earned(self, device: int) -> float:
-        return self.worths[device] - len(self.groups[device]) * self.task.mapping
+        return self.worths[device] - float(self.task.weight[self.groups[device]].sum()) * self.task.mapping
 
     def servable(self, kind: int, members: Ints) -> Ints:
         """`members` if a device of `kind` serves them, else the best part of them."""
         if np.isfinite(self.worth(kind, members)):
             return members
         pricing = self.pricing[kind]
-        profit = self.task.mapping + pricing.accuracy[:, None] * self.task.fps[members]
+        places = self.task.mapping * self.task.weight[members]
+        profit = places + pricing.accuracy[:, None] * self.task.stake[members]
         best = pricing.best(profit, members, pricing.rows)
         return members[best.members[best.value.argmax()]] if len(best.value) else members[:0]
 
@@ -102,7 +111,8 @@ class Grouping:
         rates = members @ self.task.fps[clients]
         limits = np.where(members[:, :, None], self._limits[kind][clients], np.inf).min(axis=1, initial=np.inf)
         accuracy = np.where(rates[:, None] < limits, self.task.accuracy, -np.inf).max(axis=1)
-        return np.where(rates > 0.0, members.sum(axis=1) * self.task.mapping + rates * accuracy, 0.0)
+        places = members @ self.task.weight[clients] * self.task.mapping
+        return np.where(rates > 0.0, places + members @ self.task.stake[clients] * accuracy, 0.0)
 
     def problem_groups(self, groups: Sequence[Ints]) -> list[DeviceGroup]:
         """`groups` per device, each with the variant that serves it best, in the problem's numbering."""

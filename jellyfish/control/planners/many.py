@@ -96,7 +96,7 @@ class ManyClients:
 
     def _gap(self, master: Master) -> float:
         """How far the best plan is from the master programme's bound, as a share."""
-        missing = master.places - len(np.concatenate(self._best[1]))
+        missing = master.places - float(self._task.weight[np.concatenate(self._best[1])].sum())
         value = self._best[0] - self._task.mapping * (master.places - missing)
         return 1.0 if missing > 0 else 1.0 - value / master.bound
 
@@ -137,7 +137,8 @@ class ManyClients:
 
     def _client_prices(self, master: Master) -> Floats:
         """(n,) per frame per second."""
-        prices: Floats = (master.prices.types[master.types.of_client] - master.prices.place) / self._task.fps
+        places = master.prices.place * self._task.weight
+        prices: Floats = (master.prices.types[master.types.of_client] - places) / self._task.fps
         return prices
 
     def _solve(self, program: PatternProgram) -> None:

@@ -1,10 +1,10 @@
 """Column generation: how well could groups of clients be chosen if fractions of groups were allowed? Pure.
 
-The master programme chooses groups: no more of a type of client than there are, no more groups than devices, as many
-clients as can be mapped. A client may stand in for another that is harder to serve, which makes one group count for
-many. Groups are added where they are worth more than the prices of their clients, until none is: then the programme's
-value bounds every plan. At any prices the Lagrangian dual gives a bound too, and the least of these is kept; prices are
-smoothed between the best ones so far and the latest.
+The master programme chooses groups: no more of a type of client than there are, no more groups than devices, as much
+weight of clients as can be mapped. A client may stand in for another that is harder to serve, which makes one group
+count for many. Groups are added where they are worth more than the prices of their clients, until none is: then the
+programme's value bounds every plan. At any prices the Lagrangian dual gives a bound too, and the least of these is
+kept; prices are smoothed between the best ones so far and the latest.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ class Column(NamedTuple):
 
 
 class MasterPrices(NamedTuple):
-    """What a client of each type is worth (t,), and what one more mapped client would cost."""
+    """What a client of each type is worth (t,), and what mapping one more of weight 1 would cost."""
 
     types: Floats
     place: float
 
 
 class Master:
-    """The programme for one task. Values are sums of rate x accuracy."""
+    """The programme for one task. Values are sums of rate x weight x accuracy."""
 
     def __init__(self, task: PlanningTask, pricing: Sequence[Pricing], widths: Sequence[int | None]) -> None:
         """`pricing`: per kind of device; `widths`: per kind, the most steps of rate that a group may have."""
         self.task, self._pricing, self._widths = task, pricing, widths
-        self.types = ClientTypes(task.fps, np.concatenate([each.eligible for each in pricing]))
+        self.types = ClientTypes(task.fps, task.weight, np.concatenate([each.eligible for each in pricing]))
         self._count = len(self.types.count)
         self.columns: list[Column] = []
         self._known: set[tuple[int, int, bytes]] = set()
-        self.places = len(task.clients)
-        """As many clients are to be mapped."""
+        self.places = int(task.weight.sum())
+        """Clients of so much weight are to be mapped."""
         limits = np.array([*self.types.count, *task.devices, -self.places], dtype=float)
         self.programme = linear_programme(limits)
         self._place_row = len(limits) - 1
@@ -64,10 +64,10 @@ class Master:
             self.programme.add(0.0, pair, np.array([1.0, -1.0]))
         self.offset = 1 + len(self.types.substitutes)
         """Columns of the programme before the groups: places left empty, and clients standing in for others."""
-        self.prices = MasterPrices(FIRST_PRICE * task.fps[self.types.first], 0.0)
+        self.prices = MasterPrices(FIRST_PRICE * task.stake[self.types.first], 0.0)
         """The prices of the least bound so far."""
         self.bound = np.inf
-        """No plan for `places` clients is worth more; each one less is to its credit (`PlanningTask.mapping`)."""
+        """No plan for `places` is worth more; each one less is to its credit (`PlanningTask.mapping`)."""
         for place in (0.0, task.mapping):
             self.price(MasterPrices(np.zeros(self._count), place), len(pricing[0].rows))
         self.price(self.prices)
@@ -80,7 +80,7 @@ class Master:
             self.converge(time_is_up)
 
     def demand(self, places: int) -> None:
-        """As many clients are to be mapped from now on."""
+        """Clients of so much weight are to be mapped from now on."""
         self.places, self.bound = places, np.inf
         self.programme.limit(self._place_row, -float(places))
 
@@ -105,9 +105,10 @@ class Master:
         """Add the groups that are best at `prices` and take their bound; how many of them are new."""
         before = len(self.columns)
         everyone = np.arange(len(self.task.clients))
+        own = prices.place * self.task.weight - prices.types[self.types.of_client]
         bound = float(prices.types @ self.types.count) - prices.place * self.places
         for kind, pricing in enumerate(self._pricing):
-            profit = pricing.accuracy[:, None] * self.task.fps + (prices.place - prices.types[self.types.of_client])
+            profit = pricing.accuracy[:, None] * self.task.stake + own
             groups = pricing.best(profit, everyone, pricing.rows, self._widths[kind])
             bound += self.task.devices[kind] * max(0.0, float(groups.value.max(initial=0.0)))
             for row in np.argsort(-groups.value)[:most].tolist():
@@ -123,10 +124,10 @@ class Master:
             return
         self._known.add(key)
         self.columns.append(Column(kind, row, counts))
-        earned = float(self._pricing[kind].accuracy[row] * self.task.fps[members].sum())
+        earned = float(self._pricing[kind].accuracy[row] * self.task.stake[members].sum())
         types = np.flatnonzero(counts)
         rows = np.array([*types, self._count + kind, self._place_row])
-        self.programme.add(earned, rows, np.array([*counts[types], 1.0, -float(len(members))]))
+        self.programme.add(earned, rows, np.array([*counts[types], 1.0, -float(self.task.weight[members].sum())]))
 
     def groups(self, whole: Solution) -> list[tuple[int, Ints]]:
         """(kind, members) of the groups in a solution whose amounts are whole numbers."""

@@ -36,7 +36,7 @@ class ProgrammeAnswer(NamedTuple):
     proved: bool
     """Whether it is the optimum; else the best found in time."""
     bound: float
-    """No plan's count of mapped clients plus accuracy is more, but for rounding."""
+    """No plan's weight of mapped clients plus accuracy is more, but for rounding."""
 
 
 class PatternProgram:
@@ -69,9 +69,11 @@ class PatternProgram:
         configurations = len(self._of.configurations)
         now = Counter(zip(task.kinds, task.kept, strict=True))
         keeps = [(kind, variant) for kind, variant in now if variant is not None]
-        rates, asked = task.fps[self._of.types.first], float(task.fps.sum())
+        types, asked = self._of.types.first, float(task.stake.sum())
+        weight, stake = task.weight[types], task.stake[types]
         accuracy = np.array([task.problem.accuracy[each.variant] for each in self._of.configurations])
-        worth = 1.0 + rates[self._places[:, 1]] * accuracy[self._places[:, 0]] / asked
+        kind_of_client = self._places[:, 1]
+        worth = weight[kind_of_client] + stake[kind_of_client] * accuracy[self._places[:, 0]] / asked
         bonus = UNCHANGED_BONUS / len(task.kinds)
         devices = np.array([task.devices[each.kind] for each in self._of.configurations], dtype=float)
         pattern_at = np.array([column.configuration for column in self._of.patterns])

@@ -51,7 +51,7 @@ class Patterns:
         """Whether there are more patterns than are worth trying; `patterns` is then not complete."""
         self.patterns: list[Pattern] = []
         self.configurations, allowed = _configurations(task)
-        self.types = ClientTypes(task.fps, allowed)
+        self.types = ClientTypes(task.fps, task.weight, allowed)
         self.allowed = allowed[:, self.types.first]
         for index in range(len(self.configurations)):
             if not self.too_large:

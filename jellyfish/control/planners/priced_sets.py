@@ -33,13 +33,15 @@ class PricedSets:
 
     def __init__(self, task: PlanningTask) -> None:
         self._clients, self._kinds, self._accuracy = task.clients, task.kinds, task.accuracy
-        self._rate = sums_over_sets(task.fps)
+        self._weight = task.weight
+        self._stake = sums_over_sets(task.stake)
         self._mapped = task.mapping
         self._tiny = TINY * task.mapping
         tightest_s = least_over_sets(task.budgets_s.T)
-        counted = sums_over_sets(np.full(len(task.clients), task.mapping))
-        self._servable = [servable_sets(table, self._rate, tightest_s) for table in task.tables]
-        self._values = [counted + self._best_accuracy(servable) * self._rate for servable in self._servable]
+        counted = sums_over_sets(task.mapping * task.weight)
+        rate = sums_over_sets(task.fps)
+        self._servable = [servable_sets(table, rate, tightest_s) for table in task.tables]
+        self._values = [counted + self._best_accuracy(servable) * self._stake for servable in self._servable]
         for values in self._values:
             values[0] = -np.inf
         self.proved = False
@@ -57,7 +59,7 @@ class PricedSets:
         First among few sets; then, where others might do better, among all that might.
         """
         prices = self._solve_programme()
-        dearest = sums_over_sets(prices.clients + prices.place)
+        dearest = sums_over_sets(prices.skipping)
         losses = [dearest + price - value for value, price in zip(self._values, prices.devices, strict=True)]
         loss = np.maximum(np.array(losses), 0.0)
         loss[:, 0] = prices.devices
@@ -85,7 +87,7 @@ class PricedSets:
         near = np.flatnonzero(flat <= bound)
         kinds, sets = np.divmod(full[near], loss.shape[1] - 1)
         sets += 1
-        order = np.lexsort((-self._rate[sets], flat[near]))[:count]
+        order = np.lexsort((-self._stake[sets], flat[near]))[:count]
         return kinds[order], sets[order], float(bound)
 
     def _group(self, members: int, kind: int) -> DeviceGroup:
@@ -98,9 +100,9 @@ class PricedSets:
         """Over all sets. Where it maps a fraction of a client, it is told that none can be."""
         columns = [(kind, 1 << bit) for kind in range(len(self._values)) for bit in range(len(self._clients))]
         columns = [column for column in columns if np.isfinite(self._values[column[0]][column[1]])]
-        bound, prices = self._generate(columns, float(len(self._clients)))
+        bound, prices = self._generate(columns, float(self._weight.sum()))
         whole = float(np.floor(bound / self._mapped + TINY))
-        return self._generate(columns, whole)[1] if bound > whole * self._mapped + self._rate[-1] else prices
+        return self._generate(columns, whole)[1] if bound > whole * self._mapped + self._stake[-1] else prices
 
     def _generate(self, columns: list[tuple[int, int]], places: float) -> tuple[float, SetPrices]:
         """Column generation: adds the sets worth most beyond their prices to `columns` until none is worth more."""
@@ -111,13 +113,13 @@ class PricedSets:
             for kind, members in columns:
                 inside = np.flatnonzero(members >> np.arange(count) & 1)
                 rows = np.array([*inside, count + kind, count + kinds])
-                entries = np.array([1.0] * (len(inside) + 1) + [float(len(inside))])
+                entries = np.array([1.0] * (len(inside) + 1) + [float(self._weight[inside].sum())])
                 programme.add(float(self._values[kind][members]), rows, entries)
             solved = programme.solve()
             assert solved is not None, "no sets at all are a solution"
             dual = solved.prices
-            prices = SetPrices(dual[:count], dual[count:-1], float(dual[-1]), places)
-            dearest = sums_over_sets(prices.clients + prices.place)
+            prices = SetPrices(dual[:count], dual[count:-1], float(dual[-1]), places, self._weight)
+            dearest = sums_over_sets(prices.skipping)
             gains = [value - dearest - price for value, price in zip(self._values, prices.devices, strict=True)]
             added = {(kind, members) for kind, gain in enumerate(gains) for members in _most(gain, self._tiny)}
             columns = sorted(added - known)

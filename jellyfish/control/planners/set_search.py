@@ -15,13 +15,21 @@ from jellyfish.control.planners.task import Bools, Floats, Ints
 
 
 class SetPrices(NamedTuple):
-    """The linear programme's answer: what a client, a device of each kind, and one more place for a client is worth."""
+    """The linear programme's answer: what a client, a device of each kind, and a place for weight 1 is worth."""
 
     clients: Floats
     devices: Floats
     place: float
     places: float
-    """Most places that all devices together can have."""
+    """Most weight that clients with a place can have together."""
+    weight: Floats
+    """What each client counts."""
+
+    @property
+    def skipping(self) -> Floats:
+        """Per client, its price and that of its place."""
+        skipping: Floats = self.clients + self.place * self.weight
+        return skipping
 
 
 class LastDevice:
@@ -30,7 +38,7 @@ class LastDevice:
     def __init__(self, loss: Floats, prices: SetPrices) -> None:
         """`loss` (kinds, 2^n) of the sets, the empty one's being the price of an idle device."""
         self._loss = loss
-        self._skipping = prices.clients + prices.place
+        self._skipping = prices.skipping
         self.least = loss.copy()
         """(kinds, 2^n)"""
         for client, price in enumerate(self._skipping.tolist()):
@@ -63,8 +71,8 @@ class Search:
         self._order: list[int] = np.argsort([(sets >> client & 1).sum() for client in range(count)]).tolist()
         self._devices = devices
         self._tiny, self._gives_up = tiny, gives_up
-        self._spare = float(count) - prices.places
-        """Clients that cannot have a place anyway."""
+        self._spare = float(prices.weight.sum()) - prices.places
+        """Weight of clients that cannot have a place anyway."""
         self._seen: dict[tuple[int, ...], float] = {}
         self._chosen: list[tuple[int, int]] = []
         self.best: list[tuple[int, int]] = []
@@ -78,12 +86,12 @@ class Search:
         """Find the sets of least loss."""
         everyone = (1 << len(self._order)) - 1
         if sum(self._devices) == 1:
-            self._finish(self._devices.index(1), everyone, 0.0, 0)
+            self._finish(self._devices.index(1), everyone, 0.0, 0.0)
         else:
-            self._go(np.arange(len(self._sets)), everyone, 0.0, 0)
+            self._go(np.arange(len(self._sets)), everyone, 0.0, 0.0)
 
-    def _go(self, candidates: Ints, left: int, loss: float, skipped: int) -> None:
-        """`left`: clients not yet decided; `skipped`: how many were left without a place."""
+    def _go(self, candidates: Ints, left: int, loss: float, skipped: float) -> None:
+        """`left`: clients not yet decided; `skipped`: what those count that were left without a place."""
         self._nodes += 1
         self.complete = self.complete and not self._gives_up(self._nodes)
         bound = loss + self._prices.place * max(0.0, skipped - self._spare)
@@ -98,10 +106,10 @@ class Search:
             self._try_pairs(candidates[inside], left, loss, skipped)
         else:
             self._try_sets(candidates, inside, left, loss, skipped)
-        without = left & ~(1 << client)
-        self._go(candidates[~inside], without, loss + float(self._prices.clients[client]), skipped + 1)
+        without, weight = left & ~(1 << client), float(self._prices.weight[client])
+        self._go(candidates[~inside], without, loss + float(self._prices.clients[client]), skipped + weight)
 
-    def _known(self, left: int, loss: float, skipped: int) -> bool:
+    def _known(self, left: int, loss: float, skipped: float) -> bool:
         """Whether as much was decided before, in another way, for no more loss."""
         key, loss = (left, *self._devices), loss + self._prices.place * skipped
         known = self._seen.get(key, np.inf) <= loss
@@ -109,7 +117,7 @@ class Search:
             self._seen[key] = loss
         return known
 
-    def _try_sets(self, candidates: Ints, inside: Bools, left: int, loss: float, skipped: int) -> None:
+    def _try_sets(self, candidates: Ints, inside: Bools, left: int, loss: float, skipped: float) -> None:
         for index in candidates[inside].tolist():
             kind, members = int(self._kinds[index]), int(self._sets[index])
             total = loss + float(self._loss[index])
@@ -123,7 +131,7 @@ class Search:
                 self._chosen.pop()
                 self._devices[kind] += 1
 
-    def _try_pairs(self, candidates: Ints, left: int, loss: float, skipped: int) -> None:
+    def _try_pairs(self, candidates: Ints, left: int, loss: float, skipped: float) -> None:
         """Two devices are left: the first gets one of `candidates`, the second what is best of the rest."""
         for kind in {kind for kind, count in enumerate(self._devices) if count}:
             self._devices[kind] -= 1
@@ -138,14 +146,14 @@ class Search:
                 self._chosen.pop()
             self._devices[kind] += 1
 
-    def _finish(self, kind: int, left: int, loss: float, skipped: int) -> None:
+    def _finish(self, kind: int, left: int, loss: float, skipped: float) -> None:
         """Give the last device, of `kind`, what is best of `left`."""
         place = self._prices.place * (skipped - self._spare)
         loss += float(self._last.least[kind, left]) + place
         if loss < self.best_loss - self._tiny:
             self.best, self.best_loss = [*self._chosen, (kind, self._last.served(kind, left))], loss
 
-    def _end(self, loss: float, skipped: int) -> None:
+    def _end(self, loss: float, skipped: float) -> None:
         """All clients are decided, and devices are left idle."""
         loss += sum(price * left for price, left in zip(self._prices.devices.tolist(), self._devices, strict=True))
         loss += self._prices.place * (skipped - self._spare)

@@ -16,6 +16,7 @@ from jellyfish.control.capacity import (
     kept_variant,
     mappable_clients,
 )
+from jellyfish.control.importance import weights
 from jellyfish.control.planners.layout import DeviceGroup, device_kinds, lay_out
 from jellyfish.control.problem import Plan, Problem
 
@@ -24,7 +25,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 SAME = 1e-9
-"""Sums of rate x accuracy this close, as a share of the best there could be, count as equal."""
+"""Sums of rate x weight x accuracy this close, as a share of the best there could be, count as equal."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ class PlanningTask:
         return np.array([self.problem.clients[client].fps for client in self.clients])
 
     @cached_property
+    def weight(self) -> Floats:
+        """(n,) what each client counts, whole numbers."""
+        return np.array(weights(self.problem.clients[client] for client in self.clients))
+
+    @cached_property
+    def stake(self) -> Floats:
+        """(n,) rate x weight: what each client's accuracy is worth."""
+        return self.fps * self.weight
+
+    @cached_property
     def budgets_s(self) -> Floats:
         """(n, m) budgets of the clients, per variant."""
         return np.array([self.problem.clients[client].budget_s for client in self.clients])
@@ -78,13 +89,13 @@ class PlanningTask:
 
     @property
     def mapping(self) -> float:
-        """Worth of one more client with a place: more than all accuracy there is, so that it comes first."""
-        return 1.0 + float(self.fps.sum())
+        """Worth of a place for a client of weight 1: more than all accuracy there is, so that places come first."""
+        return 1.0 + float(self.stake.sum())
 
     @property
     def same(self) -> float:
         """Worths this close are equal."""
-        return SAME * float(self.fps.sum())
+        return SAME * float(self.stake.sum())
 
     def groups_of(self, plan: Plan) -> list[DeviceGroup]:
         """`plan`, which is feasible, as groups of the problem's clients."""

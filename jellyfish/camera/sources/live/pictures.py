@@ -34,8 +34,6 @@ PICTURES_FPS = 5.0
 """Pace of a folder of pictures, unless one is asked for."""
 BEHIND_S = 0.5
 """What is shown at its own pace and is so much behind it goes on from where it is."""
-LOOK_S = 1.0
-"""How often a key frame is asked how it is to be held: that keeps the frame for a while."""
 _TURNED = {0: UPRIGHT, 90: 6, 180: 3, 270: 8}
 """By degrees clockwise."""
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -132,7 +130,7 @@ class _OpenVideo:
         self._container, self._stream, self._rotate = container, stream, rotate
         self._time_base = float(stream.time_base)
         self._clock, self._burst = CaptureClock(), FirstBurst()
-        self._orientation, self._shape, self._looked_s = UPRIGHT, (0, 0), 0.0
+        self._orientation, self._looked = UPRIGHT, (0, 0, 0)
         self._reformatter = VideoReformatter()
 
     def as_they_come(self) -> Pictures:
@@ -188,13 +186,15 @@ class _OpenVideo:
         return HeldPicture((height, width) if sideways else (width, height), image)
 
     def _oriented(self, frame: Any) -> int:
-        """As it was asked for; else as the frame says, which is looked at where it may change, and seldom."""
+        """As it was asked for; else as the frame says, which is looked at closely where it has changed alone.
+
+        A frame that was so looked at stays until cycles are next collected: one a second was 10 MB a minute and more.
+        """
         if self._rotate is not None:
             return _TURNED[self._rotate]
-        shape, now = (frame.width, frame.height), time.monotonic()
-        if shape != self._shape or (frame.key_frame and now - self._looked_s >= LOOK_S):
-            self._shape, self._looked_s = shape, now
-            self._orientation = frame_orientation(frame)
+        looks = frame.width, frame.height, frame.rotation if frame.key_frame else self._looked[2]
+        if looks != self._looked:
+            self._looked, self._orientation = looks, frame_orientation(frame)
         return self._orientation
 
 

@@ -1,0 +1,154 @@
+// One camera, large: its picture, all figures, its misses in words, and how to remove it.
+
+import { Refusal, ask } from "./api.js";
+import { colour, inWords } from "./boxes.js";
+import { Picture } from "./picture.js";
+import { drawSpark } from "./spark.js";
+import { whyChip } from "./tile.js";
+import { WHY, bitRate, clockTime, milliseconds, percent, rate } from "./words.js";
+
+const MOST_MISSES = 12;
+
+export class Detail {
+  /** `removed`: called with the name of a camera that is gone; `refused`: asks for a token, then calls what it is given. */
+  constructor(dialog, removed, refused) {
+    this._dialog = dialog;
+    this._removed = removed;
+    this._refused = refused;
+    this._tile = null;
+    this._sure = false;
+    this._picture = new Picture(dialog.querySelector(".picture"));
+    const close = () => dialog.close();
+    dialog.querySelector(".close").addEventListener("click", close);
+    dialog.addEventListener("click", (event) => event.target === dialog && close());
+    dialog.addEventListener("close", () => this._closed());
+    dialog.querySelector(".remove").addEventListener("click", () => this._remove());
+    dialog.querySelector(".keep").addEventListener("click", () => this._doubt(false));
+    new ResizeObserver(() => this._picture.redraw()).observe(dialog.querySelector(".picture"));
+  }
+
+  get name() {
+    return this._tile?.name ?? null;
+  }
+
+  open(tile) {
+    this._tile = tile;
+    this._dialog.querySelector("#detail-title").textContent = tile.name;
+    this._problem("");
+    this._doubt(false);
+    this._picture.clear();
+    this._dialog.showModal();
+    this._picture.copy(tile.picture);
+    this.tell();
+    if (tile.answer) this._found(tile.answer);
+  }
+
+  close() {
+    this._dialog.close();
+  }
+
+  /** The fleet has said something new. */
+  tell() {
+    const camera = this._tile?.camera;
+    if (!camera) return;
+    const rows = [
+      ["In time, last minute", percent(camera.on_time?.minute) + (camera.estimated ? " (estimated)" : "")],
+      ["In time, last hour", percent(camera.on_time?.hour)],
+      ["Age of half of the answers", `${milliseconds(camera.age_ms?.p50)} of ${milliseconds(camera.slo_ms)}`],
+      ["Age of 99 % of the answers", milliseconds(camera.age_ms?.p99)],
+      ["Size in use", camera.size ? `${camera.size.join(" × ")} (${camera.variant ?? ""})` : "–"],
+      ["Pictures", camera.planned_fps ? `${rate(camera.planned_fps)} of its ${rate(camera.fps)}` : rate(camera.fps)],
+      ["Uplink", bitRate(camera.uplink_kbps)],
+      ["Importance", `${camera.importance ?? 1}`],
+      ["Comes by", camera.fetched ? "the server fetches it" : "it sends by itself"],
+    ];
+    fill(this._dialog.querySelector(".figures tbody"), rows);
+    drawSpark(this._dialog.querySelector(".spark"), camera.uplink_history ?? []);
+    this._misses(camera.missed ?? []);
+    this._dialog.querySelector(".remove").hidden = !camera.fetched;
+    this._veil(camera);
+  }
+
+  /** An answer of this camera. */
+  take(answer, jpeg) {
+    if (answer.missed !== undefined) return;
+    this._found(answer);
+    if (jpeg !== null) this._picture.show(answer, jpeg).then(() => this._tile?.camera && this._veil(this._tile.camera));
+  }
+
+  _veil(camera) {
+    const veil = this._dialog.querySelector(".veil");
+    veil.hidden = this._picture.shown && !["silent", "dead", "stopped"].includes(camera.source);
+    const from = this._tile.root.querySelector(".veil");
+    veil.querySelector("b").textContent = from.querySelector("b").textContent;
+    veil.querySelector("span").textContent = from.querySelector("span").textContent;
+  }
+
+  _found(answer) {
+    const detections = answer.detections ?? [];
+    const counts = new Map();
+    for (const { label } of detections) counts.set(label, (counts.get(label) ?? 0) + 1);
+    const parts = [...counts].map(([label, count]) => {
+      const part = document.createElement("span");
+      const mark = document.createElement("i");
+      mark.style.background = colour(label);
+      part.append(mark, `${count} ${label}`);
+      return part;
+    });
+    const scores = (answer.scores ?? []).slice(0, 3).map(({ label, score }) => `${label} ${Math.round(100 * score)} %`).join(", ");
+    this._dialog.querySelector(".legend").replaceChildren(...(parts.length ? parts : [scores || "nothing"]));
+    this._dialog.querySelector(".boxes").setAttribute("aria-label", inWords(detections));
+  }
+
+  _misses(missed) {
+    const newest = [...missed].sort((one, other) => new Date(other.time) - new Date(one.time)).slice(0, MOST_MISSES);
+    const rows = newest.map(({ time, why, frames }) => {
+      const words = document.createElement("span");
+      words.append(whyChip(why, `${WHY[why]?.[0] ?? why} ${frames ?? 1}`), ` ${WHY[why]?.[1] ?? ""}`);
+      return [clockTime(time), words];
+    });
+    fill(this._dialog.querySelector(".missed tbody"), rows.length ? rows : [["", "none lately"]]);
+  }
+
+  async _remove() {
+    if (!this._sure) return this._doubt(true);
+    const name = this._tile.name;
+    try {
+      await ask(`/v1/cameras/${encodeURIComponent(name)}`, { method: "DELETE" });
+      this._dialog.close();
+      this._removed(name);
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 401) return this._refused(error.message, () => this._remove());
+      this._problem(error.message);
+      this._doubt(false);
+    }
+  }
+
+  _doubt(sure) {
+    this._sure = sure;
+    this._dialog.querySelector(".keep").hidden = !sure;
+    this._dialog.querySelector(".remove").textContent = sure ? `Yes, remove ${this.name}` : "Remove this camera";
+  }
+
+  _problem(words) {
+    const place = this._dialog.querySelector(".problem");
+    place.textContent = words;
+    place.hidden = !words;
+  }
+
+  _closed() {
+    const tile = this._tile;
+    this._tile = null;
+    tile?.focus();
+  }
+}
+
+function fill(body, rows) {
+  body.replaceChildren(
+    ...rows.map((cells) => {
+      const row = document.createElement("tr");
+      for (const cell of cells) row.insertCell().append(cell);
+      return row;
+    }),
+  );
+}

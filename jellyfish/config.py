@@ -214,6 +214,12 @@ class ServerConfig:
     """Cameras that metrics tell apart by name: the first so many."""
     metrics_from: frozenset[str] = frozenset()
     """Networks that may read them, beside this machine itself."""
+    cameras: tuple[ServedCamera, ...] = ()
+    """Those that something is said about, or that it fetches; others come beside them, and at run time."""
+    cameras_file: Path | None = None
+    """Where those that were added at run time are kept; None: nowhere, they are gone after a restart."""
+    allowance: Allowance = field(default_factory=Allowance)
+    """What the sources of its cameras may be."""
 
     @property
     def planned_by(self) -> str:
@@ -262,6 +268,18 @@ class SourceConfig:
     """Of `RTSP_TRANSPORTS`."""
     rotate: int | None = None
     """Of `ROTATIONS`, in place of what the stream says of how it is to be held; None: as it says."""
+    allowance: Allowance | None = None
+    """What may be opened, where another than the person at this machine names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedCamera:
+    """What a server is told of one camera, by its name."""
+
+    name: str
+    settings: CameraSettings = field(default_factory=CameraSettings)
+    source: SourceConfig | None = None
+    """Where the server fetches its pictures itself; None where a client of that name sends them."""
 
 
 DEFAULT_LOCAL = "w050e1-256"

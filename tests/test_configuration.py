@@ -94,11 +94,25 @@ def test_a_file_has_numbers_texts_flags_and_lists(tmp_path: Path) -> None:
         ('allow_host = "gpu:8765"', ["'allow_host' in", "without port"]),
         ('tls = "none"', ["'tls' in"]),
         ('model = "nowhere"', ["nowhere"]),
+        ("cameras = 3", ["'cameras' in", "[[cameras]]"]),
+        ("[[camera]]\nname = 'x'", ["do you mean cameras?"]),
+        ("[[cameras]]\nnam = 'x'", ["'cameras' in", "camera number 1", "`nam`"]),
+        ("[[cameras]]\nname = 'x'\nclasses = ['cra']", ["camera 'x'", "do you mean car?"]),
+        ("[[cameras]]\nname = 'x'\nurl = '/etc/hosts'", ["camera 'x'", "may not be opened here", "--camera-files"]),
+        ("[[cameras]]\nname = 'x'\nurl = 'rtsp://u:geheim@:1/'", ["camera 'x'", "names no host"]),
+        (
+            "max_clients = 1\n[[cameras]]\nname='a'\nurl='rtsp://h/'\n[[cameras]]\nname='b'\nurl='rtsp://h/'",
+            ["2 cameras"],
+        ),
+        ('camera_files = "/nowhere"', ["/nowhere is no folder"]),
+        ('camera_files = "/srv,"', ["'camera_files' in", "/srv/clips"]),
+        ('cameras_file = "/nowhere/x.json"', ["no folder /nowhere"]),
     ],
 )
 def test_what_is_wrong_in_a_file_is_said_with_its_place(tmp_path: Path, text: str, words: list[str]) -> None:
     told = said("--config", written(tmp_path, text))
     assert [word for word in words if word not in told] == [], told
+    assert "geheim" not in told
 
 
 @pytest.mark.parametrize(
@@ -134,6 +148,19 @@ def test_options_are_read_anew_from_the_file_of_the_same_call(tmp_path: Path) ->
         written(tmp_path, "target = 1000")
         with pytest.raises(InputError, match=r"'target' in .*server\.toml"):
             COMMAND.again(context)
+
+
+def test_cameras_of_the_file_are_read_with_it_and_anew(tmp_path: Path) -> None:
+    file = written(tmp_path, "port = 0\n[[cameras]]\nname = 'gate'\nurl = 'rtsp://h/'\nfps = 5")
+    with parsed("--config", file, "--camera-files", "/srv/clips, /srv/more") as context:
+        config = ConfiguredCommand.invoke(COMMAND, context).config
+        assert [(each.name, each.source.fps) for each in config.cameras] == [("gate", 5.0)]
+        assert config.allowance.folders == (Path("/srv/clips"), Path("/srv/more"))
+        written(tmp_path, "[[cameras]]\nname = 'phone'\nimportance = 2")
+        call, options = COMMAND.again(context)
+        assert [(each.name, each.settings.importance) for each in call.config.cameras] == [("phone", 2.0)]
+        assert "cameras" not in options
+    assert made()["config"].cameras == ()
 
 
 def test_every_option_can_stand_in_a_file_and_what_is_taken_at_run_time_is_one() -> None:

@@ -25,6 +25,11 @@ host = "0.0.0.0"
 device = ["cuda:0", "cuda:1"]            # or "cuda:0,cuda:1", as on the command line
 max_clients = 64
 tokens = "/etc/jellyfish-tokens.toml"    # who may do what: security.md
+
+[[cameras]]                              # one it fetches itself, or settings for one that comes: cameras-api.md
+name = "gate"
+url = "rtsp://10.0.0.7/stream"
+classes = ["car", "person"]
 ```
 
 The same in the environment: `JELLYFISH_SERVE_MAX_CLIENTS=64`; a variable that is empty counts as not set. Paths are
@@ -41,9 +46,9 @@ a terminal, whose end that tells of), or with a token for administration:
 
     curl -X POST -H "Authorization: Bearer TOKEN" http://HOST:PORT/v1/admin/reload
 
-No stream is dropped, but those whose token is no longer there. What is taken is marked in the table; all else takes a
-restart, and is named in the answer. If anything is wrong, nothing is changed. A stream that is open keeps what its
-welcome has said.
+No stream is dropped, but those whose token is no longer there. What is taken is marked in the table, and so are cameras
+([cameras-api.md](cameras-api.md)); all else takes a restart, and is named in the answer. If anything is wrong, nothing
+is changed. A stream that is open keeps what its welcome has said.
 
 **The model** is changed apart from the rest: on SIGHUP where file or environment name another, or when it is asked for,
 which also takes the same files with something else in them:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,14 @@ from jellyfish.errors import InputError
 CALL_ALONE = ("config", "check", "help")
 """Options of a call, which no file has."""
 MOST_BYTES = 1_000_000
+_ARGUMENTS, _TABLES = "jellyfish.arguments", "jellyfish.tables"
 
 
 class ConfiguredCommand(CheckedCommand):
     """A command with an option `--config`."""
+
+    tables: Mapping[str, Callable[[object], Any]] = {}
+    """What the file may have beside options, and what makes values of it; InputError for what is wrong."""
 
     @property
     def prefix(self) -> str:
@@ -33,20 +37,24 @@ class ConfiguredCommand(CheckedCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse what is given, wherever. What is wrong is said with the place where it stands."""
-        ctx.meta[_ARGUMENTS] = list(args)
+        ctx.meta[_ARGUMENTS], ctx.meta[_TABLES] = list(args), {}
         ctx.auto_envvar_prefix = self.prefix
         self._check_environment(os.environ)
         told, _, _ = self.make_parser(ctx).parse_args(list(args))
         path = told.get("config") or os.environ.get(f"{self.prefix}_CONFIG")
         if path and not ctx.resilient_parsing:
-            ctx.default_map = self._read(Path(path))
+            ctx.default_map, ctx.meta[_TABLES] = self._read(Path(path))
         with self._with_its_place(ctx, path):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; what it finds wrong with an option is said with the place where that stands."""
         with self._with_its_place(ctx, ctx.params.get("config")):
-            return super().invoke(ctx)
+            return self.completed(super().invoke(ctx), ctx.meta[_TABLES])
+
+    def completed(self, made: Any, tables: Mapping[str, Any]) -> Any:
+        """What the command has made of its options, with what the file has beside them."""
+        return made
 
     def again(self, ctx: Any) -> tuple[Any, Mapping[str, Any]]:
         """What the command makes of its options when its file is read anew, and these. InputError for what is wrong."""
@@ -75,15 +83,19 @@ class ConfiguredCommand(CheckedCommand):
             if name.startswith(f"{self.prefix}_") and name not in known:
                 raise typer.BadParameter(f"there is no variable {name}{_nearest(name, known)}")
 
-    def _read(self, path: Path) -> dict[str, Any]:
-        """The file's values, as the command line would have them."""
+    def _read(self, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The file's values, as the command line would have them; and what it has beside options."""
         options = {name: option for name, option in self._options().items() if name not in CALL_ALONE}
-        values = {}
+        values, tables = {}, {}
         for key, value in _loaded(path).items():
+            if key in self.tables:
+                tables[key] = _as_table(value, self.tables[key], f"'{key}' in {path}")
+                continue
             if key not in options:
-                raise typer.BadParameter(f"{path} has a key {key!r}, which is none{_nearest(key, list(options))}")
+                known = [*options, *self.tables]
+                raise typer.BadParameter(f"{path} has a key {key!r}, which is none{_nearest(key, known)}")
             values[key] = _as_typed(value, options[key], f"'{key}' in {path}")
-        return values
+        return values, tables
 
     @contextlib.contextmanager
     def _with_its_place(self, ctx: Any, path: object) -> Iterator[None]:
@@ -102,9 +114,6 @@ class ConfiguredCommand(CheckedCommand):
         if name is None or source is None or source.name not in ("DEFAULT_MAP", "ENVIRONMENT"):
             return None
         return f"'{name}' in {path}" if source.name == "DEFAULT_MAP" else self.variable(name)
-
-
-_ARGUMENTS = "jellyfish.arguments"
 
 
 def _named(hint: object, options: Mapping[str, Any]) -> str | None:
@@ -128,6 +137,13 @@ def _loaded(path: Path) -> dict[str, Any]:
         raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint="--config") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{path} is no TOML: {error}", param_hint="--config") from None
+
+
+def _as_table(value: object, make: Callable[[object], Any], place: str) -> Any:
+    try:
+        return make(value)
+    except InputError as error:
+        raise typer.BadParameter(str(error), param_hint=place) from error
 
 
 def _as_typed(value: Any, option: Any, place: str) -> Any:

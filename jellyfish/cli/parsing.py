@@ -47,6 +47,14 @@ def host_names(text: str) -> tuple[str, ...]:
     return names
 
 
+def folders(text: str, option: str) -> tuple[Path, ...]:
+    """`/srv/clips,/srv/more` -> its parts; none of an empty text."""
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if not all(parts):
+        raise typer.BadParameter(f"{text!r}: give folders such as /srv/clips,/srv/more", param_hint=option)
+    return tuple(Path(part) for part in parts)
+
+
 def web_origins(text: str) -> tuple[str, ...]:
     """`https://viewer.example.org` and more -> its parts; none of an empty text."""
     origins = tuple(part.strip() for part in text.split(",")) if text else ()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -39,6 +40,7 @@ from jellyfish.cli.options import (
 )
 from jellyfish.cli.parsing import (
     device_names,
+    folders,
     host_names,
     ip_addresses,
     ip_networks,
@@ -54,12 +56,14 @@ from jellyfish.config import (
     DEFAULT_PLANNING_SHARE,
     DEFAULT_TARGET,
     AccessConfig,
+    Allowance,
     Limits,
     LogConfig,
     LogFormat,
     ServerConfig,
 )
 from jellyfish.program.ending import Ending, Stopped
+from jellyfish.server.cameras.entries import read_entries
 
 
 class Tls(enum.StrEnum):
@@ -80,6 +84,12 @@ class ServeCall:
 
 class ServeCommand(ConfiguredCommand):
     """`serve`: its options make a configuration, which is then served."""
+
+    tables = MappingProxyType({"cameras": read_entries})
+
+    def completed(self, made: Any, tables: Mapping[str, Any]) -> Any:
+        """The call, with the cameras of the file."""
+        return replace(made, config=replace(made.config, cameras=tables.get("cameras", ())))
 
     def invoke(self, ctx: Any) -> Any:
         """Serve until stopped, or only look."""
@@ -201,6 +211,20 @@ def serve(
         Tls | None,
         typer.Option(help="`self-signed`: encrypt with a certificate that it makes itself; says how cameras know it."),
     ] = None,
+    cameras_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File in which cameras are kept that are added while it runs (POST /v1/cameras), URLs with their "
+            "passwords; without it they are gone after a restart."
+        ),
+    ] = None,
+    camera_files: Annotated[
+        str,
+        typer.Option(
+            help="Folders below which files may be taken for cameras that the server fetches: `/srv/clips,/srv/more`. "
+            "By default no file may."
+        ),
+    ] = "",
     quiet: Annotated[
         bool,
         typer.Option("--quiet", help="Say nothing of clients: no line for each that comes and goes, none a minute."),
@@ -309,6 +333,8 @@ def serve(
                 tls_key,
                 tls is not None,
             ),
+            cameras_file=cameras_file,
+            allowance=Allowance(folders(camera_files, "--camera-files")),
         ),
         quiet,
         check,

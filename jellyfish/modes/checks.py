@@ -17,6 +17,7 @@ from jellyfish.errors import InputError
 from jellyfish.models.model import Model
 from jellyfish.models.opening import open_model, usable
 from jellyfish.modes.brought import Brought
+from jellyfish.modes.own_cameras import check_cameras
 from jellyfish.server.address import why_not_listening
 
 
@@ -24,7 +25,8 @@ def look_at(config: ServerConfig) -> None:
     """InputError for what cannot be served, or not at the address; torch begins to load, in a process of its own."""
     tune_process()
     with bound(config.host, config.port), free_for_grpc(config):
-        checked(config)
+        model, _ = checked(config)
+        check_cameras(config, model.description)
 
 
 def checked(config: ServerConfig, brought: Brought | None = None) -> tuple[Model, Variant | None]:

@@ -15,6 +15,7 @@ from jellyfish.config import ServerConfig
 from jellyfish.errors import InputError, JellyfishError
 from jellyfish.models.model import Description
 from jellyfish.modes.entrance import Entrance
+from jellyfish.modes.own_cameras import OwnCameras
 from jellyfish.server.administration import Administration, Changes
 from jellyfish.server.service import Service
 
@@ -34,6 +35,8 @@ LIMITS_AT_RUN_TIME = (
 """Those of its limits that some of these are."""
 WITH_MODEL = frozenset({"model", "weights", "profile"})
 """Options that it takes when it changes its model. All others take a restart."""
+CAMERAS = "cameras"
+"""What is said about cameras, which no option is; it is taken anew, too."""
 ChangeModel = Callable[[ServerConfig], Awaitable[Description]]
 
 
@@ -56,8 +59,9 @@ class Reloading:
         entrance: Entrance,
         service: Service,
         change_model: ChangeModel | None = None,
+        cameras: OwnCameras | None = None,
     ) -> None:
-        self._asked, self._again = asked, again
+        self._asked, self._again, self._cameras = asked, again, cameras
         self._entrance, self._service, self._change_model = entrance, service, change_model
 
     def reload(self) -> Changes:
@@ -66,12 +70,17 @@ class Reloading:
         names = sorted(name for name, value in asked.options.items() if value != self._asked.options.get(name))
         changed = [name for name in names if name in AT_RUN_TIME and not self._begins_tls(name)]
         config = self._with(asked.config)
+        changed += [CAMERAS] if config.cameras != self._asked.config.cameras else []
         known = self._entrance.warnings(self._asked.config)
+        take_cameras = None if self._cameras is None else self._cameras.configure(config.cameras)
         self._entrance.read_again(config)
+        if self._cameras is not None and take_cameras is not None:
+            take_cameras()
+            self._cameras.certificate_changed()
         warnings = tuple(each for each in self._entrance.warnings(config) if each not in known)
         self._service.keep_to(config.limits)
         self._service.aim_at(config.target)
-        taken = {name: asked.options[name] for name in changed}
+        taken = {name: asked.options[name] for name in changed if name in asked.options}
         self._asked = Asked(config, {**self._asked.options, **taken})
         with_model = tuple(name for name in names if name in WITH_MODEL)
         left = tuple(name for name in names if name not in changed and name not in with_model)
@@ -104,7 +113,7 @@ class Reloading:
         if access.tls != running.access.tls or access.self_signed != running.access.self_signed:
             mine = running.access
             access = replace(access, certificate=mine.certificate, key=mine.key, self_signed=mine.self_signed)
-        return replace(running, target=newest.target, limits=limits, access=access)
+        return replace(running, target=newest.target, limits=limits, access=access, cameras=newest.cameras)
 
 
 @contextlib.asynccontextmanager

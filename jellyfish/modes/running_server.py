@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from jellyfish.config import ServerConfig
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.models.model import Description
+from jellyfish.modes.own_cameras import OwnCameras
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.service import Service
 
@@ -30,6 +31,8 @@ class RunningServer:
     """What else a person should know of its devices so far."""
     change_model: Callable[[ServerConfig], Awaitable[Description]] | None = None
     """Has it serve with the model that a configuration names, see `jellyfish.modes.changing`."""
+    cameras: OwnCameras | None = None
+    """Those that it knows of beside its streams."""
 
 
 Serving = Callable[

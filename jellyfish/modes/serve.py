@@ -14,6 +14,7 @@ from jellyfish.control.loop import WindowRecord
 from jellyfish.errors import InputError
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.outcome_log import OutcomeLog
+from jellyfish.modes.own_cameras import without_secrets
 from jellyfish.modes.reloading import Asked, Reloading, reloaded_by_signal
 from jellyfish.modes.run import run_info, timeline_from
 from jellyfish.modes.running_server import RunningServer
@@ -44,7 +45,7 @@ async def serve(asked: Asked, saying: Saying, stop: Stop, quiet: bool, again: Ca
             server = await stack.enter_async_context(
                 serving(config, log, stop.watched(progress), entrance=entrance, administration=reloading.administration)
             )
-        reloading.begin(Reloading(asked, again, entrance, server.service, server.change_model))
+        reloading.begin(Reloading(asked, again, entrance, server.service, server.change_model, server.cameras))
         log.begin(config, server)
         saying.ready(server.url, str(server.model), server.devices, server.grpc_address)
         for warning in entrance.warnings(config):
@@ -128,7 +129,7 @@ class _LoggedWindows:
         hardware = "; ".join(profile.measured_on for profile in profiles)
         started = datetime.now().astimezone()
         devices = [profile.device for profile in profiles]
-        self._log.begin(run_info("serve", started, 0, config, devices, hardware, server.model))
+        self._log.begin(run_info("serve", started, 0, without_secrets(config), devices, hardware, server.model))
         timeline = timeline_from(seconds_now())
         self._windows.start(self._log.window, timeline)
         self._outcomes = OutcomeLog(self._log.outcomes, timeline)

@@ -34,6 +34,7 @@ from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc,
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.metering import counted
+from jellyfish.modes.own_cameras import OwnCameras, check_cameras
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.tracing import traced
@@ -72,6 +73,7 @@ async def serving(
             pass
         brought, entrance = brought or Brought(), entrance or Entrance(config)
         model, fixed = checked(config, brought)
+        check_cameras(config, model.description)
         cores, on_processor = usable_cores(), "cpu" in config.devices
         if on_processor:
             stack.enter_context(first_half_kept(cores))
@@ -89,7 +91,8 @@ async def serving(
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
         await stack.enter_async_context(traced(service, config.spans))
-        routes, desk = [metrics_route(service, meter, config.metrics_from)], Desk(service)
+        cameras, desk = OwnCameras(config, service, entrance), Desk(service)
+        routes = [metrics_route(service, meter, config.metrics_from), *cameras.routes]
         listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes, desk)
         url = await stack.enter_async_context(listening_now)
         grpc_address = await _listening_for_grpc(config, desk, entrance, stack)
@@ -97,6 +100,7 @@ async def serving(
         gc.collect()
         gc.freeze()
         service.ready = True
+        await stack.enter_async_context(cameras.fetched(config.host, sockets[0].getsockname()[1], cores))
         profiles = tuple(device.profile for device in devices)
         yield RunningServer(
             url,
@@ -107,6 +111,7 @@ async def serving(
             grpc_address,
             partial(loading_notes, devices),
             changer.change,
+            cameras,
         )
 
 

@@ -62,6 +62,8 @@ class Token:
     may: frozenset[RouteKind] = USUAL
     cameras: tuple[str, ...] = ()
     """What its cameras may be called, and which it may watch, `*` for any letters; empty: anything."""
+    own: bool = False
+    """Whether it is a helper's of the server itself, which nobody else has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ class Allowed:
     digest: bytes = b""
     """The token's, by which it is found again after others have been read."""
     cameras: tuple[str, ...] = ()
+    own: bool = False
+    """Whether it is a helper of the server itself."""
 
     def may_be_called(self, camera: str) -> bool:
         """Whether a camera may say that this is its name, or be watched by it."""
@@ -125,6 +129,7 @@ class Access:
     def __post_init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._of_tokens: dict[bytes, Token] = {}
+        self._granted: dict[bytes, Token] = {}
         self.replace(self.rules)
 
     def replace(self, rules: AccessRules) -> None:
@@ -132,10 +137,22 @@ class Access:
         self.rules = rules
         self._of_tokens = {self._blind(token.digest): token for token in rules.tokens}
 
+    def grant(self, token: Token) -> None:
+        """Have one more, whatever the rules are: because of it nobody else is asked for one."""
+        self._granted[self._blind(token.digest)] = token
+
+    def take_back(self, token: Token) -> None:
+        """One that was granted is none any more."""
+        self._granted.pop(self._blind(token.digest), None)
+
     def judge(self, headers: Mapping[str, str], peer: str, kind: RouteKind) -> Allowed | Refused:
         """Whether a request may go on. `peer`: the address at the other end of its connection; it may be a proxy's."""
         if kind in FOR_ALL:
             return Allowed()
+        if self._granted and (told := told_token(headers)):
+            granted = self._granted.get(self._blind(sha256(told.encode()).digest()))
+            if granted is not None and kind in granted.may:
+                return _allowed(granted)
         if self.rules.asks_for_token(kind):
             return self._by_token(told_token(headers), kind)
         rules = self.rules
@@ -162,14 +179,19 @@ class Access:
             return Refused(401, "this server does not know that token")
         if kind not in token.may:
             return Refused(403, f"that token is not for {kind.value}")
-        return Allowed(token.name, token.digest, token.cameras)
+        return _allowed(token)
 
     def _found(self, digest: bytes) -> Token | None:
         """The token, in the same time wherever it is: nobody outside can aim at a place in the table."""
-        return self._of_tokens.get(self._blind(digest)) or self.guests(digest)
+        blind = self._blind(digest)
+        return self._granted.get(blind) or self._of_tokens.get(blind) or self.guests(digest)
 
     def _blind(self, digest: bytes) -> bytes:
         return hmac.digest(self._key, digest, "sha256")
+
+
+def _allowed(token: Token) -> Allowed:
+    return Allowed(token.name, token.digest, token.cameras, token.own)
 
 
 def subprotocol_of(token: str) -> tuple[str, str]:

@@ -74,10 +74,16 @@ def own_certificate(folder: Path, names: Iterable[str]) -> tuple[Path, Path]:
 
 
 def fingerprint(certificate: Path) -> str:
-    """SHA-256 of the first certificate of a file, as browsers show it."""
-    pem = certificate.read_text()
-    digest = sha256(ssl.PEM_cert_to_DER_cert(pem[: pem.index("-----END CERTIFICATE-----") + 25] + "\n")).hexdigest()
+    """SHA-256 of a certificate, as browsers show it."""
+    digest = digest_of(certificate)
     return ":".join(digest[start : start + 2] for start in range(0, len(digest), 2)).upper()
+
+
+def digest_of(certificate: Path) -> str:
+    """SHA-256, in hexadecimal, of the first certificate of a file, which may have its key in it, too."""
+    pem = certificate.read_text()
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    return sha256(ssl.PEM_cert_to_DER_cert(pem[pem.index(begin) : pem.index(end) + len(end)] + "\n")).hexdigest()
 
 
 def _is_for(certificate: Path, names: list[str]) -> bool:

@@ -104,6 +104,15 @@ class TargetMissed(msgspec.Struct, frozen=True, tag_field="event", tag="target_m
     """Per cent."""
 
 
+class SourceChanged(msgspec.Struct, frozen=True, tag_field="event", tag="source_changed"):
+    """The source of a camera that the server fetches itself is live, silent or dead, and was not before."""
+
+    camera: str
+    state: str
+    words: str
+    """What is known of it, without credentials."""
+
+
 class ServerReady(msgspec.Struct, frozen=True, tag_field="event", tag="server_ready"):
     """Frames are taken from now on."""
 
@@ -128,7 +137,16 @@ class LogRecorded(msgspec.Struct, frozen=True, tag_field="event", tag="log"):
     message: str
 
 
-OfServer = LogRecorded | DeviceChanged | DeviceSuspect | PlacesMissing | TargetMissed | ServerReady | ServerSaid
+OfServer = (
+    LogRecorded
+    | DeviceChanged
+    | DeviceSuspect
+    | PlacesMissing
+    | TargetMissed
+    | SourceChanged
+    | ServerReady
+    | ServerSaid
+)
 ServerEvent = ClientJoined | ClientLeft | ClientRefused | MinutePassed | EventsLeftOut | OfServer
 
 
@@ -173,6 +191,8 @@ def _of_server(event: OfServer) -> str:
             those = "1 client" if event.clients == 1 else f"{event.clients} clients"
             worst = f"{event.worst} {_per_cent(event.on_time, event.frames)} of {event.frames:,} frames"
             words = f"target of {event.target:g} % missed by {those} in the last minute, most by {worst}"
+        case SourceChanged():
+            words = f"camera {event.camera} is {event.state}{f': {event.words}' if event.words else ''}"
         case ServerReady():
             words = f"ready: {event.url} with {event.model} on {event.devices}"
         case ServerSaid():

@@ -368,12 +368,13 @@ class Service:
     async def retire(self, patience_s: float) -> None:
         """Take no new clients, and wait until those that are here have gone, at most so long.
 
-        They are served as before. Whoever asks whether the server is ready learns that it is draining.
+        They are served as before. Whoever asks whether the server is ready learns that it is draining. Cameras that it
+        fetches itself go when it does: nobody waits for them.
         """
         self.draining = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
-                while self.sessions:
+                while not all(session.fetched for session in self.sessions.values()):
                     self._left.clear()
                     await self._left.wait()
 

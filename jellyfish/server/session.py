@@ -103,6 +103,8 @@ class Session:
         self.client = name
         self.says = hello.client
         """What the client calls itself; `client` may have a number behind it."""
+        self.fetched = False
+        """Whether the server fetches the camera itself."""
         self.fps = hello.fps
         self.slo_s = hello.slo_ms / 1000
         self.wants_model = hello.model

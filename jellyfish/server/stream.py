@@ -146,6 +146,7 @@ class _Connection:
                 self._client = hello.client
                 self._check_name(hello.client)
                 self._session = self._service.join(hello, self.send)
+                self._session.fetched = self._allowed.own
                 if self._gate is not None:
                     self._gate.agree(hello.fps)
             case MeasuringDone() if session is not None:
@@ -163,6 +164,8 @@ class _Connection:
         if not self._allowed.may_be_called(client):
             cameras = ", ".join(self._allowed.cameras)
             raise ProtocolError("forbidden", f"the token {self._allowed.who} is for {cameras}, not for {client}")
+        if client in self._service.settings.fetched and not self._allowed.own:
+            raise ProtocolError("forbidden", f"the server fetches the camera {client} itself: call yourself otherwise")
 
     def _welcome(self, session: Session) -> wire.Welcome:
         service, limits, model = self._service, self._service.limits, self._service.model

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from jellyfish.config import AccessConfig, Limits, ServerConfig
+from jellyfish.config import AccessConfig, CameraSettings, Limits, ServedCamera, ServerConfig
 from jellyfish.errors import InputError, RunError
 from jellyfish.lab.simulation.network import HOST, PORT, URL
 from jellyfish.models.model import Description
 from jellyfish.modes.entrance import Entrance
+from jellyfish.modes.own_cameras import OwnCameras
 from jellyfish.modes.reloading import Asked, Reloading, reloaded_by_signal
 from jellyfish.protocol import wire
 from jellyfish.server.administration import Administration, Changes
@@ -113,6 +114,31 @@ async def test_target_and_limits_are_taken_while_streams_go_on_and_what_takes_a_
         await peer.send_frame(1)
         assert (await peer.until(wire.Result)).frame == 1
         assert told_of.reload() == Changes((), ("port",))
+
+
+@virtual
+async def test_cameras_are_taken_anew_all_or_none(tmp_path: Path) -> None:
+    told_of = Configured(tokens_in(tmp_path / "tokens.toml", DOOR))
+    gate, yard = ServedCamera("gate", CameraSettings(min_score=0.5)), ServedCamera("yard", CameraSettings(importance=2))
+    told_of.config = replace(told_of.config, cameras=(gate,))
+    async with running(access=told_of.entrance.access) as service:
+        cameras = OwnCameras(told_of.config, service, told_of.entrance)
+        told_of.reloading = Reloading(told_of.asked(), told_of.asked, told_of.entrance, service, cameras=cameras)
+        assert service.settings.of("gate").min_score == 0.5
+        assert told_of.reload() == Changes((), ())
+        told_of.config = replace(told_of.config, cameras=(yard,))
+        assert told_of.reload() == Changes(("cameras",), ())
+        assert (service.settings.of("gate").min_score, service.settings.of("yard").importance) == (0.0, 2)
+        wrong = ServedCamera("x", CameraSettings(classes=("cra",)))
+        told_of.config = replace(told_of.config, cameras=(wrong,), target=95.0)
+        with pytest.raises(InputError, match="do you mean car"):
+            told_of.reload()
+        assert service.settings.of("yard").importance == 2 and service.target is None
+        told_of.config = replace(told_of.config, cameras=(gate,))
+        (tmp_path / "tokens.toml").write_text("nonsense")
+        with pytest.raises(InputError, match="no file of tokens"):
+            told_of.reload()
+        assert service.settings.of("gate").min_score == 0.0, "nothing of it is taken"
 
 
 @virtual

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 import aiohttp
 import numpy as np
+from aiohttp import web
 from numpy.typing import NDArray
 
 from jellyfish.config import Limits
@@ -66,6 +67,7 @@ async def running(
     access: Access | None = None,
     administration: Administration | None = None,
     finds: Answer | None = None,
+    routes: Callable[[Service], Iterable[web.RouteDef]] = lambda service: (),
 ) -> AsyncIterator[Service]:
     """A service behind its HTTP application on the in-memory host `server`, port 80. `finds`: in every frame."""
     executor = TimedExecutor(PROFILE, disturbance) if finds is None else Finding(finds)
@@ -73,7 +75,7 @@ async def running(
     service = Service([dispatcher], MODEL, decode, limits or Limits())
     task = asyncio.create_task(dispatcher.run())
     try:
-        async with at_url(service, access, administration):
+        async with at_url(service, access, administration, routes(service)):
             yield service
     finally:
         task.cancel()

@@ -175,3 +175,19 @@ def test_by_what_name_it_was_asked_is_believed_of_a_named_proxy_alone() -> None:
     assert status(OPEN, asked, RouteKind.CAMERA, FAR) == 200
     assert status(OPEN, asked, RouteKind.CAMERA, "192.0.2.8") == 403
     assert status(OPEN, asked | {"X-Forwarded-Host": "evil.example"}, RouteKind.REQUEST, FAR) == 403
+
+
+def test_a_granted_token_opens_what_it_is_for_whatever_the_rules_and_has_nobody_else_asked_for_one() -> None:
+    own = Token("own", sha256(b"own-own-own-own").digest(), frozenset({RouteKind.CAMERA}), own=True)
+    for rules in (AccessRules(), TOKENS):
+        access = Access(rules)
+        access.grant(own)
+        verdict = access.judge(CIMultiDict(bearer("own-own-own-own")), FAR, RouteKind.CAMERA)
+        assert isinstance(verdict, Allowed) and verdict.own and access.still(verdict)
+        assert isinstance(access.judge(CIMultiDict(bearer("own-own-own-own")), FAR, RouteKind.ADMINISTRATION), Refused)
+        assert isinstance(access.judge(CIMultiDict(), FAR, RouteKind.CAMERA), Refused) is bool(rules.tokens)
+        access.replace(AccessRules((token(GATE),)))
+        assert access.still(verdict), "it is nothing of the rules"
+        access.take_back(own)
+        assert not access.still(verdict)
+        assert isinstance(access.judge(CIMultiDict(bearer("own-own-own-own")), FAR, RouteKind.CAMERA), Refused)

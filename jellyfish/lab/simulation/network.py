@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 
 from jellyfish.server.access import Access
 from jellyfish.server.administration import Administration
@@ -53,9 +54,12 @@ class MemoryConnector(aiohttp.TCPConnector):
 
 @contextlib.asynccontextmanager
 async def at_url(
-    service: Service, access: Access | None = None, administration: Administration | None = None
+    service: Service,
+    access: Access | None = None,
+    administration: Administration | None = None,
+    routes: Iterable[web.RouteDef] = (),
 ) -> AsyncIterator[None]:
     """Serve `service` at `URL` for the time of the context, then drain."""
-    async with listening(service, HOST, PORT, access=access, administration=administration):
+    async with listening(service, HOST, PORT, access=access, administration=administration, routes=routes):
         service.ready = True
         yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from jellyfish.config import CameraSettings
 
@@ -15,11 +15,13 @@ class SettingsBook:
 
     def __init__(self) -> None:
         self._of: dict[str, CameraSettings] = {}
+        self.fetched: frozenset[str] = frozenset()
+        """Names of cameras that the server fetches itself: no other client may call itself so."""
 
     def of(self, name: str) -> CameraSettings:
         """The settings of a camera that calls itself so."""
         return self._of.get(name, USUAL_SETTINGS)
 
-    def replace(self, settings: Mapping[str, CameraSettings]) -> None:
+    def replace(self, settings: Mapping[str, CameraSettings], fetched: Collection[str] = ()) -> None:
         """These hold from now on, and no others."""
-        self._of = dict(settings)
+        self._of, self.fetched = dict(settings), frozenset(fetched)

@@ -20,8 +20,11 @@ END_OF_REQUEST = b"\r\n\r\n"
 BODY = re.compile(rb"\r\n(?:transfer-encoding[ \t]*:|content-length[ \t]*:(?![ \t]*0[ \t]*\r\n))")
 """In a request that brings more than itself."""
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*(?=\r\n)")
-TAKES_BODY, INFERENCE = b"post /v2/", re.compile(rb"post /v2/models/[^ ?]*/infer[ ?]")
+OF_CAMERAS = (b"post /v1/cameras", b"patch /v1/cameras/")
+TAKES_BODY, INFERENCE = (b"post /v2/", *OF_CAMERAS), re.compile(rb"post /v2/models/[^ ?]*/infer[ ?]")
 """How requests begin that may have one, and those that ask for inference (docs/inference-protocol.md)."""
+CAMERA_BYTES = 64 * 1024
+"""Longest body of those that say something about a camera."""
 TOO_LARGE = "413 Content Too Large"
 OPENS_STREAM, GO_AHEAD = b" 101 ", b" 100 "
 PLANNED_BYTES_PER_S = 2e6
@@ -127,8 +130,9 @@ class Inlet:
         lengths = LENGTH.findall(request)
         if len(lengths) != 1 or request.count(b"\ncontent-length") != 1 or b"\ntransfer-encoding" in request:
             return "411 Length Required", "a body comes with its length, once (Content-Length)"
-        if int(lengths[0]) > self._most_body_bytes:
-            return TOO_LARGE, f"{int(lengths[0])} bytes; at most {self._most_body_bytes} are taken"
+        most = min(CAMERA_BYTES, self._most_body_bytes) if request.startswith(OF_CAMERAS) else self._most_body_bytes
+        if int(lengths[0]) > most:
+            return TOO_LARGE, f"{int(lengths[0])} bytes; at most {most} are taken"
         return None
 
     @property

@@ -27,7 +27,7 @@ def seen_of(
         size=None if ran is None else model.input_of(ran.resolution),
         classes=model.classes,
         detections=result.detections,
-        zones=result.zones,
         scores=result.scores,
+        zones=result.zones,
         jpeg=None if ran is None else jpeg,  # what nobody could decode is shown to nobody
     )

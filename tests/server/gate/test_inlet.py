@@ -190,3 +190,21 @@ def test_a_host_without_room_reads_no_more_than_plans_ask_for() -> None:
     slow_s = inlet.pause_s(0.0)
     inlet.make_room(1.0)
     assert 5 * inlet.pause_s(0.0) < slow_s
+
+
+@pytest.mark.parametrize(
+    ("line", "length", "taken"),
+    [
+        (b"POST /v1/cameras HTTP/1.1", 65_536, True),
+        (b"PATCH /v1/cameras/gate HTTP/1.1", 10, True),
+        (b"POST /v1/cameras HTTP/1.1", 65_537, False),
+        (b"PATCH /v1/cameras/gate HTTP/1.1", 1_000_000, False),
+        (b"DELETE /v1/cameras/gate HTTP/1.1", 10, False),
+        (b"GET /v1/cameras HTTP/1.1", 10, False),
+        (b"POST /v2/models/m/infer HTTP/1.1", 1_000_000, True),
+    ],
+)
+def test_what_says_something_about_a_camera_has_a_body_and_a_small_one(line: bytes, length: int, taken: bool) -> None:
+    inlet = Inlet(Limits())
+    inlet.receive(line + b"\r\nHost: server\r\nContent-Length: %d\r\n\r\n" % length, 0.0)
+    assert (inlet.refused_body is None) is taken

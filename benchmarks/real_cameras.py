@@ -53,7 +53,7 @@ FPS, SLO_MS, SLOW_SLO_MS = 15.0, 250.0, 500.0
 FREEZE_S, STALL_S, DEAD_S = 10.0, 3.0, 20.0
 STALLS_AT, FREEZES_AT, DIES_AT = 0.25, 0.45, 0.65
 """Shares of the run."""
-SETTLE_S, READY_S, STOP_S = 20.0, 180.0, 20.0
+SETTLE_S, READY_S, STOP_S = 20.0, 60.0, 20.0
 HARMED_S, SAMPLE_PERIOD_S, PICTURES_FPS = 60.0, 5.0, 2.0
 MOST_GROWTH, MOST_BACK_S, MOST_MORE_MISSES, MOST_P99 = 1.10, 10.0, 0.5, 1.15
 WAYS = ("camera", "server")
@@ -225,7 +225,11 @@ class Programs:
                 if reply.status == HTTPStatus.OK:
                     return
             time.sleep(0.5)
-        sys.exit(f"the server did not start: {self._log('server').read_text()[-2000:]}")
+        sys.exit(f"the server did not start\n{self.said()}")
+
+    def said(self) -> str:
+        """The last that each of them said."""
+        return "\n".join(f"{name}: {self._log(name).read_text()[-1000:]}" for name in self._processes)
 
     def rss_mb(self) -> dict[str, float]:
         """Of each program with all its processes."""
@@ -279,7 +283,7 @@ async def run(way: str, stage: Stage, folder: Path, arguments: argparse.Namespac
         rss: dict[str, list[Sample]] = {}
         faults: list[Fault] = []
         async with beside(watcher.watch()):
-            await _all_seen(watcher)
+            await _all_seen(watcher, programs)
             began_s = time.monotonic()
             length_s = 60 * arguments.minutes
             async with beside(_sample(programs, rss)):
@@ -290,9 +294,13 @@ async def run(way: str, stage: Stage, folder: Path, arguments: argparse.Namespac
         await asyncio.to_thread(programs.stop)
 
 
-async def _all_seen(watcher: Watcher) -> None:
-    async with asyncio.timeout(READY_S):
-        await watcher.all_seen.wait()
+async def _all_seen(watcher: Watcher, programs: Programs) -> None:
+    try:
+        async with asyncio.timeout(READY_S):
+            await watcher.all_seen.wait()
+    except TimeoutError:
+        never = [name for name, seen in watcher.seen.items() if not seen.told]
+        raise SystemExit(f"never answered: {', '.join(never)}\n{programs.said()}") from None
     await asyncio.sleep(SETTLE_S)
 
 

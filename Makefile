@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 GPU ?= cuda:0
 
-.PHONY: help demo test check gpu-check gpu-check-bundle bench-promise bench-peers abuse fuzz soak clean
+.PHONY: mqtt-check help demo test check gpu-check gpu-check-bundle bench-promise bench-peers abuse fuzz soak clean
 help:
 	@echo "make demo    4 emulated cameras against a server on this machine, 20 seconds, then a page of figures and pictures"
 	@echo "make test    run the tests"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-peers     beside LitServe and mosec, which it installs into an environment of their own; 10 minutes"
 	@echo "make abuse   what abusers of each kind cost good cameras, and 139 odd HTTP requests; 20 minutes of a quiet machine"
 	@echo "make fuzz    100,000 messages, 3,000 requests and 20,000 JPEGs that are nearly right; prints its seeds"
+	@echo "make mqtt-check  what a broker that is killed and a webhook that hangs cost cameras, and what the broker keeps; 2 minutes"
 	@echo "make soak    does a server grow under steady use and abuse, does anything crash in 1,000 starts? over an hour"
 	@echo "make clean   remove the virtual environment and caches"
 
@@ -49,6 +50,9 @@ check: $(STAMP)
 
 gpu-check: $(STAMP)
 	@$(BIN)/python -m benchmarks.gpu_check --device $(GPU)
+
+mqtt-check: $(STAMP)
+	@$(BIN)/python -m benchmarks.publishing --rounds 1 --seconds 25
 
 gpu-check-bundle: $(STAMP)
 	@$(BIN)/python -m benchmarks.gpu_check.bundle

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 DEFAULT_MODEL = "slimmable"
 """What a server runs, see `jellyfish.models.opening`."""
@@ -169,6 +170,50 @@ class ReachConfig:
     """Whether any is taken, whoever made it: whoever is on the way can then read and change everything."""
 
 
+DEFAULT_TOPIC = "jellyfish"
+"""What all topics at a broker begin with."""
+
+
+class SecretUrl:
+    """An address that may be a secret itself: shown, and written down, as far as its host."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def __str__(self) -> str:
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}/..."
+
+    __repr__ = __str__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretUrl) and other.url == self.url
+
+    def __hash__(self) -> int:
+        return hash(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class MqttConfig:
+    """A broker that answers are published at."""
+
+    host: str
+    port: int = 1883
+    tls: bool = False
+    topic: str = DEFAULT_TOPIC
+    credentials: Path | None = None
+    """A file of user and password, a line each; None: those of the environment, if there are any."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConfig:
+    """Where answers are posted to."""
+
+    url: SecretUrl
+    token_file: Path | None = None
+    """Its first line proves who posts; None: the token of the environment, if there is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
     """One server: where it listens, what it runs on and how it plans."""
@@ -207,6 +252,8 @@ class ServerConfig:
     """When it is told to stop, so long streams go on before it does."""
     spans: float = 0.0
     """Share of the frames (0..1) that spans are recorded of."""
+    track: bool = False
+    """Whether objects are followed from frame to frame, for those who watch."""
     grpc_port: int | None = None
     """Where requests for inference are taken over gRPC, too; 0: any free port. None: nowhere."""
     access: AccessConfig = field(default_factory=AccessConfig)
@@ -220,6 +267,8 @@ class ServerConfig:
     """Where those that were added at run time are kept; None: nowhere, they are gone after a restart."""
     allowance: Allowance = field(default_factory=Allowance)
     """What the sources of its cameras may be."""
+    mqtt: MqttConfig | None = None
+    webhook: WebhookConfig | None = None
 
     @property
     def planned_by(self) -> str:
@@ -257,8 +306,8 @@ class SourceConfig:
 
     name: str
     url: str = field(repr=False)
-    """rtsp, rtsps, http, https, v4l2, avfoundation or dshow, or the path of a file or a folder. It may hold a
-    password: it is to be shown by `jellyfish.camera.sources.live.address.shown` alone."""
+    """See `jellyfish.camera.sources.allowed`. It may hold a password: people are shown what `without_credentials` there
+    leaves of it."""
     slo_s: float = 0.15
     fps: float | None = None
     """Frames a second, of which others are left out; None: as many as come, which is measured before it connects."""
@@ -280,6 +329,19 @@ class ServedCamera:
     settings: CameraSettings = field(default_factory=CameraSettings)
     source: SourceConfig | None = None
     """Where the server fetches its pictures itself; None where a client of that name sends them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveConfig:
+    """One real camera of a server that runs somewhere."""
+
+    source: SourceConfig
+    connect: str
+    results: Path | None = None
+    """Folder for the result files; None writes none."""
+    duration_s: float | None = None
+    """None: until it is stopped."""
+    reach: ReachConfig = field(default_factory=ReachConfig)
 
 
 DEFAULT_LOCAL = "w050e1-256"

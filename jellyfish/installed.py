@@ -11,6 +11,7 @@ EXTRAS = {
     "faster_coco_eval": ("faster-coco-eval", "lab"),
     "grpc": ("grpcio protobuf", "grpc"),
     "cryptography": ("cryptography", "tls"),
+    "edgefirst": ("edgefirst-tracker", "track"),
     "opentelemetry": ("opentelemetry-sdk opentelemetry-exporter-otlp-proto-http", "otel"),
 }
 """Packages that are asked for apart, by the name that is imported: what `pip` calls them, and the extra they are in."""

@@ -136,6 +136,7 @@ ALWAYS = {
         "metrics_from",
         "log_format",
         "spans",
+        "track",
         "drain_s",
     ),
     *(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -20,12 +19,17 @@ from jellyfish.camera.stream_log import NO_RUN, StreamLog
 from jellyfish.clock import seconds_now
 from jellyfish.config import SourceConfig
 from jellyfish.core import Answer, InputSize, Reason, SourceState
+from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
 from jellyfish.protocol import wire
-from jellyfish.protocol.served_model import ServedModel
 from jellyfish.results.records import FrameRecord, Timeline
+from jellyfish.results.streams import StreamAccount
 
 MAX_IN_FLIGHT = 3
+FASTER = 1.2
+"""A source that shows so many times the frames that the server was told of is told of anew."""
+LOOK_S = 10.0
+"""So long frames are counted for that."""
 OnState = Callable[[str, SourceState, str], None]
 """Told a camera's name, the state of its source, and that in words, without credentials."""
 
@@ -72,16 +76,22 @@ class LiveCamera:
         """`url`: of the server's stream. `start`: starts a reader of the source."""
         self.config = config
         self.sender: FrameSender | None = None
-        """Its stream to the server; None before it is known how many frames come."""
+        """Its stream to the server; None while it is not known how many frames come."""
         self.ledger: Ledger | None = None
+        """Of the newest stream."""
+        self.frames = 0
+        """Captured so far, over all streams."""
+        self.stopped = asyncio.Event()
+        """Set when it is to end."""
         self._http, self._url, self._on_state = http, url, on_state
         self._recording = recording or NoRecording()
         self._source = LiveSource(config, self._shown, self._changed, start)
-        self._numbers = itertools.count()
         self._meter = RateMeter()
         self._known = asyncio.Event()
-        self.stopped = asyncio.Event()
-        """Set when it is to end."""
+        """Set when it is known how many frames come."""
+        self._over = asyncio.Event()
+        """Set when the running stream is to end."""
+        self._accounts, self._let_in = StreamAccount(config.name, 0, 0), False
 
     @property
     def state(self) -> SourceState:
@@ -89,28 +99,35 @@ class LiveCamera:
         return self._source.state
 
     @property
-    def model(self) -> ServedModel | None:
-        """What answers; None before any server has said."""
-        return None if self.sender is None else self.sender.model
+    def let_in(self) -> bool:
+        """Whether a server has ever taken it in."""
+        return self._let_in or (self.sender is not None and self.sender.let_in)
+
+    @property
+    def account(self) -> StreamAccount:
+        """How much of what was sent over the streams that have ended the server's accounts tell of."""
+        return self._accounts
 
     async def run(self) -> None:
-        """Read and send until it is stopped; then wait for what is open, and say goodbye."""
-        reading = asyncio.create_task(self._source.run())
-        stopped = asyncio.create_task(self.stopped.wait())
-        sending = asyncio.create_task(self._send())
+        """Read and send until it is stopped; then wait for what is open, and say goodbye.
+
+        RunError when the server refuses it for good.
+        """
+        tasks = [asyncio.create_task(self._source.run()), asyncio.create_task(self._send())]
         try:
-            await asyncio.wait((reading, sending), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (reading, stopped, sending):
+            for task in tasks:
                 task.cancel()
-            ended = await asyncio.gather(reading, stopped, sending, return_exceptions=True)
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
         for error in ended:
             if isinstance(error, Exception):
                 raise error
 
     def stop(self) -> None:
         """Send nothing more: `run` ends soon."""
-        self.stopped.set()
+        for event in (self.stopped, self._known, self._over):
+            event.set()
 
     # --- the source ----------------------------------------------------------------------------------------
 
@@ -123,45 +140,76 @@ class LiveCamera:
 
     def _shown(self, shown: FrameShown) -> None:
         """A frame is here: hand it to the stream, where there is one."""
+        self._meter.frame(shown.captured_s)
         if self.sender is None:
-            self._meter.frame(shown.captured_s)
             if self.config.fps is not None or self._meter.fps is not None:
                 self._known.set()
             return
         if self.stopped.is_set():
             return
-        number = next(self._numbers)
+        self._look_at_rate(self.sender.hello.fps)
+        number, self.frames = self.frames, self.frames + 1
         if self.sender.wants(shown.captured_s):
             self.sender.captured(Captured(number, shown.captured_s, shown.frame))
         else:
             self.sender.left_out(Captured(number, shown.captured_s, None), Reason.THINNED)
 
+    def _look_at_rate(self, told_fps: float) -> None:
+        """A server takes hardly more frames than it was told of: where more come, it is told anew, by another stream.
+
+        That fewer come it sees itself.
+        """
+        if (fps := self._meter.fps) is None or self.config.fps is not None:
+            return
+        if fps > FASTER * told_fps:
+            self._over.set()
+        else:
+            self._meter = RateMeter(LOOK_S)
+
     # --- the stream ----------------------------------------------------------------------------------------
 
     async def _send(self) -> None:
-        await self._either(self._known)
-        if self.stopped.is_set():
-            return
-        self.sender = self._new_sender(self.config.fps or self._meter.fps or 1.0)
-        self.sender.source = self._source.state
-        await self.sender.go(self._http, self._url, _until(self.stopped), seconds_now(), math.inf)
+        """One stream after the other."""
+        while True:
+            await self._known.wait()
+            if self.stopped.is_set():
+                return
+            await self._stream(self.config.fps or self._meter.fps or 1.0)
 
-    async def _either(self, event: asyncio.Event) -> None:
-        """Return when `event` is set, or the camera is stopped."""
-        tasks = [asyncio.create_task(each.wait()) for each in (event, self.stopped)]
+    async def _stream(self, fps: float) -> None:
+        self._over.clear()
+        self._meter = RateMeter(LOOK_S)
+        self.ledger = ledger = self._new_ledger()
+        self.sender = sender = self._new_sender(fps, ledger)
+        sender.source = self._source.state
+        sender.on_change = self._look_at_stream
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await sender.go(self._http, self._url, _until(self._over), seconds_now(), math.inf)
         finally:
-            for task in tasks:
-                task.cancel()
+            self.sender, self._let_in = None, self._let_in or sender.let_in
+            account, so_far = ledger.account(sender.farewell), self._accounts
+            self._accounts = StreamAccount(
+                account.client, so_far.sent + account.sent, so_far.compared + account.compared
+            )
+        if sender.farewell is not None and not ledger.agrees(sender.farewell):
+            raise RunError(f"{self.config.name}: the server's account {sender.farewell} is not the camera's")
+        if sender.given_up and not self.stopped.is_set():
+            raise RunError(f"{self.config.name}: {sender.refusal}")
 
-    def _new_sender(self, fps: float) -> FrameSender:
+    def _look_at_stream(self) -> None:
+        if self.sender is not None and self.sender.given_up:
+            self._over.set()
+
+    def _new_ledger(self) -> Ledger:
         config, recording = self.config, self._recording
+        return Ledger(config.name, config.slo_s, MAX_IN_FLIGHT, recording.timeline, recording.frame, True)
+
+    def _new_sender(self, fps: float, ledger: Ledger) -> FrameSender:
+        config = self.config
         hello = wire.Hello(config.name, round(fps, 3), config.slo_s * 1000, arrivals=True, target=config.target)
-        self.ledger = Ledger(config.name, config.slo_s, MAX_IN_FLIGHT, recording.timeline, recording.frame, True)
-        here = Shaper(None, 0.0)
-        log = recording.log(config.name)
-        return FrameSender(hello, _LiveFrames(self._source), self.ledger, here, Shaper(None, 0.0), log=log)
+        up, down = Shaper(None, 0.0), Shaper(None, 0.0)
+        log = self._recording.log(config.name)
+        return FrameSender(hello, _LiveFrames(self._source), ledger, up, down, log=log)
 
 
 class _LiveFrames:

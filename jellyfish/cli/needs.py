@@ -39,7 +39,9 @@ def needs(command: str, options: Mapping[str, Any]) -> tuple[str, ...]:
             *SERVER,
             *(["cryptography"] if options["tls"] is not None else []),
             *(["opentelemetry"] if options["spans"] else []),
+            *(["edgefirst"] if options["track"] else []),
             *(["grpc"] if options["grpc_port"] is not None else []),
+            *(["paho"] if options["mqtt"] is not None else []),
         )
     if command == "trace show" and options["plot"] is not None:
         return ("matplotlib",)

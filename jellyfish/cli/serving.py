@@ -48,6 +48,7 @@ from jellyfish.cli.parsing import (
     planning_window_s,
     web_origins,
 )
+from jellyfish.cli.publishing import Mqtt, MqttCredentials, Webhook, WebhookToken, mqtt_config, webhook_config
 from jellyfish.cli.running import console, guard, run_on_uvloop
 from jellyfish.config import (
     DEFAULT_CARE,
@@ -252,6 +253,14 @@ def serve(
             "refused; 0: cameras are told at once.",
         ),
     ] = 0,
+    track: Annotated[
+        bool,
+        typer.Option(
+            "--track",
+            help="Follow objects from frame to frame for those who watch (docs/watching.md): each has a number that it "
+            "keeps (needs the extra `track`).",
+        ),
+    ] = False,
     spans: Annotated[
         float,
         typer.Option(
@@ -268,6 +277,10 @@ def serve(
         float, typer.Option(min=10, max=MOST_DISK_MB, help="Most megabytes of that log; the oldest are deleted.")
     ] = 1000,
     results_days: Annotated[float, typer.Option(min=0.01, max=MOST_DAYS, help="Days for which that log is kept.")] = 7,
+    mqtt: Mqtt = None,
+    mqtt_credentials: MqttCredentials = None,
+    webhook: Webhook = None,
+    webhook_token: WebhookToken = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -323,7 +336,10 @@ def serve(
             metrics_cameras=metrics_cameras,
             drain_s=drain_s,
             spans=spans / 100,
+            track=track,
             metrics_from=ip_networks(metrics_from, "--metrics-from"),
+            mqtt=mqtt_config(mqtt, mqtt_credentials),
+            webhook=webhook_config(webhook, webhook_token),
             log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
             access=AccessConfig(
                 tokens,
@@ -346,8 +362,10 @@ def _look(config: ServerConfig) -> None:
     """InputError for what cannot be served."""
     from jellyfish.modes.checks import look_at
     from jellyfish.modes.entrance import Entrance
+    from jellyfish.modes.publishing import Publishing
 
     Entrance(config, os.environ)
+    Publishing(config, os.environ)
     look_at(config)
 
 

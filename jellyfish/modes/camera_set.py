@@ -11,15 +11,15 @@ from typing import Self
 import aiohttp
 
 from jellyfish.camera.live_camera import CameraRecording, LiveCamera, OnState
-from jellyfish.camera.sources.live.address import address_of
+from jellyfish.camera.sources.allowed import terms
 from jellyfish.camera.sources.live.source import Start
 from jellyfish.camera.sources.live.source_process import SourceProcess
 from jellyfish.config import SourceConfig
 from jellyfish.core import SourceState
-from jellyfish.errors import InputError
+from jellyfish.errors import InputError, RunError
 
 AGAIN_S = 5.0
-"""After a fault of ours, which nobody has foreseen, a camera is begun anew so much later."""
+"""A camera that the server refuses, or a fault of ours ends, is begun anew so much later."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class CameraSet:
         """Begin to open it; returns at once. InputError for a name that is taken, or a URL that means nothing."""
         if config.name in self.cameras:
             raise InputError(f"there is a camera {config.name!r} already: give another name")
-        address_of(config.url)
+        terms(config.url, config.allowance)
         self._begin(config)
         self._tasks[config.name] = asyncio.create_task(self._keep(config))
 
@@ -87,6 +87,8 @@ class CameraSet:
             try:
                 await camera.run()
                 return
+            except RunError as error:
+                self._tell(config.name, SourceState.DEAD, f"{error}; tried again in {AGAIN_S:.0f} s")
             except Exception as error:
                 _log.exception("camera %s: begun anew in %.0f s", config.name, AGAIN_S)
                 self._tell(config.name, SourceState.DEAD, f"a fault of this program: {type(error).__name__}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from jellyfish.config import ServerConfig
 from jellyfish.control.planners import check_planner
-from jellyfish.core import Variant
+from jellyfish.core import Task, Variant
 from jellyfish.devices.naming import check_device, parse_variant
 from jellyfish.devices.process import tune_process
 from jellyfish.devices.processes import begin_loading
@@ -43,6 +43,10 @@ def checked(config: ServerConfig, brought: Brought | None = None) -> tuple[Model
     if fixed is None and brought.planner is None:
         check_planner(config.planner)
     check_profile(config, description)
+    if config.track and description.task is not Task.DETECTION:
+        raise InputError(
+            f"--track follows what a detector finds; the model {description.name} is for {description.task}"
+        )
     if "cpu" in config.devices and description.movable:
         begin_loading(description.preload)
     return model, fixed

@@ -98,6 +98,11 @@ class Fetching:
         """Of each camera that something was heard of."""
         return self._states
 
+    def sources(self) -> dict[str, SourceState]:
+        """How the source of each camera is that is wanted."""
+        known = self._states
+        return {name: SourceState(known[name].state if name in known else "opening") for name in self._wanted}
+
     @contextlib.asynccontextmanager
     async def running(self, server: ServerToReach, cores: Sequence[int], launch: Launch) -> AsyncIterator[None]:
         """Fetch for the time of the context, on these processors."""

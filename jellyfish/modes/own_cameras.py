@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -70,6 +70,10 @@ class OwnCameras:
     def routes(self) -> list[web.RouteDef]:
         """For who asks about cameras, and changes them."""
         return camera_routes(self._service, self._register, self._fetching.states, without_credentials)
+
+    def sources(self) -> Mapping[str, SourceState]:
+        """How the sources are of those that are fetched, by name."""
+        return self._fetching.sources()
 
     def configure(self, cameras: tuple[ServedCamera, ...]) -> Callable[[], None]:
         """See `CameraRegister.configure`."""

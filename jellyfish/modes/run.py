@@ -26,7 +26,7 @@ from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering
 from jellyfish.camera.stream_log import StreamLog
 from jellyfish.clock import seconds_now, unix_seconds_now
-from jellyfish.config import CameraConfig
+from jellyfish.config import CameraConfig, SecretUrl
 from jellyfish.core import Answer, Detection
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.effects import effective
@@ -113,6 +113,8 @@ def run_info(
 def _plain(value: object) -> str:
     if isinstance(value, Path):
         return legible(value)
+    if isinstance(value, SecretUrl):
+        return str(value)
     raise NotImplementedError(type(value))
 
 

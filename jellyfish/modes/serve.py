@@ -15,6 +15,7 @@ from jellyfish.errors import InputError
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.outcome_log import OutcomeLog
 from jellyfish.modes.own_cameras import without_secrets
+from jellyfish.modes.publishing import Publishing
 from jellyfish.modes.reloading import Asked, Reloading, reloaded_by_signal
 from jellyfish.modes.run import run_info, timeline_from
 from jellyfish.modes.running_server import RunningServer
@@ -40,6 +41,7 @@ async def serve(asked: Asked, saying: Saying, stop: Stop, quiet: bool, again: Ca
         log = _LoggedWindows(config)  # refuses a wrong folder before measuring
         stack.push_async_callback(log.close)
         entrance, reloading = Entrance(config, os.environ), _LaterReloading()
+        publishing = Publishing(config, os.environ)
         await stack.enter_async_context(reloaded_by_signal(reloading.administration, saying.words))
         with saying.progress() as progress:
             server = await stack.enter_async_context(
@@ -47,6 +49,7 @@ async def serve(asked: Asked, saying: Saying, stop: Stop, quiet: bool, again: Ca
             )
         reloading.begin(Reloading(asked, again, entrance, server.service, server.change_model, server.cameras))
         log.begin(config, server)
+        await stack.enter_async_context(publishing.of(server.service))
         saying.ready(server.url, str(server.model), server.devices, server.grpc_address)
         for warning in entrance.warnings(config):
             saying.warning(warning)

@@ -34,6 +34,7 @@ from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc,
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.metering import counted
+from jellyfish.modes.object_tracker import ByteTracker
 from jellyfish.modes.own_cameras import OwnCameras, check_cameras
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
@@ -42,11 +43,15 @@ from jellyfish.modes.warming import warmed
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.administration import Administration
 from jellyfish.server.app import listening
+from jellyfish.server.fleet.fleet import FleetHistory
+from jellyfish.server.fleet.routes import fleet_route
 from jellyfish.server.host_meter import HostParts, ProcessorTime
 from jellyfish.server.inference.desk import Desk
 from jellyfish.server.metrics.meter import Meter
 from jellyfish.server.metrics.page import metrics_route
 from jellyfish.server.service import Service
+from jellyfish.server.watching.fleet_news import FleetNews
+from jellyfish.server.watching.following import Following
 
 PROBE_DEADLINE_S = 30.0
 
@@ -90,9 +95,14 @@ async def serving(
         changer = ModelChanger(whole, parts, devices, planning, open_beside(cores))
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
-        await stack.enter_async_context(traced(service, config.spans))
         cameras, desk = OwnCameras(config, service, entrance), Desk(service)
-        routes = [metrics_route(service, meter, config.metrics_from), *cameras.routes]
+        fleet = FleetHistory(service, lambda: meter.planner.cpu_s, cameras.sources)
+        await stack.enter_async_context(fleet.watching())
+        service.hub.fleet = FleetNews(fleet.told)
+        await stack.enter_async_context(traced(service, config.spans))
+        if config.track:
+            service.hub.following = Following(ByteTracker)
+        routes = [metrics_route(service, meter, config.metrics_from), fleet_route(fleet), *cameras.routes]
         listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes, desk)
         url = await stack.enter_async_context(listening_now)
         grpc_address = await _listening_for_grpc(config, desk, entrance, stack)

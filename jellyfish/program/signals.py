@@ -16,21 +16,29 @@ from jellyfish.program.ending import SIGNALS, Ending, Stopped, exit_code
 def ended_by_signals() -> Iterator[None]:
     """For the time of the context, which is the program's, a signal ends it with a line and an exit code.
 
-    A second thread hears of signals, too, and ends the process should the first one take no notice.
+    A second thread hears of signals, too, and ends the process should the first one take no notice. Not so on Windows,
+    where the event loop has that place.
     """
     ending = Ending()
+    with _watched(ending) if hasattr(os, "register_at_fork") else contextlib.nullcontext():
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, _stop)
+        try:
+            yield
+        except Stopped as stopped:
+            ending.after(stopped)
+
+
+@contextlib.contextmanager
+def _watched(ending: Ending) -> Iterator[None]:
     ours, systems = os.pipe()
     os.set_blocking(systems, False)
     signal.set_wakeup_fd(systems, warn_on_full_buffer=False)
     os.register_at_fork(after_in_child=_as_it_was)
     threading.Thread(target=_watch, args=(ours, ending), name="signals", daemon=True).start()
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
     try:
         yield
-    except Stopped as stopped:
-        ending.after(stopped)
     finally:
         signal.set_wakeup_fd(-1)
         os.close(systems)

@@ -98,10 +98,19 @@ def _heard(tell: Callable[[int], None]) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
     heard = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]  # as by `nohup`, or in `... &`
     for number in heard:
-        loop.add_signal_handler(number, tell, number)
+        _hear(loop, number, tell)
     try:
         yield
     finally:
         for number in heard:
-            loop.remove_signal_handler(number)
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
             signal.signal(number, before[number])
+
+
+def _hear(loop: asyncio.AbstractEventLoop, number: int, tell: Callable[[int], None]) -> None:
+    """Have the loop tell of a signal; where it cannot, as on Windows, have the signal tell the loop."""
+    try:
+        loop.add_signal_handler(number, tell, number)
+    except NotImplementedError:
+        signal.signal(number, lambda number, frame: loop.call_soon_threadsafe(tell, number))

@@ -34,7 +34,7 @@ from jellyfish.report.lines import (
     LoggedWindow,
     WindowRow,
 )  # fmt: skip
-from jellyfish.report.recordings import Recording, recording
+from jellyfish.report.recordings import RecordedFiles, recording
 from jellyfish.report.silences import Silences
 from jellyfish.report.slices import PartWanted, Slice, part_of
 from jellyfish.report.tally import FrameTally
@@ -115,7 +115,7 @@ def read_run(
 class _RunReader:
     """Of one recording."""
 
-    def __init__(self, found: Recording, name: str, advance: Advance) -> None:
+    def __init__(self, found: RecordedFiles, name: str, advance: Advance) -> None:
         self._found, self._name, self._advance = found, name, advance
         self._notes: list[str] = []
         self._part: Slice | None = None

@@ -22,7 +22,7 @@ _PART = re.compile(r"outcomes-(?P<number>\d{6,})\.jsonl\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class RecordedFiles:
     """Files of one kind each, in the order of their writing."""
 
     folder: Path
@@ -46,7 +46,7 @@ class Recording:
             return Extent(min(spans)[0], max(end_s for _, end_s in spans), clock) if spans else None
         return _run_extent(self.frames[0], zone)
 
-    def within(self, part: Slice) -> Recording:
+    def within(self, part: Slice) -> RecordedFiles:
         """The same with those parts alone that may hold something of this one."""
         if not self.logged:
             return self
@@ -55,7 +55,7 @@ class Recording:
         return _logged(self.folder, sorted(kept))
 
 
-def recording(folder: Path) -> Recording:
+def recording(folder: Path) -> RecordedFiles:
     """InputError when `folder` is neither a run's nor a server's log."""
     if not folder.is_dir():
         raise InputError(f"{folder}: is not a folder; name the results folder of a run, such as results/bench-DATE")
@@ -68,7 +68,7 @@ def recording(folder: Path) -> Recording:
         )
     if not (folder / "frames.jsonl").is_file():
         raise InputError(f"{folder}: has no frames.jsonl, so it is not the results folder of a run")
-    return Recording(
+    return RecordedFiles(
         folder,
         (folder / "run.json",),
         (folder / "frames.jsonl",),
@@ -78,11 +78,11 @@ def recording(folder: Path) -> Recording:
     )
 
 
-def _logged(folder: Path, numbers: list[str]) -> Recording:
+def _logged(folder: Path, numbers: list[str]) -> RecordedFiles:
     def of(kind: str, ending: str = "jsonl") -> tuple[Path, ...]:
         return tuple(path for number in numbers for path in _there(folder / f"{kind}-{number}.{ending}"))
 
-    return Recording(folder, of("run", "json"), of("outcomes"), of("windows"), of("window_clients"), logged=True)
+    return RecordedFiles(folder, of("run", "json"), of("outcomes"), of("windows"), of("window_clients"), logged=True)
 
 
 def _there(path: Path) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import operator
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType, TracebackType
 
 import msgspec
@@ -133,8 +133,14 @@ def _p95(durations: NDArray[np.float64]) -> float:
 class LiveDisplay:
     """Shows `LiveNumbers` on a console: in place in a terminal, else a plain line every few seconds of the run."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(
+        self,
+        console: Console,
+        plain_interval_s: float = PLAIN_INTERVAL_S,
+        line: Callable[[LiveNumbers], str] | None = None,
+    ) -> None:
+        """`line`: what is shown in one, everywhere; without it a terminal shows the clients below each other."""
+        self._console, self._plain_interval_s, self._line = console, plain_interval_s, line
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._next_line_s = 0.0
 
@@ -145,10 +151,11 @@ class LiveDisplay:
     def show(self, numbers: LiveNumbers) -> None:
         """Call a few times a second, when it is due."""
         if self._live is not None:
-            self._live.update(live_view(numbers), refresh=True)
+            view = live_view(numbers) if self._line is None else Text(self._line(numbers), overflow="ellipsis")
+            self._live.update(view, refresh=True)
         elif self.due(numbers.elapsed_s):
-            self._next_line_s = numbers.elapsed_s + PLAIN_INTERVAL_S
-            self._console.print(plain_line(numbers), highlight=False, soft_wrap=True)
+            self._next_line_s = numbers.elapsed_s + self._plain_interval_s
+            self._console.print(Text((self._line or plain_line)(numbers)), soft_wrap=True)
 
     def __enter__(self) -> LiveDisplay:
         if self._live is not None:
@@ -164,9 +171,9 @@ class LiveDisplay:
 
 def live_view(numbers: LiveNumbers) -> RenderableType:
     """The run's line and below it the clients: each of a few, or how many of many run each variant."""
-    headline = Text(_headline(numbers), style="bold")
+    first = Text(headline(numbers), style="bold")
     if len(numbers.clients) > MOST_ROWS:
-        return Group(headline, Text(_mix(numbers)))
+        return Group(first, Text(_mix(numbers)))
     table = Table(box=None, padding=(0, 1), pad_edge=False)
     table.add_column("client", no_wrap=True)
     table.add_column("on time %", justify="right")
@@ -175,15 +182,16 @@ def live_view(numbers: LiveNumbers) -> RenderableType:
     for client in numbers.clients:
         resolution = "-" if client.resolution is None else str(client.resolution)
         table.add_row(Text(client.client), _percent(client.slo_attainment), client.runs, resolution)
-    return Group(headline, table)
+    return Group(first, table)
 
 
 def plain_line(numbers: LiveNumbers) -> str:
     """The same in one line, for logs."""
-    return f"{_headline(numbers)} | {_mix(numbers)}"
+    return f"{headline(numbers)} | {_mix(numbers)}"
 
 
-def _headline(numbers: LiveNumbers) -> str:
+def headline(numbers: LiveNumbers) -> str:
+    """A run in a few words, without its clients."""
     elapsed = f"{numbers.elapsed_s:.0f} s" + ("" if numbers.duration_s is None else f" of {numbers.duration_s:.0f} s")
     p95 = "-" if numbers.recent_p95_ms is None else f"{numbers.recent_p95_ms:.0f} ms"
     server = numbers.server

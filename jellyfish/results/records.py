@@ -210,7 +210,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     command: list[str]
     """As it was called."""
     mode: str
-    """`bench`, `simulate`, `device`, `clownfish` or `serve`."""
+    """`bench`, `camera`, `simulate`, `device`, `clownfish` or `serve`."""
     started: str
     """When it was called: ISO 8601 with its offset from UTC. Frames come later, see their `captured_unix_s`."""
     seed: int

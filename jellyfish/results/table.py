@@ -22,8 +22,9 @@ NOTHING = "-"
 TWO_VARIANTS = len("w100e2-448:50 w075e2-384:50")
 
 
-def summary_table(summary: Summary, folder: Path) -> RenderableType:
-    """The run's table, one row per client and a total, and where the rest of it is. Legible at 100 columns."""
+def summary_table(summary: Summary, folder: Path | None) -> RenderableType:
+    """The run's table, one row per client and a total, and where the rest of it is, if anywhere. Legible at 100
+    columns."""
     headings = _accuracy_headings(summary.accuracy)
     table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
     table.add_column("client", no_wrap=True, max_width=16)
@@ -41,8 +42,8 @@ def summary_table(summary: Summary, folder: Path) -> RenderableType:
     busy = " The cameras were a bottleneck." if summary.emulation is not None and summary.emulation.bottleneck else ""
     bound = busy + _host(summary)
     words = f"{summary.offered} frames in {summary.duration_s:.0f} s.{accuracy}{bound}{_planning(summary.planner)}"
-    told = f"{words} Everything else is in "
-    return Group(table, Text(), Text.assemble(told, (str(folder), "bold"), overflow="fold"))
+    told = [words] if folder is None else [f"{words} Everything else is in ", (str(folder), "bold")]
+    return Group(table, Text(), Text.assemble(*told, overflow="fold"))
 
 
 def what_is_left(summary: Summary, folder: Path) -> str:

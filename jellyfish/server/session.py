@@ -20,7 +20,7 @@ from jellyfish.control.estimator import MARGIN_S, ClientEstimator
 from jellyfish.control.host import HostLoad
 from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import ClientDemand
-from jellyfish.core import FOR_WANT_OF_TIME, Answer, Reason, Variant
+from jellyfish.core import FOR_WANT_OF_TIME, Answer, Reason, SourceState, Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
@@ -128,6 +128,8 @@ class Session:
         self.offered = OfferedRate(hello.fps)
         self._seen = False
         """Whether plans know of it."""
+        self.source: SourceState | None = None
+        """How its source is, where its reports say so."""
         self.joined_s = seconds_now()
         self.said_goodbye = False
         self.dismissed = asyncio.Event()
@@ -244,6 +246,7 @@ class Session:
     def reported(self, report: wire.Report, now: float) -> None:
         """The client has told how its frames fared."""
         self._attainment.reported(report, now)
+        self.source = None if report.source is None else SourceState(report.source)
 
     @property
     def attained(self) -> Attained:

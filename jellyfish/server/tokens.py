@@ -28,6 +28,7 @@ WATCH_VARIABLE = "JELLYFISH_WATCH_TOKEN"
 """Variables of the environment that hold one token each."""
 KNOWN_VARIABLES = (
     CAMERA_VARIABLE, ADMINISTRATION_VARIABLE, WATCH_VARIABLE, "JELLYFISH_TOKEN", "JELLYFISH_SERVE_TOKENS",
+    "JELLYFISH_WEBHOOK_TOKEN", "JELLYFISH_SERVE_WEBHOOK_TOKEN",
 )  # fmt: skip
 """All about tokens: a camera's own, and the option of `serve`, too."""
 OF_ADMINISTRATION = frozenset({RouteKind.ADMINISTRATION, RouteKind.METRICS, RouteKind.WATCH})

@@ -11,11 +11,14 @@ from jellyfish.camera.live_camera import LiveCamera
 from jellyfish.camera.stream_log import StreamLog
 from jellyfish.config import SourceConfig
 from jellyfish.core import Answer, InputSize, Outcome, Reason, SourceState
+from jellyfish.errors import RunError
 from jellyfish.results.records import FrameRecord, Timeline
+from jellyfish.server.access import Access
 from tests.camera.any_server import serving, welcome
 from tests.camera.cameras import URL
 from tests.camera.sources.live.readings import Play, Scripted, ScriptedReading, freezes, lives, refuses
 from tests.server.peer import SMALL, everyone_on, http, running
+from tests.server.test_access import TOKENS
 from tests.virtual import virtual
 
 SAID = welcome(InputSize(320, 320))
@@ -56,6 +59,8 @@ class Trial:
             )  # fmt: skip
             task = asyncio.create_task(self.camera.run())
             await asyncio.sleep(seconds)
+            sender = self.camera.sender
+            self.told_fps = 0.0 if sender is None else sender.hello.fps
             self.camera.stop()
             await task
 
@@ -65,10 +70,8 @@ async def test_frames_are_sent_answered_and_accounted_for_and_goodbye_is_said() 
     trial = Trial(lives)
     async with serving(SAID) as came:
         await trial.run(20.0)
-    assert trial.camera.sender is not None and trial.camera.ledger is not None
-    assert trial.camera.sender.hello.fps == pytest.approx(20, abs=0.2)
-    assert trial.camera.sender.farewell is not None
-    assert trial.camera.ledger.agrees(trial.camera.sender.farewell)
+    assert trial.told_fps == pytest.approx(20, abs=0.2)
+    assert trial.camera.account.sent == trial.camera.account.compared > 330
     records = trial.kept.records
     assert [record.frame for record in records] == list(range(len(records)))
     assert trial.kept.outcomes[Outcome.ON_TIME, None] > 330
@@ -133,3 +136,42 @@ async def test_a_camera_whose_source_never_shows_anything_asks_no_server_and_can
     assert trial.camera.sender is None
     assert not came
     assert trial.states == [SourceState.OPENING, SourceState.DEAD, SourceState.STOPPED]
+
+
+@virtual
+async def test_a_source_that_comes_faster_than_the_server_was_told_is_told_of_anew_and_no_frame_is_lost_count_of() -> (
+    None
+):
+    async def quickens(reading: ScriptedReading) -> None:
+        reading.opens()
+        await reading.shows(10.0, fps=5.0)
+        await reading.shows(fps=20.0)
+
+    trial = Trial(quickens)
+    async with serving(SAID):
+        await trial.run(60.0)
+    assert trial.told_fps == pytest.approx(20, rel=0.1)
+    assert [record.frame for record in trial.kept.records] == list(range(trial.camera.frames))
+    assert trial.kept.outcomes[Outcome.ON_TIME, None] > 750
+
+
+@virtual
+async def test_one_that_slows_down_keeps_its_stream() -> None:
+    async def slows(reading: ScriptedReading) -> None:
+        reading.opens()
+        await reading.shows(10.0, fps=20.0)
+        await reading.shows(fps=5.0)
+
+    trial = Trial(slows)
+    async with serving(SAID):
+        await trial.run(60.0)
+    assert trial.told_fps == pytest.approx(20, rel=0.1)
+
+
+@virtual
+async def test_a_camera_that_the_server_refuses_for_good_ends_and_says_why() -> None:
+    trial = Trial(lives, fps=20.0)
+    async with running(access=Access(TOKENS)):
+        with pytest.raises(RunError, match="HTTP status 401"):
+            await trial.run(5.0)
+    assert trial.states[-1] is SourceState.STOPPED

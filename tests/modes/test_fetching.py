@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from jellyfish.config import AccessConfig, Allowance, Limits, ServedCamera, ServerConfig, SourceConfig
-from jellyfish.core import Answer
+from jellyfish.core import Answer, SourceState
 from jellyfish.devices.process import usable_cores
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.media.jpeg import encode_jpeg
@@ -134,6 +134,8 @@ async def test_states_are_known_as_long_as_their_camera_is_wanted() -> None:
         stand_in.says(SourceTold("gate", "live", "b"), SourceTold("gate", "stopped", ""))
         await asyncio.sleep(1.0)
         assert one.states() == {"gate": FetchedState("live", "b", 2.0)}
+        one.want({"gate": GATE, "door": DOOR})
+        assert one.sources() == {"gate": SourceState.LIVE, "door": SourceState.OPENING}
         assert told == [("gate", "opening"), ("gate", "live"), ("gate", "live")]
         one.want({})
         assert one.states() == {}

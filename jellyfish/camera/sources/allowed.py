@@ -13,13 +13,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jellyfish.config import Allowance
 from jellyfish.errors import InputError
 
 SCHEMES = ("rtsp", "rtsps", "http", "https", "v4l2", "file")
 """Of URLs of sources; what has none is a path."""
+OTHER_WEBCAMS = ("avfoundation", "dshow")
+"""Of macOS and Windows, for whoever sits at such a machine. They were never tried."""
+_SECRET = re.compile(r"pass|pwd|token|secret|auth|key|sign|user|login", re.IGNORECASE)
+"""In the names of what a query says."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _WEBCAM = re.compile(r"/dev/video[0-9]{1,4}")
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,nut,asf,mxf,mjpeg,mpjpeg,h264,hevc,obu,ivf"
@@ -37,7 +41,7 @@ class Terms:
     """How a source is opened."""
 
     scheme: str
-    """One of `SCHEMES`."""
+    """One of `SCHEMES`, or of `OTHER_WEBCAMS`."""
     address: str = field(repr=False)
     """What FFmpeg is given. It may have credentials in it."""
     format: str | None
@@ -54,6 +58,8 @@ def terms(url: str, allowance: Allowance | None = None, real: Callable[[str], st
     `allowance`: None where the person at this machine names it, who may open any file. `real`: a path without links.
     """
     scheme = scheme_of(url)
+    if scheme in OTHER_WEBCAMS and allowance is None:
+        return _of_other_webcam(url, scheme)
     if scheme not in SCHEMES:
         raise InputError(f"{scheme}: is no source; give a URL with {', '.join(SCHEMES[:-1])}, or a file")
     if any(letter <= " " or letter == "\x7f" for letter in url) and scheme != "file":
@@ -77,11 +83,19 @@ def scheme_of(url: str) -> str:
 
 def without_credentials(url: str) -> str:
     """The URL for people: no name, password or query, where keys stand, too."""
-    if scheme_of(url) in ("file", "v4l2"):
+    if scheme_of(url) in ("file", "v4l2", *OTHER_WEBCAMS):
         return url
     head, _, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{head}://{host.rpartition('@')[2].partition('?')[0]}{slash}{path.partition('?')[0]}"
+    place = re.split(r"[?#]", rest, maxsplit=1)[0]
+    return f"{head}://{place.rpartition('@')[2]}"  # the last @: a password may have slashes in it
+
+
+def holds_secret(url: str) -> bool:
+    """Whether there may be a password in it, or something like one."""
+    if scheme_of(url) in ("file", "v4l2", *OTHER_WEBCAMS):
+        return False
+    place, _, query = url.partition("?")
+    return "@" in place or any(_SECRET.search(name) for name, _ in parse_qsl(query, keep_blank_values=True))
 
 
 def _check_host(url: str, scheme: str) -> None:
@@ -99,6 +113,13 @@ def _of_webcam(url: str, real: Callable[[str], str]) -> Terms:
     if _WEBCAM.fullmatch(path) is None:
         raise InputError(f"{path} is no webcam: give v4l2:///dev/video0, or a link to one, such as /dev/v4l/by-id/NAME")
     return Terms("v4l2", path, "v4l2", _OPTIONS["v4l2"], Path(path))
+
+
+def _of_other_webcam(url: str, scheme: str) -> Terms:
+    name = url.partition(":")[2]
+    if not name:
+        raise InputError(f"{scheme}: names no webcam; give avfoundation:0, or dshow:video=NAME")
+    return Terms(scheme, name, scheme, {"format_whitelist": scheme})
 
 
 def _of_file(url: str, allowance: Allowance | None, real: Callable[[str], str]) -> Terms:

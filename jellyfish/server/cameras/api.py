@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -22,6 +22,8 @@ from jellyfish.server.session import Session
 
 BODY_S = 5.0
 """Longest wait for the whole of a body."""
+AT_ONCE = 16
+"""Cameras that are told of before frames go on."""
 States = Callable[[], dict[str, FetchedState]]
 """How the sources of fetched cameras are."""
 
@@ -45,8 +47,13 @@ class _CameraPages:
         self._service, self._register, self._states, self._shown = service, register, states, shown
 
     async def all(self, request: web.Request) -> web.Response:
-        """Those that whoever asks may watch."""
-        return web.json_response({"cameras": self._listed(request[ALLOWED].may_be_called)})
+        """Those that whoever asks may watch. It is told of a few at a time: frames go on between."""
+        told = []
+        for each in self._listed(request[ALLOWED].may_be_called):
+            told.append(msgspec.json.encode(each))
+            if len(told) % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return web.Response(body=b'{"cameras":[' + b",".join(told) + b"]}", content_type="application/json")
 
     async def add(self, request: web.Request) -> web.Response:
         """One more, which is told as it is then."""
@@ -66,9 +73,9 @@ class _CameraPages:
         return web.Response(status=204)
 
     def _one(self, name: str) -> dict[str, Any]:
-        return self._listed(lambda each: each == name)[0]
+        return next(self._listed(lambda each: each == name))
 
-    def _listed(self, may_see: Callable[[str], bool]) -> list[dict[str, Any]]:
+    def _listed(self, may_see: Callable[[str], bool]) -> Iterator[dict[str, Any]]:
         register, states = self._register, self._states()
         here = _streaming(self._service.sessions.values())
         in_file = register.file is not None
@@ -76,7 +83,7 @@ class _CameraPages:
 
 
 def _streaming(sessions: Iterable[Session]) -> list[Streaming]:
-    return [Streaming(each.says, each.fps, 1000 * each.slo_s) for each in sessions]
+    return [Streaming(each.says, each.fps, 1000 * each.slo_s, each.source) for each in sessions]
 
 
 async def _object(request: web.Request) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,19 +44,17 @@ def listed(
     now: float,
     shown: Callable[[str], str],
     may_see: Callable[[str], bool] = lambda name: True,
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """All cameras that something is said about or that are here, by name.
 
     `shown`: a URL without its secrets. `may_see`: whoever asks.
     """
     here = {each.called: each for each in streaming}
-    names = sorted({*roster.cameras, *here})
-    return [
-        _told(roster.cameras.get(name) or ServedCamera(name), here.get(name), states.get(name), now, shown)
-        | ({"kept": _kept(roster, name, kept_in_file)} if name in roster.cameras else {})
-        for name in names
-        if may_see(name)
-    ]
+    for name in filter(may_see, sorted({*roster.cameras, *here})):
+        told = _told(roster.cameras.get(name) or ServedCamera(name), here.get(name), states.get(name), now, shown)
+        if name in roster.cameras:
+            told["kept"] = _kept(roster, name, kept_in_file)
+        yield told
 
 
 def _kept(roster: Roster, name: str, in_file: bool) -> str:

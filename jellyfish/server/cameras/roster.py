@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from jellyfish.config import CameraSettings, ServedCamera, SourceConfig
 from jellyfish.errors import InputError
 
-MOST_CAMERAS = 4096
+MOST_CAMERAS = 1024
 
 
 class CameraUnknownError(InputError):

@@ -69,7 +69,7 @@ class StreamCounts:
             return
         source = ESTIMATED if attained.estimated else REPORTED
         frames = self._counts.frames[self._counts.named(self._camera)]
-        for ended, known in _by_end(attained).items():
+        for ended, known in by_end(attained).items():
             if (more := known - self._frames[ended]) > 0:
                 frames[source, ended] += more
                 self._frames[ended] = known
@@ -80,7 +80,8 @@ class StreamCounts:
             self._slack[bucket] += more
 
 
-def _by_end(attained: Attained) -> Counter[Ended]:
+def by_end(attained: Attained) -> Counter[Ended]:
+    """Frames by how they ended; reasons that nobody knows are one."""
     ended = Counter({Ended(Outcome.ON_TIME.value, ""): attained.on_time})
     for outcome, reasons in attained.missed.items():
         for reason, frames in reasons.items():

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Collection
 
 from jellyfish.clock import seconds_now
+from jellyfish.server.watching.fleet_news import FleetNews
+from jellyfish.server.watching.following import Following
 from jellyfish.server.watching.seen import Seen
 from jellyfish.waiting import Signal
 
@@ -103,6 +105,10 @@ class Hub:
     def __init__(self) -> None:
         self._subscriptions: list[Subscription] = []
         self._closed = False
+        self.following: Following | None = None
+        """Says which object each detection is; None where that is not asked for."""
+        self.fleet: FleetNews | None = None
+        """Says how all cameras fare; None where nobody looks at that."""
 
     @property
     def watchers(self) -> int:
@@ -137,7 +143,17 @@ class Hub:
         return any(each.wants(camera, called) for each in self._subscriptions)
 
     def publish(self, seen: Seen) -> None:
-        """Tell those who want to know of it. Returns at once."""
+        """Tell those who want to know of it. Returns at once: its camera has its own answer before objects are
+        followed."""
+        if self.following is None:
+            self._tell(seen)
+        else:
+            asyncio.get_running_loop().call_soon(self._follow, self.following, seen)
+
+    def _follow(self, following: Following, seen: Seen) -> None:
+        self._tell(following.followed(seen))
+
+    def _tell(self, seen: Seen) -> None:
         for each in self._subscriptions:
             if each.wants(seen.camera, seen.called):
                 each.put(seen)

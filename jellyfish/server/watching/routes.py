@@ -17,8 +17,8 @@ from jellyfish.server.guarding import ACCESS, ALLOWED, client_of, gate_of, guard
 from jellyfish.server.service import Service
 from jellyfish.server.sockets import abort, asks_for_socket, close
 from jellyfish.server.stream import SERVICE
+from jellyfish.server.watching.fleet_news import PERIOD_S
 from jellyfish.server.watching.hub import Subscription
-from jellyfish.server.watching.seen import Seen
 from jellyfish.server.watching.wish import WatchWish, wish_of
 from jellyfish.waiting import Patience
 
@@ -60,7 +60,7 @@ async def watch(request: web.Request) -> web.StreamResponse:
         wish.cameras or None, wish.pictures, wish.pictures_fps, may=allowed.may_be_called
     )
     try:
-        return await (_over_socket if by_socket else _as_events)(request, subscription)
+        return await (_over_socket if by_socket else _as_events)(request, subscription, wish)
     finally:
         subscription.close()
 
@@ -70,7 +70,7 @@ def _why_not(wish: WatchWish, allowed: Allowed, service: Service, by_socket: boo
     hidden = next((camera for camera in wish.cameras if not allowed.may_be_called(camera)), None)
     if hidden is not None:
         return 403, f"the token {allowed.who} is for {', '.join(allowed.cameras)}, not for {hidden}"
-    if wish.now:
+    if wish.now and service.hub.following is None:
         return 400, "now=1 needs objects that are followed: start the server with --track"
     if wish.pictures and not by_socket:
         return 400, "pictures come over a WebSocket alone; server-sent events are text"
@@ -103,7 +103,7 @@ def _shown(jpeg: bytes) -> web.Response:
     return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
 
 
-async def _over_socket(request: web.Request, subscription: Subscription) -> web.StreamResponse:
+async def _over_socket(request: web.Request, subscription: Subscription, wish: WatchWish) -> web.StreamResponse:
     socket = web.WebSocketResponse(
         max_msg_size=MOST_HEARD_BYTES, compress=False, timeout=1.0, heartbeat=UNREAD_S, protocols=(PROTOCOL,)
     )
@@ -125,7 +125,7 @@ async def _over_socket(request: web.Request, subscription: Subscription) -> web.
 
     try:
         await socket.prepare(request)
-        await _Watcher(request, subscription, tell).serve(until_it_goes)
+        await _Watcher(request, subscription, tell, wish).serve(until_it_goes)
         await socket.close(code=WSCloseCode.GOING_AWAY)
     except* (ConnectionError, TimeoutError):
         pass
@@ -133,7 +133,7 @@ async def _over_socket(request: web.Request, subscription: Subscription) -> web.
     return socket
 
 
-async def _as_events(request: web.Request, subscription: Subscription) -> web.StreamResponse:
+async def _as_events(request: web.Request, subscription: Subscription, wish: WatchWish) -> web.StreamResponse:
     if (why := _no_room(request, by_socket=False)) is not None:
         return _refused(503, why)
     headers = {hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
@@ -156,7 +156,7 @@ async def _as_events(request: web.Request, subscription: Subscription) -> web.St
     try:
         await response.prepare(request)
         await response.write(b"retry: 2000\n\n")
-        await _Watcher(request, subscription, tell).serve(keep_alive)
+        await _Watcher(request, subscription, tell, wish).serve(keep_alive)
         await response.write_eof()
     except* (ConnectionError, TimeoutError):
         pass
@@ -172,8 +172,8 @@ def _no_room(request: web.Request, by_socket: bool) -> str | None:
 class _Watcher:
     """The writing side of one who watches, whichever way."""
 
-    def __init__(self, request: web.Request, subscription: Subscription, tell: Tell) -> None:
-        self._request, self._subscription, self._tell = request, subscription, tell
+    def __init__(self, request: web.Request, subscription: Subscription, tell: Tell, wish: WatchWish) -> None:
+        self._request, self._subscription, self._tell, self._wish = request, subscription, tell, wish
         self._writing = Patience(asyncio.get_running_loop(), UNREAD_S, lambda: abort(request))
         _hold_little(request)
 
@@ -181,7 +181,7 @@ class _Watcher:
         """Until the subscription ends. `beside`: what else is done meanwhile. ConnectionError, in a group, where the
         watcher has gone."""
         async with asyncio.TaskGroup() as helpers:
-            tasks = [helpers.create_task(self._look()), helpers.create_task(_run(beside))]
+            tasks = [helpers.create_task(each) for each in (self._look(), self._tell_of_fleet(), _run(beside))]
             try:
                 await self._tell_all()
             finally:
@@ -194,10 +194,15 @@ class _Watcher:
             lost, told_lost = self._subscription.lost - told_lost, self._subscription.lost
             if lost:
                 await self._say(msgspec.json.encode({"lost": lost}), None)
-            await self._say(self._json(seen), seen.jpeg)
+            moved = seen.carried_to(seconds_now()) if self._wish.now else seen
+            await self._say(moved.json, seen.jpeg)
 
-    def _json(self, seen: Seen) -> bytes:
-        return seen.json
+    async def _tell_of_fleet(self) -> None:
+        """Once a second, as far as it reads."""
+        news = self._request.app[SERVICE].hub.fleet
+        while self._wish.fleet and news is not None:
+            await self._say(await news.json(self._request[ALLOWED]), None)
+            await asyncio.sleep(PERIOD_S)
 
     async def _say(self, json: bytes, jpeg: bytes | None) -> None:
         with self._writing:

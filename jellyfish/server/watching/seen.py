@@ -13,6 +13,10 @@ import msgspec
 from jellyfish.core import ClassScore, Detection, InputSize
 
 _ENCODER = msgspec.json.Encoder()
+MOST_CARRIED_S = 1.0
+"""Boxes are carried forward over so much time; what moves on the same way for longer is not known."""
+Sides = tuple[float, ...]
+"""Left, top, right, bottom; shares of the frame, or of it in a second."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,10 @@ class Seen:
     """For each detection: the names of the zones it is in. Empty where the camera has none."""
     tracks: tuple[int | None, ...] = ()
     """For each detection: which object it is; None for one that is not followed (yet). Empty where nothing is."""
+    speeds: tuple[Sides | None, ...] = ()
+    """For each detection: by how much each side moves in a second, as shares of the frame; None as in `tracks`."""
+    carried_s: float = 0.0
+    """How far boxes were carried forward from where they were in the frame."""
     jpeg: bytes | None = None
     """The frame's picture, as the camera sent it; None for whoever did not ask for it."""
 
@@ -81,11 +89,22 @@ class Seen:
         }
         if self.size is not None:
             told["size"] = [self.size.width, self.size.height]
+        if self.carried_s:
+            told["carried_ms"] = round(1000 * self.carried_s, 1)
         if self.scores:
             told["scores"] = [{"label": self.label(one.label), "score": round(one.score, 4)} for one in self.scores]
         else:
             told["detections"] = [self._told(index, one) for index, one in enumerate(self.detections)]
         return told
+
+    def carried_to(self, now: float) -> Seen:
+        """With boxes where things probably are `now`: each goes on as it moved. Those that are not followed stay."""
+        ahead_s = min(max(0.0, now - self.captured_s), MOST_CARRIED_S)
+        if self.missed:
+            return self
+        speeds = self.speeds or (None,) * len(self.detections)
+        moved = (_moved(one, speed, ahead_s) for one, speed in zip(self.detections, speeds, strict=True))
+        return replace(self, detections=tuple(moved), carried_s=ahead_s)
 
     def label(self, number: int) -> str:
         """The class's name."""
@@ -102,6 +121,14 @@ class Seen:
         if index < len(self.zones) and self.zones[index]:
             told["zones"] = self.zones[index]
         return told
+
+
+def _moved(one: Detection, speed: Sides | None, ahead_s: float) -> Detection:
+    if speed is None:
+        return one
+    there = zip((one.left, one.top, one.right, one.bottom), speed, strict=True)
+    left, top, right, bottom = (min(max(side + by * ahead_s, 0.0), 1.0) for side, by in there)
+    return Detection(one.label, one.score, left, top, max(left, right), max(top, bottom))
 
 
 def iso(unix_s: float) -> str:

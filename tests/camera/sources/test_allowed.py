@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from jellyfish.camera.sources.allowed import scheme_of, terms, without_credentials
+from jellyfish.camera.sources.allowed import holds_secret, scheme_of, terms, without_credentials
 from jellyfish.config import Allowance
 from jellyfish.errors import InputError
 
@@ -97,6 +97,7 @@ def test_a_drives_letter_is_no_scheme() -> None:
     ("url", "shown"),
     [
         ("rtsp://name:pa@ss@10.0.0.7:554/live?key=1", "rtsp://10.0.0.7:554/live"),
+        ("rtsp://name:pa/ss@10.0.0.7/live#x", "rtsp://10.0.0.7/live"),
         ("http://10.0.0.7?token=1", "http://10.0.0.7"),
         ("https://name@camera.example/a/b", "https://camera.example/a/b"),
         ("/srv/clips/a@b?c.mp4", "/srv/clips/a@b?c.mp4"),
@@ -249,3 +250,27 @@ def test_a_playlist_among_allowed_files_opens_nothing(segment: bytes, tmp_path: 
     (folder / "a.m3u8").write_bytes(playlist("../secret.ts")[2])
     assert frames_of(str(folder / "a.ts"), Allowance((folder,))) == 3
     assert is_refused(str(folder / "a.m3u8"), Allowance((folder,)))
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("rtsp://name:pass@10.0.0.7/main", True),
+        ("rtsp://10.0.0.7/main?channel=1", False),
+        ("http://10.0.0.7/image?user=admin&pwd=", True),
+        ("http://10.0.0.7/live.m3u8?token=1", True),
+        ("folder/name:pass@x", False),
+        ("dshow:video=Camera", False),
+    ],
+)
+def test_whether_a_password_may_be_in_it(url: str, secret: bool) -> None:
+    assert holds_secret(url) == secret
+
+
+def test_webcams_of_other_systems_are_for_whoever_sits_at_one() -> None:
+    told = terms("dshow:video=Integrated Camera")
+    assert (told.address, told.format) == ("video=Integrated Camera", "dshow")
+    assert terms("avfoundation:0").address == "0"
+    for url, allowance in (("avfoundation:0", STRANGERS), ("dshow:", None)):
+        with pytest.raises(InputError):
+            terms(url, allowance)

@@ -12,6 +12,7 @@ and arrival is believed instead, until they are seen to catch up.
 from __future__ import annotations
 
 import math
+from collections import deque
 
 WINDOW_S = 20.0
 """The least delay is that of the last one to two of these: a clock that drifts by 100 ppm is off by 4 ms then."""
@@ -145,22 +146,32 @@ class FirstBurst:
     """Whether what comes first is what the source had kept: it comes faster than it is to be shown, and is old."""
 
     LONGEST_S = 2.0
-    PACE = 0.5
-    """Of what lies between two frames by their own times: what comes sooner is of the burst."""
+    WATCHED_S = 0.2
+    """So long frames must come at their pace: a moment in which this machine was busy tells nothing."""
+    PACE = 0.7
+    """Of what lies between frames by their own times: what comes sooner is of the burst."""
 
     def __init__(self) -> None:
         self._over = False
+        self._came: deque[tuple[float, float]] = deque()
         self._first_s: float | None = None
-        self._newest: tuple[float, float] | None = None
 
     def holds(self, pts_s: float | None, now: float) -> bool:
-        """Whether the frame that came at `now` is still of it. Asked once for each."""
-        if self._over or pts_s is None:
+        """Whether the frame that came at `now` is still of it. Asked once for each.
+
+        So is the first frame of a network camera, which comes without a time.
+        """
+        if self._over:
             return False
-        if self._first_s is None or self._newest is None:
-            self._first_s = now
-        else:
-            step_s = pts_s - self._newest[0]
-            self._over = now - self._newest[1] >= self.PACE * step_s or now - self._first_s > self.LONGEST_S
-        self._newest = pts_s, now
+        self._first_s = now if self._first_s is None else self._first_s
+        if pts_s is None:
+            self._over = now - self._first_s > self.LONGEST_S
+            return not self._over
+        self._came.append((pts_s, now))
+        while len(self._came) > 1 and self._came[1][1] <= now - self.WATCHED_S:
+            self._came.popleft()
+        shown_s, came_s = self._came[0]
+        watched_s = now - came_s
+        at_pace = watched_s >= self.WATCHED_S and watched_s >= self.PACE * (pts_s - shown_s)
+        self._over = at_pace or now - self._first_s > self.LONGEST_S
         return not self._over

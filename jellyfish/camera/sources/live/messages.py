@@ -17,6 +17,8 @@ class OpenSource(msgspec.Struct, frozen=True, array_like=True, tag=True):
     rotate: int | None = None
     fps: float | None = None
     """Others are left out; a folder of pictures is shown at this pace."""
+    folders: tuple[str, ...] | None = None
+    """Files are opened below these alone; None: any."""
 
     def __repr__(self) -> str:
         return "OpenSource(...)"

@@ -1,4 +1,4 @@
-"""Opening a source with FFmpeg: with timeouts, and no more protocols than it needs."""
+"""Opening a source with FFmpeg: with timeouts, and no more than its terms allow."""
 
 from __future__ import annotations
 
@@ -7,48 +7,32 @@ from typing import Any
 
 import av
 
-from jellyfish.camera.sources.live.address import SourceAddress, SourceKind
+from jellyfish.camera.sources.allowed import OTHER_WEBCAMS, Terms
 from jellyfish.errors import InputError
 from jellyfish.media.picture import MOST_PIXELS
 
 OPEN_S, READ_S = 10.0, 10.0
 """FFmpeg's own patience. A source that sends nothing is noticed before (see `watch`)."""
 _MICROSECONDS = 1_000_000
-_PROBED = {"probesize": str(1_000_000), "analyzeduration": str(_MICROSECONDS)}
-"""Bytes and microseconds that are read to know what comes; what was read is decoded afterwards."""
-_OPTIONS: dict[SourceKind, dict[str, str]] = {
-    SourceKind.RTSP: _PROBED
-    | {
-        "timeout": str(round(READ_S * _MICROSECONDS)),
-        "max_delay": str(_MICROSECONDS // 10),
-        "buffer_size": str(1_000_000),
-        "protocol_whitelist": "rtsp,rtsps,rtp,rtcp,udp,tcp,tls,crypto",
-    },
-    SourceKind.HTTP: _PROBED
-    | {
-        "rw_timeout": str(round(READ_S * _MICROSECONDS)),
-        "protocol_whitelist": "http,https,tcp,tls,crypto,hls",
-    },
-    SourceKind.WEBCAM: {},
-    SourceKind.FILE: {"protocol_whitelist": "file"},
-}
+_PROBED = {"probesize": str(1_000_000), "analyzeduration": str(_MICROSECONDS), "fpsprobesize": "0"}
+"""Bytes and microseconds that are read at most to know what comes, and is decoded afterwards; none for its rate."""
+_RTSP = _PROBED | {"timeout": str(round(READ_S * _MICROSECONDS)), "max_delay": str(_MICROSECONDS // 10)}
+"""Over UDP a packet that is missing is waited for no longer than `max_delay`."""
+_HTTP = _PROBED | {"rw_timeout": str(round(READ_S * _MICROSECONDS))}
+_OPTIONS = {"rtsp": _RTSP, "rtsps": _RTSP, "http": _HTTP, "https": _HTTP}
 _WEBCAMS = {"v4l2": "linux", "avfoundation": "darwin", "dshow": "win32"}
-"""FFmpeg's name of what reads webcams, and the system that has it. Those of macOS and Windows were never tried."""
+"""The system that has each."""
 _NO_PICTURES = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
 
 
-def open_source(
-    address: SourceAddress, rtsp_transport: str
-) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
+def open_source(terms: Terms, rtsp_transport: str) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
     """The open source and its video. InputError for what can never be shown; FFmpeg's errors for what fails now."""
-    options, place, form = dict(_OPTIONS[address.kind]), address.place, None
-    if address.kind is SourceKind.RTSP:
+    options = {**_OPTIONS.get(terms.scheme, {}), **terms.options}
+    if terms.scheme in ("rtsp", "rtsps"):
         options["rtsp_transport"] = rtsp_transport
-    elif address.kind is SourceKind.FILE:
-        place = f"file:{place}"
-    elif address.kind is SourceKind.WEBCAM:
-        form = _webcam_format(address.scheme)
-    container = av.open(place, format=form, options=options, timeout=(OPEN_S, READ_S))
+    if terms.scheme in _WEBCAMS:
+        _require_system(terms.scheme)
+    container = av.open(terms.address, format=terms.format, options=options, timeout=(OPEN_S, READ_S))
     try:
         return container, _video(container)
     except InputError:
@@ -56,11 +40,10 @@ def open_source(
         raise
 
 
-def _webcam_format(scheme: str) -> str:
+def _require_system(scheme: str) -> None:
     if sys.platform != _WEBCAMS[scheme]:
-        there = next((name for name, system in _WEBCAMS.items() if system == sys.platform), None)
+        there = next((name for name in ("v4l2", *OTHER_WEBCAMS) if _WEBCAMS[name] == sys.platform), None)
         raise InputError(f"there is no {scheme} on this system" + (f": give {there}:..." if there else ""))
-    return scheme
 
 
 def _video(container: av.container.InputContainer) -> av.video.stream.VideoStream:

@@ -16,10 +16,11 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from jellyfish.camera.sources.live.address import SourceAddress, SourceKind
+from jellyfish.camera.sources.allowed import Terms, terms
 from jellyfish.camera.sources.live.capture_clock import CaptureClock, FirstBurst
 from jellyfish.camera.sources.live.messages import OpenSource
 from jellyfish.camera.sources.live.opening import open_source
+from jellyfish.config import Allowance
 from jellyfish.core import InputSize
 from jellyfish.errors import InputError
 from jellyfish.media.contents import pixel_aspect, seen_width
@@ -68,33 +69,34 @@ Opened = Callable[[str], None]
 """Told that the source is open, in words."""
 
 
-def pictures(asked: OpenSource, address: SourceAddress, opened: Opened) -> Pictures:
+def pictures(asked: OpenSource, opened: Opened) -> Pictures:
     """What the source shows, until it ends. Raises what FFmpeg does; InputError for what can never be shown."""
-    if address.kind is SourceKind.FILE:
-        path = Path(address.place)
-        if not path.exists():
-            raise InputError("there is no such file or folder")
-        if stills := _stills(path):
-            return _shown_in_turn(stills, asked, opened)
-        return _again_and_again(asked, address, opened)
-    return _video(asked, address, opened, None)
+    allowance = None if asked.folders is None else Allowance(tuple(map(Path, asked.folders)))
+    source = terms(asked.url, allowance)
+    if source.scheme != "file" or source.path is None:
+        return _video(asked, source, opened, None)
+    if not source.path.exists():
+        raise InputError("there is no such file or folder")
+    if stills := _stills(source.path, allowance is not None):
+        return _shown_in_turn(stills, asked, opened)
+    return _again_and_again(asked, source, opened)
 
 
-def _again_and_again(asked: OpenSource, address: SourceAddress, opened: Opened) -> Pictures:
+def _again_and_again(asked: OpenSource, source: Terms, opened: Opened) -> Pictures:
     """A video file, from the start again when it ends."""
     while True:
         shown = False
-        for picture in _video(asked, address, opened, _Pace()):
+        for picture in _video(asked, source, opened, _Pace()):
             shown = True
             yield picture
         if not shown:
             raise InputError("none of its frames can be decoded")
 
 
-def _video(asked: OpenSource, address: SourceAddress, opened: Opened, pace: _Pace | None) -> Pictures:
-    container, stream = open_source(address, asked.rtsp_transport)
+def _video(asked: OpenSource, source: Terms, opened: Opened, pace: _Pace | None) -> Pictures:
+    container, stream = open_source(source, asked.rtsp_transport)
     with container:
-        if address.kind is SourceKind.HTTP and container.format.name not in _OWN_PACE:
+        if source.scheme in ("http", "https") and container.format.name not in _OWN_PACE:
             pace = _Pace()
         opened(_in_words(stream))
         video = _OpenVideo(container, stream, asked.rotate)
@@ -198,14 +200,18 @@ class _OpenVideo:
         return self._orientation
 
 
-def _stills(path: Path) -> list[Path]:
-    """The pictures of a folder, by name; a picture itself; none where it is something else."""
+def _stills(path: Path, stays: bool) -> list[Path]:
+    """The pictures of a folder, by name; a picture itself; none where it is something else.
+
+    `stays`: pictures that links lead out of the folder to are none of it.
+    """
     if not path.is_dir():
         image = identified(path)
         if image is not None:
             image.close()
         return [path] if image is not None and not is_jpeg_stream(path) else []
     found = sorted(each for each in path.iterdir() if each.suffix.lower() in _ENDINGS and each.is_file())
+    found = [each for each in found if not stays or each.resolve().is_relative_to(path)]
     if not found:
         raise InputError(f"the folder holds no picture ({', '.join(_ENDINGS)})")
     return found

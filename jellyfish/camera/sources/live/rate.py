@@ -5,7 +5,7 @@ from __future__ import annotations
 SETTLE_S = 0.5
 """What comes so soon after a source was opened is left out: some send at once what they have kept."""
 SPAN_S = 2.0
-"""So long frames are counted, at least."""
+"""After so long the rate is known well enough to begin."""
 LEAST_FRAMES = 4
 LONGEST_S = 12.0
 """Of a source whose frames come seldom, it is counted no longer than this."""
@@ -15,7 +15,9 @@ MOST_FPS = 240.0
 class RateMeter:
     """Of one opening of a source."""
 
-    def __init__(self) -> None:
+    def __init__(self, span_s: float = SPAN_S) -> None:
+        """`span_s`: so long frames are counted, at least."""
+        self._span_s = span_s
         self._opened_s: float | None = None
         self._first_s: float | None = None
         self._newest_s = 0.0
@@ -39,7 +41,7 @@ class RateMeter:
         if self._first_s is None or not self._steps:
             return None
         span_s = self._newest_s - self._first_s
-        enough = span_s >= SPAN_S and self._steps + 1 >= LEAST_FRAMES
+        enough = span_s >= self._span_s and self._steps + 1 >= LEAST_FRAMES
         if not (enough or span_s >= LONGEST_S):
             return None
         return min(MOST_FPS, self._steps / span_s)

@@ -16,7 +16,6 @@ from typing import BinaryIO
 
 import av
 
-from jellyfish.camera.sources.live.address import address_of
 from jellyfish.camera.sources.live.messages import (
     LENGTH_BYTES,
     TO_READER,
@@ -76,7 +75,7 @@ class SourceReader:
 
     def _show_all(self, asked: OpenSource) -> None:
         thinner = Thinner()
-        shown = pictures(asked, address_of(asked.url), lambda words: self._tell(SourceOpened(words)))
+        shown = pictures(asked, lambda words: self._tell(SourceOpened(words)))
         with contextlib.closing(shown):
             for timed in shown:
                 if thinner.takes(timed.captured_s, asked.fps):

@@ -18,6 +18,11 @@ OnSourceState = Callable[[SourceState, str], None]
 """Told each new state, in words without credentials."""
 
 
+def _asked(config: SourceConfig) -> OpenSource:
+    folders = None if config.allowance is None else tuple(map(str, config.allowance.folders))
+    return OpenSource(config.url, config.rtsp_transport, config.rotate, config.fps, folders)
+
+
 class LiveSource:
     """`run` it; frames and states are told as they come."""
 
@@ -29,7 +34,7 @@ class LiveSource:
         start: Start = SourceProcess.start,
     ) -> None:
         """`start`: starts a reader."""
-        self._asked = OpenSource(config.url, config.rtsp_transport, config.rotate, config.fps)
+        self._asked = _asked(config)
         self._on_frame, self._on_state, self._start = on_frame, on_state, start
         self._watch, self._pace = SourceWatch(), RetryPace(config.name)
         self._reading: SourceReading | None = None

@@ -1,0 +1,98 @@
+"""Where a server publishes what its cameras are answered: a broker, a webhook, both or neither."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+
+from jellyfish.config import MqttConfig, ServerConfig, WebhookConfig
+from jellyfish.errors import InputError
+from jellyfish.modes.broker import Login, MqttBroker
+from jellyfish.modes.checks import in_url
+from jellyfish.modes.mqtt import MqttPublisher
+from jellyfish.modes.webhook import HttpHook, WebhookPublisher
+from jellyfish.server.publishing.bulletin import Bulletin
+from jellyfish.server.publishing.states import camera_states, stats
+from jellyfish.server.service import Service
+
+USER_VARIABLE, PASSWORD_VARIABLE = "JELLYFISH_MQTT_USER", "JELLYFISH_MQTT_PASSWORD"
+TOKEN_VARIABLE = "JELLYFISH_WEBHOOK_TOKEN"
+LONGEST_SECRET = 4096
+
+
+class Publishing:
+    """What a configuration says of it, with its secrets. InputError where these cannot be read."""
+
+    def __init__(self, config: ServerConfig, environment: Mapping[str, str]) -> None:
+        self._mqtt, self._webhook = config.mqtt, config.webhook
+        self.login = None if self._mqtt is None else _login(self._mqtt, environment)
+        self.token = "" if self._webhook is None else _token(self._webhook, environment)
+
+    @contextlib.asynccontextmanager
+    async def of(self, service: Service) -> AsyncIterator[None]:
+        """Publish for the time of the context."""
+        async with contextlib.AsyncExitStack() as stack:
+            if self._mqtt is not None:
+                await stack.enter_async_context(self._publisher(self._mqtt, service).publishing())
+            if self._webhook is not None:
+                await stack.enter_async_context(_posting(self._webhook, self.token, service))
+            yield
+
+    def _publisher(self, config: MqttConfig, service: Service) -> MqttPublisher:
+        return MqttPublisher(
+            MqttBroker(config, self.login),
+            Bulletin(config.topic),
+            service.hub,
+            partial(camera_states, service),
+            partial(stats, service),
+            f"{in_url(config.host)}:{config.port}",
+        )
+
+
+@contextlib.asynccontextmanager
+async def _posting(config: WebhookConfig, token: str, service: Service) -> AsyncIterator[None]:
+    async with aiohttp.ClientSession() as session:
+        hook = HttpHook(session, config.url.url, token)
+        task = asyncio.create_task(WebhookPublisher(service.hub, hook, str(config.url)).run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _login(config: MqttConfig, environment: Mapping[str, str]) -> Login | None:
+    if config.credentials is not None:
+        user, *password = _lines(config.credentials, "the broker's user, its second one the password")[:2]
+        return Login(user, password[0] if password else None)
+    known, secret = environment.get(USER_VARIABLE), environment.get(PASSWORD_VARIABLE)
+    if secret and not known:
+        raise InputError(f"{PASSWORD_VARIABLE} is set, but {USER_VARIABLE} is not: say whose password it is")
+    return Login(known, secret) if known else None
+
+
+def _token(config: WebhookConfig, environment: Mapping[str, str]) -> str:
+    if config.token_file is not None:
+        where, token = str(config.token_file), _lines(config.token_file, "the webhook's token")[0]
+    else:
+        where, token = TOKEN_VARIABLE, environment.get(TOKEN_VARIABLE, "").strip()
+    if not token.isascii() or any(letter.isspace() for letter in token):
+        raise InputError(f"{where} is no token: that is one word of plain letters")
+    return token
+
+
+def _lines(path: Path, meaning: str) -> list[str]:
+    try:
+        with path.open() as file:
+            lines = file.read(LONGEST_SECRET).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InputError(f"{path}: cannot be read ({why})") from error
+    if not lines or not lines[0].strip():
+        raise InputError(f"{path} is empty: its first line is to be {meaning}")
+    return [line.strip() for line in lines]

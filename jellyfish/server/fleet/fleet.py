@@ -1,0 +1,224 @@
+"""All cameras of a server and the whole, looked at once a second, for `GET /v1/fleet`.
+
+It holds what was and asks what is. Looking at cameras and telling of them is done a few at a time: frames go on
+between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
+from typing import Any
+
+from jellyfish.clock import seconds_now, unix_seconds_now
+from jellyfish.core import SourceState
+from jellyfish.server.fleet.history import CameraHistory, CameraState
+from jellyfish.server.fleet.telling import ToldWhen, camera_told, percent
+from jellyfish.server.frame_way import FrameWay
+from jellyfish.server.service import Service
+from jellyfish.server.session import Session
+from jellyfish.server.watching.seen import iso
+
+LOOK_S = 1.0
+AT_ONCE = 8
+"""Cameras that are looked at, or told of, before frames go on."""
+GONE_S = 600.0
+"""A camera that broke off is told of for so long."""
+MOST_REMEMBERED = 1024
+"""Cameras whose past is kept; of more the one that was last here longest ago is forgotten."""
+UNHEARD_S = 3.0
+"""An estimate of the uplink of which no frame came for so long is none any more."""
+PLANNING_S = 60.0
+"""Planning's share is of the last so many seconds."""
+Sources = Callable[[], Mapping[str, SourceState]]
+"""How the sources of cameras are that the server fetches itself, by name."""
+
+
+def nothing_fetched() -> Mapping[str, SourceState]:
+    """Of a server that fetches no cameras."""
+    return {}
+
+
+class FleetHistory:
+    """Of one server."""
+
+    def __init__(
+        self, service: Service, planning_cpu_s: Callable[[], float], sources: Sources = nothing_fetched
+    ) -> None:
+        """`planning_cpu_s`: processor seconds that planning has taken so far."""
+        self._service, self._planning_cpu_s, self._sources = service, planning_cpu_s, sources
+        self._histories: dict[str, CameraHistory] = {}
+        self._gone: dict[str, tuple[float, float]] = {}
+        """Camera that broke off and is not back -> (when, its frames a second)."""
+        self._planning: deque[tuple[float, float]] = deque()
+        """(when, processor seconds until then)."""
+        self._busy_s: dict[str, float] = {}
+        self._busy_share: dict[str, float] = {}
+        self._looked_s = -math.inf
+
+    @contextlib.asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Look at the server for the time of the context, beside who does already."""
+        service = self._service
+        on_frame, on_left = service.on_frame, service.on_left
+
+        def told_of_frame(way: FrameWay) -> None:
+            if on_frame is not None:
+                on_frame(way)
+            self._history(way.client).frame(seconds_now(), way)
+
+        def told_of_leaving(session: Session) -> None:
+            on_left(session)
+            self._left(session)
+
+        service.on_frame, service.on_left = told_of_frame, told_of_leaving
+        looking = asyncio.create_task(self._look_again_and_again())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            service.on_frame, service.on_left = on_frame, on_left
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Take in how everything is now."""
+        now, service = seconds_now(), self._service
+        self._look_at_whole(now)
+        sources = self._sources()
+        for number, session in enumerate(list(service.sessions.values())):
+            if service.sessions.get(session.client) is session:
+                self._gone.pop(session.client, None)
+                state = _state_of(session, now, sources.get(session.client))
+                self._history(session.client).look(now, state, service.host.over)
+            if number % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+        for name in dict.fromkeys([*sources, *self._gone]):
+            if name not in service.sessions:
+                self._look_at_absent(name, now, sources.get(name))
+
+    def _look_at_absent(self, name: str, now: float, source: SourceState | None) -> None:
+        since_s, fps = self._gone.get(name, (now, 0.0))
+        if source in (None, SourceState.LIVE) and name in self._gone:
+            if now - since_s > GONE_S:
+                del self._gone[name]
+            else:
+                self._history(name).away(now, fps)
+        elif source is not None:
+            self._history(name).look(now, CameraState(None, 0.0, fps, source, None, False, False), False)
+
+    def _left(self, session: Session) -> None:
+        now = seconds_now()
+        self._history(session.client).left(now, _state_of(session, now, None), self._service.host.over)
+        if not session.said_goodbye and session.account.received:
+            self._gone[session.client] = now, session.fps
+
+    def _history(self, name: str) -> CameraHistory:
+        history = self._histories.get(name)
+        if history is None:
+            if len(self._histories) >= MOST_REMEMBERED:
+                oldest = min(self._histories, key=lambda each: self._histories[each].seen_s)
+                del self._histories[oldest]
+            history = self._histories[name] = CameraHistory()
+        return history
+
+    def _look_at_whole(self, now: float) -> None:
+        elapsed_s = now - self._looked_s
+        self._looked_s = now
+        self._planning.append((now, self._planning_cpu_s()))
+        while self._planning[0][0] < now - PLANNING_S:
+            self._planning.popleft()
+        for name, dispatcher in self._service.dispatchers.items():
+            its = dispatcher.statistics()
+            more_s = its.busy_s - self._busy_s.get(name, its.busy_s)
+            self._busy_s[name] = its.busy_s
+            if math.isfinite(elapsed_s) and elapsed_s > 0:
+                self._busy_share[name] = min(1.0, max(0.0, more_s) / (its.workers * elapsed_s))
+
+    # --- telling -----------------------------------------------------------------------------------------
+
+    async def told(self, may_see: Callable[[str], bool] = lambda name: True) -> dict[str, Any]:
+        """All of it, of the cameras that whoever asks may see."""
+        now = seconds_now()
+        moment = ToldWhen(now, _unix_ahead_s(now))
+        service, sources = self._service, self._sources()
+        names = sorted(name for name in {*service.sessions, *sources, *self._gone} if may_see(name))
+        cameras = []
+        for number, name in enumerate(names):
+            tell = partial(camera_told, name, self._history(name), moment)
+            session, source = service.sessions.get(name), self._source(name, sources)
+            importance = service.settings.of(name).importance if session is None else session.importance
+            cameras.append(tell(session, service.model, source, name in sources, importance))
+            if number % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+        return {**self._whole_told(moment), "cameras": cameras}
+
+    def _source(self, name: str, sources: Mapping[str, SourceState]) -> str:
+        """How a camera's source is, in one word."""
+        session = self._service.sessions.get(name)
+        if name in sources:
+            return sources[name].value
+        if session is None:
+            return SourceState.DEAD.value
+        return "unknown" if session.source is None else session.source.value
+
+    def _whole_told(self, moment: ToldWhen) -> dict[str, Any]:
+        service = self._service
+        minute, hour = self._shares(moment.now)
+        return {
+            "time": iso(moment.unix_s(moment.now)),
+            "model": service.model.name,
+            "target": service.target,
+            "on_time": {"minute": minute, "hour": hour},
+            "devices": [
+                {
+                    "name": name,
+                    "state": str(dispatcher.state),
+                    "busy_share": _rounded(self._busy_share.get(name)),
+                    "slow_down": _rounded(dispatcher.statistics().slow_down),
+                }
+                for name, dispatcher in service.dispatchers.items()
+            ],
+            "planning_share": self._planning_share(),
+        }
+
+    def _shares(self, now: float) -> tuple[float | None, float | None]:
+        """Of all cameras together: of the last minute and the last hour."""
+        minutes = [history.minute.sums(now) for history in self._histories.values()]
+        hours = [history.hour.sums(now) for history in self._histories.values()]
+        return percent(*map(sum, zip(*minutes, strict=True))), percent(*map(sum, zip(*hours, strict=True)))
+
+    def _planning_share(self) -> float | None:
+        """Of one core."""
+        (then_s, before_s), (now, cpu_s) = self._planning[0], self._planning[-1]
+        return None if now - then_s < LOOK_S else round(max(0.0, cpu_s - before_s) / (now - then_s), 4)
+
+
+def _state_of(session: Session, now: float, fetched: SourceState | None) -> CameraState:
+    heard = math.isfinite(session.offered.last_s) and now - session.offered.last_s <= UNHEARD_S
+    return CameraState(
+        attained=session.attained,
+        age_s=now - session.joined_s,
+        fps=session.fps,
+        source=fetched or session.source,
+        uplink_bps=session.estimator.newest_bandwidth_bps if heard else None,
+        mapped=session.plan.mapped,
+        thinned=session.plan.fps is not None,
+    )
+
+
+def _unix_ahead_s(now: float) -> float:
+    """Of the machine's clock before the server's own."""
+    unix_s = unix_seconds_now()
+    return 0.0 if unix_s is None else unix_s - now
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

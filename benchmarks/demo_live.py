@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import logging
 import multiprocessing
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,37 +23,45 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.filter
 
-from jellyfish.installed import is_installed
+from jellyfish.errors import InputError
+from jellyfish.installed import require
 
 ROOT = Path(__file__).parent.parent
 HERE = "127.0.0.1"
-SCENES = {"avenue": "street-avenue", "junction": "street-junction", "town": "street-town"}
-MIRRORED = ("mirror", "street-junction")
-"""There are three clips; the fourth is one of them the other way round."""
-FPS, SLO_MS = 15, 150
+SCENES = {
+    "avenue": ("street-avenue", False), "junction": ("street-junction", False), "town": ("street-town", False),
+    "mirror": ("street-junction", True),
+}  # fmt: skip
+"""Cameras' names -> which clip they show, and whether the other way round: there are three clips."""
+CODING = {"preset": "ultrafast", "tune": "zerolatency", "g": "30"}
+"""As cameras code: no frame needs a later one, for it would have to wait for that."""
+FPS, SLO_MS = 15, 200
 START_S = 30.0
 
 
 def make_clips(folder: Path) -> list[str]:
     """Put what is to be shown into a folder; the cameras' names."""
-    for name, scene in SCENES.items():
-        shutil.copy(ROOT / "videos" / f"{scene}.mp4", folder / f"{name}.mp4")
-    name, scene = MIRRORED
-    mirror(ROOT / "videos" / f"{scene}.mp4", folder / f"{name}.mp4")
-    return [*SCENES, name]
+    for name, (scene, mirrored) in SCENES.items():
+        code(ROOT / "videos" / f"{scene}.mp4", folder / f"{name}.mp4", mirrored)
+    return list(SCENES)
 
 
-def mirror(scene: Path, clip: Path) -> None:
-    """Write a video with left and right exchanged."""
+def code(scene: Path, clip: Path, mirrored: bool) -> None:
+    """Write a video as a camera would, with left and right exchanged where that is wanted."""
     with av.open(str(scene)) as source, av.open(str(clip), "w") as target:
         shown = source.streams.video[0]
         rate = shown.average_rate or Fraction(FPS)
-        stream = target.add_stream("libx264", rate=rate, options={"preset": "veryfast", "bf": "0"})
+        stream = target.add_stream("libx264", rate=rate, options=CODING)
         stream.width, stream.height, stream.pix_fmt = shown.width, shown.height, "yuv420p"
+        graph = av.filter.Graph()
+        graph.link_nodes(
+            graph.add_buffer(template=shown), graph.add("hflip" if mirrored else "null"), graph.add("buffersink")
+        ).configure()
         for frame in source.decode(shown):
-            turned = av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24")[:, ::-1].copy(), format="rgb24")
-            target.mux(stream.encode(turned))
+            graph.vpush(frame)
+            target.mux(stream.encode(graph.vpull()))
         target.mux(stream.encode(None))
 
 
@@ -99,9 +106,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=8765, help="of the server and its page (default 8765)")
     port = parser.parse_args().port
-    if not is_installed("aio_rtsp_toolkit"):
-        sys.exit("the demo's cameras need the extra live-demo: pip install '.[live-demo]', or make demo-live")
+    try:
+        require("demo_live", "aio_rtsp_toolkit")
+    except InputError as error:
+        sys.exit(str(error))
     with tempfile.TemporaryDirectory() as temporary:
+        print("==> Making four clips as cameras code them ...", flush=True)
         folder = Path(temporary)
         names = make_clips(folder)
         ours, theirs = multiprocessing.Pipe()

@@ -84,7 +84,11 @@ class Mosquitto:
 
         found: dict[str, str] = {}
         client = Client(CallbackAPIVersion.VERSION2)
-        client.on_connect = lambda *_: client.subscribe(f"{TOPIC}/#")
+
+        def subscribe(*_: object) -> None:
+            client.subscribe(f"{TOPIC}/#")
+
+        client.on_connect = subscribe
         client.on_message = lambda _, data, message: (
             found.update({message.topic: message.payload.decode()}) if message.retain else None
         )

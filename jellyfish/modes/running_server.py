@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from jellyfish.config import ServerConfig
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.models.model import Description
-from jellyfish.modes.own_cameras import OwnCameras
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.service import Service
+
+if TYPE_CHECKING:
+    from jellyfish.modes.own_cameras import OwnCameras
 
 
 @dataclass(frozen=True, slots=True)

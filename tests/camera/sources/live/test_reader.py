@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 from jellyfish.camera.sources.live.messages import FrameShown, OpenSource, SourceFailed, SourceOpened
+from jellyfish.camera.sources.live.reader import MOST_BYTES
 from jellyfish.camera.sources.live.source_process import SourceProcess, Told
 from jellyfish.core import InputSize
 from jellyfish.media.picture import write_picture
@@ -147,9 +149,9 @@ async def test_a_reader_that_hangs_or_dies_can_be_ended_and_leaves_nobody_waitin
         os.kill(process.pid, 0)
 
 
-def visible(pid: int) -> bytes:
+def visible(pid: int, *names: str) -> bytes:
     """What others, or their owner's other programs, can see of a process."""
-    return b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+    return b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in names)
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="processes' titles are not to be read here")
@@ -160,10 +162,18 @@ async def test_nobody_who_looks_at_its_process_sees_the_password_nor_a_token_of_
     monkeypatch.setenv("JELLYFISH_CAMERA_URL", "rtsp://user:secret@127.0.0.1:1/x")
     async with reading() as process:
         assert isinstance(await first(process, OpenSource("rtsp://user:secret@127.0.0.1:1/x")), SourceFailed)
-        seen = visible(process.pid)
+        seen = visible(process.pid, "cmdline", "environ")
     assert b"sources.live.reader" in seen
     assert b"secret" not in seen
     assert b"confidential" not in seen
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="processes' limits are not to be read here")
+async def test_what_it_takes_of_memory_is_bounded(tmp_path: Path) -> None:
+    async with reading() as process:
+        await first(process, OpenSource(str(film(tmp_path / "film.mp4", frames=5))))
+        limits = visible(process.pid, "limits").decode()
+    assert re.search(rf"Max data size +{MOST_BYTES} +{MOST_BYTES}", limits), limits
 
 
 async def test_a_reader_ends_with_its_input_whatever_it_does(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -26,11 +27,14 @@ from jellyfish.server.service import Service
 from jellyfish.server.session import Session
 from jellyfish.server.watching.seen import iso
 
+logger = logging.getLogger(__name__)
 LOOK_S = 1.0
 AT_ONCE = 8
 """Cameras that are looked at, or told of, before frames go on."""
 GONE_S = 600.0
 """A camera that broke off is told of for so long."""
+MOST_GONE, LEAST_FRAMES = 64, 30
+"""As many of them, the newest; those that had sent so many frames: whoever comes and goes is none."""
 MOST_REMEMBERED = 1024
 """Cameras whose past is kept; of more the one that was last here longest ago is forgotten."""
 KEPT_S = 0.5
@@ -97,7 +101,10 @@ class FleetHistory:
 
     async def _look_again_and_again(self) -> None:
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                logger.exception("a look at the cameras was lost")
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
@@ -138,8 +145,11 @@ class FleetHistory:
     def _left(self, session: Session) -> None:
         now, name = seconds_now(), self._name(session)
         self._history(name).left(now, _state_of(session, now, None), self._service.host.over)
-        if not session.said_goodbye and session.account.received:
+        if not session.said_goodbye and session.account.received >= LEAST_FRAMES:
+            self._gone.pop(name, None)
             self._gone[name] = now, session.fps
+            while len(self._gone) > MOST_GONE:
+                del self._gone[next(iter(self._gone))]
 
     def _history(self, name: str) -> CameraHistory:
         history = self._histories.get(name)

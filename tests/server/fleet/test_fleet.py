@@ -14,6 +14,7 @@ from jellyfish.core import SourceState
 from jellyfish.lab.simulation.network import HOST, PORT
 from jellyfish.protocol import wire
 from jellyfish.server.access import Access, AccessRules, RouteKind
+from jellyfish.server.fleet import fleet as fleet_module
 from jellyfish.server.fleet.fleet import GONE_S, FleetHistory
 from jellyfish.server.fleet.routes import fleet_route
 from jellyfish.server.service import Service
@@ -107,9 +108,11 @@ async def test_a_device_is_busy_for_the_share_of_the_time_that_its_batches_take(
 async def test_a_camera_that_broke_off_is_told_of_as_gone_for_a_while() -> None:
     served = Served()
     async with served.running():
-        async with welcomed("gate") as peer:
-            await sends(peer, 2)
+        async with welcomed("gate") as peer, welcomed("passer-by") as other:
+            await sends(other, 1)
+            await sends(peer, 4)
         await asyncio.sleep(20.0)
+        assert [each["name"] for each in (await fleet())["cameras"]] == ["gate"]
         told = await camera("gate")
         assert (told["source"], told["size"], told["uplink_kbps"]) == ("dead", None, None)
         assert ("network", "disconnected") in {(each["why"], each["reason"]) for each in told["missed"]}
@@ -203,3 +206,16 @@ async def test_a_fetched_camera_is_one_though_its_former_connection_is_half_dead
         told = (await fleet())["cameras"]
         assert [(each["name"], each["source"], each["fetched"]) for each in told] == [("gate", "live", True)]
         assert told[0]["age_ms"]["p50"] is not None
+
+
+@virtual
+async def test_of_cameras_that_broke_off_no_more_are_remembered_than_can_be_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fleet_module, "MOST_GONE", 3)
+    async with Served().running():
+        for number in range(5):
+            async with welcomed(f"camera-{number}") as peer:
+                await sends(peer, 3)
+        told = [each["name"] for each in (await fleet())["cameras"]]
+        assert told == ["camera-2", "camera-3", "camera-4"]

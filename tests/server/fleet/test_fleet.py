@@ -17,6 +17,7 @@ from jellyfish.server.access import Access, AccessRules, RouteKind
 from jellyfish.server.fleet import fleet as fleet_module
 from jellyfish.server.fleet.fleet import GONE_S, FleetHistory
 from jellyfish.server.fleet.routes import fleet_route
+from jellyfish.server.fleet.telling import SourceTerms
 from jellyfish.server.service import Service
 from tests.server.peer import LARGE, Peer, everyone_on, http, running, welcomed
 from tests.server.test_access import DOOR, GATE, bearer, token
@@ -36,12 +37,15 @@ class Served:
     def states(self) -> Mapping[str, SourceState]:
         return self.sources
 
+    def asked(self) -> dict[str, SourceTerms]:
+        return {name: SourceTerms(None if name == "own" else 10.0, 0.15) for name in self.sources}
+
     @contextlib.asynccontextmanager
     async def running(self, access: Access | None = None) -> AsyncIterator[Service]:
         made: list[FleetHistory] = []
 
         def routes(service: Service) -> list[Any]:
-            made.append(FleetHistory(service, lambda: self.planning_s, self.room, self.states))
+            made.append(FleetHistory(service, lambda: self.planning_s, self.room, self.states, self.asked))
             return [fleet_route(made[0])]
 
         async with running(access=access, routes=routes) as service, made[0].watching():
@@ -145,7 +149,26 @@ async def test_fetched_cameras_are_told_of_though_they_have_never_come() -> None
         await asyncio.sleep(3.0)
         told = await camera("door")
         assert (told["source"], told["fetched"], told["on_time"]["minute"]) == ("dead", True, None)
-        assert [(each["why"], each["reason"]) for each in told["missed"]] == [("source", "dead")]
+        assert (told["fps"], told["slo_ms"], told["size"]) == (10.0, 150.0, None)
+        assert [(each["why"], each["reason"], each["frames"] >= 20) for each in told["missed"]] == [
+            ("source", "dead", True)
+        ]
+
+
+@virtual
+async def test_a_fetched_camera_of_its_own_rate_is_expected_to_go_on_at_it() -> None:
+    served = Served()
+    served.sources = {"own": SourceState.LIVE}
+    async with served.running() as service:
+        async with welcomed("own") as peer:
+            service.settings.replace({}, ["own"])
+            await sends(peer, 3)
+            await peer.send(wire.Bye())
+            await peer.until(wire.Farewell)
+        served.sources = {"own": SourceState.DEAD}
+        await asyncio.sleep(10.0)
+        missed = {(each["why"], each["reason"]): each["frames"] for each in (await camera("own"))["missed"]}
+        assert 100 < missed["source", "dead"] <= 165  # at 15 a second
 
 
 @virtual

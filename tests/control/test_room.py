@@ -159,7 +159,7 @@ async def test_a_control_loop_asks_while_somebody_wants_to_know_and_puts_none_of
     await loop.run(5.0)
     assert max(loop.asked, default=0) <= len(ONE.clients)
     loop.room.want(0.0)
-    await loop.run(20.0)
+    await loop.run(12.0)
     found = loop.room.found
     assert max(loop.asked) > len(ONE.clients) and found is not None and found.whole and found.cameras > 0
     assert all(len(plan.clients) <= len(ONE.clients) for plan in loop.applied)

@@ -35,6 +35,7 @@ from jellyfish.modes.fetcher_lines import (
     line_of_fetcher,
 )
 from jellyfish.server.cameras.listing import FetchedState
+from jellyfish.server.fleet.telling import SourceTerms
 from jellyfish.waiting import Signal
 
 SILENT_S = 15.0
@@ -102,6 +103,10 @@ class Fetching:
         """How the source of each camera is that is wanted."""
         known = self._states
         return {name: SourceState(known[name].state if name in known else "opening") for name in self._wanted}
+
+    def terms(self) -> dict[str, SourceTerms]:
+        """What is asked of each of them."""
+        return {name: SourceTerms(source.fps, source.slo_s) for name, source in self._wanted.items()}
 
     @contextlib.asynccontextmanager
     async def running(self, server: ServerToReach, cores: Sequence[int], launch: Launch) -> AsyncIterator[None]:

@@ -77,6 +77,8 @@ class CameraHistory:
         self.misses = Misses()
         self.estimated = False
         """Whether the server had to guess how its frames fared."""
+        self.fps = 0.0
+        """That its last stream had; 0 before the first."""
         self.seen_s = float("-inf")
         """When it was last here."""
         self._known: dict[Hashable, dict[Ended, int]] = defaultdict(dict)
@@ -101,7 +103,7 @@ class CameraHistory:
         self._looked_s = now
         self.uplinks.append(state.uplink_bps)
         if state.attained is not None:
-            self.seen_s = now
+            self.seen_s, self.fps = now, state.fps
             self._count(now, state, state.attained, host_over)
         if state.source in SOURCELESS:
             self._nothing_came(now, Blame.SOURCE, state.source.value, state.fps * since_s)

@@ -11,7 +11,15 @@ from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.models.model import Description
 from jellyfish.modes.own_cameras import OwnCameras
 from jellyfish.modes.window_log import OnWindow
+from jellyfish.server.fleet.blame import TimeSplit
 from jellyfish.server.service import Service
+
+SplitOf = Callable[[str], TimeSplit]
+
+
+def nothing_known(client: str) -> TimeSplit:
+    """Of a server that does not look."""
+    return TimeSplit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,8 @@ class RunningServer:
     """Has it serve with the model that a configuration names, see `jellyfish.modes.changing`."""
     cameras: OwnCameras | None = None
     """Those that it knows of beside its streams."""
+    split: SplitOf = nothing_known
+    """Where the frames of a client spent their time lately."""
 
 
 Serving = Callable[

@@ -7,16 +7,17 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 GPU ?= cuda:0
 
-.PHONY: mqtt-check help demo test check gpu-check gpu-check-bundle bench-promise bench-peers abuse fuzz soak clean
+.PHONY: mqtt-check browser-check help demo test check gpu-check gpu-check-bundle bench-promise bench-peers abuse fuzz soak clean
 help:
 	@echo "make demo    4 emulated cameras against a server on this machine, 20 seconds, then a page of figures and pictures"
 	@echo "make test    run the tests"
 	@echo "make check   ruff, mypy, import contracts, and the tests"
+	@echo "make browser-check   the page in Chromium (apt install chromium), and its JavaScript under node"
 	@echo "make gpu-check   one GPU tested and measured, under 8 minutes; GPU=cuda:1 for another, GPU=cpu for none"
 	@echo "make gpu-check-bundle   the same packed for a machine that no network reaches"
 	@echo "make bench-promise   the default beside other planners on the wall clock, up to 100 minutes of a quiet machine"
 	@echo "make bench-peers     beside LitServe and mosec, which it installs into an environment of their own; 10 minutes"
-	@echo "make abuse   what abusers of each kind cost good cameras, and 139 odd HTTP requests; 20 minutes of a quiet machine"
+	@echo "make abuse   what abusers of each kind cost good cameras, and 145 odd HTTP requests; 20 minutes of a quiet machine"
 	@echo "make fuzz    100,000 messages, 3,000 requests and 20,000 JPEGs that are nearly right; prints its seeds"
 	@echo "make mqtt-check  what a broker that is killed and a webhook that hangs cost cameras, and what the broker keeps; 2 minutes"
 	@echo "make soak    does a server grow under steady use and abuse, does anything crash in 1,000 starts? over an hour"
@@ -47,6 +48,9 @@ check: $(STAMP)
 	@$(BIN)/lint-imports
 	@echo "==> tests, warnings as errors"
 	@$(BIN)/python -m pytest
+
+browser-check: $(STAMP)
+	@$(BIN)/python -m benchmarks.page_check
 
 gpu-check: $(STAMP)
 	@$(BIN)/python -m benchmarks.gpu_check --device $(GPU)

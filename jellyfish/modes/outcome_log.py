@@ -40,7 +40,7 @@ class OutcomeLog:
         before, counts = self._told.get(session, {}), fared(attained)
         self._told[session] = counts
         plan = session.plan
-        at = Circumstances(self._split(session.client), host_over, plan.mapped, plan.fps is not None)
+        at = Circumstances(self._split(session), host_over, plan.mapped, plan.fps is not None)
         for (outcome, reason), frames in counts.items():
             if (more := frames - before.get((outcome, reason), 0)) > 0:  # an estimate may have been put right
                 yield OutcomeLine(

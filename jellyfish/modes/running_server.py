@@ -13,11 +13,12 @@ from jellyfish.modes.own_cameras import OwnCameras
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.fleet.blame import TimeSplit
 from jellyfish.server.service import Service
+from jellyfish.server.session import Session
 
-SplitOf = Callable[[str], TimeSplit]
+SplitOf = Callable[[Session], TimeSplit]
 
 
-def nothing_known(client: str) -> TimeSplit:
+def nothing_known(session: Session) -> TimeSplit:
     """Of a server that does not look."""
     return TimeSplit()
 

@@ -72,7 +72,7 @@ async def test_a_miss_tells_where_it_comes_from() -> None:
     async with running() as service, welcomed("gate") as peer:
         lines: list[OutcomeLine] = []
         splits = {"gate": TimeSplit(0.01, 0.02, 0.5)}
-        log = OutcomeLog(lines.extend, Timeline(0.0, UNIX_S), splits.__getitem__)
+        log = OutcomeLog(lines.extend, Timeline(0.0, UNIX_S), lambda session: splits[session.client])
         await asyncio.sleep(1)
         await peer.send(wire.Report(captured=9, missed={"skipped": {"stale": 1, "replaced": 2}}))
         await asyncio.sleep(0.1)

@@ -125,6 +125,14 @@ class FrameTally:
         answered = ~np.isnan(e2e_ms)
         self._add_latency(rows[answered], bins[answered], e2e_ms[answered], [part[answered] for part in parts])
 
+    def missed_by_reason(self, client: str) -> Counter[str]:
+        """A client's misses, whatever their outcome."""
+        missed = Counter[str]()
+        for (who, _, reason), frames in self.misses.items():
+            if who == client:
+                missed[reason] += frames
+        return missed
+
     def client_latency(self, row: int) -> NDArray[np.int32]:
         """A client's answered frames by end-to-end latency."""
         return self._client_latency.get(row, np.zeros(DURATION_BINS, np.int32))

@@ -41,10 +41,9 @@ def _of(run: Run, row: int) -> Iterator[str]:
     captured, on_time = (round(_count(run, key, row)) for key in ("captured", "on_time"))
     missed = captured - on_time
     yield f"{name}: {missed} of {captured} frames missed ({100 * missed / captured:.2f} %), most {_when(run, row)}"
-    reasons = {reason: frames for (client, _, reason), frames in run.frames.misses.items() if client == name}
-    for reason in sorted(reasons, key=lambda each: -reasons[each])[:MOST_REASONS]:
+    for reason, frames in run.frames.missed_by_reason(name).most_common(MOST_REASONS):
         whose = _blamed(run, name, reason) or whose_fault(reason)
-        yield f"  {reasons[reason]} {plain(reason)}: {meaning(reason)}{f' ({whose})' if whose else ''}"
+        yield f"  {frames} {plain(reason)}: {meaning(reason)}{f' ({whose})' if whose else ''}"
 
 
 def _blamed(run: Run, client: str, reason: str) -> str:

@@ -95,6 +95,17 @@ def test_why_cameras_missed_frames_in_words(tmp_path: Path) -> None:
     assert all(meaning(reason) and whose_fault(reason) for reason in Reason)
 
 
+def test_a_reason_counts_whatever_the_outcome(tmp_path: Path) -> None:
+    busy = [("late", 3), ("skipped", 2), ("dropped", 1)]
+    records = [
+        frame("gate", number, miss=True, outcome=outcome, reason=Reason.CAMERA_BUSY)
+        for number, outcome in enumerate(outcome for outcome, frames in busy for _ in range(frames))
+    ]
+    write_run(tmp_path / "run", records)
+    _, reason = why(part(tmp_path / "run", None, None, "gate"))
+    assert reason.startswith("  6 camera busy: ")
+
+
 # --- a server's own log --------------------------------------------------------------------------------------
 
 

@@ -122,6 +122,7 @@ async def serving(
             partial(loading_notes, devices),
             changer.change,
             cameras,
+            fleet.split,
         )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from jellyfish.clock import seconds_now, unix_seconds_now
 from jellyfish.control.room import RoomSearch
 from jellyfish.core import SourceState
+from jellyfish.server.fleet.blame import TimeSplit
 from jellyfish.server.fleet.history import CameraHistory, CameraState
 from jellyfish.server.fleet.room_told import AroundRoom, room_told
 from jellyfish.server.fleet.telling import SourceTerms, ToldWhen, camera_told, percent
@@ -183,6 +184,11 @@ class FleetHistory:
             self._busy_s[name] = its.busy_s
             if math.isfinite(elapsed_s) and elapsed_s > 0:
                 self._busy_share[name] = min(1.0, max(0.0, more_s) / (its.workers * elapsed_s))
+
+    def split(self, session: Session) -> TimeSplit:
+        """Where a client's frames spent their time lately."""
+        history = self._histories.get(self._name(session))
+        return TimeSplit() if history is None else history.split
 
     # --- telling -----------------------------------------------------------------------------------------
 

@@ -133,12 +133,14 @@ class CameraHistory:
         if ended:
             self.minute.add(now, ended, on_time)
             self.hour.add(now, ended, on_time)
-        at = Circumstances(self._split(), host_over, state.mapped, state.thinned)
+        at = Circumstances(self.split, host_over, state.mapped, state.thinned)
         for way, frames in more:
             if way.outcome != Outcome.ON_TIME:
                 self.misses.add(now, blamed(way.reason, at), way.reason, frames)
 
-    def _split(self) -> TimeSplit:
+    @property
+    def split(self) -> TimeSplit:
+        """Where frames that were late spent their time lately, else where all did."""
         return self._late_ways.split if any(self._late_ways.split) else self._ways.split
 
     def _nothing_came(self, now: float, blame: Blame, reason: str, frames: float) -> None:

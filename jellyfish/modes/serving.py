@@ -50,6 +50,7 @@ from jellyfish.server.inference.desk import Desk
 from jellyfish.server.metrics.meter import Meter
 from jellyfish.server.metrics.page import metrics_route
 from jellyfish.server.service import Service
+from jellyfish.server.watching.fleet_news import FleetNews
 from jellyfish.server.watching.following import Following
 
 PROBE_DEADLINE_S = 30.0
@@ -97,6 +98,7 @@ async def serving(
         cameras, desk = OwnCameras(config, service, entrance), Desk(service)
         fleet = FleetHistory(service, lambda: meter.planner.cpu_s, cameras.sources)
         await stack.enter_async_context(fleet.watching())
+        service.hub.fleet = FleetNews(fleet.told)
         await stack.enter_async_context(traced(service, config.spans))
         if config.track:
             service.hub.following = Following(ByteTracker)

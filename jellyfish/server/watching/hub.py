@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 
 from jellyfish.clock import seconds_now
+from jellyfish.server.watching.fleet_news import FleetNews
 from jellyfish.server.watching.following import Following
 from jellyfish.server.watching.seen import Seen
 from jellyfish.waiting import Signal
@@ -106,6 +107,8 @@ class Hub:
         self._closed = False
         self.following: Following | None = None
         """Says which object each detection is; None where that is not asked for."""
+        self.fleet: FleetNews | None = None
+        """Says how all cameras fare; None where nobody looks at that."""
 
     @property
     def watchers(self) -> int:

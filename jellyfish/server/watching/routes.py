@@ -17,6 +17,7 @@ from jellyfish.server.guarding import ACCESS, ALLOWED, client_of, gate_of, guard
 from jellyfish.server.service import Service
 from jellyfish.server.sockets import abort, asks_for_socket, close
 from jellyfish.server.stream import SERVICE
+from jellyfish.server.watching.fleet_news import PERIOD_S
 from jellyfish.server.watching.hub import Subscription
 from jellyfish.server.watching.wish import WatchWish, wish_of
 from jellyfish.waiting import Patience
@@ -59,7 +60,7 @@ async def watch(request: web.Request) -> web.StreamResponse:
         wish.cameras or None, wish.pictures, wish.pictures_fps, may=allowed.may_be_called
     )
     try:
-        return await (_over_socket if by_socket else _as_events)(request, subscription, wish.now)
+        return await (_over_socket if by_socket else _as_events)(request, subscription, wish)
     finally:
         subscription.close()
 
@@ -102,7 +103,7 @@ def _shown(jpeg: bytes) -> web.Response:
     return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
 
 
-async def _over_socket(request: web.Request, subscription: Subscription, as_of_now: bool) -> web.StreamResponse:
+async def _over_socket(request: web.Request, subscription: Subscription, wish: WatchWish) -> web.StreamResponse:
     socket = web.WebSocketResponse(
         max_msg_size=MOST_HEARD_BYTES, compress=False, timeout=1.0, heartbeat=UNREAD_S, protocols=(PROTOCOL,)
     )
@@ -124,7 +125,7 @@ async def _over_socket(request: web.Request, subscription: Subscription, as_of_n
 
     try:
         await socket.prepare(request)
-        await _Watcher(request, subscription, tell, as_of_now).serve(until_it_goes)
+        await _Watcher(request, subscription, tell, wish).serve(until_it_goes)
         await socket.close(code=WSCloseCode.GOING_AWAY)
     except* (ConnectionError, TimeoutError):
         pass
@@ -132,7 +133,7 @@ async def _over_socket(request: web.Request, subscription: Subscription, as_of_n
     return socket
 
 
-async def _as_events(request: web.Request, subscription: Subscription, as_of_now: bool) -> web.StreamResponse:
+async def _as_events(request: web.Request, subscription: Subscription, wish: WatchWish) -> web.StreamResponse:
     if (why := _no_room(request, by_socket=False)) is not None:
         return _refused(503, why)
     headers = {hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
@@ -155,7 +156,7 @@ async def _as_events(request: web.Request, subscription: Subscription, as_of_now
     try:
         await response.prepare(request)
         await response.write(b"retry: 2000\n\n")
-        await _Watcher(request, subscription, tell, as_of_now).serve(keep_alive)
+        await _Watcher(request, subscription, tell, wish).serve(keep_alive)
         await response.write_eof()
     except* (ConnectionError, TimeoutError):
         pass
@@ -171,9 +172,8 @@ def _no_room(request: web.Request, by_socket: bool) -> str | None:
 class _Watcher:
     """The writing side of one who watches, whichever way."""
 
-    def __init__(self, request: web.Request, subscription: Subscription, tell: Tell, as_of_now: bool) -> None:
-        """`as_of_now`: whether boxes are carried forward to the moment of sending."""
-        self._request, self._subscription, self._tell, self._as_of_now = request, subscription, tell, as_of_now
+    def __init__(self, request: web.Request, subscription: Subscription, tell: Tell, wish: WatchWish) -> None:
+        self._request, self._subscription, self._tell, self._wish = request, subscription, tell, wish
         self._writing = Patience(asyncio.get_running_loop(), UNREAD_S, lambda: abort(request))
         _hold_little(request)
 
@@ -181,7 +181,7 @@ class _Watcher:
         """Until the subscription ends. `beside`: what else is done meanwhile. ConnectionError, in a group, where the
         watcher has gone."""
         async with asyncio.TaskGroup() as helpers:
-            tasks = [helpers.create_task(self._look()), helpers.create_task(_run(beside))]
+            tasks = [helpers.create_task(each) for each in (self._look(), self._tell_of_fleet(), _run(beside))]
             try:
                 await self._tell_all()
             finally:
@@ -194,8 +194,15 @@ class _Watcher:
             lost, told_lost = self._subscription.lost - told_lost, self._subscription.lost
             if lost:
                 await self._say(msgspec.json.encode({"lost": lost}), None)
-            moved = seen.carried_to(seconds_now()) if self._as_of_now else seen
+            moved = seen.carried_to(seconds_now()) if self._wish.now else seen
             await self._say(moved.json, seen.jpeg)
+
+    async def _tell_of_fleet(self) -> None:
+        """Once a second, as far as it reads."""
+        news = self._request.app[SERVICE].hub.fleet
+        while self._wish.fleet and news is not None:
+            await self._say(await news.json(self._request[ALLOWED]), None)
+            await asyncio.sleep(PERIOD_S)
 
     async def _say(self, json: bytes, jpeg: bytes | None) -> None:
         with self._writing:

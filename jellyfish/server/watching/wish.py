@@ -11,7 +11,7 @@ from jellyfish.server.watching.hub import PICTURES_FPS
 
 MOST_CAMERAS = 256
 LEAST_PICTURES_FPS, MOST_PICTURES_FPS = 0.01, 60.0
-_PARAMETERS = "camera=NAME (as often as wanted), pictures=1, pictures_fps=NUMBER, now=1"
+_PARAMETERS = "camera=NAME (as often as wanted), pictures=1, pictures_fps=NUMBER, now=1, fleet=1"
 _YES_OR_NO = {"1": True, "0": False}
 
 
@@ -27,6 +27,8 @@ class WatchWish:
     """At most so many of a camera a second."""
     now: bool = False
     """Whether boxes are carried forward, to where things are when it is told of them."""
+    fleet: bool = False
+    """Whether once a second it is told how all cameras fare."""
 
 
 def wish_of(query: Iterable[tuple[str, str]]) -> WatchWish:
@@ -47,6 +49,8 @@ def _with(wish: WatchWish, name: str, value: str) -> WatchWish:
             return replace(wish, pictures=_yes_or_no(name, value))
         case "now":
             return replace(wish, now=_yes_or_no(name, value))
+        case "fleet":
+            return replace(wish, fleet=_yes_or_no(name, value))
         case "pictures_fps":
             return replace(wish, pictures_fps=_rate(value))
     raise InputError(f"there is no parameter {name[:40]!r}; there are {_PARAMETERS} (docs/watching.md)")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import aiohttp
@@ -17,6 +17,7 @@ from jellyfish.core import Detection
 from jellyfish.lab.simulation.network import HOST, PORT, MemoryConnector
 from jellyfish.protocol import wire
 from jellyfish.server.access import Access, AccessRules, RouteKind, subprotocol_of
+from jellyfish.server.watching.fleet_news import FleetNews
 from jellyfish.server.watching.following import Following
 from jellyfish.server.watching.seen import Seen
 from tests.server.peer import JPEG, Peer, http, running, welcomed
@@ -83,6 +84,31 @@ async def test_a_picture_is_that_of_the_frame_it_comes_with() -> None:
         (length,) = struct.unpack_from("<I", message.data)
         assert json.loads(message.data[4 : 4 + length])["frame"] == 1 and message.data[4 + length :] == JPEG
         assert (await told(socket))["frame"] == 2  # too soon for another picture
+
+
+@virtual
+async def test_how_all_fare_is_told_once_a_second_and_made_once_for_all_who_may_see_the_same() -> None:
+    asked: list[bool] = []
+
+    async def tell(may_see: Callable[[str], bool]) -> dict[str, Any]:
+        asked.append(may_see("door"))
+        await asyncio.sleep(0.01)  # frames go on meanwhile
+        return {"cameras": [name for name in ("door", "gate") if may_see(name)]}
+
+    async with running(access=Access(RULES)) as service:
+        service.hub.fleet = FleetNews(tell)
+        async with contextlib.AsyncExitStack() as stack:
+            every = [await stack.enter_async_context(watching("?fleet=1", bearer(DOOR))) for _ in range(3)]
+            some = await stack.enter_async_context(watching("?fleet=1", bearer(GATE)))
+            await asyncio.sleep(3.5)
+            assert [await told(each) for each in (*every, some)] == [
+                *[{"fleet": {"cameras": ["door", "gate"]}}] * 3, {"fleet": {"cameras": ["gate"]}},
+            ]  # fmt: skip
+            assert (asked.count(True), asked.count(False)) == (4, 4)
+            for _ in range(3):
+                await told(some)
+            with pytest.raises(TimeoutError):
+                await some.receive(0.3)
 
 
 class OneThing:

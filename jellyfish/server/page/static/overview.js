@@ -22,8 +22,8 @@ function planning(share) {
 
 function attained({ on_time: onTime, target }) {
   put("attained", percent(onTime?.minute));
-  const reached = target == null || onTime?.minute == null || onTime.minute >= target;
-  element("attained").className = `figure ${onTime?.minute == null ? "" : reached ? "good" : grade(Math.min(98, onTime.minute))}`;
+  const reached = target != null && onTime?.minute >= target;
+  element("attained").className = `figure ${reached ? "good" : grade(onTime?.minute)}`;
   const parts = [target == null ? "last minute" : `target ${target} %`];
   if (onTime?.hour != null) parts.push(`last hour ${percent(onTime.hour)}`);
   put("attained-words", parts.join(" · "));

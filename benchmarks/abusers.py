@@ -37,6 +37,7 @@ PONG_PERIOD_S = 0.5
 IDLE, ADDRESSES = 1100, 110
 IDLE_AGAIN_S = 5.0
 """An idle connection that was closed is opened again after so long: it is patience that is tried here."""
+UNREAD_AGAIN_S = 40.0
 HALF_A_HEADER = b"GET /v1/stream HTTP/1.1\r\nHost: server\r\nUpgr"
 
 
@@ -195,6 +196,37 @@ async def connecting(target: Target, pace: Pace, copy: int) -> None:
         (await RawStream.open(target, None)).abort()
 
 
+def watching(*headers: str) -> bytes:
+    return "\r\n".join(("GET /v1/watch?pictures=1 HTTP/1.1", "Host: localhost", *headers, "", "")).encode()
+
+
+async def unread(target: Target, pace: Pace, copy: int) -> None:
+    """They watch all cameras, with pictures, and read nothing."""
+    await pace.turn()
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    _, writer = await asyncio.open_connection(*address(target.url), limit=1)
+    try:
+        writer.write(watching("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", key))
+        await asyncio.sleep(
+            UNREAD_AGAIN_S
+        )  # the server has cut it off before, which whoever reads nothing does not see
+    finally:
+        writer.transport.abort()
+
+
+async def talking(target: Target, pace: Pace, copy: int) -> None:
+    """They watch server-sent events, and send whatever they can beside."""
+    _, writer = await asyncio.open_connection(*address(target.url))
+    try:
+        writer.write(watching().replace(b"?pictures=1", b""))
+        while True:
+            await pace.turn()
+            writer.write(bytes(BATCH_BYTES))
+            await writer.drain()
+    finally:
+        writer.transport.abort()
+
+
 async def phantoms(target: Target, pace: Pace, copy: int) -> None:
     """They say hello with a rate, answer every ping and send no frame."""
     await pace.turn()
@@ -332,6 +364,8 @@ ABUSES: dict[str, Abuse] = {
     "1,100 idle, 110 addresses": Abuse(idle_from_everywhere, IDLE, limits=Limits(count_loopback=True)),
     "connection flood": Abuse(connecting, 8),
     "60 phantoms": Abuse(phantoms, 60),
+    "60 watch unread": Abuse(unread, 60),
+    "8 watch and talk": Abuse(talking, 8),
     "40 join again": Abuse(joining_again, 40),
     "gzip bodies": Abuse(zipped_bodies, prepare=zipped),
     "inferences": Abuse(inferring, INFERRING, prepare=usual_inference, is_served=True),

@@ -228,6 +228,12 @@ UPGRADES: Mapping[str, bytes] = {
         f"Sec-WebSocket-Key: {KEY}", "Sec-WebSocket-Version: 13", "Content-Length: 0",
     ),
     "an upgrade in HTTP/1.0": upgrading().replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "watching without cameras that there can be": get(path="/v1/watch?camera=" + "a" * 200),
+    "watching what there is not": get(path="/v1/watch?camera=a&nothing=1"),
+    "watching at a rate that is none": get(path="/v1/watch?pictures_fps=-1e999"),
+    "watching by an upgrade that is no WebSocket's": get("Upgrade: h2c", "Connection: Upgrade", path="/v1/watch"),
+    "watching by a WebSocket without key": upgrading(Sec_WebSocket_Key=None).replace(b"/v1/stream", b"/v1/watch"),
+    "the picture of a camera that is not here": get(path="/v1/cameras/%00%ff/picture"),
     "an upgrade of the wrong path": upgrading().replace(b"/v1/stream", b"/v9/stream"),
 }  # fmt: skip
 

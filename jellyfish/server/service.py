@@ -118,7 +118,7 @@ class Service:
         """Makes what clients that come from now on are traced by (`Session.trace`)."""
         self.on_left: Callable[[Session], None] = lambda session: None
         """Told of a client whose stream has ended."""
-        self.hub = Hub()
+        self.hub = Hub(lambda: self.host.room)
         """Those who watch what cameras are answered."""
         self.refused: Counter[str] = Counter()
         """Connections and clients that were not let in, by cause."""

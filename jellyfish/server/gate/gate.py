@@ -234,7 +234,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
 
     # --- a stream ----------------------------------------------------------------------------------------
 
-    def begins(self, address: str) -> str | None:
+    def begins(self, address: str | None) -> str | None:
         """The request that is being answered is to become a stream for a client at `address`; why not, or None."""
         return self._keeper.admission.begins(self, address)
 
@@ -268,7 +268,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
         if self._transport is None or self._transport.is_closing():
             return
         now = seconds_now()
-        if self._inlet.phase in (Phase.STREAM, Phase.LASTING, Phase.ANSWERING):
+        if self._inlet.phase in (Phase.STREAM, Phase.ANSWERING):
             self._inlet.make_room(self._keeper.room())
         pause_s = self._inlet.pause_s(now) if self._server_reads else float("inf")
         if (pause_s <= 0) != self._reading:

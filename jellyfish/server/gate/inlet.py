@@ -29,6 +29,8 @@ TOO_LARGE = "413 Content Too Large"
 OPENS_STREAM, GO_AHEAD = b" 101 ", b" 100 "
 PLANNED_BYTES_PER_S = 2e6
 """What a stream may bring in any case: more than frames that plans ask for, 30 a second of them."""
+IDLE_BYTES_PER_S = 1024.0
+"""What is read of a client that has nothing to say."""
 READ_BYTES = 2048
 """What every read counts at least: it costs as much as going through so many bytes, however few it brings."""
 STEP_BYTES = 16 * 1024
@@ -87,11 +89,14 @@ class Inlet:
         self._messages.burst = max(CONTROL_BURST, self._messages.rate / 2)
 
     def lasts(self) -> None:
-        """The answer to the request that was let on has no end of its own."""
+        """The answer to the request that was let on has no end of its own. The client has nothing more to say."""
         self._lasts = True
+        self._bytes = Bucket(IDLE_BYTES_PER_S, REQUEST_BYTES)
 
     def make_room(self, room: float) -> None:
         """The host can give such a share (0..1) of what clients may send beyond what plans ask for."""
+        if self._lasts:
+            return
         self._bytes.rate = max(room * self._most_bytes_per_s, min(PLANNED_BYTES_PER_S, self._most_bytes_per_s))
 
     def receive(self, data: bytes, now: float) -> None:

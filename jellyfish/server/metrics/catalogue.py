@@ -119,6 +119,10 @@ REFUSED = _counter(
     "cause",
 )
 BYTES = _counter("stream_bytes_total", "Bytes of the messages of all streams", "direction")
+WATCHERS = _gauge(
+    "watchers", "Who watches what cameras are answered (docs/watching.md), the server's own publishing among them"
+)
+WATCH_LOST = _counter("watch_lost_total", "Answers that those who watch did not read in time, and lost")
 
 TARGET = _gauge("target_ratio", "Share of the captured frames that is to be answered in time, where that is aimed at")
 CARE = _gauge("care_ratio", "How careful plans are, as learnt so far: of all clients the least, median and most", "of")
@@ -164,7 +168,7 @@ DESCRIPTORS = _gauge("open_descriptors", "File descriptors that the server's own
 
 CATALOGUE = (
     FRAMES, SLACK, RECEIVED, REQUESTS, ANSWERS, STAGE_SECONDS, STAGE_SHARE,
-    CLIENTS, CAMERA_LAST, REFUSED, BYTES, TARGET, CARE, MARGIN,
+    CLIENTS, CAMERA_LAST, REFUSED, BYTES, WATCHERS, WATCH_LOST, TARGET, CARE, MARGIN,
     DEVICE_STATE, DEVICE_WORKERS, DEVICE_BUSY, DEVICE_BATCHES, DEVICE_FRAMES, DEVICE_DROPPED, QUEUE, SLOW_DOWN, BATCH,
     PLANNER_CPU, WINDOWS, PLAN_CHANGES, REPAIRS, PLANNED_ACCURACY,
     HOST_BUSY, HOST_SHARE, HOST_WORK, LOOP_LAG, MEMORY, CPU, DESCRIPTORS, READY, BUILD,

@@ -141,6 +141,8 @@ def _state(session: Session, now: float, idle_s: float) -> str:
 def _traffic(service: Service) -> Iterator[Metric]:
     yield _family(catalogue.REFUSED, (((cause,), count) for cause, count in service.refused.items()))
     yield _family(catalogue.BYTES, [(("received",), service.received_bytes), (("sent",), service.sent_bytes)])
+    yield _one(catalogue.WATCHERS, service.hub.watchers)
+    yield _one(catalogue.WATCH_LOST, service.hub.lost)
 
 
 def _margins(service: Service) -> Iterator[Metric]:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 
 from jellyfish.clock import seconds_now
+from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.watching.fleet_news import FleetNews
 from jellyfish.server.watching.following import Following
 from jellyfish.server.watching.seen import Seen
@@ -18,6 +19,10 @@ from jellyfish.waiting import Signal
 
 MOST_WAITING = 64
 """Answers that wait for one watcher; for one more the oldest is lost."""
+TOLD_PER_S = 3000.0
+"""Messages that go to watchers over the network, of all together; each takes some hundredths of a millisecond of the
+event loop. Where the host has too much to do there are fewer, before cameras are asked for less."""
+TOLD_AT_ONCE = 600.0
 PICTURES_FPS = 5.0
 """Pictures of one camera a second, for whoever names no other rate."""
 
@@ -32,8 +37,16 @@ class Subscription:
     only the newest of each camera keeps its picture.
     """
 
-    def __init__(self, chosen: Chosen, pictures_fps: float | None, ended: Callable[[Subscription], None]) -> None:
+    def __init__(
+        self,
+        chosen: Chosen,
+        pictures_fps: float | None,
+        gives_way: bool,
+        ended: Callable[[Subscription], None],
+    ) -> None:
         """`pictures_fps`: None for no pictures. `ended`: called once, when nothing more comes."""
+        self.gives_way = gives_way
+        """Whether it is told less where the host has too much to do."""
         self.lost = 0
         """Answers that were not read in time, so far."""
         self._chosen = chosen
@@ -57,6 +70,11 @@ class Subscription:
             self._waiting.popleft()
             self.lost += 1
         self._waiting.append(seen)
+        self._come.set()
+
+    def lose(self) -> None:
+        """An answer that it would have been told is not told."""
+        self.lost += 1
         self._come.set()
 
     def _has_picture(self, seen: Seen) -> bool:
@@ -102,9 +120,14 @@ class Subscription:
 class Hub:
     """All who watch one server."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Callable[[], float] = lambda: 1.0) -> None:
+        """`room`: the share (0..1) that the host can give of what watchers may cost it."""
+        self._room = room
         self._subscriptions: list[Subscription] = []
         self._closed = False
+        self._rate = Bucket(TOLD_PER_S, TOLD_AT_ONCE)
+        self._lost = 0
+        """By those who watch no more."""
         self.following: Following | None = None
         """Says which object each detection is; None where that is not asked for."""
         self.fleet: FleetNews | None = None
@@ -115,16 +138,23 @@ class Hub:
         """How many there are."""
         return len(self._subscriptions)
 
+    @property
+    def lost(self) -> int:
+        """Answers that those who watched did not read in time, so far."""
+        return self._lost + sum(each.lost for each in self._subscriptions)
+
     def subscribe(
         self,
         cameras: Collection[str] | None = None,
         pictures: bool = False,
         pictures_fps: float = PICTURES_FPS,
         may: Callable[[str], bool] = lambda called: True,
+        gives_way: bool = False,
     ) -> Subscription:
         """Be told of what these cameras are answered from now on. `cameras`: names; None: all, whoever comes.
 
-        `may`: whether it may be told of a camera that calls itself so. To be closed when it is not read any more. Of a
+        `may`: whether it may be told of a camera that calls itself so. `gives_way`: telling it costs more than putting
+        it down, and it is told less where the host has too much to do. To be closed when it is not read any more. Of a
         server that stops it ends at once.
         """
         names = None if cameras is None else frozenset(cameras)
@@ -132,11 +162,15 @@ class Hub:
         def chosen(camera: str, called: str) -> bool:
             return (names is None or camera in names or called in names) and may(called)
 
-        subscription = Subscription(chosen, pictures_fps if pictures else None, self._subscriptions.remove)
+        subscription = Subscription(chosen, pictures_fps if pictures else None, gives_way, self._over)
         self._subscriptions.append(subscription)
         if self._closed:
             subscription.end()
         return subscription
+
+    def _over(self, subscription: Subscription) -> None:
+        self._subscriptions.remove(subscription)
+        self._lost += subscription.lost
 
     def wanted(self, camera: str, called: str) -> bool:
         """Whether anybody watches that camera."""
@@ -154,9 +188,18 @@ class Hub:
         self._tell(following.followed(seen))
 
     def _tell(self, seen: Seen) -> None:
+        now, left_out = seconds_now(), set[Subscription]()
+        self._rate.rate = TOLD_PER_S * self._room()
         for each in self._subscriptions:
-            if each.wants(seen.camera, seen.called):
+            if not each.wants(seen.camera, seen.called):
+                continue
+            if each.gives_way and not self._rate.allows(1.0, now):
+                each.lose()
+                left_out.add(each)
+            else:
                 each.put(seen)
+        if left_out:  # it is their turn next time
+            self._subscriptions.sort(key=lambda each: each not in left_out)
 
     def close(self) -> None:
         """Nothing more comes: all who watch are told what waits for them, and then that it is over."""

@@ -57,7 +57,7 @@ async def watch(request: web.Request) -> web.StreamResponse:
     if (refused := _why_not(wish, allowed, service, by_socket)) is not None:
         return _refused(*refused)
     subscription = service.hub.subscribe(
-        wish.cameras or None, wish.pictures, wish.pictures_fps, may=allowed.may_be_called
+        wish.cameras or None, wish.pictures, wish.pictures_fps, allowed.may_be_called, gives_way=True
     )
     try:
         return await (_over_socket if by_socket else _as_events)(request, subscription, wish)

@@ -18,6 +18,7 @@ from jellyfish.server.frame_way import STAGES
 from jellyfish.server.metrics.catalogue import CATALOGUE, MetricKind
 from jellyfish.server.metrics.meter import Meter
 from jellyfish.server.metrics.page import KEPT_S, SAMPLES_AT_ONCE, write
+from jellyfish.server.watching.hub import MOST_WAITING
 from tests.server.metrics.servers import KNOWN_PROXY, asked, metered, scraped, values
 from tests.server.peer import LARGE, Peer, connected, everyone_on, refused, welcomed
 from tests.virtual import virtual
@@ -113,6 +114,18 @@ async def test_dropped_frames_clients_and_refusals_are_counted() -> None:
     assert values(page, "connections_refused_total") == {("full",): 1}
     received = values(page, "stream_bytes_total")
     assert received["received",] > len(b"no JPEG") and received["sent",] > 0
+
+
+@virtual
+async def test_those_who_watch_and_what_they_lost_are_counted() -> None:
+    async with metered() as service, welcomed("door") as peer:
+        service.hub.subscribe()
+        for number in range(MOST_WAITING + 3):
+            await peer.send_frame(number)
+            await peer.until(wire.Result)
+            await asyncio.sleep(0.1)
+        page = await scraped()
+    assert values(page, "watchers") == {(): 1} and values(page, "watch_lost_total") == {(): 3}
 
 
 @virtual

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 
 from jellyfish.core import Detection
-from jellyfish.server.watching.hub import MOST_WAITING, Hub, Subscription
+from jellyfish.server.watching.hub import MOST_WAITING, TOLD_PER_S, Hub, Subscription
 from jellyfish.server.watching.seen import Seen
 from tests.virtual import virtual
 
@@ -47,8 +48,9 @@ async def test_a_slow_watcher_loses_the_oldest_answers_and_is_told_how_many() ->
     slow = hub.subscribe()
     for number in range(MOST_WAITING + 10):
         hub.publish(seen(number))
-    assert slow.lost == 10
+    assert (slow.lost, hub.lost) == (10, 10)
     assert [each.frame for each in await waiting(slow)] == list(range(10, MOST_WAITING + 10))
+    assert (hub.watchers, hub.lost) == (0, 10)
 
 
 @virtual
@@ -113,3 +115,30 @@ async def test_what_a_watcher_may_not_see_it_is_not_told() -> None:
     hub.publish(seen(2, "gate-1#2", "gate-1"))
     hub.publish(seen(3, "gate-9", "door"))  # what it calls itself is what its token allowed
     assert [each.frame for each in await waiting(limited)] == [2]
+
+
+@virtual
+async def test_where_the_host_has_too_much_to_do_watchers_are_told_less_and_all_of_them_equally() -> None:
+    room = [1.0]
+    hub = Hub(lambda: room[0])
+    watching = [hub.subscribe(gives_way=True) for _ in range(8)]
+    own = hub.subscribe()  # a broker's queue, say: putting something there costs nothing
+    told = Counter[int]()
+
+    async def seconds(count: int) -> float:
+        """Messages a second to all watchers."""
+        told.clear()
+        for number in range(60 * count):
+            hub.publish(seen(number))
+            for index, each in enumerate([*watching, own]):
+                told[index] += len(each._waiting)
+                each._waiting.clear()
+            await asyncio.sleep(1 / 60)
+        return sum(told[index] for index in range(8)) / count
+
+    assert await seconds(10) == 480 and hub.lost == 0
+    room[0] = 0.05
+    await seconds(5)
+    assert await seconds(20) == pytest.approx(TOLD_PER_S * 0.05, rel=0.05)
+    assert told[8] == 60 * 20 and own.lost == 0 < hub.lost
+    assert max(told[index] for index in range(8)) < 1.02 * min(told[index] for index in range(8))

@@ -190,8 +190,6 @@ async def fetcher_process(cores: Sequence[int]) -> AsyncIterator[FetcherPipes]:
 
     `cores`: the processors that it may use.
     """
-    root = str(Path(jellyfish.__file__).parents[1])
-    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
 
     def begin() -> None:
         os.setpgrp()  # a terminal's Ctrl-C is not for it
@@ -199,13 +197,21 @@ async def fetcher_process(cores: Sequence[int]) -> AsyncIterator[FetcherPipes]:
 
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "jellyfish.modes.fetcher",
-        stdin=PIPE, stdout=PIPE, env={**os.environ, "PYTHONPATH": paths}, limit=MOST_LINE_BYTES, preexec_fn=begin,
+        stdin=PIPE, stdout=PIPE, env=environment_of_fetcher(os.environ), limit=MOST_LINE_BYTES, preexec_fn=begin,
     )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None
     try:
         yield FetcherPipes(process.stdin, process.stdout, process.pid)
     finally:
         await _end(process)
+
+
+def environment_of_fetcher(environment: Mapping[str, str]) -> dict[str, str]:
+    """The server's variables but those that are ours, tokens among them: what decodes strangers' video has none."""
+    root = str(Path(jellyfish.__file__).parents[1])
+    paths = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
+    others = {name: value for name, value in environment.items() if not name.startswith("JELLYFISH_")}
+    return others | {"PYTHONPATH": paths}
 
 
 async def _end(process: Process) -> None:

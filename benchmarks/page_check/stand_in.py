@@ -90,8 +90,8 @@ def iso(unix_s: float) -> str:
 
 
 ROOM = (
-    "Room for 2 more like those here: 15 frames a second, answered within 150 ms. With one more the expected accuracy is "
-    "0.412; now 0.448"
+    "Room for 2 more like those here: 15 frames a second, answered within 150 ms. "
+    "With one more the expected accuracy is 0.412; now 0.448"
 )
 DRIVE = ((0.42, 0.55), (0.62, 0.55), (1, 0.9), (1, 1), (0.38, 1))
 CAMERAS = (

@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 GPU ?= cuda:0
 
-.PHONY: mqtt-check help demo test check gpu-check gpu-check-bundle bench-promise bench-peers abuse fuzz soak clean
+.PHONY: mqtt-check browser-check help demo test check gpu-check gpu-check-bundle bench-promise bench-peers abuse fuzz soak clean
 help:
 	@echo "make demo    4 emulated cameras against a server on this machine, 20 seconds, then a page of figures and pictures"
 	@echo "make test    run the tests"
 	@echo "make check   ruff, mypy, import contracts, and the tests"
+	@echo "make browser-check   the page in Chromium (apt install chromium), and its JavaScript under node"
 	@echo "make gpu-check   one GPU tested and measured, under 8 minutes; GPU=cuda:1 for another, GPU=cpu for none"
 	@echo "make gpu-check-bundle   the same packed for a machine that no network reaches"
 	@echo "make bench-promise   the default beside other planners on the wall clock, up to 100 minutes of a quiet machine"
@@ -47,6 +48,9 @@ check: $(STAMP)
 	@$(BIN)/lint-imports
 	@echo "==> tests, warnings as errors"
 	@$(BIN)/python -m pytest
+
+browser-check: $(STAMP)
+	@$(BIN)/python -m benchmarks.page_check
 
 gpu-check: $(STAMP)
 	@$(BIN)/python -m benchmarks.gpu_check --device $(GPU)

@@ -79,15 +79,20 @@ class Mosquitto:
 
     def kept(self) -> dict[str, str]:
         """What it keeps: topic -> payload."""
-        from paho.mqtt.client import Client
+        from paho.mqtt.client import Client, MQTTMessage
         from paho.mqtt.enums import CallbackAPIVersion
 
         found: dict[str, str] = {}
+
+        def reached(client: Client, *_: object) -> None:
+            client.subscribe(f"{TOPIC}/#")
+
+        def heard(client: Client, data: object, message: MQTTMessage) -> None:
+            if message.retain:
+                found[message.topic] = message.payload.decode()
+
         client = Client(CallbackAPIVersion.VERSION2)
-        client.on_connect = lambda *_: client.subscribe(f"{TOPIC}/#")
-        client.on_message = lambda _, data, message: (
-            found.update({message.topic: message.payload.decode()}) if message.retain else None
-        )
+        client.on_connect, client.on_message = reached, heard
         client.connect("127.0.0.1", self.port)
         client.loop_start()
         time.sleep(0.5)

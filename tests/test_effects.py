@@ -43,7 +43,11 @@ VOID_ON_SERVERS = [
     ["--actuation", "--model", "torchvision:fcos"],
 ]
 VOID = {
-    "serve": [*VOID_ON_SERVERS, ["--results-mb", "20"], ["--results-days", "1"], ["--tls-key", "x"]],
+    "serve": [
+        *VOID_ON_SERVERS,
+        *(["--results-mb", "20"], ["--results-days", "1"], ["--tls-key", "x"]),
+        *(["--mqtt-credentials", "x"], ["--webhook-token", "x"]),
+    ],
     "bench": [
         *VOID_ON_SERVERS,
         *options(OF_SERVERS, "--connect", URL),
@@ -123,6 +127,7 @@ ALWAYS = {
     *("cloud", "variant", "filter", "period", "name", "weights", "device", "max_batch", "window_ms", "planner", "seed"),
     *("host", "port", "max_clients", "max_message_kb", "max_image_side", "max_in_flight", "hello_timeout_s", "quiet"),
     *("requests_share", "request_timeout_ms", "max_request_kb", "grpc_port", "cameras_file", "camera_files"),
+    *("mqtt", "webhook", "begin", "end", "camera"),
     *("silence_timeout_s", "per_address", "proxy", "scenario", "chaos", "evaluation", "policies", "seeds", "workers"),
     *("runs", "output", "file", "time_budget_ms", "json", "quick", "model", "profile", "folder", "coco", "validation"),
     *("backbone", "scenes", "steps", "resume", "images", "limit", "draw", "score", "layout", "plot", "kind"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,13 +64,6 @@ def test_a_hook_is_written_down_without_what_may_be_secret() -> None:
 
 def serve(*options: str | Path) -> Result:
     return CliRunner().invoke(cli.app, ["serve", "--check", *map(str, options)])
-
-
-def test_options_without_what_they_are_for_are_refused() -> None:
-    for option, said in (("--mqtt-credentials", "--mqtt"), ("--webhook-token", "--webhook")):
-        done = serve(option, "file")
-        assert done.exit_code == 2
-        assert re.search(rf"has no effect without {said}", " ".join(done.output.split())), done.output
 
 
 def test_a_token_that_cannot_be_read_is_said_before_anything_begins(tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ class ShownCamera:
     missed: Sequence[tuple[float, str, str, int]] = ()
     """(seconds ago, why, reason, frames)."""
     history: list[float] = field(default_factory=list)
+    said: dict[str, Any] = field(default_factory=dict)
+    """What the server was told about it: zones and the like."""
 
     def as_told(self, now_s: float) -> dict[str, Any]:
         """As `/v1/fleet` has it."""
@@ -87,8 +89,10 @@ def iso(unix_s: float) -> str:
     return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+DRIVE = ((0.42, 0.55), (0.62, 0.55), (1, 0.9), (1, 1), (0.38, 1))
 CAMERAS = (
-    ShownCamera("gate", "street-avenue", (448, 256), "w100e2-448", age_ms=92, uplink_kbps=4300),
+    ShownCamera("gate", "street-avenue", (448, 256), "w100e2-448", age_ms=92, uplink_kbps=4300,
+                said={"zones": [{"name": "drive", "polygon": DRIVE}]}),
     ShownCamera("car park", "street-junction", (384, 224), "w100e2-384", age_ms=81, uplink_kbps=3600, importance=2.0,
                 missed=((14, "network", "network", 2),), minute=99.78),
     ShownCamera("bus lane", "street-town", (320, 192), "w075e2-320", slo_ms=100, fps=25, age_ms=64, uplink_kbps=2100,
@@ -121,7 +125,9 @@ class StandIn:
         app[ACCESS] = self._access
         app.router.add_get("/v1/fleet", self._fleet)
         app.router.add_get("/v1/watch", self._watch)
+        app.router.add_get("/v1/cameras", self._list)
         app.router.add_post("/v1/cameras", self._add)
+        app.router.add_patch("/v1/cameras/{name}", self._change)
         app.router.add_delete("/v1/cameras/{name}", self._remove)
         add_files(app)
         add_inviting(app)
@@ -156,6 +162,20 @@ class StandIn:
                 "cameras": [camera.as_told(now_s) for camera in self.cameras.values()],
             }
         )  # fmt: skip
+
+    async def _list(self, request: web.Request) -> web.Response:
+        told = [
+            {"name": each.name, "fetched": each.fetched, "importance": each.importance, "kept": "until restart"}
+            | each.said
+            for each in self.cameras.values()
+        ]
+        return web.json_response({"cameras": told})
+
+    async def _change(self, request: web.Request) -> web.Response:
+        camera = self.cameras[request.match_info["name"]]
+        camera.said |= await request.json()
+        camera.importance = camera.said.get("importance", camera.importance)
+        return web.json_response(camera.said)
 
     async def _add(self, request: web.Request) -> web.Response:
         told = await request.json()

@@ -45,6 +45,9 @@ class Captured:
     captured_s: float
     picture: Any
     objects: Sequence[LabelledObject] | None = None
+    came_s: float = -math.inf
+    """When it was here, of a frame that was captured elsewhere: what it took until then is its way's, not the camera's.
+    """
 
 
 @dataclass(slots=True, eq=False)
@@ -322,7 +325,7 @@ class Ledger:
 
     def _own_s(self, frame: Captured, now: float) -> float:
         """What the camera itself has taken for a frame: all but the wait for room, which is for the answers' sake."""
-        return now - max(frame.captured_s, min(self._room_s, now))
+        return now - max(frame.captured_s, frame.came_s, min(self._room_s, now))
 
     def _was_busy(self, own_s: float) -> bool:
         return own_s > BUSY_SHARE * self._slo.seconds

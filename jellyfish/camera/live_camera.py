@@ -150,7 +150,7 @@ class LiveCamera:
         self._look_at_rate(self.sender.hello.fps)
         number, self.frames = self.frames, self.frames + 1
         if self.sender.wants(shown.captured_s):
-            self.sender.captured(Captured(number, shown.captured_s, shown.frame))
+            self.sender.captured(Captured(number, shown.captured_s, shown.frame, came_s=shown.came_s))
         else:
             self.sender.left_out(Captured(number, shown.captured_s, None), Reason.THINNED)
 

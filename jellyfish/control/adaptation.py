@@ -37,6 +37,14 @@ class Adaptation(Protocol):
         """A solve of `problem` was given `budget_s` and took `cpu_s`, and `loading_s` before it began."""
         ...
 
+    def beside(self, now: float, problem: Problem) -> float:
+        """Processor seconds that a question beside plans may take now (`jellyfish.control.room`); 0: none."""
+        ...
+
+    def spent_beside(self, now: float, cpu_s: float) -> None:
+        """What it has taken."""
+        ...
+
     def failed(self) -> None:
         """A solve brought nothing."""
         ...
@@ -76,6 +84,14 @@ class Adapting:
         """Charged."""
         self._allowance.spent(now, problem, budget_s, cpu_s, loading_s)
 
+    def beside(self, now: float, problem: Problem) -> float:
+        """As the share allows."""
+        return self._allowance.beside(now, problem)
+
+    def spent_beside(self, now: float, cpu_s: float) -> None:
+        """Charged."""
+        self._allowance.spent_beside(now, cpu_s)
+
     def failed(self) -> None:
         """The next window solves again."""
         self._allowance.failed()
@@ -105,6 +121,13 @@ class EachAnew:
         return Verdict("solved", math.inf)
 
     def spent(self, now: float, problem: Problem, budget_s: float, cpu_s: float, loading_s: float) -> None:
+        """Nothing is counted."""
+
+    def beside(self, now: float, problem: Problem) -> float:
+        """None are asked: whoever answers each window anew may not plan at all, or in the event loop's time."""
+        return 0.0
+
+    def spent_beside(self, now: float, cpu_s: float) -> None:
         """Nothing is counted."""
 
     def failed(self) -> None:

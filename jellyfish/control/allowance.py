@@ -36,6 +36,10 @@ LIGHT = 7
 """Solves between two long ones that are as short as is useful."""
 PAID_BACK = 0.5
 """Of what accrues, while the planner's process has not paid for its own start. It begins with what is saved up."""
+BESIDE = 0.2
+"""Of the share, at most, for questions that are no plans (`jellyfish.control.room`)."""
+BESIDE_GAP_S = 1.0
+"""Between two of them at least."""
 AMPLE = 1.5
 """A long one is begun with so many times what it should take, so that it is not cut off."""
 SAME = 0.01
@@ -71,6 +75,8 @@ class PlanningAllowance:
         self._credit_s = self._most_s
         self._owed_s = 0.0
         """What the planner's process took to start, as far as it is not paid back."""
+        self._beside_from_s = -math.inf
+        """When the next question beside plans may be asked."""
         self._since_s: float | None = None
         self._settled: _Outline | None = None
         self._searched: _Who | None = None
@@ -108,6 +114,19 @@ class PlanningAllowance:
         else:
             self._settled = _Outline(problem) if self._light else None
             self._light = max(0, self._light - 1)
+
+    def beside(self, now: float, problem: Problem) -> float:
+        """Processor seconds that a question beside plans may take; 0: none may be asked now."""
+        self._accrue(now)
+        if now < self._beside_from_s or self._credit_s < min(USEFUL * search_s(problem), USEFUL_S, self._most_s):
+            return 0.0
+        return min(self._credit_s, search_s(problem), USEFUL_S)
+
+    def spent_beside(self, now: float, cpu_s: float) -> None:
+        """Such a question has taken so much."""
+        self._accrue(now)
+        self._credit_s -= cpu_s
+        self._beside_from_s = now + max(cpu_s / (BESIDE * self._rate), BESIDE_GAP_S)
 
     def failed(self) -> None:
         """A solve has failed: the next one is not skipped."""

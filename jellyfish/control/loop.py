@@ -7,8 +7,9 @@ service, in place under a virtual clock) is the mode's choice too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
@@ -18,6 +19,7 @@ from jellyfish.control.allowance import Why
 from jellyfish.control.capacity import idle_plan, violations
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.control.repair import Repaired
+from jellyfish.control.room import RoomSearch
 from jellyfish.control.solving import Solve, Solved
 from jellyfish.errors import JellyfishError
 
@@ -42,7 +44,8 @@ class WindowRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Why the plan in force was left as it was; None when a new one was applied or none was asked for."""
     why: Why = "solved"
     cpu_s: float = 0.0
-    """Processor seconds of the solve, and of what was loaded for it."""
+    """Processor seconds of the solve, and of what was loaded for it; and of questions beside plans since the record
+    before."""
     repairs_s: tuple[float, ...] = ()
     """What each repair that changed the plan took, since the record before."""
     changes: int = 0
@@ -76,6 +79,8 @@ class ControlLoop:
         self._adaptation = adaptation
         self._period_s, self._limit_s = period_s, limit_s
         self._check = check
+        self.room: RoomSearch | None = None
+        """Asks the planner whether there is room for more clients, beside plans."""
         self._running: Plan | None = None
         self._failing = False
         self._solving = False
@@ -86,6 +91,8 @@ class ControlLoop:
         self._vain = 0
         self._repairs_s: list[float] = []
         self._changes = 0
+        self._beside_s = 0.0
+        """Processor seconds of questions beside plans, of which no record has told."""
 
     @property
     def running(self) -> Plan | None:
@@ -150,6 +157,8 @@ class ControlLoop:
             record = await self._solved(record, verdict.budget_s)
             self._warn(record.error)
         self._record(record)
+        if cause == "period" and record.error is None:
+            await self._look_for_room()
 
     # --- repair ------------------------------------------------------------------------------------------
 
@@ -197,14 +206,7 @@ class ControlLoop:
 
     async def _solved(self, record: WindowRecord, budget_s: float) -> WindowRecord:
         """Ask the planner and use its answer; `record` with what came of it."""
-        solve = asyncio.ensure_future(self._solve(record.problem, self._running, budget_s))
-        self._solving = True
-        try:
-            while not solve.done() and seconds_now() - record.t_s < self._limit_s:
-                await asyncio.wait({solve}, timeout=min(self._period_s, self._limit_s))
-                if not solve.done():
-                    self._vain = 0
-                    self._repair(self._look())
+        async with self._asked(record.problem, budget_s, record.t_s) as solve:
             solve_s = seconds_now() - record.t_s
             error = self._reason_to_keep(solve, record.problem)
             if error is None:
@@ -214,9 +216,41 @@ class ControlLoop:
             self._adaptation.failed()
             self._repair(self._look())
             return msgspec.structs.replace(record, solve_s=solve_s, error=error)
+
+    @contextlib.asynccontextmanager
+    async def _asked(self, problem: Problem, budget_s: float, since_s: float) -> AsyncIterator[asyncio.Future[Solved]]:
+        """The planner's answer, once it is there or is waited for no longer; until then what runs is repaired."""
+        solve = asyncio.ensure_future(self._solve(problem, self._running, budget_s))
+        self._solving = True
+        try:
+            while not solve.done() and seconds_now() - since_s < self._limit_s:
+                await asyncio.wait({solve}, timeout=min(self._period_s, self._limit_s))
+                if not solve.done():
+                    self._vain = 0
+                    self._repair(self._look())
+            yield solve
         finally:
             self._solving = False
             solve.cancel()
+
+    async def _look_for_room(self) -> None:
+        """Ask the planner how many more clients there would be room for, where somebody wants to know."""
+        now, room, running = seconds_now(), self.room, self._running
+        if room is None or running is None or not room.wanted(now):
+            return
+        problem = self._look()
+        budget_s = self._adaptation.beside(now, problem)
+        question = room.question(now, problem, running) if budget_s else None
+        if question is None:
+            return
+        async with self._asked(question, budget_s, now) as solve:
+            if self._reason_to_keep(solve, question) is not None:
+                self._adaptation.spent_beside(seconds_now(), budget_s)
+                return
+            answer = solve.result()
+            self._beside_s += answer.cpu_s + answer.loading_s
+            self._adaptation.spent_beside(seconds_now(), answer.cpu_s + answer.loading_s)
+            room.answered(seconds_now(), problem, running, answer.plan)
 
     def _use(self, answer: Solved, asked: Problem, budget_s: float) -> None:
         """Put the answer into force, made to fit what is by now, if that is better than what runs."""
@@ -248,9 +282,11 @@ class ControlLoop:
         self._failing = error is not None
 
     def _record(self, record: WindowRecord) -> None:
-        repairs_s, changes = tuple(self._repairs_s), self._changes
-        self._repairs_s, self._changes = [], 0
-        self._log(msgspec.structs.replace(record, plan=self._running, repairs_s=repairs_s, changes=changes))
+        repairs_s, changes, cpu_s = tuple(self._repairs_s), self._changes, record.cpu_s + self._beside_s
+        self._repairs_s, self._changes, self._beside_s = [], 0, 0.0
+        self._log(
+            msgspec.structs.replace(record, plan=self._running, repairs_s=repairs_s, changes=changes, cpu_s=cpu_s)
+        )
 
 
 def _changed_variants(problem: Problem, before: Plan, after: Plan) -> int:

@@ -20,6 +20,7 @@ from jellyfish.control.planners import check_planner, make_planner
 from jellyfish.control.planners.client import ClientsChoice, asked_variants
 from jellyfish.control.planners.fixed import FixedPlanner, accept
 from jellyfish.control.problem import Plan, Problem
+from jellyfish.control.room import RoomSearch
 from jellyfish.control.solving import Solve, in_place
 from jellyfish.core import Variant
 from jellyfish.devices.executor import Executor
@@ -128,6 +129,8 @@ class Assembly:
     def __init__(self, parts: ServerParts, on_window: OnWindow, loops: asyncio.TaskGroup) -> None:
         """`loops`: what runs them; should one end of an error, whoever holds the group is told."""
         self._on_window, self._loops = on_window, loops
+        self.room = RoomSearch()
+        """For how many more cameras there would be room."""
         dispatchers = _dispatchers(parts)
         self.service = _service(parts, dispatchers)
         self._begin(parts, dispatchers)
@@ -157,6 +160,7 @@ class Assembly:
 
     def _begin(self, parts: ServerParts, dispatchers: list[Dispatcher]) -> None:
         control = _control(parts, self.service, self._on_window)
+        control.room = self.room
         self.service.on_change = control.kick
         self._dispatchers = dispatchers
         self._tasks = [self._loops.create_task(run()) for run in (control.run, *(each.run for each in dispatchers))]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
 from jellyfish.clock import seconds_now
 from jellyfish.modes.broker import Broker, Hearing
+from jellyfish.modes.keeping_up import kept_up
 from jellyfish.server.publishing.bulletin import Bulletin, Notice
 from jellyfish.server.watching.hub import Hub
 
@@ -34,21 +34,23 @@ class MqttPublisher:
         bulletin: Bulletin,
         hub: Hub,
         states: Callable[[float], Mapping[str, str]],
-        stats: Callable[[float], Mapping[str, Any]],
+        stats: Callable[[], Awaitable[bytes]],
         name: str,
     ) -> None:
-        """`states`, `stats`: of the moment that they are given; `name`: the broker's, for people."""
+        """`states`: of cameras, at a moment; `stats`: figures, in JSON; `name`: the broker's, for people."""
         self._broker, self._bulletin, self._hub = broker, bulletin, hub
         self._states, self._stats, self._name = states, stats, name
-        self._connected, self._failing, self._ending = False, False, False
-        self._changed = asyncio.Event()
+        self._failing, self._ending = False, False
+        self._there, self._away = asyncio.Event(), asyncio.Event()
+        self._away.set()
 
     @contextlib.asynccontextmanager
     async def publishing(self) -> AsyncIterator[None]:
         """Publish for the time of the context, and say at its end that the server goes."""
         hearing = Hearing(self._reached, self._lost, self._found)
         self._broker.begin(self._bulletin.will, self._bulletin.filters, hearing)
-        tasks = [asyncio.create_task(each) for each in (self._answers(), self._looks())]
+        works = (self._answers, self._looks)
+        tasks = [asyncio.create_task(kept_up(work, f"publishing at {self._name}")) for work in works]
         try:
             yield
         finally:
@@ -58,17 +60,16 @@ class MqttPublisher:
             await self._end()
 
     def _reached(self) -> None:
-        self._connected = True
-        self._changed.set()
+        self._away.clear()
+        self._there.set()
         self._post(self._bulletin.begin())
-        self._look()
         if self._failing:
             self._failing = False
             _log.warning("the MQTT broker %s: is reached again", self._name)
 
     def _lost(self, why: str) -> None:
-        self._connected = False
-        self._changed.set()
+        self._there.clear()
+        self._away.set()
         if not self._failing and not self._ending:
             _log.warning(
                 "the MQTT broker %s: %s; it is tried again for ever, and nothing waits for it", self._name, why
@@ -80,10 +81,10 @@ class MqttPublisher:
 
     async def _answers(self) -> None:
         while True:
-            await self._until(connected=True)
+            await self._there.wait()
             async with asyncio.TaskGroup() as tasks:
                 reading = tasks.create_task(self._read())
-                await self._until(connected=False)
+                await self._away.wait()
                 reading.cancel()
 
     async def _read(self) -> None:
@@ -95,18 +96,12 @@ class MqttPublisher:
 
     async def _looks(self) -> None:
         while True:
+            await self._there.wait()
+            now = seconds_now()
+            self._post(self._bulletin.look(self._states(now)))
+            if self._bulletin.is_due(now):
+                self._post(self._bulletin.figures(await self._stats(), now))
             await asyncio.sleep(LOOK_S)
-            if self._connected:
-                self._look()
-
-    def _look(self) -> None:
-        now = seconds_now()
-        self._post(self._bulletin.look(self._states(now), self._stats(now), now))
-
-    async def _until(self, connected: bool) -> None:
-        while self._connected is not connected:
-            self._changed.clear()
-            await self._changed.wait()
 
     def _post(self, posts: Iterable[Notice]) -> None:
         for post in posts:
@@ -114,9 +109,9 @@ class MqttPublisher:
 
     async def _end(self) -> None:
         self._ending = True
-        if self._connected:
+        if self._there.is_set():
             self._post(self._bulletin.end())
         self._broker.end()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ENDING_S):
-                await self._until(connected=False)
+                await self._away.wait()

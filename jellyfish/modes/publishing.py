@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import aiohttp
+import msgspec
 
 from jellyfish.config import MqttConfig, ServerConfig, WebhookConfig
+from jellyfish.core import SourceState
 from jellyfish.errors import InputError
 from jellyfish.modes.broker import Login, MqttBroker
 from jellyfish.modes.checks import in_url
+from jellyfish.modes.keeping_up import kept_up
 from jellyfish.modes.mqtt import MqttPublisher
 from jellyfish.modes.webhook import HttpHook, WebhookPublisher
+from jellyfish.server.access import Allowed
 from jellyfish.server.publishing.bulletin import Bulletin
-from jellyfish.server.publishing.states import camera_states, stats
+from jellyfish.server.publishing.states import camera_states
 from jellyfish.server.service import Service
 
 USER_VARIABLE, PASSWORD_VARIABLE = "JELLYFISH_MQTT_USER", "JELLYFISH_MQTT_PASSWORD"
 TOKEN_VARIABLE = "JELLYFISH_WEBHOOK_TOKEN"
 LONGEST_SECRET = 4096
+
+
+Sources = Callable[[], Mapping[str, SourceState]]
+
+
+def no_sources() -> Mapping[str, SourceState]:
+    """Of a server that fetches none."""
+    return {}
 
 
 class Publishing:
@@ -34,31 +46,41 @@ class Publishing:
         self.token = "" if self._webhook is None else _token(self._webhook, environment)
 
     @contextlib.asynccontextmanager
-    async def of(self, service: Service) -> AsyncIterator[None]:
-        """Publish for the time of the context."""
+    async def of(self, service: Service, sources: Sources = no_sources) -> AsyncIterator[None]:
+        """Publish for the time of the context. `sources`: how those are that the server fetches itself."""
         async with contextlib.AsyncExitStack() as stack:
             if self._mqtt is not None:
-                await stack.enter_async_context(self._publisher(self._mqtt, service).publishing())
+                await stack.enter_async_context(self._publisher(self._mqtt, service, sources).publishing())
             if self._webhook is not None:
                 await stack.enter_async_context(_posting(self._webhook, self.token, service))
             yield
 
-    def _publisher(self, config: MqttConfig, service: Service) -> MqttPublisher:
+    def _publisher(self, config: MqttConfig, service: Service, sources: Sources) -> MqttPublisher:
         return MqttPublisher(
             MqttBroker(config, self.login),
             Bulletin(config.topic),
             service.hub,
-            partial(camera_states, service),
-            partial(stats, service),
+            lambda now: camera_states(service, sources(), now),
+            partial(_stats, service),
             f"{in_url(config.host)}:{config.port}",
         )
+
+
+async def _stats(service: Service) -> bytes:
+    """What `GET /v1/fleet` tells those who may see all cameras."""
+    news = service.hub.fleet
+    if news is None:
+        return b"{}"
+    told = msgspec.json.decode(await news.json(Allowed()), type=dict[str, msgspec.Raw])
+    return bytes(told["fleet"])
 
 
 @contextlib.asynccontextmanager
 async def _posting(config: WebhookConfig, token: str, service: Service) -> AsyncIterator[None]:
     async with aiohttp.ClientSession() as session:
         hook = HttpHook(session, config.url.url, token)
-        task = asyncio.create_task(WebhookPublisher(service.hub, hook, str(config.url)).run())
+        work = WebhookPublisher(service.hub, hook, str(config.url)).run
+        task = asyncio.create_task(kept_up(work, "posting to the webhook"))
         try:
             yield
         finally:

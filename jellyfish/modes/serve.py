@@ -15,7 +15,7 @@ from jellyfish.errors import InputError
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.outcome_log import OutcomeLog
 from jellyfish.modes.own_cameras import without_secrets
-from jellyfish.modes.publishing import Publishing
+from jellyfish.modes.publishing import Publishing, no_sources
 from jellyfish.modes.reloading import Asked, Reloading, reloaded_by_signal
 from jellyfish.modes.run import run_info, timeline_from
 from jellyfish.modes.running_server import RunningServer
@@ -49,7 +49,8 @@ async def serve(asked: Asked, saying: Saying, stop: Stop, quiet: bool, again: Ca
             )
         reloading.begin(Reloading(asked, again, entrance, server.service, server.change_model, server.cameras))
         log.begin(config, server)
-        await stack.enter_async_context(publishing.of(server.service))
+        sources = no_sources if server.cameras is None else server.cameras.sources
+        await stack.enter_async_context(publishing.of(server.service, sources))
         saying.ready(server.url, str(server.model), server.devices, server.grpc_address)
         for warning in entrance.warnings(config):
             saying.warning(warning)

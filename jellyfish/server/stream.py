@@ -52,10 +52,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     if not asks_for_socket(request, socket):
         return _refused(400, "this is a WebSocket: see docs/protocol.md")
     address = client_of(request)
-    own = request[
-        ALLOWED
-    ].own  # of the server's own cameras there may be as many as are configured, wherever it listens
-    if gate is not None and (why := gate.begins("" if own else address)) is not None:
+    if gate is not None and (why := gate.begins(None if request[ALLOWED].own else address)) is not None:
         service.happened(ClientRefused("", address, "full", why))
         return _refused(503, why)
     try:

@@ -98,6 +98,8 @@ async def test_a_deadline_counts_from_capture_not_from_arrival() -> None:
     async with serving(SAID):
         await trial.run(5.0)
     assert trial.kept.outcomes[Outcome.ON_TIME, None] == 0
+    reasons = {record.reason for record in trial.kept.records} - {Reason.DISCONNECTED}
+    assert reasons == {Reason.NETWORK}, "it was late before the camera's program had it"
     patient = Trial(old, fps=20.0, slo_s=0.3)
     async with serving(SAID):
         await patient.run(5.0)

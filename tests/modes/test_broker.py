@@ -18,6 +18,7 @@ from jellyfish.modes.publishing import Publishing
 from jellyfish.server.publishing.bulletin import Bulletin
 from jellyfish.server.watching.hub import Hub
 from tests.modes.fake_broker import FakeBroker, fake_broker
+from tests.modes.test_mqtt import no_stats
 from tests.server.publishing.frames import box, seen
 
 pytest.importorskip("paho.mqtt", reason="paho-mqtt, of the extra `mqtt`, is not installed")
@@ -26,7 +27,7 @@ pytest.importorskip("paho.mqtt", reason="paho-mqtt, of the extra `mqtt`, is not 
 @contextlib.asynccontextmanager
 async def published(port: int, hub: Hub, states: dict[str, str], login: Login | None = None) -> AsyncIterator[None]:
     broker = MqttBroker(MqttConfig("127.0.0.1", port, topic="home"), login)
-    publisher = MqttPublisher(broker, Bulletin("home"), hub, lambda now: states, lambda now: {}, "the broker")
+    publisher = MqttPublisher(broker, Bulletin("home"), hub, lambda now: states, no_stats, "the broker")
     async with publisher.publishing():
         yield
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
+import aiohttp
 import numpy as np
 import pytest
 
@@ -20,6 +24,7 @@ from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.modes.checks import bound
 from jellyfish.modes.entrance import Entrance
+from jellyfish.modes.fetcher import CameraFetcher, OwnCertificates
 from jellyfish.modes.fetcher_lines import (
     FetchCamera,
     FetcherAlive,
@@ -189,6 +194,50 @@ def test_what_is_written_down_of_a_configuration_has_no_credentials() -> None:
     config = without_secrets(ServerConfig(cameras=(ServedCamera("gate", source=source), ServedCamera("phone"))))
     assert [each.source and each.source.url for each in config.cameras] == ["rtsp://10.0.0.7/a", None]
     assert "geheim" not in repr(ServerConfig(cameras=(ServedCamera("gate", source=source),)))
+
+
+# --- the fetcher itself ----------------------------------------------------------------------------------------------
+
+
+@virtual
+async def test_a_fetcher_tells_what_cannot_be_fetched_goes_on_and_ends_with_its_pipe() -> None:
+    output, told = io.BytesIO(), asyncio.StreamReader()
+    for message in (
+        SERVER,
+        FetchCamera(replace(GATE, url="gopher://me:geheim@10.0.0.7/")),
+        ForgetCamera("gate"),
+        SERVER,
+    ):
+        told.feed_data(as_line(message))
+    asyncio.get_running_loop().call_later(2.5, told.feed_eof)
+    await CameraFetcher(output).run(told)
+    said = [line_of_fetcher(line) for line in output.getvalue().splitlines()]
+    assert [type(each) for each in said].count(FetcherAlive) == 3
+    (source,) = (each for each in said if isinstance(each, SourceTold))
+    assert (source.name, source.state) == ("gate", "dead") and "gopher: is no source" in source.words
+    assert b"geheim" not in output.getvalue() and SERVER.token.encode() not in output.getvalue()
+
+
+class Shown:
+    """The other end of an encrypted connection, which shows a certificate."""
+
+    def __init__(self, certificate: bytes) -> None:
+        self._certificate = certificate
+
+    def get_extra_info(self, name: str) -> object:
+        return ("127.0.0.1", 8765) if name == "peername" else self
+
+    def getpeercert(self, binary_form: bool) -> bytes:
+        return self._certificate
+
+
+def test_a_server_is_ours_by_one_of_its_certificates_and_no_other() -> None:
+    ours = OwnCertificates(sha256(each).hexdigest() for each in (b"old", b"new"))
+    for certificate in (b"old", b"new"):
+        ours.check(cast(asyncio.Transport, Shown(certificate)))
+    for trusted in (ours, OwnCertificates(())):
+        with pytest.raises(aiohttp.ServerFingerprintMismatch):
+            trusted.check(cast(asyncio.Transport, Shown(b"another")))
 
 
 # --- real processes and sockets --------------------------------------------------------------------------------------

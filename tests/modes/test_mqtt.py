@@ -63,9 +63,13 @@ class StandIn:
         return topics
 
 
+async def no_stats() -> bytes:
+    return b"{}"
+
+
 @contextlib.asynccontextmanager
 async def published(broker: StandIn, hub: Hub, states: dict[str, str]) -> AsyncIterator[None]:
-    publisher = MqttPublisher(broker, Bulletin("home"), hub, lambda now: states, lambda now: {}, "broker:1883")
+    publisher = MqttPublisher(broker, Bulletin("home"), hub, lambda now: states, no_stats, "broker:1883")
     async with publisher.publishing():
         yield
 
@@ -138,3 +142,23 @@ async def test_a_camera_that_comes_and_goes_is_told_within_a_second() -> None:
         del states["yard"]
         await asyncio.sleep(1.01)
         assert broker.kept["home/yard/state"] == b"offline"
+
+
+@virtual
+async def test_what_goes_wrong_is_told_and_begun_again(caplog: pytest.LogCaptureFixture) -> None:
+    broker, hub, tries = StandIn(), Hub(), []
+
+    async def stats() -> bytes:
+        tries.append(1)
+        if len(tries) == 1:
+            raise ValueError("no figures")
+        return b"[]"
+
+    publisher = MqttPublisher(broker, Bulletin("home"), hub, lambda now: {}, stats, "broker:1883")
+    async with publisher.publishing():
+        await broker.comes()
+        assert "home/stats" not in broker.taken()
+        await asyncio.sleep(1.1)
+        assert "home/stats" in broker.taken()
+    (record,) = caplog.records
+    assert record.message == "publishing at broker:1883 went wrong, and is begun again"

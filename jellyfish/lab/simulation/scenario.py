@@ -45,6 +45,8 @@ class Clients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spread_s: Seconds = 0.0
     trace_shift_s: Seconds = 0.0
     """Each camera finds the trace so much further on than the one before."""
+    importance: Annotated[float, msgspec.Meta(ge=0.01, le=100)] = 1.0
+    """What each counts in plans."""
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):

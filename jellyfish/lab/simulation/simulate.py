@@ -23,7 +23,7 @@ from jellyfish.camera.controllers import controller_named
 from jellyfish.camera.frames import OwnFrames
 from jellyfish.camera.sizing import FrameSizer, PublishedSizer, Sizer
 from jellyfish.camera.steering import Steering
-from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_PLANNING_SHARE, CameraConfig, Limits
+from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_PLANNING_SHARE, CameraConfig, CameraSettings, Limits
 from jellyfish.control.adaptation import EachAnew
 from jellyfish.control.allowance import search_s
 from jellyfish.control.capacity import violations
@@ -136,6 +136,14 @@ def _remains(service: Service) -> Remains:
     )
 
 
+def _importances(scenario: Scenario) -> dict[str, CameraSettings]:
+    """What is said about each camera."""
+    importances = [group.importance for group in scenario.clients for _ in range(group.count)]
+    return {
+        name: CameraSettings(importance=each) for name, each in zip(scenario.client_names(), importances, strict=True)
+    }
+
+
 def _nothing_to_check(service: Service) -> None:
     """Of what is left."""
 
@@ -215,6 +223,7 @@ class _Simulation:
         async with contextlib.AsyncExitStack() as stack:
             writer = stack.enter_context(ResultWriter(folder, self._info()))
             service = await stack.enter_async_context(assembled(self._parts(), windows))
+            service.settings.replace(_importances(scenario))
             await stack.enter_async_context(at_url(service))
             self._start_s = loop.time() + START_PAUSE_S
             setups = [setup for group in scenario.clients for setup in self._setups(group)]

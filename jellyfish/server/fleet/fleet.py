@@ -12,11 +12,14 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
+from statistics import median
 from typing import Any
 
 from jellyfish.clock import seconds_now, unix_seconds_now
+from jellyfish.control.room import RoomSearch
 from jellyfish.core import SourceState
 from jellyfish.server.fleet.history import CameraHistory, CameraState
+from jellyfish.server.fleet.room_told import AroundRoom, room_told
 from jellyfish.server.fleet.telling import ToldWhen, camera_told, percent
 from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.service import Service
@@ -30,6 +33,8 @@ GONE_S = 600.0
 """A camera that broke off is told of for so long."""
 MOST_REMEMBERED = 1024
 """Cameras whose past is kept; of more the one that was last here longest ago is forgotten."""
+KEPT_S = 0.5
+"""What is so old is still told."""
 UNHEARD_S = 3.0
 """An estimate of the uplink of which no frame came for so long is none any more."""
 PLANNING_S = 60.0
@@ -47,10 +52,14 @@ class FleetHistory:
     """Of one server."""
 
     def __init__(
-        self, service: Service, planning_cpu_s: Callable[[], float], sources: Sources = nothing_fetched
+        self,
+        service: Service,
+        planning_cpu_s: Callable[[], float],
+        room: RoomSearch,
+        sources: Sources = nothing_fetched,
     ) -> None:
         """`planning_cpu_s`: processor seconds that planning has taken so far."""
-        self._service, self._planning_cpu_s, self._sources = service, planning_cpu_s, sources
+        self._service, self._planning_cpu_s, self._room, self._sources = service, planning_cpu_s, room, sources
         self._histories: dict[str, CameraHistory] = {}
         self._gone: dict[str, tuple[float, float]] = {}
         """Camera that broke off and is not back -> (when, its frames a second)."""
@@ -58,7 +67,9 @@ class FleetHistory:
         """(when, processor seconds until then)."""
         self._busy_s: dict[str, float] = {}
         self._busy_share: dict[str, float] = {}
-        self._looked_s = -math.inf
+        self._looked_s = self._told_s = -math.inf
+        self._told: dict[str, Any] = {}
+        self._telling = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -69,7 +80,8 @@ class FleetHistory:
         def told_of_frame(way: FrameWay) -> None:
             if on_frame is not None:
                 on_frame(way)
-            self._history(way.client).frame(seconds_now(), way)
+            session = service.sessions.get(way.client)
+            self._history(way.client if session is None else self._name(session)).frame(seconds_now(), way)
 
         def told_of_leaving(session: Session) -> None:
             on_left(session)
@@ -93,16 +105,25 @@ class FleetHistory:
         now, service = seconds_now(), self._service
         self._look_at_whole(now)
         sources = self._sources()
-        for number, session in enumerate(list(service.sessions.values())):
+        for number, (name, session) in enumerate(self._streams().items()):
             if service.sessions.get(session.client) is session:
-                self._gone.pop(session.client, None)
-                state = _state_of(session, now, sources.get(session.client))
-                self._history(session.client).look(now, state, service.host.over)
+                self._gone.pop(name, None)
+                self._history(name).look(now, _state_of(session, now, sources.get(name)), service.host.over)
             if number % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
+        here = self._streams()
         for name in dict.fromkeys([*sources, *self._gone]):
-            if name not in service.sessions:
+            if name not in here:
                 self._look_at_absent(name, now, sources.get(name))
+
+    def _streams(self) -> dict[str, Session]:
+        """Camera -> its stream."""
+        return {self._name(session): session for session in self._service.sessions.values()}
+
+    def _name(self, session: Session) -> str:
+        """What its camera is told of as: its stream's own name; of one that the server fetches itself, and so nobody
+        else, the camera's, also while its former connection is half dead."""
+        return session.says if session.says in self._service.settings.fetched else session.client
 
     def _look_at_absent(self, name: str, now: float, source: SourceState | None) -> None:
         since_s, fps = self._gone.get(name, (now, 0.0))
@@ -115,10 +136,10 @@ class FleetHistory:
             self._history(name).look(now, CameraState(None, 0.0, fps, source, None, False, False), False)
 
     def _left(self, session: Session) -> None:
-        now = seconds_now()
-        self._history(session.client).left(now, _state_of(session, now, None), self._service.host.over)
+        now, name = seconds_now(), self._name(session)
+        self._history(name).left(now, _state_of(session, now, None), self._service.host.over)
         if not session.said_goodbye and session.account.received:
-            self._gone[session.client] = now, session.fps
+            self._gone[name] = now, session.fps
 
     def _history(self, name: str) -> CameraHistory:
         history = self._histories.get(name)
@@ -145,24 +166,30 @@ class FleetHistory:
     # --- telling -----------------------------------------------------------------------------------------
 
     async def told(self, may_see: Callable[[str], bool] = lambda name: True) -> dict[str, Any]:
-        """All of it, of the cameras that whoever asks may see."""
+        """All of it, of the cameras that whoever asks may see; made once for all who ask at about the same time."""
+        async with self._telling:
+            if seconds_now() - self._told_s >= KEPT_S:
+                self._told_s, self._told = seconds_now(), await self._tell()
+        return {**self._told, "cameras": [each for each in self._told["cameras"] if may_see(each["name"])]}
+
+    async def _tell(self) -> dict[str, Any]:
         now = seconds_now()
         moment = ToldWhen(now, _unix_ahead_s(now))
-        service, sources = self._service, self._sources()
-        names = sorted(name for name in {*service.sessions, *sources, *self._gone} if may_see(name))
+        service, sources, here = self._service, self._sources(), self._streams()
+        names = sorted({*here, *sources, *self._gone})
         cameras = []
         for number, name in enumerate(names):
             tell = partial(camera_told, name, self._history(name), moment)
-            session, source = service.sessions.get(name), self._source(name, sources)
+            session = here.get(name)
+            source = self._source(name, session, sources)
             importance = service.settings.of(name).importance if session is None else session.importance
             cameras.append(tell(session, service.model, source, name in sources, importance))
             if number % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
         return {**self._whole_told(moment), "cameras": cameras}
 
-    def _source(self, name: str, sources: Mapping[str, SourceState]) -> str:
+    def _source(self, name: str, session: Session | None, sources: Mapping[str, SourceState]) -> str:
         """How a camera's source is, in one word."""
-        session = self._service.sessions.get(name)
         if name in sources:
             return sources[name].value
         if session is None:
@@ -187,7 +214,17 @@ class FleetHistory:
                 for name, dispatcher in service.dispatchers.items()
             ],
             "planning_share": self._planning_share(),
+            "room": self._room_told(moment.now),
         }
+
+    def _room_told(self, now: float) -> dict[str, Any]:
+        """That somebody asks has it looked for, as planning has time for it."""
+        self._room.want(now)
+        service = self._service
+        here = [session for session in service.sessions.values() if session.offered_fps(now) > 0]
+        slo_s = median(session.slo_s for session in here) if here else None
+        free = service.limits.clients - len(service.sessions)
+        return room_told(self._room.found, AroundRoom(len(here), slo_s, service.host.use, service.host.binds, free))
 
     def _shares(self, now: float) -> tuple[float | None, float | None]:
         """Of all cameras together: of the last minute and the last hour."""
@@ -211,6 +248,7 @@ def _state_of(session: Session, now: float, fetched: SourceState | None) -> Came
         uplink_bps=session.estimator.newest_bandwidth_bps if heard else None,
         mapped=session.plan.mapped,
         thinned=session.plan.fps is not None,
+        stream=session,
     )
 
 

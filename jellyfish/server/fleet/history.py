@@ -5,8 +5,8 @@ It is told of each frame that comes, and about once a second how the camera is.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+from collections import defaultdict, deque
+from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
 from jellyfish.core import Outcome, SourceState
@@ -41,23 +41,29 @@ class CameraState(NamedTuple):
     """None where no frame came lately."""
     mapped: bool
     thinned: bool
+    stream: Hashable = None
+    """Which of its streams: a camera may be back while its former one is half dead."""
 
 
 class _Ways:
     """Sums over frames of where they spent their time, older ones for less."""
 
     def __init__(self) -> None:
-        self.split = TimeSplit()
+        self._camera_s = self._network_s = self._server_s = 0.0
+
+    @property
+    def split(self) -> TimeSplit:
+        return TimeSplit(self._camera_s, self._network_s, self._server_s)
 
     def add(self, way: FrameWay) -> None:
-        camera_s, network_s = way.sent_s - way.captured_s, way.arrived_s - way.sent_s + way.back_s
-        split = self.split
-        self.split = TimeSplit(
-            split.camera_s + camera_s, split.network_s + network_s, split.server_s + way.ended_s - way.arrived_s
-        )
+        self._camera_s += way.sent_s - way.captured_s
+        self._network_s += way.arrived_s - way.sent_s + way.back_s
+        self._server_s += way.ended_s - way.arrived_s
 
     def grow_old(self) -> None:
-        self.split = TimeSplit(*(KEPT_SPLIT * seconds for seconds in self.split))
+        self._camera_s *= KEPT_SPLIT
+        self._network_s *= KEPT_SPLIT
+        self._server_s *= KEPT_SPLIT
 
 
 class CameraHistory:
@@ -73,8 +79,8 @@ class CameraHistory:
         """Whether the server had to guess how its frames fared."""
         self.seen_s = float("-inf")
         """When it was last here."""
-        self._known: dict[Ended, int] = {}
-        """What has been counted of the stream that runs."""
+        self._known: dict[Hashable, dict[Ended, int]] = defaultdict(dict)
+        """What has been counted of each stream that runs."""
         self._ways, self._late_ways = _Ways(), _Ways()
         self._looked_s: float | None = None
         self._owed = 0.0
@@ -113,13 +119,13 @@ class CameraHistory:
         """Its stream has ended: what is known of it is all there will be."""
         if state.attained is not None:
             self._count(now, state, state.attained, host_over, last=True)
-        self._known = {}
+        self._known.pop(state.stream, None)
 
     def _count(self, now: float, state: CameraState, attained: Attained, host_over: bool, last: bool = False) -> None:
         if attained.estimated and state.age_s < REPORT_S and not last:
             return
         self.estimated = attained.estimated
-        more = self._more(by_end(attained).items())
+        more = _more(by_end(attained), self._known[state.stream])
         on_time = sum(frames for ended, frames in more if ended.outcome == Outcome.ON_TIME)
         ended = sum(frames for _, frames in more)
         if ended:
@@ -130,16 +136,6 @@ class CameraHistory:
             if way.outcome != Outcome.ON_TIME:
                 self.misses.add(now, blamed(way.reason, at), way.reason, frames)
 
-    def _more(self, counts: Iterable[tuple[Ended, int]]) -> list[tuple[Ended, int]]:
-        """What has ended since the look before; an estimate may have been put right, and be less."""
-        found = []
-        for ended, frames in counts:
-            more = frames - self._known.get(ended, 0)
-            if more > 0:
-                found.append((ended, more))
-                self._known[ended] = frames
-        return found
-
     def _split(self) -> TimeSplit:
         return self._late_ways.split if any(self._late_ways.split) else self._ways.split
 
@@ -149,3 +145,14 @@ class CameraHistory:
         whole = int(self._owed)
         self._owed -= whole
         self.misses.add(now, blame, reason, whole)
+
+
+def _more(counts: Mapping[Ended, int], known: dict[Ended, int]) -> list[tuple[Ended, int]]:
+    """What has ended since `known`, which is kept; an estimate may have been put right, and be less."""
+    found = []
+    for ended, frames in counts.items():
+        more = frames - known.get(ended, 0)
+        if more > 0:
+            found.append((ended, more))
+            known[ended] = frames
+    return found

@@ -112,15 +112,16 @@ class Admission:
         asking = (bucket for kind, bucket in self._buckets.items() if self._asking[kind])
         return min((bucket.wait_s(1.0, now) for bucket in asking), default=float("inf"))
 
-    def begins(self, key: Hashable, address: str, watching: bool = False) -> str | None:
+    def begins(self, key: Hashable, address: str | None, watching: bool = False) -> str | None:
         """A connection is to carry a stream, for a client at `address`; why not, in words, or None.
 
+        `address`: None for the server's own, of which there may be as many as it was told of, wherever it listens.
         `watching`: it carries answers away, and no camera's frames; how many do is bounded elsewhere.
         """
         if not watching and self.streams >= self._limits.connections:
             return f"the server has its {self._limits.connections} streams; try again later"
-        owner = counts_to(address)
-        if self._streams_of[owner] >= self._share(address):
+        owner = counts_to(address or "")
+        if address is not None and self._streams_of[owner] >= self._share(address):
             return (
                 f"{owner} has its {self._share(address):g} streams; for more behind one address start the server "
                 "with a larger --per-address"

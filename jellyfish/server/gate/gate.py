@@ -234,7 +234,7 @@ class Gate(asyncio.Protocol, asyncio.BufferedProtocol):
 
     # --- a stream ----------------------------------------------------------------------------------------
 
-    def begins(self, address: str) -> str | None:
+    def begins(self, address: str | None) -> str | None:
         """The request that is being answered is to become a stream for a client at `address`; why not, or None."""
         return self._keeper.admission.begins(self, address)
 

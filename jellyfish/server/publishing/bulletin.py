@@ -101,8 +101,8 @@ class Bulletin:
             posts += self._events(camera.objects.saw(seen))
         return posts
 
-    def look(self, states: Mapping[str, str], stats: Mapping[str, Any], now: float) -> list[Notice]:
-        """States of the cameras that are here, by name, and the figures of the server; to be called once a second."""
+    def look(self, states: Mapping[str, str]) -> list[Notice]:
+        """States of the cameras that are here, by name; to be called once a second."""
         here = {self._topic_of(name): (name, state) for name, state in states.items()}
         posts = []
         for topic in [*here, *(topic for topic in self._cameras if topic not in here)]:
@@ -110,11 +110,17 @@ class Bulletin:
             camera = self._cameras.get(topic) or self._camera(name)
             if camera is not None and camera.state != state:
                 posts += self._is_now(camera, state)
-        if now >= self._stats_due_s:
-            self._stats_due_s = now + STATS_S
-            posts.append(Notice(f"{self._topic}/stats", _ENCODER.encode(stats)))
-            posts += [post for camera in self._cameras.values() for post in camera.posts(camera.counts.all)]
         return posts
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is time for figures."""
+        return now >= self._stats_due_s
+
+    def figures(self, stats: bytes, now: float) -> list[Notice]:
+        """How the server and its cameras fare, and all counts, for who has come since they changed."""
+        self._stats_due_s = now + STATS_S
+        counts = [post for camera in self._cameras.values() for post in camera.posts(camera.counts.all)]
+        return [Notice(f"{self._topic}/stats", stats), *counts]
 
     def end(self) -> list[Notice]:
         """The server goes: nothing is there any more."""

@@ -9,6 +9,8 @@ from typing import Any
 from jellyfish.core import Detection
 from jellyfish.server.watching.seen import Seen, rounded
 
+SURE = 3
+"""Answers that must have shown an object before it is told of: of one or two it may be a mistake."""
 GONE_S = 2.0
 """An object that no answer has shown for so long is gone."""
 MOST_OBJECTS = 256
@@ -31,7 +33,14 @@ class TrackedObject:
     zones: tuple[str, ...]
     entered: tuple[str, ...]
     """All zones that it has been in."""
+    answers: int = 1
+    """That have shown it."""
     ended: bool = False
+
+    @property
+    def is_told_of(self) -> bool:
+        """Whether it is taken for real."""
+        return self.answers >= SURE
 
     def told(self) -> dict[str, Any]:
         """The keys of a message."""
@@ -67,11 +76,11 @@ class CameraObjects:
             for message in self._saw(track, seen, index)
         ]
         gone = [track for track, one in self._here.items() if one.last_unix_s < now_s - GONE_S]
-        return messages + [self._ended(track) for track in gone]
+        return messages + self._ended(gone)
 
     def nothing(self) -> list[dict[str, Any]]:
         """The camera is not there any more, nor what it saw."""
-        return [self._ended(track) for track in list(self._here)]
+        return self._ended(list(self._here))
 
     def _saw(self, track: int, seen: Seen, index: int) -> Iterator[dict[str, Any]]:
         before = self._here.get(track)
@@ -80,8 +89,10 @@ class CameraObjects:
         zones = seen.zones[index] if index < len(seen.zones) else ()
         one = self._newer(track, before, seen, seen.detections[index], zones)
         self._here[track] = one
-        if before is None:
-            yield {"type": "new", "before": one.told(), "after": one.told()}
+        if before is None or not one.is_told_of:
+            return
+        if not before.is_told_of:
+            yield {"type": "new", "before": before.told(), "after": one.told()}
         elif set(before.zones) != set(zones):
             yield {"type": "update", "before": before.told(), "after": one.told()}
 
@@ -96,6 +107,7 @@ class CameraObjects:
         return replace(
             before,
             last_unix_s=now_s,
+            answers=before.answers + 1,
             score=score,
             top_score=max(score, before.top_score),
             box=box,
@@ -103,6 +115,10 @@ class CameraObjects:
             entered=(*before.entered, *(zone for zone in zones if zone not in before.entered)),
         )
 
-    def _ended(self, track: int) -> dict[str, Any]:
-        before = self._here.pop(track)
-        return {"type": "end", "before": before.told(), "after": replace(before, ended=True).told()}
+    def _ended(self, tracks: list[int]) -> list[dict[str, Any]]:
+        gone = [self._here.pop(track) for track in tracks]
+        return [
+            {"type": "end", "before": one.told(), "after": replace(one, ended=True).told()}
+            for one in gone
+            if one.is_told_of
+        ]  # fmt: skip

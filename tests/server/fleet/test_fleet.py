@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jellyfish.control.room import RoomFound, RoomSearch
 from jellyfish.core import SourceState
 from jellyfish.lab.simulation.network import HOST, PORT
 from jellyfish.protocol import wire
@@ -29,7 +30,7 @@ class Served:
     def __init__(self) -> None:
         self.sources: dict[str, SourceState] = {}
         self.planning_s = 0.0
-        self.service: Service | None = None
+        self.room = RoomSearch()
 
     def states(self) -> Mapping[str, SourceState]:
         return self.sources
@@ -39,7 +40,7 @@ class Served:
         made: list[FleetHistory] = []
 
         def routes(service: Service) -> list[Any]:
-            made.append(FleetHistory(service, lambda: self.planning_s, self.states))
+            made.append(FleetHistory(service, lambda: self.planning_s, self.room, self.states))
             return [fleet_route(made[0])]
 
         async with running(access=access, routes=routes) as service, made[0].watching():
@@ -173,3 +174,32 @@ async def test_a_server_without_cameras_tells_of_none() -> None:
     async with Served().running():
         told = await fleet()
         assert told["cameras"] == [] and told["on_time"] == {"minute": None, "hour": None}
+
+
+@virtual
+async def test_there_is_room_for_as_many_cameras_as_the_planner_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = Served()
+    async with served.running(), welcomed("gate", slo_ms=150.0) as peer:
+        await sends(peer, 2)
+        assert (await fleet())["room"]["cameras"] is None
+        assert served.room.wanted(asyncio.get_running_loop().time())
+        await asyncio.sleep(1.0)
+        monkeypatch.setattr(RoomSearch, "found", RoomFound(3, True, 15.0, 0.61, 0.58))
+        room = (await fleet())["room"]
+        assert {key: room[key] for key in ("cameras", "fps", "slo_ms", "f1")} == {
+            "cameras": 3, "fps": 15.0, "slo_ms": 150.0, "f1": 0.58,
+        }  # fmt: skip
+        assert room["words"].startswith("Room for 3 more like those here: 15 frames a second, answered within 150 ms")
+
+
+@virtual
+async def test_a_fetched_camera_is_one_though_its_former_connection_is_half_dead() -> None:
+    served = Served()
+    served.sources = {"gate": SourceState.LIVE}
+    async with served.running() as service, welcomed("gate") as former, welcomed("gate") as peer:
+        service.settings.replace({}, ["gate"])
+        await sends(former, 1)
+        await sends(peer, 2)
+        told = (await fleet())["cameras"]
+        assert [(each["name"], each["source"], each["fetched"]) for each in told] == [("gate", "live", True)]
+        assert told[0]["age_ms"]["p50"] is not None

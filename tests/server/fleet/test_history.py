@@ -47,6 +47,15 @@ def test_a_new_stream_of_the_camera_begins_at_nothing() -> None:
     assert history.hour.sums(2.0) == (105, 105)
 
 
+def test_a_stream_that_is_half_dead_is_not_counted_again_when_it_ends() -> None:
+    history = CameraHistory()
+    history.look(0.0, state(90)._replace(stream="old"), False)
+    history.look(1.0, state(10)._replace(stream="new"), False)
+    history.left(2.0, state(91)._replace(stream="old"), False)
+    history.look(2.0, state(20)._replace(stream="new"), False)
+    assert history.hour.sums(2.0) == (111, 111)
+
+
 def test_an_estimate_counts_when_no_report_is_to_be_expected_any_more() -> None:
     history = CameraHistory()
     history.look(0.0, state(50, estimated=True, age_s=2.0), False)

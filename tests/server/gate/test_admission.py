@@ -124,3 +124,12 @@ def test_requests_for_inference_have_a_rate_of_their_own() -> None:
             admission.opened((kind, number), FAR)
             admission.asked((kind, number), kind)
     assert [kind for kind, _ in admission.let_on(0.0)] == [RequestKind.INFERENCE] * 3 + [RequestKind.OTHER]
+
+
+def test_the_servers_own_streams_take_no_place_of_an_address() -> None:
+    admission = Admission(Limits(per_address=1))
+    assert [admission.begins(number, None) for number in range(5)] == [None] * 5
+    assert admission.begins(5, FAR) is None and admission.begins(6, FAR) is not None
+    for number in range(5):
+        admission.closed(number)
+    assert admission.streams == 1

@@ -42,6 +42,8 @@ class FrameShown(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
     frame: int
     captured_s: float
+    came_s: float
+    """When it was here, all of it."""
     width: int
     """As a person sees it, likewise:"""
     height: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,6 +62,8 @@ class TimedPicture(NamedTuple):
     """What a source shows."""
 
     captured_s: float
+    came_s: float
+    """When it was here; what it takes from then on is this machine's."""
     picture: HeldPicture
     delay_s: float | None = None
     """See `FrameShown.delay_s`."""
@@ -79,8 +82,9 @@ def pictures(asked: OpenSource, opened: Opened) -> Pictures:
         return _video(asked, source, opened, None)
     if not source.path.exists():
         raise InputError("there is no such file or folder")
-    if stills := _stills(source.path, allowance is not None):
-        return _shown_in_turn(stills, asked, opened)
+    find = partial(_stills, source.path, allowance is not None)
+    if find():
+        return _shown_in_turn(find, asked, opened)
     return _again_and_again(asked, source, opened)
 
 
@@ -102,6 +106,8 @@ def _video(asked: OpenSource, source: Terms, opened: Opened, pace: _Pace | None)
             pace = _Pace()
         opened(_in_words(stream))
         video = _OpenVideo(container, stream, asked.rotate)
+        if source.scheme == "v4l2":
+            video.clock.told_zero_s = 0.0  # its times are this machine's own, which no such webcam was at hand to show
         yield from video.paced(pace) if pace is not None else video.as_they_come()
 
 
@@ -133,7 +139,7 @@ class _OpenVideo:
     def __init__(self, container: Any, stream: Any, rotate: int | None) -> None:
         self._container, self._stream, self._rotate = container, stream, rotate
         self._time_base = float(stream.time_base)
-        self._clock, self._burst = CaptureClock(), FirstBurst()
+        self.clock, self._burst = CaptureClock(), FirstBurst()
         self._orientation, self._shape, self._looked_s = UPRIGHT, (0, 0), 0.0
         self._reformatter = VideoReformatter()
 
@@ -141,16 +147,19 @@ class _OpenVideo:
         """Captured when their times say, as far as arrival bears them out."""
         for frame, now in self._frames():
             pts_s = None if frame.pts is None else frame.pts * self._time_base
-            captured_s = self._clock.captured_s(pts_s, now)
+            captured_s = self.clock.captured_s(pts_s, now)
             if captured_s is not None and not self._burst.holds(pts_s, now):
-                yield TimedPicture(captured_s, self._held(frame), self._clock.delay_s)
+                yield TimedPicture(captured_s, now, self._held(frame), self.clock.delay_s)
 
     def paced(self, pace: _Pace) -> Pictures:
-        """Captured when they are shown."""
+        """Captured when they are shown; the last one for as long as the one before."""
+        before_s = shown_s = time.monotonic()
         for frame, now in self._frames():
+            before_s = shown_s
             shown_s = now if frame.pts is None else pace.shown_s(frame.pts * self._time_base, now)
             time.sleep(max(0.0, shown_s - time.monotonic()))
-            yield TimedPicture(shown_s, self._held(frame))
+            yield TimedPicture(shown_s, shown_s, self._held(frame))
+        time.sleep(max(0.0, 2 * shown_s - before_s - time.monotonic()))
 
     def _frames(self) -> Iterator[tuple[Any, float]]:
         """Decoded frames, and when what completed each was here. Damaged packets are passed over."""
@@ -169,12 +178,12 @@ class _OpenVideo:
     def _look_at(self, packet: Any, now: float) -> None:
         if packet.pts is None:
             return
-        self._clock.arrived(packet.pts * self._time_base, now)
-        if self._clock.told_zero_s is None:
+        self.clock.arrived(packet.pts * self._time_base, now)
+        if self.clock.told_zero_s is None:
             # PyAV tells it from version 18 on.
             told_us = getattr(self._container, "start_time_realtime", None)
             if told_us:
-                self._clock.told_zero_s = told_us / 1e6 - (time.time() - time.monotonic())
+                self.clock.told_zero_s = told_us / 1e6 - (time.time() - time.monotonic())
 
     def _held(self, frame: Any) -> HeldPicture:
         """`frame`, turned the right way up."""
@@ -217,22 +226,22 @@ def _stills(path: Path, stays: bool) -> list[Path]:
     return found
 
 
-def _shown_in_turn(stills: list[Path], asked: OpenSource, opened: Opened) -> Pictures:
-    """One after the other, and again from the first; one that cannot be read is left out."""
-    opened(f"{len(stills)} picture{'s' * (len(stills) > 1)}")
+def _shown_in_turn(find: Callable[[], list[Path]], asked: OpenSource, opened: Opened) -> Pictures:
+    """One after the other, and again those that are there then; one that cannot be read is left out."""
+    opened(f"pictures: {len(find())}")
     turn = _TURNED[asked.rotate or 0]
     interval_s = 1 / (asked.fps or PICTURES_FPS)
     due_s = time.monotonic()
     while True:
         shown = False
-        for path in stills:
+        for path in find():
             try:
                 picture = upright(read_picture(path), turn)
             except InputError:
                 continue
             shown, due_s = True, max(due_s, time.monotonic() - interval_s)
             time.sleep(max(0.0, due_s - time.monotonic()))
-            yield TimedPicture(due_s, _still(picture))
+            yield TimedPicture(due_s, due_s, _still(picture))
             due_s += interval_s
         if not shown:
             raise InputError("none of the pictures can be read")

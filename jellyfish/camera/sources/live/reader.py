@@ -65,7 +65,7 @@ class SourceReader:
             words = "it has ended"
         except InputError as error:
             words = str(error)
-        except OSError as error:  # FFmpeg's are, too; what they say beside this names the URL
+        except (OSError, av.error.FFmpegError) as error:  # what these say beside names the URL
             words = error.strerror or type(error).__name__
         except Exception as error:  # this source is not to end without a word, whatever is wrong with it
             words = f"it cannot be read ({type(error).__name__})"
@@ -87,7 +87,7 @@ class SourceReader:
             self._kept[self._frames] = timed.picture
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        self._tell(FrameShown(self._frames, timed.captured_s, *timed.picture.size, timed.delay_s))
+        self._tell(FrameShown(self._frames, timed.captured_s, timed.came_s, *timed.picture.size, timed.delay_s))
 
     def _tell(self, message: FromReader) -> None:
         with self._writing:

@@ -26,6 +26,8 @@ from jellyfish.camera.sources.live.messages import (
 from jellyfish.core import InputSize
 
 READER = "jellyfish.camera.sources.live.reader"
+END_S = 0.5
+"""How long a process that has been killed is waited for: where the kernel holds it, it is left behind."""
 Told = SourceOpened | FrameShown | SourceFailed
 
 
@@ -101,8 +103,11 @@ class SourceProcess:
         """See `SourceReading.close`."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
-        await self._process.wait()
-        await self._listening
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_S):
+                await self._process.wait()
+        self._listening.cancel()
+        await asyncio.wait((self._listening,))
 
     async def _tell(self, message: ToReader) -> None:
         assert self._process.stdin is not None
@@ -122,8 +127,9 @@ class SourceProcess:
                 elif (waiting := self._jpegs.pop(message.frame, None)) is not None and not waiting.done():
                     waiting.set_result(message.data or None)
         except (asyncio.IncompleteReadError, ConnectionError):
-            self._heard.put_nowait(None)
+            return
         finally:
+            self._heard.put_nowait(None)
             for waiting in self._jpegs.values():
                 if not waiting.done():
                     waiting.set_result(None)

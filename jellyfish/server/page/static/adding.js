@@ -69,7 +69,7 @@ export class Adding {
     try {
       await action();
     } catch (error) {
-      if (error instanceof Refusal && error.status === 401) this._refused(error.message, () => form.requestSubmit());
+      if (error instanceof Refusal && error.wantsToken) this._refused(error.message, () => form.requestSubmit());
       problem.textContent = error instanceof TypeError ? "The server does not answer." : error.message;
       problem.hidden = false;
     } finally {

@@ -1,14 +1,14 @@
 // Asking the server, with the token that a person typed where it wants one. Tokens live as long as the tab.
 
-const KEY = "jellyfish.token";
+const KEYS = { watch: "jellyfish.token", administration: "jellyfish.administration" };
 
-export function token() {
-  return sessionStorage.getItem(KEY);
+/** The token for what is asked for; one for administration may be the one for all. */
+export function token(purpose = "watch") {
+  return sessionStorage.getItem(KEYS[purpose]) ?? sessionStorage.getItem(KEYS.watch) ?? sessionStorage.getItem(KEYS.administration);
 }
 
-export function keepToken(text) {
-  if (text) sessionStorage.setItem(KEY, text);
-  else sessionStorage.removeItem(KEY);
+export function keepToken(text, purpose = "watch") {
+  sessionStorage.setItem(KEYS[purpose], text);
 }
 
 /** What a server said no to. */
@@ -18,14 +18,14 @@ export class Refusal extends Error {
     this.status = status;
   }
 
-  /** Whether another token would help. */
+  /** Whether another token would help: none was given, it is not known, or it is for something else. */
   get wantsToken() {
-    return this.status === 401 || this.status === 403;
+    return this.status === 401 || (this.status === 403 && this.message.startsWith("that token"));
   }
 }
 
 /** The JSON that the server answers with; Refusal where it says no, TypeError where it does not answer. */
-export async function ask(path, { method = "GET", body, bearer = token() } = {}) {
+export async function ask(path, { method = "GET", body, bearer = token(method === "GET" ? "watch" : "administration") } = {}) {
   const headers = bearer ? { Authorization: `Bearer ${bearer}` } : {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store" });

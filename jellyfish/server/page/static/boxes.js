@@ -76,28 +76,37 @@ function write(context, { label, score, track, at }, place, scale, written) {
   context.fillText(words, left + 3.5 * scale, top + high / 2 + 0.5);
 }
 
-/** Polygons in shares of the picture, as faint areas with their names: [{name, polygon: [[x, y], ...]}]. */
-export function drawZones(context, zones, place) {
-  context.font = "600 11px system-ui, sans-serif";
-  context.textBaseline = "top";
-  for (const { name, polygon } of zones) {
+/** Zones, and masks, which have no name: [{name, polygon: [[x, y], ...]}], in shares of the picture. */
+export function drawAreas(context, areas, place) {
+  const at = ([x, y]) => [place.left + x * place.width, place.top + y * place.height];
+  for (const { name, polygon } of areas) {
+    if (!polygon.length) continue;
     context.beginPath();
-    for (const [x, y] of polygon) context.lineTo(place.left + x * place.width, place.top + y * place.height);
+    for (const corner of polygon) context.lineTo(...at(corner));
     context.closePath();
-    context.fillStyle = name ? "rgba(255, 255, 255, 0.12)" : "rgba(0, 0, 0, 0.5)";
+    context.fillStyle = name ? "rgba(255, 255, 255, 0.14)" : "rgba(0, 0, 0, 0.55)";
     context.fill();
     context.lineWidth = 1.5;
-    context.setLineDash([5, 4]);
-    context.strokeStyle = "rgba(255, 255, 255, 0.8)";
+    context.setLineDash([6, 4]);
+    context.strokeStyle = "rgba(255, 255, 255, 0.85)";
     context.stroke();
     context.setLineDash([]);
     if (!name) continue;
+    const [x, y] = at([middle(polygon, 0), middle(polygon, 1)]);
+    context.font = "600 12px system-ui, sans-serif";
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineWidth = 3;
+    context.strokeStyle = "rgba(0, 0, 0, 0.7)";
+    context.strokeText(name, x, y);
     context.fillStyle = "#fff";
-    context.shadowColor = "#000";
-    context.shadowBlur = 4;
-    context.fillText(name, place.left + polygon[0][0] * place.width + 4, place.top + polygon[0][1] * place.height + 4);
-    context.shadowBlur = 0;
+    context.fillText(name, x, y);
+    context.textAlign = "start";
   }
+}
+
+function middle(polygon, side) {
+  return polygon.reduce((sum, corner) => sum + corner[side], 0) / polygon.length;
 }
 
 /** What is in a picture, in words: "3 cars, 1 person". */

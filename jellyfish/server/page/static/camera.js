@@ -24,7 +24,7 @@ let onTime = new OnTime();
 
 const invitation = new URLSearchParams(location.hash.slice(1));
 let guest = JSON.parse(sessionStorage.getItem(GUEST) ?? "null");
-if (invitation.has("camera")) guest = null;
+if (invitation.has("code") || (invitation.has("camera") && invitation.get("camera") !== guest?.camera)) guest = null;
 
 element("name").value = invitation.get("camera") ?? guest?.camera ?? localStorage.getItem("jellyfish.name") ?? usualName();
 element("name").readOnly = invitation.has("code") || guest !== null;
@@ -151,7 +151,10 @@ function told({ state, why }) {
   const words = { live: "live", away: "connecting again", connecting: "connecting", stopped: "stopped", refused: "refused" };
   element("state").textContent = words[state];
   element("state").dataset.state = state === "live" ? "live" : "silent";
-  if (state === "live") trouble("");
+  if (state === "live") {
+    trouble("");
+    onTime.begin();
+  }
   if (state === "away") {
     shown = { detections: [], at: 0 };
     trouble(`No server: ${why}. Trying again.`);

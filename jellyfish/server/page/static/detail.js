@@ -3,6 +3,7 @@
 import { Refusal, ask } from "./api.js";
 import { colour, inWords } from "./boxes.js";
 import { Picture } from "./picture.js";
+import { Settings, areasOf, entries } from "./settings.js";
 import { drawSpark } from "./spark.js";
 import { whyChip } from "./tile.js";
 import { WHY, bitRate, clockTime, milliseconds, percent, rate } from "./words.js";
@@ -25,6 +26,15 @@ export class Detail {
     dialog.querySelector(".remove").addEventListener("click", () => this._remove());
     dialog.querySelector(".keep").addEventListener("click", () => this._doubt(false));
     new ResizeObserver(() => this._picture.redraw()).observe(dialog.querySelector(".picture"));
+    const form = dialog.querySelector("#settings");
+    this._settings = new Settings(form, this._picture, () => this._load(), refused);
+    form.addEventListener("drawing", ({ detail }) => dialog.querySelector(".picture").classList.toggle("drawing", detail));
+    dialog.querySelector(".picture").addEventListener("pointerdown", (event) => this._pressed(event));
+    dialog.addEventListener("cancel", (event) => {
+      if (!this._settings.drawing) return;
+      event.preventDefault(); // the first Escape ends the drawing
+      this._settings.stopDrawing();
+    });
   }
 
   get name() {
@@ -36,11 +46,34 @@ export class Detail {
     this._dialog.querySelector("#detail-title").textContent = tile.name;
     this._problem("");
     this._doubt(false);
+    this._dialog.querySelector(".remove").hidden = true; // until it is known whether the server fetches it
     this._picture.clear();
     this._dialog.showModal();
     this._picture.copy(tile.picture);
     this.tell();
     if (tile.answer) this._found(tile.answer);
+    this._settings.show(tile.name, null);
+    this._load();
+  }
+
+  /** What the server was told about the camera. */
+  async _load() {
+    const tile = this._tile;
+    const entry = (await entries()).get(tile.name) ?? null;
+    tile.picture.areas = areasOf(entry);
+    if (tile !== this._tile) return;
+    this._settings.show(tile.name, entry);
+    this._dialog.querySelector(".remove").hidden = !entry?.fetched;
+  }
+
+  _pressed(event) {
+    const { place } = this._picture;
+    const frame = event.currentTarget.getBoundingClientRect();
+    if (place === null) return;
+    const share = (value, from, length) => Math.min(1, Math.max(0, (value - from) / length));
+    const x = share(event.clientX - frame.left, place.left, place.width);
+    const y = share(event.clientY - frame.top, place.top, place.height);
+    if (this._settings.corner(x, y)) event.preventDefault();
   }
 
   close() {
@@ -54,18 +87,19 @@ export class Detail {
     const rows = [
       ["In time, last minute", percent(camera.on_time?.minute) + (camera.estimated ? " (estimated)" : "")],
       ["In time, last hour", percent(camera.on_time?.hour)],
-      ["Age of half of the answers", `${milliseconds(camera.age_ms?.p50)} of ${milliseconds(camera.slo_ms)}`],
-      ["Age of 99 % of the answers", milliseconds(camera.age_ms?.p99)],
-      ["Size in use", camera.size ? `${camera.size.join(" × ")} (${camera.variant ?? ""})` : "–"],
+      ["Age of half of the answers", milliseconds(camera.age_ms?.p50)],
+      ["Age of 99 % of them", milliseconds(camera.age_ms?.p99)],
+      ["Due in", milliseconds(camera.slo_ms)],
+      ["Size in use", camera.size ? camera.size.join(" × ") : "–"],
+      ["Network", camera.variant ?? "–"],
       ["Pictures", camera.planned_fps ? `${rate(camera.planned_fps)} of its ${rate(camera.fps)}` : rate(camera.fps)],
       ["Uplink", bitRate(camera.uplink_kbps)],
       ["Importance", `${camera.importance ?? 1}`],
-      ["Comes by", camera.fetched ? "the server fetches it" : "it sends by itself"],
+      ["Comes", camera.fetched ? "fetched by the server" : "by itself"],
     ];
     fill(this._dialog.querySelector(".figures tbody"), rows);
     drawSpark(this._dialog.querySelector(".spark"), camera.uplink_history ?? []);
     this._misses(camera.missed ?? []);
-    this._dialog.querySelector(".remove").hidden = !camera.fetched;
     this._veil(camera);
   }
 
@@ -88,7 +122,7 @@ export class Detail {
     const detections = answer.detections ?? [];
     const counts = new Map();
     for (const { label } of detections) counts.set(label, (counts.get(label) ?? 0) + 1);
-    const parts = [...counts].map(([label, count]) => {
+    const parts = [...counts].sort((one, other) => other[1] - one[1]).map(([label, count]) => {
       const part = document.createElement("span");
       const mark = document.createElement("i");
       mark.style.background = colour(label);
@@ -107,7 +141,7 @@ export class Detail {
       words.append(whyChip(why, `${WHY[why]?.[0] ?? why} ${frames ?? 1}`), ` ${WHY[why]?.[1] ?? ""}`);
       return [clockTime(time), words];
     });
-    fill(this._dialog.querySelector(".missed tbody"), rows.length ? rows : [["", "none lately"]]);
+    fill(this._dialog.querySelector(".missed tbody"), rows.length ? rows : [["none in the last hour"]]);
   }
 
   async _remove() {
@@ -118,7 +152,7 @@ export class Detail {
       this._dialog.close();
       this._removed(name);
     } catch (error) {
-      if (error instanceof Refusal && error.status === 401) return this._refused(error.message, () => this._remove());
+      if (error instanceof Refusal && error.wantsToken) return this._refused(error.message, () => this._remove());
       this._problem(error.message);
       this._doubt(false);
     }
@@ -131,7 +165,7 @@ export class Detail {
   }
 
   _problem(words) {
-    const place = this._dialog.querySelector(".problem");
+    const place = this._dialog.querySelector("#detail-problem");
     place.textContent = words;
     place.hidden = !words;
   }

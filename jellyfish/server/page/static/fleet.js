@@ -1,31 +1,29 @@
 // The page /: a tile for each camera, and what stands above them.
 
 import { Adding } from "./adding.js";
-import { Refusal, ask, keepToken, token } from "./api.js";
+import { Refusal, ask, keepToken } from "./api.js";
 import { Detail } from "./detail.js";
 import { tellOverview } from "./overview.js";
+import { areasOf, entries } from "./settings.js";
 import { Tile } from "./tile.js";
 import { Watching } from "./watching.js";
 import { SOURCE } from "./words.js";
 
 const POLL_MS = 1000;
-const PUSHED_MS = 2500; // while the fleet is pushed so often, it is not asked for
+const ENTRIES_MS = 15_000; // how often it is looked whether cameras have other zones
 const element = (id) => document.getElementById(id);
 const tiles = new Map();
 
 let timer = 0;
-let pushedAt = -Infinity;
 let afterToken = null;
+let entriesAt = -Infinity;
 let failing = false;
+let watched = null; // whether answers come; null before it is known
 
 const detail = new Detail(element("detail"), gone, askForToken);
 const adding = new Adding((name) => say(`${name} is added`), askForToken);
 const watching = new Watching({
   answer: answered,
-  fleet: (fleet) => {
-    pushedAt = performance.now();
-    tell(fleet);
-  },
   open: () => connected(true),
   lost: () => connected(false),
 });
@@ -56,20 +54,19 @@ function rest() {
 }
 
 async function poll() {
-  if (performance.now() - pushedAt > PUSHED_MS) {
-    try {
-      const fleet = await ask("/v1/fleet");
-      failed("");
-      tell(fleet);
-      watching.start();
-    } catch (error) {
-      if (error instanceof Refusal && error.wantsToken) {
-        askForToken(error.message, wake);
-        state("no token", "silent");
-        return;
-      }
-      failed(error instanceof Refusal ? `The server says: ${error.message}` : "The server does not answer. Trying again …");
+  try {
+    const fleet = await ask("/v1/fleet");
+    failed("");
+    tell(fleet);
+    if (!document.hidden) watching.start();
+    if (performance.now() - entriesAt > ENTRIES_MS) await tellEntries();
+  } catch (error) {
+    if (error instanceof Refusal && error.wantsToken) {
+      askForToken(error.message, wake, "watch");
+      state("no token", "silent");
+      return;
     }
+    failed(error instanceof Refusal ? `The server says: ${error.message}` : "The server does not answer. Trying again …");
   }
   if (!document.hidden) timer = setTimeout(poll, POLL_MS);
 }
@@ -78,11 +75,17 @@ function failed(words) {
   failing = words !== "";
   element("banner").textContent = words;
   element("banner").hidden = !words;
-  if (failing) state("not connected", "dead");
+  tellState();
 }
 
 function connected(open) {
-  if (!failing) state(open ? "live" : "connecting again", open ? "live" : "silent");
+  watched = open;
+  tellState();
+}
+
+function tellState() {
+  if (failing) state("not connected", "dead");
+  else if (watched !== null) state(watched ? "live" : "connecting again", watched ? "live" : "silent");
 }
 
 function state(words, kind) {
@@ -99,14 +102,19 @@ function tell(fleet) {
   fleet.cameras.forEach((camera, place) => {
     const tile = tileOf(camera.name, place);
     const before = tile.camera?.source;
-    tile.tell(camera);
+    tile.tell(camera, fleet.time);
     if (before !== undefined && before !== camera.source) say(`${camera.name} is ${SOURCE[camera.source] ?? camera.source}`);
     if (before === undefined) adding.came(camera.name);
   });
   element("empty").hidden = names.size > 0;
-  element("foot").textContent = names.size ? `${fleet.model ?? ""}${fleet.version ? ` ${fleet.version}` : ""}` : "";
   document.title = names.size ? `${names.size} cameras · Jellyfish` : "Jellyfish";
   detail.tell();
+}
+
+async function tellEntries() {
+  entriesAt = performance.now();
+  const said = await entries();
+  for (const [name, tile] of tiles) tile.picture.areas = areasOf(said.get(name));
 }
 
 function tileOf(name, place) {
@@ -167,18 +175,17 @@ function stepped(event) {
 }
 
 /** Ask the person for a token; then do what could not be done without. */
-function askForToken(why, then) {
-  afterToken = then;
-  element("asking-words").textContent = token() ? `The one that was given will not do: ${why}.` : `${why[0].toUpperCase()}${why.slice(1)}.`;
+function askForToken(why, then, purpose = "administration") {
+  afterToken = { then, purpose };
+  element("asking-words").textContent = `${why[0].toUpperCase()}${why.slice(1)}.`;
   element("token").value = "";
   if (!element("asking").open) element("asking").showModal();
 }
 
 function entered() {
-  keepToken(element("token").value.trim());
+  const { then, purpose } = afterToken;
+  keepToken(element("token").value.trim(), purpose);
   watching.stop();
-  const then = afterToken;
-  afterToken = null;
   wake();
-  if (then !== null && then !== wake) then();
+  if (then !== wake) then();
 }

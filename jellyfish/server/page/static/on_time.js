@@ -9,13 +9,16 @@ export class OnTime {
     this._newest = [0, 0];
   }
 
-  /** A report as it is now; a new stream's begins at nothing again. */
+  /** A stream begins, whose counts begin at nothing again. */
+  begin() {
+    this._before = [this._before[0] + this._newest[0], this._before[1] + this._newest[1]];
+    this._newest = [0, 0];
+  }
+
+  /** A stream's report as it is now. */
   add(nowMs, report) {
     const missed = Object.values(report.missed).flatMap((reasons) => Object.values(reasons));
     const ended = report.on_time + missed.reduce((sum, count) => sum + count, 0);
-    if (ended < this._newest[0]) {
-      this._before = [this._before[0] + this._newest[0], this._before[1] + this._newest[1]];
-    }
     this._newest = [ended, report.on_time];
     if (!this._told.length) this._told.push([nowMs - 1000, 0, 0]);
     this._told.push([nowMs, this._before[0] + ended, this._before[1] + report.on_time]);

@@ -11,9 +11,13 @@ export function tellOverview(fleet) {
   attained(fleet);
   cameras(fleet.cameras);
   devices(fleet.devices ?? []);
-  const planning = fleet.planning_share;
-  put("planning", planning == null ? "" : `Planning takes ${percent(100 * planning)} of a core`);
+  put("planning", planning(fleet.planning_share));
   room(fleet.room);
+}
+
+function planning(share) {
+  if (share == null) return "";
+  return share < 0.001 ? "Planning takes under 0.1 % of a core" : `Planning takes ${percent(100 * share)} of a core`;
 }
 
 function attained({ on_time: onTime, target }) {
@@ -34,7 +38,7 @@ function cameras(all) {
   const words = [];
   if (missing.length) words.push(`no pictures: ${named(missing)}`);
   if (without.length) words.push(`no room: ${named(without)}`);
-  put("cameras-words", words.join(" · ") || "all send pictures");
+  put("cameras-words", words.join(" · ") || (all.length ? "all send pictures" : "none yet"));
 }
 
 function devices(all) {
@@ -59,12 +63,15 @@ function devices(all) {
 }
 
 function room(told) {
-  if (told == null) return;
+  if (told == null) {
+    put("room-words", "not known yet");
+    return;
+  }
   const { cameras: count, fps, slo_ms: slo, words } = told;
-  put("room", count == null ? "not known yet" : count === 0 ? "No" : `Yes, ${count}`);
+  put("room", count == null ? "–" : count === 0 ? "No" : `Yes, ${count}`);
   if (count > 0) element("room").append(small(" more"));
   element("room").className = `figure ${count === 0 ? "fair" : ""}`;
-  put("room-words", words || (count == null ? "" : `at ${fps} fps, answered within ${slo} ms`));
+  put("room-words", words || (count == null ? "not known yet" : `at ${fps} fps, answered within ${slo} ms`));
 }
 
 function small(words) {

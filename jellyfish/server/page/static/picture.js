@@ -1,6 +1,6 @@
 // A camera's newest picture with the boxes of that very frame.
 
-import { drawBoxes, sized } from "./boxes.js";
+import { drawAreas, drawBoxes, sized } from "./boxes.js";
 
 export class Picture {
   /** `root` holds a canvas .shot and a canvas .boxes. */
@@ -10,6 +10,8 @@ export class Picture {
     this._newest = null; // the bitmap and its answer that are shown
     this._next = null; // what came while another was decoded: only the newest
     this._busy = false;
+    this.areas = []; // zones and masks, as drawAreas takes them
+    this.place = null; // where the picture is on the canvas
   }
 
   /** Show a JPEG and what is found in it, as soon as it is decoded. */
@@ -40,12 +42,13 @@ export class Picture {
     if (this._newest === null || this._shot.clientWidth === 0) return;
     const { bitmap, answer } = this._newest;
     const { context, width, height } = sized(this._shot);
-    const place = containing(bitmap.width, bitmap.height, width, height);
+    const place = (this.place = containing(bitmap.width, bitmap.height, width, height));
     context.clearRect(0, 0, width, height);
     context.imageSmoothingQuality = "high";
     context.drawImage(bitmap, place.left, place.top, place.width, place.height);
     const over = sized(this._boxes);
     over.context.clearRect(0, 0, over.width, over.height);
+    drawAreas(over.context, this.areas, place);
     drawBoxes(over.context, answer.detections ?? [], place);
   }
 

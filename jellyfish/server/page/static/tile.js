@@ -6,6 +6,7 @@ import { drawSpark } from "./spark.js";
 import { SOURCE, WHY, bitRate, milliseconds, percent, rate } from "./words.js";
 
 const SPOKEN_MS = 5000; // how often what is in a picture is told anew to those who cannot see it
+const LATELY_MS = 60_000;
 const LIMIT = 0.8; // where on the scale of ages the SLO is
 
 export class Tile {
@@ -27,13 +28,12 @@ export class Tile {
     this._openButton.focus();
   }
 
-  /** What the fleet says of it. */
-  tell(camera) {
+  /** What the fleet says of it, at that time. */
+  tell(camera, time) {
     this.camera = camera;
     const state = camera.source in SOURCE ? camera.source : "unknown";
     this.root.dataset.state = state === "unknown" ? "live" : state;
     this.root.querySelector(".plate .word").textContent = this.root.dataset.state === "live" ? "" : SOURCE[state];
-    this.root.classList.toggle("stale", state === "dead");
     this.root.querySelector(".chip").hidden = this.answer === null || this.root.dataset.state !== "live";
     this._fact("minute", percent(camera.on_time?.minute), grade(camera.on_time?.minute));
     this._fact("hour", camera.on_time?.hour == null ? "" : `hour ${percent(camera.on_time.hour)}${camera.estimated ? " (est.)" : ""}`);
@@ -42,7 +42,7 @@ export class Tile {
     this._fact("uplink", bitRate(camera.uplink_kbps));
     drawSpark(this.root.querySelector(".spark"), camera.uplink_history ?? []);
     this._ages(camera);
-    this._misses(camera.missed ?? []);
+    this._misses((camera.missed ?? []).filter((missed) => new Date(time) - new Date(missed.time) < LATELY_MS));
     this._veil(camera);
   }
 
@@ -70,13 +70,13 @@ export class Tile {
 
   _ages({ age_ms: ages, slo_ms: slo }) {
     const scale = this.root.querySelector(".scale");
-    const share = (age) => `${Math.min(100, (100 * LIMIT * (age ?? 0)) / slo)}%`;
+    const share = (age) => `${slo && age ? Math.min(100, (100 * LIMIT * age) / slo) : 0}%`;
     scale.querySelector(".usual").style.width = share(ages?.p50);
     scale.querySelector(".tail").style.width = share(ages?.p99);
-    scale.classList.toggle("over", (ages?.p50 ?? 0) > slo);
+    scale.classList.toggle("over", slo !== null && (ages?.p50 ?? 0) > slo);
     const known = ages?.p50 != null;
     this._fact("ages", known ? `Age ${milliseconds(ages.p50)}, 99 % within ${milliseconds(ages.p99)}` : "No answers lately");
-    this._fact("slo", `due in ${milliseconds(slo)}`);
+    this._fact("slo", slo ? `due in ${milliseconds(slo)}` : "");
   }
 
   _misses(missed) {
@@ -87,7 +87,7 @@ export class Tile {
     if (place.dataset.key === key) return;
     place.dataset.key = key;
     const chips = [...counts].map(([why, frames]) => whyChip(why, `${WHY[why]?.[0] ?? why} ${frames}`));
-    place.replaceChildren(chips.length ? "Missed lately:" : "Nothing missed lately", ...chips);
+    place.replaceChildren(chips.length ? "Missed in the last minute:" : "Nothing missed in the last minute", ...chips);
   }
 
   _veil(camera) {

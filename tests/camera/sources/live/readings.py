@@ -68,7 +68,7 @@ class ScriptedReading:
         """Frames that were captured `late_s` before they are here."""
         for _ in range(round(seconds * fps)):
             self._source.frames += 1
-            self._said.put_nowait(FrameShown(self._source.frames, seconds_now() - late_s, *SIZE))
+            self._said.put_nowait(FrameShown(self._source.frames, seconds_now() - late_s, seconds_now(), *SIZE))
             await asyncio.sleep(1 / fps)
 
 

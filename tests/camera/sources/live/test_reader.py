@@ -64,6 +64,7 @@ async def test_frames_of_a_video_come_in_their_order_at_its_pace_and_begin_again
     assert numbers == [0, 1, 2, 3, 4, 0, 1]
     steps = np.diff([frame.captured_s for frame in shown])
     assert steps[:4] == pytest.approx(0.1, abs=1e-6)
+    assert steps[4] >= 0.1
 
 
 @pytest.mark.parametrize(("turned", "asked", "size"), [(90, None, (48, 64)), (90, 0, (64, 48)), (0, 270, (48, 64))])
@@ -144,6 +145,25 @@ async def test_a_reader_that_hangs_or_dies_can_be_ended_and_leaves_nobody_waitin
                 await process.hear()
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)
+
+
+def visible(pid: int) -> bytes:
+    """What others, or their owner's other programs, can see of a process."""
+    return b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="processes' titles are not to be read here")
+async def test_nobody_who_looks_at_its_process_sees_the_password_nor_a_token_of_the_servers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JELLYFISH_TOKEN", "confidential")
+    monkeypatch.setenv("JELLYFISH_CAMERA_URL", "rtsp://user:secret@127.0.0.1:1/x")
+    async with reading() as process:
+        assert isinstance(await first(process, OpenSource("rtsp://user:secret@127.0.0.1:1/x")), SourceFailed)
+        seen = visible(process.pid)
+    assert b"sources.live.reader" in seen
+    assert b"secret" not in seen
+    assert b"confidential" not in seen
 
 
 async def test_a_reader_ends_with_its_input_whatever_it_does(tmp_path: Path) -> None:

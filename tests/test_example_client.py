@@ -175,7 +175,8 @@ def test_every_key_of_a_message_is_documented(name: str, message: type[msgspec.S
 
 
 def test_the_reasons_documented_are_those_that_the_server_gives() -> None:
-    named = re.findall(r"Reason\.([A-Z_]+)", sources("server", "dispatch", but="fleet"))  # that one explains all of them
+    code = sources("server", "dispatch", but="fleet")  # which explains all of them
+    named = re.findall(r"Reason\.([A-Z_]+)", code)
     given = {Reason[name].value for name in named}
     given |= set(re.findall(r'ImageError\(\s*"(\w+)"', sources("media")))
     assert {row[0].strip("`") for row in table("reason")} == given

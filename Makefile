@@ -1,5 +1,6 @@
 # Two commands do all set-up on a machine that has only Python 3.11+ and make:
 #   make demo    a measured run: 4 cameras, one server, a WiFi-like network
+#   make demo-live   four cameras over RTSP, and a page to watch them
 #   make test    the tests
 PYTHON ?= python3
 VENV := .venv
@@ -7,9 +8,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 GPU ?= cuda:0
 
-.PHONY: mqtt-check browser-check help demo test check gpu-check gpu-check-bundle bench-promise bench-peers abuse fuzz soak clean
+.PHONY: mqtt-check browser-check help demo demo-live real-cameras test check gpu-check gpu-check-bundle bench-promise bench-peers abuse fuzz soak clean
 help:
 	@echo "make demo    4 emulated cameras against a server on this machine, 20 seconds, then a page of figures and pictures"
+	@echo "make demo-live   four clips as RTSP cameras, a server that fetches them, and its page in your browser, until Ctrl-C"
 	@echo "make test    run the tests"
 	@echo "make check   ruff, mypy, import contracts, and the tests"
 	@echo "make browser-check   the page in Chromium (apt install chromium), and its JavaScript under node"
@@ -18,6 +20,7 @@ help:
 	@echo "make bench-promise   the default beside other planners on the wall clock, up to 100 minutes of a quiet machine"
 	@echo "make bench-peers     beside LitServe and mosec, which it installs into an environment of their own; 10 minutes"
 	@echo "make abuse   what abusers of each kind cost good cameras, and 145 odd HTTP requests; 20 minutes of a quiet machine"
+	@echo "make real-cameras   RTSP cameras that stall, freeze and die, read both ways for 10 minutes each; needs GStreamer's RTSP server"
 	@echo "make fuzz    100,000 messages, 3,000 requests and 20,000 JPEGs that are nearly right; prints its seeds"
 	@echo "make mqtt-check  what a broker that is killed and a webhook that hangs cost cameras, and what the broker keeps; 2 minutes"
 	@echo "make soak    does a server grow under steady use and abuse, does anything crash in 1,000 starts? over an hour"
@@ -34,6 +37,11 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	@echo "==> Demo: 4 cameras x 15 fps, 150 ms from capture to answer, WiFi-like uplinks, 20 seconds"
 	@$(BIN)/jellyfish bench --clients 4 --fps 15 --slo-ms 150 --trace wifi --duration 20 --report
+	@echo "==> To watch cameras live in a browser: make demo-live"
+
+demo-live: $(STAMP)
+	@$(BIN)/python -c 'import aio_rtsp_toolkit' 2> /dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[live-demo]"
+	@$(BIN)/python -m benchmarks.demo_live
 
 test: $(STAMP)
 	@echo "==> Tests"
@@ -71,6 +79,9 @@ abuse: $(STAMP)
 	@$(BIN)/python -m benchmarks.odd_requests
 	@$(BIN)/python -m benchmarks.abuse
 	@$(BIN)/python -m benchmarks.abuse --mixed
+
+real-cameras: $(STAMP)
+	@$(BIN)/python -m benchmarks.real_cameras
 
 fuzz: $(STAMP)
 	@$(BIN)/python -m benchmarks.fuzz protocol

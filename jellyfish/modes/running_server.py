@@ -13,7 +13,7 @@ from jellyfish.models.model import Description
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.service import Service
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it loads what a camera's machine has not
     from jellyfish.modes.own_cameras import OwnCameras
 
 

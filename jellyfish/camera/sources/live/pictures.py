@@ -36,8 +36,6 @@ PICTURES_FPS = 5.0
 """Pace of a folder of pictures, unless one is asked for."""
 BEHIND_S = 0.5
 """What is shown at its own pace and is so much behind it goes on from where it is."""
-LOOK_S = 1.0
-"""How often a key frame is asked how it is to be held: that keeps the frame for a while."""
 _TURNED = {0: UPRIGHT, 90: 6, 180: 3, 270: 8}
 """By degrees clockwise."""
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -133,14 +131,36 @@ class _Pace:
         return max(now, pts_s + self._zero_s)
 
 
+class FrameTurns:
+    """How a source's frames are to be held: as it was asked for, or as they say.
+
+    They are looked at closely only where what they say has changed, for a frame that was stays until cycles are next
+    collected: one each second was 15 MB a minute.
+    """
+
+    def __init__(self, rotate: int | None) -> None:
+        """`rotate`: degrees clockwise; None: as frames say."""
+        self._rotate = rotate
+        self._orientation, self._looked = UPRIGHT, (0, 0, 0)
+
+    def of(self, frame: Any) -> int:
+        """As in EXIF. What key frames say holds for those that follow."""
+        if self._rotate is not None:
+            return _TURNED[self._rotate]
+        looks = frame.width, frame.height, frame.rotation if frame.key_frame else self._looked[2]
+        if looks != self._looked:
+            self._looked, self._orientation = looks, frame_orientation(frame)
+        return self._orientation
+
+
 class _OpenVideo:
     """An open source of video."""
 
     def __init__(self, container: Any, stream: Any, rotate: int | None) -> None:
-        self._container, self._stream, self._rotate = container, stream, rotate
+        self._container, self._stream = container, stream
         self._time_base = float(stream.time_base)
         self.clock, self._burst = CaptureClock(), FirstBurst()
-        self._orientation, self._shape, self._looked_s = UPRIGHT, (0, 0), 0.0
+        self._turns = FrameTurns(rotate)
         self._reformatter = VideoReformatter()
 
     def as_they_come(self) -> Pictures:
@@ -187,7 +207,7 @@ class _OpenVideo:
 
     def _held(self, frame: Any) -> HeldPicture:
         """`frame`, turned the right way up."""
-        orientation = self._oriented(frame)
+        orientation = self._turns.of(frame)
         width, height = seen_width(frame.width, pixel_aspect(self._stream)), frame.height
         sideways = orientation >= SIDEWAYS
 
@@ -197,16 +217,6 @@ class _OpenVideo:
             return upright(scaled.to_ndarray().astype(np.uint8, copy=False), orientation)
 
         return HeldPicture((height, width) if sideways else (width, height), image)
-
-    def _oriented(self, frame: Any) -> int:
-        """As it was asked for; else as the frame says, which is looked at where it may change, and seldom."""
-        if self._rotate is not None:
-            return _TURNED[self._rotate]
-        shape, now = (frame.width, frame.height), time.monotonic()
-        if shape != self._shape or (frame.key_frame and now - self._looked_s >= LOOK_S):
-            self._shape, self._looked_s = shape, now
-            self._orientation = frame_orientation(frame)
-        return self._orientation
 
 
 def _stills(path: Path, stays: bool) -> list[Path]:

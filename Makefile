@@ -19,7 +19,7 @@ help:
 	@echo "make gpu-check-bundle   the same packed for a machine that no network reaches"
 	@echo "make bench-promise   the default beside other planners on the wall clock, up to 100 minutes of a quiet machine"
 	@echo "make bench-peers     beside LitServe and mosec, which it installs into an environment of their own; 10 minutes"
-	@echo "make abuse   what abusers of each kind cost good cameras, and 145 odd HTTP requests; 20 minutes of a quiet machine"
+	@echo "make abuse   what abusers of each kind cost good cameras, and 149 odd HTTP requests; 20 minutes of a quiet machine"
 	@echo "make real-cameras   RTSP cameras that stall, freeze and die, read both ways for 10 minutes each; needs GStreamer's RTSP server"
 	@echo "make fuzz    100,000 messages, 3,000 requests and 20,000 JPEGs that are nearly right; prints its seeds"
 	@echo "make mqtt-check  what a broker that is killed and a webhook that hangs cost cameras, and what the broker keeps; 2 minutes"

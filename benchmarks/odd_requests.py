@@ -60,6 +60,11 @@ def infer(*headers: str | bytes, body: bytes = b"") -> bytes:
     return lines("POST /v2/models/tested/infer HTTP/1.1", "Host: server", *headers, body=body)
 
 
+def camera(method: str, *headers: str, body: bytes = b"") -> bytes:
+    """A request about a camera: some of them may have a body, a small one."""
+    return lines(f"{method} /v1/cameras/gate HTTP/1.1", "Host: server", *headers, body=body)
+
+
 def chunked(body: bytes) -> bytes:
     return post("Transfer-Encoding: chunked", body=body)
 
@@ -160,6 +165,10 @@ HEADERS: Mapping[str, bytes] = {
 }
 
 BODIES: Mapping[str, bytes] = {
+    "a camera of 1 MB": camera("PATCH", "Content-Length: 1000000"),
+    "a camera of two lengths": camera("PATCH", "Content-Length: 2", "Content-Length: 3", body=b"{}"),
+    "a camera in chunks": camera("PATCH", "Transfer-Encoding: chunked", body=b"2\r\n{}\r\n0\r\n\r\n"),
+    "a body of a DELETE": camera("DELETE", "Content-Length: 2", body=b"{}"),
     "Content-Length: -1": post("Content-Length: -1"),
     "Content-Length: +5": post("Content-Length: +5", body=b"12345"),
     "Content-Length: 0x5": post("Content-Length: 0x5", body=b"12345"),

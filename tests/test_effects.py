@@ -73,6 +73,7 @@ VOID = {
         ["--any-certificate"],
         ["--ca-file", "x", "--any-certificate", "--connect", URL],
     ],
+    "camera": [["--ca-file", "x", "--any-certificate", "--connect", URL, "x.mp4"]],
     "device": [["--ca-file", "x", "--any-certificate", "--cloud", URL]],
     "profile": VOID_ON_SERVERS[:2],
     "model check": [["--threads", "1", "--device", "cuda:0", "package", "image"]],
@@ -156,6 +157,7 @@ ALWAYS = {
         "any_certificate",
     ),
     *("mean_mbps", "variation", "autocorrelation", "outage_s", "outage_every_s"),
+    *("source", "url_file", "transport", "rotate", "target"),
 }
 """Options that have an effect whatever else is given, on the commands that have no rule for them."""
 

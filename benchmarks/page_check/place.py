@@ -19,6 +19,8 @@ PHONE: dict[str, Any] = {
     "user_agent": "Mozilla/5.0 (Linux; Android 15; Pixel 8) AppleWebKit/537.36 Chrome/156.0 Mobile Safari/537.36",
 }
 SMALL: dict[str, Any] = PHONE | {"viewport": {"width": 320, "height": 640}}
+SHOT_WIDTH, SHOT_HEIGHT = 1280, 1200
+"""Of pictures for the docs, at most."""
 EXPECTED = (
     "willReadFrequently",
     "400 (Bad Request)",
@@ -64,12 +66,13 @@ class CheckPlace:
         if not url.startswith(("blob:", "data:")) and urlsplit(url).netloc != own:
             self.complaints.append(f"asked for {url}")
 
-    async def shot(self, page: Page, name: str, quality: int = 80) -> None:
+    async def shot(self, page: Page, name: str) -> None:
         """A picture for the docs, where some are wanted."""
         if self._shots is not None:
             self._shots.mkdir(parents=True, exist_ok=True)
             picture = Image.open(io.BytesIO(await page.screenshot())).convert("RGB")
-            picture.save(self._shots / f"{name}.jpg", quality=quality, optimize=True)
+            picture.thumbnail((SHOT_WIDTH, SHOT_HEIGHT), Image.Resampling.LANCZOS)
+            picture.save(self._shots / f"{name}.jpg", quality=78, optimize=True, progressive=True)
 
     async def close(self) -> None:
         for context in self._contexts:

@@ -89,6 +89,10 @@ def iso(unix_s: float) -> str:
     return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+ROOM = (
+    "Room for 2 more like those here: 15 frames a second, answered within 150 ms. "
+    "With one more the expected accuracy is 0.412; now 0.448"
+)
 DRIVE = ((0.42, 0.55), (0.62, 0.55), (1, 0.9), (1, 1), (0.38, 1))
 CAMERAS = (
     ShownCamera("gate", "street-avenue", (448, 256), "w100e2-448", age_ms=92, uplink_kbps=4300,
@@ -144,24 +148,24 @@ class StandIn:
         return camera.uplink_kbps * (wave if self._chance.random() > 0.05 else 0.4)
 
     async def _fleet(self, request: web.Request) -> web.Response:
+        return web.json_response(self._told_fleet())
+
+    def _told_fleet(self) -> dict[str, Any]:
         now_s = time.time()
         busy_share = 0.63 + 0.04 * math.sin(now_s)
         for camera in self.cameras.values():
             camera.history = [*camera.history[1:], self._uplink(camera, int(now_s))]
-        return web.json_response(
-            {
-                "time": iso(now_s), "model": "jellyfish-street", "version": "5", "target": 99.9,
-                "on_time": {"minute": 99.93, "hour": 99.95},
-                "devices": [
-                    {"name": "cuda:0", "state": "working", "busy_share": busy_share, "slow_down": 1.0},
-                    {"name": "cpu", "state": "working", "busy_share": 0.88, "slow_down": 1.3},
-                ],
-                "planning_share": 0.041,
-                "room": {"cameras": 2, "fps": 15, "slo_ms": 150, "f1": 0.41,
-                         "words": "at 15 fps, answered within 150 ms, F1 about .41"},
-                "cameras": [camera.as_told(now_s) for camera in self.cameras.values()],
-            }
-        )  # fmt: skip
+        return {
+            "time": iso(now_s), "model": "jellyfish-street", "version": "5", "target": 99.9,
+            "on_time": {"minute": 99.93, "hour": 99.95},
+            "devices": [
+                {"name": "cuda:0", "state": "working", "busy_share": busy_share, "slow_down": 1.0},
+                {"name": "cpu", "state": "working", "busy_share": 0.88, "slow_down": 1.3},
+            ],
+            "planning_share": 0.041,
+            "room": {"cameras": 2, "fps": 15, "slo_ms": 150, "f1": 0.412, "words": ROOM},
+            "cameras": [camera.as_told(now_s) for camera in self.cameras.values()],
+        }  # fmt: skip
 
     async def _list(self, request: web.Request) -> web.Response:
         told = [
@@ -199,6 +203,8 @@ class StandIn:
         began_s = time.monotonic()
         with contextlib.suppress(ConnectionError):
             for number in itertools.count():
+                if number % PICTURES_FPS == 0:
+                    await socket.send_json({"fleet": self._told_fleet()})
                 for camera in list(self.cameras.values()):
                     if camera.source in ("live", "silent") and not (camera.source == "silent" and number):
                         elapsed_s = time.monotonic() - began_s

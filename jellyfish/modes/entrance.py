@@ -59,12 +59,15 @@ class Entrance:
                 f"ANYBODY who reaches {config.host} may use this server, and watch its cameras: it asks for no token. "
                 "Give it some with --tokens FILE (docs/security.md), or let it listen on 127.0.0.1 alone"
             ]
+        warnings = []
+        if not rules.asks_for_token(RouteKind.WATCH):
+            warnings.append(f"ANYBODY who reaches {config.host} may watch its cameras: `without_token` has `watch`")
         if self.tls is None and not config.limits.proxies:
-            return [
+            warnings.append(
                 "tokens and frames go over the network unencrypted: give --tls-certificate and --tls-key, --tls "
                 "self-signed, or put a proxy before it that speaks TLS (docs/security.md)"
-            ]
-        return []
+            )
+        return warnings
 
     def notes(self, config: ServerConfig) -> list[str]:
         """What they need to know to connect."""

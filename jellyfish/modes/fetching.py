@@ -35,6 +35,7 @@ from jellyfish.modes.fetcher_lines import (
     line_of_fetcher,
 )
 from jellyfish.server.cameras.listing import FetchedState
+from jellyfish.server.fleet.telling import SourceTerms
 from jellyfish.waiting import Signal
 
 SILENT_S = 15.0
@@ -102,6 +103,10 @@ class Fetching:
         """How the source of each camera is that is wanted."""
         known = self._states
         return {name: SourceState(known[name].state if name in known else "opening") for name in self._wanted}
+
+    def terms(self) -> dict[str, SourceTerms]:
+        """What is asked of each of them."""
+        return {name: SourceTerms(source.fps, source.slo_s) for name, source in self._wanted.items()}
 
     @contextlib.asynccontextmanager
     async def running(self, server: ServerToReach, cores: Sequence[int], launch: Launch) -> AsyncIterator[None]:
@@ -190,8 +195,6 @@ async def fetcher_process(cores: Sequence[int]) -> AsyncIterator[FetcherPipes]:
 
     `cores`: the processors that it may use.
     """
-    root = str(Path(jellyfish.__file__).parents[1])
-    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
 
     def begin() -> None:
         os.setpgrp()  # a terminal's Ctrl-C is not for it
@@ -199,13 +202,21 @@ async def fetcher_process(cores: Sequence[int]) -> AsyncIterator[FetcherPipes]:
 
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "jellyfish.modes.fetcher",
-        stdin=PIPE, stdout=PIPE, env={**os.environ, "PYTHONPATH": paths}, limit=MOST_LINE_BYTES, preexec_fn=begin,
+        stdin=PIPE, stdout=PIPE, env=environment_of_fetcher(os.environ), limit=MOST_LINE_BYTES, preexec_fn=begin,
     )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None
     try:
         yield FetcherPipes(process.stdin, process.stdout, process.pid)
     finally:
         await _end(process)
+
+
+def environment_of_fetcher(environment: Mapping[str, str]) -> dict[str, str]:
+    """The server's variables but those that are ours, tokens among them: what decodes strangers' video has none."""
+    root = str(Path(jellyfish.__file__).parents[1])
+    paths = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
+    others = {name: value for name, value in environment.items() if not name.startswith("JELLYFISH_")}
+    return others | {"PYTHONPATH": paths}
 
 
 async def _end(process: Process) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from jellyfish.core import Outcome
+from jellyfish.modes.running_server import SplitOf, nothing_known
 from jellyfish.results.outcome_lines import OutcomeLine
 from jellyfish.results.records import Timeline, milliseconds
 from jellyfish.server.attained import Attained
+from jellyfish.server.fleet.blame import Circumstances, blamed
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
 
@@ -19,23 +21,26 @@ Fared = tuple[str, str | None]
 class OutcomeLog:
     """Looks at all sessions now and then, and once more at those that have gone."""
 
-    def __init__(self, write: WriteOutcomes, timeline: Timeline) -> None:
-        self._write, self._timeline = write, timeline
+    def __init__(self, write: WriteOutcomes, timeline: Timeline, split: SplitOf = nothing_known) -> None:
+        """`split`: where the frames of a client spent their time lately."""
+        self._write, self._timeline, self._split = write, timeline, split
         self._told: dict[Session, dict[Fared, int]] = {}
 
     def look(self, service: Service, now: float) -> None:
         """Write what has ended since the last time."""
         here = dict.fromkeys(service.sessions.values())
-        lines = [line for session in here | dict.fromkeys(self._told) for line in self._of(session, now)]
+        over = service.host.over
+        lines = [line for session in here | dict.fromkeys(self._told) for line in self._of(session, now, over)]
         self._told = {session: self._told[session] for session in here}
         if lines:
             self._write(lines)
 
-    def _of(self, session: Session, now: float) -> Iterator[OutcomeLine]:
+    def _of(self, session: Session, now: float, host_over: bool) -> Iterator[OutcomeLine]:
         attained = session.attained
         before, counts = self._told.get(session, {}), fared(attained)
         self._told[session] = counts
         plan = session.plan
+        at = Circumstances(self._split(session), host_over, plan.mapped, plan.fps is not None)
         for (outcome, reason), frames in counts.items():
             if (more := frames - before.get((outcome, reason), 0)) > 0:  # an estimate may have been put right
                 yield OutcomeLine(
@@ -44,6 +49,7 @@ class OutcomeLog:
                     client=session.client,
                     outcome=outcome,
                     reason=reason,
+                    blame=None if reason is None else blamed(reason, at).value,
                     frames=more,
                     slo_ms=milliseconds(session.slo_s),
                     variant=plan.variant if plan.mapped else None,

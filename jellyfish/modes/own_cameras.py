@@ -27,6 +27,7 @@ from jellyfish.server.cameras.register import CameraRegister
 from jellyfish.server.cameras.roster import Roster
 from jellyfish.server.certificates import digest_of
 from jellyfish.server.events import SourceChanged
+from jellyfish.server.fleet.telling import SourceTerms
 from jellyfish.server.service import Service
 
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
@@ -74,6 +75,10 @@ class OwnCameras:
     def sources(self) -> Mapping[str, SourceState]:
         """How the sources are of those that are fetched, by name."""
         return self._fetching.sources()
+
+    def terms(self) -> Mapping[str, SourceTerms]:
+        """What is asked of those that are fetched, by name."""
+        return self._fetching.terms()
 
     def configure(self, cameras: tuple[ServedCamera, ...]) -> Callable[[], None]:
         """See `CameraRegister.configure`."""

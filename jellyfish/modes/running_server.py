@@ -11,7 +11,16 @@ from jellyfish.config import ServerConfig
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.models.model import Description
 from jellyfish.modes.window_log import OnWindow
+from jellyfish.server.fleet.blame import TimeSplit
 from jellyfish.server.service import Service
+from jellyfish.server.session import Session
+
+SplitOf = Callable[[Session], TimeSplit]
+
+
+def nothing_known(session: Session) -> TimeSplit:
+    """Of a server that does not look."""
+    return TimeSplit()
 
 if TYPE_CHECKING:  # it loads what a camera's machine has not
     from jellyfish.modes.own_cameras import OwnCameras
@@ -36,6 +45,8 @@ class RunningServer:
     """Has it serve with the model that a configuration names, see `jellyfish.modes.changing`."""
     cameras: OwnCameras | None = None
     """Those that it knows of beside its streams."""
+    split: SplitOf = nothing_known
+    """Where the frames of a client spent their time lately."""
 
 
 Serving = Callable[

@@ -51,6 +51,9 @@ class Saying:
             also = "" if grpc is None else f" (gRPC: {escape(grpc)})"
             where = f"{escape(url)}{also} with {escape(model)} on {escape(devices)}"
             self.console.print(f"[bold]ready[/]: {where} (Ctrl-C stops)")
+            page = url.replace("ws", "http", 1).removesuffix("v1/stream")
+            page = page.replace("//0.0.0.0:", "//localhost:").replace("//[::]:", "//localhost:")
+            self.console.print(f"[bold]to watch[/]: open {escape(page)} in a browser", soft_wrap=True)
 
     def note(self, note: str) -> None:
         """Something that whoever started the server should know."""

@@ -136,7 +136,7 @@ class _LoggedWindows:
         self._log.begin(run_info("serve", started, 0, without_secrets(config), devices, hardware, server.model))
         timeline = timeline_from(seconds_now())
         self._windows.start(self._log.window, timeline)
-        self._outcomes = OutcomeLog(self._log.outcomes, timeline)
+        self._outcomes = OutcomeLog(self._log.outcomes, timeline, server.split)
 
     def __call__(self, record: WindowRecord, service: Service) -> None:
         """Write one window, and what has become of frames."""

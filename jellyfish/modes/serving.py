@@ -96,7 +96,7 @@ async def serving(
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
         cameras, desk = OwnCameras(config, service, entrance), Desk(service)
-        fleet = FleetHistory(service, lambda: meter.planner.cpu_s, whole.room, cameras.sources)
+        fleet = FleetHistory(service, lambda: meter.planner.cpu_s, whole.room, cameras.sources, cameras.terms)
         await stack.enter_async_context(fleet.watching())
         service.hub.fleet = FleetNews(fleet.told)
         await stack.enter_async_context(traced(service, config.spans))
@@ -122,6 +122,7 @@ async def serving(
             partial(loading_notes, devices),
             changer.change,
             cameras,
+            fleet.split,
         )
 
 

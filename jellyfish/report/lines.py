@@ -38,6 +38,8 @@ class FrameRow(msgspec.Struct, frozen=True, gc=False):
     """That fared so: more than one in a server's own log, which counts frames."""
     slo_ms: Milliseconds | None = None
     reason: str | None = None
+    blame: str | None = None
+    """Where a miss comes from, in a server's own log."""
     resolution: Count | None = None
     bytes: Count | None = None
     variant: str | None = None

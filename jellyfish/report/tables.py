@@ -151,8 +151,8 @@ def _client_row(run: Run, row: int) -> str:
     name = run.frames.clients.listed[row]
     captured, on_time = (int(run.frames.over_time[key].values[row].sum()) for key in ("captured", "on_time"))
     p50, p95, p99 = percentiles_ms(run.frames.client_latency(row), (0.5, 0.95, 0.99)).tolist()
-    missed = {reason: frames for (client, _, reason), frames in run.frames.misses.items() if client == name}
-    told = ", ".join(f"{plain(reason)} {missed[reason]}" for reason in sorted(missed, key=lambda one: -missed[one])[:3])
+    missed = run.frames.missed_by_reason(name).most_common(3)
+    told = ", ".join(f"{plain(reason)} {frames}" for reason, frames in missed)
     times = "".join(f"<td>{shown(METRICS['p50'], value)}</td>" for value in (p50, p95, p99))
     share = f"{100 * on_time / captured:.2f}" if captured else NOTHING
     return (

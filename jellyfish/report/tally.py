@@ -87,6 +87,8 @@ class FrameTally:
         """Milliseconds spent in each part, summed over the frames of each end-to-end latency."""
         self.misses: Counter[tuple[str, str, str]] = Counter()
         """Frames that were not answered on time by client, outcome and reason."""
+        self.blames: Counter[tuple[str, str, str]] = Counter()
+        """Those that the server has judged, by client, reason and where they come from."""
         self.outcomes: Counter[str] = Counter()
         self.deadlines_ms: set[float] = set()
         self.last_s = 0.0
@@ -123,6 +125,14 @@ class FrameTally:
         answered = ~np.isnan(e2e_ms)
         self._add_latency(rows[answered], bins[answered], e2e_ms[answered], [part[answered] for part in parts])
 
+    def missed_by_reason(self, client: str) -> Counter[str]:
+        """A client's misses, whatever their outcome."""
+        missed = Counter[str]()
+        for (who, _, reason), frames in self.misses.items():
+            if who == client:
+                missed[reason] += frames
+        return missed
+
     def client_latency(self, row: int) -> NDArray[np.int32]:
         """A client's answered frames by end-to-end latency."""
         return self._client_latency.get(row, np.zeros(DURATION_BINS, np.int32))
@@ -133,7 +143,10 @@ class FrameTally:
             self.outcomes[outcome] += frame.frames
             if frame.outcome != Outcome.ON_TIME:
                 client = frame.client if frame.client in self.clients else OTHERS
-                self.misses[client, outcome, self._word(frame.reason or frame.outcome)] += frame.frames
+                reason = self._word(frame.reason or frame.outcome)
+                self.misses[client, outcome, reason] += frame.frames
+                if frame.blame is not None:
+                    self.blames[client, reason, self._word(frame.blame)] += frame.frames
 
     def _word(self, word: str) -> str:
         """An outcome or a reason, as long as there are not absurdly many."""

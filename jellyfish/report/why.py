@@ -11,7 +11,7 @@ from jellyfish.report.compare import plain
 from jellyfish.report.detail import by_attainment
 from jellyfish.report.reading import Run
 from jellyfish.report.slices import Clock
-from jellyfish.results.reasons import REASONS
+from jellyfish.results.reasons import REASONS, Meaning
 
 MOST_CAMERAS = 8
 MOST_REASONS = 4
@@ -41,18 +41,35 @@ def _of(run: Run, row: int) -> Iterator[str]:
     captured, on_time = (round(_count(run, key, row)) for key in ("captured", "on_time"))
     missed = captured - on_time
     yield f"{name}: {missed} of {captured} frames missed ({100 * missed / captured:.2f} %), most {_when(run, row)}"
-    reasons = {reason: frames for (client, _, reason), frames in run.frames.misses.items() if client == name}
-    for reason in sorted(reasons, key=lambda each: -reasons[each])[:MOST_REASONS]:
-        yield f"  {reasons[reason]} {plain(reason)}: {meaning(reason)}"
+    for reason, frames in run.frames.missed_by_reason(name).most_common(MOST_REASONS):
+        whose = _blamed(run, name, reason) or whose_fault(reason)
+        yield f"  {frames} {plain(reason)}: {meaning(reason)}{f' ({whose})' if whose else ''}"
+
+
+def _blamed(run: Run, client: str, reason: str) -> str:
+    """Where they come from, as the server judged then; empty where it has not."""
+    found = {blame: frames for (who, why, blame), frames in run.frames.blames.items() if (who, why) == (client, reason)}
+    told = ", ".join(f"{blame} {found[blame]}" for blame in sorted(found, key=lambda each: -found[each]))
+    return f"it lay with: {told}" if told else ""
 
 
 def meaning(reason: str) -> str:
-    """What it means, and whose fault it is; of one that this version does not know, that."""
+    """What it means; of one that this version does not know, that."""
+    known = _known(reason)
+    return ESTIMATED.get(reason, "this version does not know what that is") if known is None else known.words
+
+
+def whose_fault(reason: str) -> str:
+    """Whose fault it is by itself."""
+    known = _known(reason)
+    return "" if known is None else known.whose.replace("`", "")
+
+
+def _known(reason: str) -> Meaning | None:
     try:
-        known = REASONS[Reason(reason)]
+        return REASONS[Reason(reason)]
     except ValueError:
-        return ESTIMATED.get(reason, "this version does not know what that is")
-    return f"{known.words} ({known.whose.replace('`', '')})"
+        return None
 
 
 def _when(run: Run, row: int) -> str:

@@ -24,6 +24,9 @@ class OutcomeLine(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     """Why they were not answered on time, likewise; null where they were. Where the server counts itself (`estimated`)
     also `late`, and `not_sent` for frames that it takes for captured because their numbers were left out."""
+    blame: str | None = None
+    """Where a miss comes from, as the server judges by where the camera's frames spent their time then: `network`,
+    `server`, `overload`, `host`, `source` or `camera` (docs/fleet.md); null where they were on time."""
     frames: Count
     """How many have ended so since the line before."""
     slo_ms: Milliseconds

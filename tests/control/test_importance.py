@@ -77,7 +77,7 @@ def test_equal_importances_count_one_and_others_in_proportion() -> None:
 
 @pytest.mark.parametrize("name", PLANNERS)
 @given(question=problems(max_clients=7), changed=problems(max_clients=7), importance=st.sampled_from([0.2, 3.0]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_importances_that_are_all_the_same_change_no_plan(
     name: str, question: Problem, changed: Problem, importance: float
 ) -> None:
@@ -89,7 +89,7 @@ def test_importances_that_are_all_the_same_change_no_plan(
 
 
 @given(question=problems(max_clients=3, max_devices=2, max_variants=3), importances=IMPORTANCES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_exact_equals_trying_everything(question: Problem, importances: list[float]) -> None:
     asked = with_importances(question, importances)
     found, best = score(asked, solve(asked, "exact")), best_by_trying_all(asked)
@@ -98,7 +98,7 @@ def test_exact_equals_trying_everything(question: Problem, importances: list[flo
 
 @pytest.mark.parametrize("name", PLANNERS)
 @given(question=problems(max_clients=8), importances=IMPORTANCES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_nobody_has_what_a_more_important_one_could_have(
     name: str, question: Problem, importances: list[float]
 ) -> None:
@@ -144,7 +144,7 @@ def test_integer_programme_and_all_sets_find_the_same_optimum(monkeypatch: pytes
     monkeypatch.setattr(exact_module, "SETS_LIMIT_TWO_DEVICES", 0)
 
     @given(question=problems(max_clients=5), importances=IMPORTANCES)
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=20, deadline=None)
     def check(question: Problem, importances: list[float]) -> None:
         asked = with_importances(question, importances)
         task = PlanningTask.of(asked, None)
@@ -174,7 +174,7 @@ def test_where_all_have_a_place_the_more_important_has_the_better_network(import
 
 
 @given(question=problems(max_clients=6, max_devices=2))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_no_accuracy_of_one_is_worth_an_equals_place(question: Problem) -> None:
     asked = with_importances(question, [3.0])
     assert len(solve(asked, "shared").clients) >= len(solve(asked, "exact").clients)

@@ -8,6 +8,7 @@ from jellyfish.modes.outcome_log import OutcomeLog
 from jellyfish.protocol import wire
 from jellyfish.results.outcome_lines import OutcomeLine
 from jellyfish.results.records import Timeline
+from jellyfish.server.fleet.blame import TimeSplit
 from jellyfish.server.service import Service
 from tests.server.peer import running, welcomed
 from tests.virtual import virtual
@@ -64,3 +65,22 @@ async def test_a_camera_without_reports_is_counted_by_the_server_and_marked_so()
         await peer.until(wire.Result)
         assert looks.at(1.0) == [("gate", "on_time", None, 2, True), ("gate", "skipped", "not_sent", 2, True)]
         assert looks.at(1.5) == []
+
+
+@virtual
+async def test_a_miss_tells_where_it_comes_from() -> None:
+    async with running() as service, welcomed("gate") as peer:
+        lines: list[OutcomeLine] = []
+        splits = {"gate": TimeSplit(0.01, 0.02, 0.5)}
+        log = OutcomeLog(lines.extend, Timeline(0.0, UNIX_S), lambda session: splits[session.client])
+        await asyncio.sleep(1)
+        await peer.send(wire.Report(captured=9, missed={"skipped": {"stale": 1, "replaced": 2}}))
+        await asyncio.sleep(0.1)
+        log.look(service, 1.5)
+        splits["gate"] = TimeSplit(0.01, 0.6, 0.5)
+        await peer.send(wire.Report(captured=9, missed={"skipped": {"stale": 1, "replaced": 5}}))
+        await asyncio.sleep(0.1)
+        log.look(service, 2.0)
+        assert [(line.reason, line.blame, line.frames) for line in lines] == [
+            ("stale", "network", 1), ("replaced", "server", 2), ("replaced", "network", 3)
+        ]  # fmt: skip

@@ -18,7 +18,7 @@ from jellyfish.errors import InputError
 from jellyfish.report.estimates import figures
 from jellyfish.report.reading import Run, read_run
 from jellyfish.report.slices import PartWanted, moment
-from jellyfish.report.why import meaning, why
+from jellyfish.report.why import meaning, whose_fault, why
 from jellyfish.results.outcome_lines import OutcomeLine
 from jellyfish.results.parted_files import PartedFiles
 from jellyfish.results.records import OutageRecord
@@ -90,8 +90,20 @@ def test_why_cameras_missed_frames_in_words(tmp_path: Path) -> None:
     )
     assert second.startswith("  20 expired: dropped by the server: its deadline could no longer be met")
     assert third == "No frame missed: camera-1."
-    assert meaning("of_2031") == "this version does not know what that is"
-    assert all("(" in meaning(reason) for reason in Reason)
+    assert "(network or server: uplink_ms and queue_ms of the frames around it tell which took the time)" in second
+    assert (meaning("of_2031"), whose_fault("of_2031")) == ("this version does not know what that is", "")
+    assert all(meaning(reason) and whose_fault(reason) for reason in Reason)
+
+
+def test_a_reason_counts_whatever_the_outcome(tmp_path: Path) -> None:
+    busy = [("late", 3), ("skipped", 2), ("dropped", 1)]
+    records = [
+        frame("gate", number, miss=True, outcome=outcome, reason=Reason.CAMERA_BUSY)
+        for number, outcome in enumerate(outcome for outcome, frames in busy for _ in range(frames))
+    ]
+    write_run(tmp_path / "run", records)
+    _, reason = why(part(tmp_path / "run", None, None, "gate"))
+    assert reason.startswith("  6 camera busy: ")
 
 
 # --- a server's own log --------------------------------------------------------------------------------------
@@ -108,7 +120,7 @@ def outcomes(begin_s: float, end_s: float, clients: Sequence[str] = ("gate", "ya
                 if frames:
                     yield OutcomeLine(
                         t_s=half / 2 - begin_s, unix_s=BEGAN_UNIX_S + half / 2, client=client, outcome=outcome,
-                        reason=reason, frames=frames, slo_ms=100.0, variant="w100e1-320", resolution=320,
+                        reason=reason, blame=reason, frames=frames, slo_ms=100.0, variant="w100e1-320", resolution=320,
                         estimated=False,
                     )  # fmt: skip
 
@@ -186,7 +198,11 @@ def test_the_command_says_why_a_camera_missed_frames_at_that_time(tmp_path: Path
     )  # fmt: skip
     assert code == 0, said
     assert re.search(r"gate: \d+ of 287 frames missed \(\d\.\d\d %\), most \w+ \d\d:01:4", said)
-    assert "overload: dropped by the server: keeping it would have cost more frames than it is worth" in said
+    assert re.search(
+        r"overload: dropped by the server: keeping it would have cost more frames than it is worth \(it lay with: "
+        r"overload \d+\)",
+        " ".join(said.split()),
+    )
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "2026-11-30" in page and "yard" not in page
 

@@ -137,6 +137,9 @@ def test_a_server_that_others_reach_without_a_token_says_so_loudly(
     assert "unencrypted" in notes("0.0.0.0", token)
     assert notes("0.0.0.0", token, AccessConfig(certificate=own[0], key=own[1])) == ""
     assert notes("0.0.0.0", token, proxy="192.0.2.1") == ""
+    open_to_watch = tmp_path / "tokens.toml"
+    open_to_watch.write_text(f'without_token = ["watch"]\n[[token]]\nname = "door"\ntoken = "{TOKEN}"\n')
+    assert "may watch its cameras" in notes("0.0.0.0", {}, AccessConfig(open_to_watch, certificate=own[0], key=own[1]))
     monkeypatch.setattr(entrance_module, "kept_in", lambda: tmp_path)
     told = notes("0.0.0.0", token, AccessConfig(self_signed=True))
     assert "SHA-256" in told and "--ca-file" in told and "browser" in told

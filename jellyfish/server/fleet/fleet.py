@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -18,19 +19,23 @@ from typing import Any
 from jellyfish.clock import seconds_now, unix_seconds_now
 from jellyfish.control.room import RoomSearch
 from jellyfish.core import SourceState
+from jellyfish.server.fleet.blame import TimeSplit
 from jellyfish.server.fleet.history import CameraHistory, CameraState
 from jellyfish.server.fleet.room_told import AroundRoom, room_told
-from jellyfish.server.fleet.telling import ToldWhen, camera_told, percent
+from jellyfish.server.fleet.telling import SourceTerms, ToldWhen, camera_told, percent
 from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
 from jellyfish.server.watching.seen import iso
 
+logger = logging.getLogger(__name__)
 LOOK_S = 1.0
 AT_ONCE = 8
 """Cameras that are looked at, or told of, before frames go on."""
 GONE_S = 600.0
 """A camera that broke off is told of for so long."""
+MOST_GONE, LEAST_FRAMES = 64, 30
+"""As many of them, the newest; those that had sent so many frames: whoever comes and goes is none."""
 MOST_REMEMBERED = 1024
 """Cameras whose past is kept; of more the one that was last here longest ago is forgotten."""
 KEPT_S = 0.5
@@ -43,7 +48,11 @@ Sources = Callable[[], Mapping[str, SourceState]]
 """How the sources of cameras are that the server fetches itself, by name."""
 
 
-def nothing_fetched() -> Mapping[str, SourceState]:
+Terms = Callable[[], Mapping[str, SourceTerms]]
+"""What is asked of them."""
+
+
+def nothing_fetched() -> dict[str, Any]:
     """Of a server that fetches no cameras."""
     return {}
 
@@ -57,9 +66,11 @@ class FleetHistory:
         planning_cpu_s: Callable[[], float],
         room: RoomSearch,
         sources: Sources = nothing_fetched,
+        terms: Terms = nothing_fetched,
     ) -> None:
         """`planning_cpu_s`: processor seconds that planning has taken so far."""
-        self._service, self._planning_cpu_s, self._room, self._sources = service, planning_cpu_s, room, sources
+        self._service, self._planning_cpu_s, self._room = service, planning_cpu_s, room
+        self._sources, self._terms = sources, terms
         self._histories: dict[str, CameraHistory] = {}
         self._gone: dict[str, tuple[float, float]] = {}
         """Camera that broke off and is not back -> (when, its frames a second)."""
@@ -97,7 +108,10 @@ class FleetHistory:
 
     async def _look_again_and_again(self) -> None:
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                logger.exception("a look at the cameras was lost")
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
@@ -126,7 +140,7 @@ class FleetHistory:
         return session.says if session.says in self._service.settings.fetched else session.client
 
     def _look_at_absent(self, name: str, now: float, source: SourceState | None) -> None:
-        since_s, fps = self._gone.get(name, (now, 0.0))
+        since_s, fps = self._gone.get(name, (now, self._usual_fps(name)))
         if source in (None, SourceState.LIVE) and name in self._gone:
             if now - since_s > GONE_S:
                 del self._gone[name]
@@ -135,11 +149,19 @@ class FleetHistory:
         elif source is not None:
             self._history(name).look(now, CameraState(None, 0.0, fps, source, None, False, False), False)
 
+    def _usual_fps(self, name: str) -> float:
+        """Of a fetched camera that is not here: as is asked of it, else as it came before; 0 where nobody knows."""
+        terms = self._terms().get(name)
+        return (terms and terms.fps) or self._history(name).fps
+
     def _left(self, session: Session) -> None:
         now, name = seconds_now(), self._name(session)
         self._history(name).left(now, _state_of(session, now, None), self._service.host.over)
-        if not session.said_goodbye and session.account.received:
+        if not session.said_goodbye and session.account.received >= LEAST_FRAMES:
+            self._gone.pop(name, None)
             self._gone[name] = now, session.fps
+            while len(self._gone) > MOST_GONE:
+                del self._gone[next(iter(self._gone))]
 
     def _history(self, name: str) -> CameraHistory:
         history = self._histories.get(name)
@@ -163,6 +185,11 @@ class FleetHistory:
             if math.isfinite(elapsed_s) and elapsed_s > 0:
                 self._busy_share[name] = min(1.0, max(0.0, more_s) / (its.workers * elapsed_s))
 
+    def split(self, session: Session) -> TimeSplit:
+        """Where a client's frames spent their time lately."""
+        history = self._histories.get(self._name(session))
+        return TimeSplit() if history is None else history.split
+
     # --- telling -----------------------------------------------------------------------------------------
 
     async def told(self, may_see: Callable[[str], bool] = lambda name: True) -> dict[str, Any]:
@@ -175,7 +202,7 @@ class FleetHistory:
     async def _tell(self) -> dict[str, Any]:
         now = seconds_now()
         moment = ToldWhen(now, _unix_ahead_s(now))
-        service, sources, here = self._service, self._sources(), self._streams()
+        service, sources, here, terms = self._service, self._sources(), self._streams(), self._terms()
         names = sorted({*here, *sources, *self._gone})
         cameras = []
         for number, name in enumerate(names):
@@ -183,7 +210,7 @@ class FleetHistory:
             session = here.get(name)
             source = self._source(name, session, sources)
             importance = service.settings.of(name).importance if session is None else session.importance
-            cameras.append(tell(session, service.model, source, name in sources, importance))
+            cameras.append(tell(session, service.model, source, importance, terms.get(name)))
             if number % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
         return {**self._whole_told(moment), "cameras": cameras}

@@ -77,6 +77,8 @@ class CameraHistory:
         self.misses = Misses()
         self.estimated = False
         """Whether the server had to guess how its frames fared."""
+        self.fps = 0.0
+        """That its last stream had; 0 before the first."""
         self.seen_s = float("-inf")
         """When it was last here."""
         self._known: dict[Hashable, dict[Ended, int]] = defaultdict(dict)
@@ -101,7 +103,7 @@ class CameraHistory:
         self._looked_s = now
         self.uplinks.append(state.uplink_bps)
         if state.attained is not None:
-            self.seen_s = now
+            self.seen_s, self.fps = now, state.fps
             self._count(now, state, state.attained, host_over)
         if state.source in SOURCELESS:
             self._nothing_came(now, Blame.SOURCE, state.source.value, state.fps * since_s)
@@ -131,12 +133,14 @@ class CameraHistory:
         if ended:
             self.minute.add(now, ended, on_time)
             self.hour.add(now, ended, on_time)
-        at = Circumstances(self._split(), host_over, state.mapped, state.thinned)
+        at = Circumstances(self.split, host_over, state.mapped, state.thinned)
         for way, frames in more:
             if way.outcome != Outcome.ON_TIME:
                 self.misses.add(now, blamed(way.reason, at), way.reason, frames)
 
-    def _split(self) -> TimeSplit:
+    @property
+    def split(self) -> TimeSplit:
+        """Where frames that were late spent their time lately, else where all did."""
         return self._late_ways.split if any(self._late_ways.split) else self._ways.split
 
     def _nothing_came(self, now: float, blame: Blame, reason: str, frames: float) -> None:

@@ -14,6 +14,14 @@ MISSES_S = 3600.0
 """Misses are told of for so long."""
 
 
+class SourceTerms(NamedTuple):
+    """What is asked of a camera that the server fetches itself."""
+
+    fps: float | None
+    """None: the source's own rate."""
+    slo_s: float
+
+
 class ToldWhen(NamedTuple):
     """When it is told."""
 
@@ -39,18 +47,18 @@ def camera_told(
     session: Session | None,
     model: Description,
     source: str,
-    fetched: bool,
     importance: float,
+    terms: SourceTerms | None,
 ) -> dict[str, Any]:
-    """`session`: its stream; None where it has none now."""
+    """`session`: its stream; None where it has none now. `terms`: None where it is not fetched."""
     half_s, most_s = history.ages.quantiles_s(moment.now, (0.5, 0.99)) or (None, None)
     newest = history.uplinks[-1] if history.uplinks else None
     return {
         "name": name,
         "source": source,
-        "fetched": fetched,
+        "fetched": terms is not None,
         "importance": importance,
-        **(_absent() if session is None else _planned(session, model)),
+        **(_absent(terms) if session is None else _planned(session, model)),
         "on_time": {
             "minute": percent(*history.minute.sums(moment.now)),
             "hour": percent(*history.hour.sums(moment.now)),
@@ -85,8 +93,9 @@ def _planned(session: Session, model: Description) -> dict[str, Any]:
     }
 
 
-def _absent() -> dict[str, Any]:
-    return dict.fromkeys(("slo_ms", "fps", "planned_fps", "size", "variant", "mapped"))
+def _absent(terms: SourceTerms | None) -> dict[str, Any]:
+    told = dict.fromkeys(("slo_ms", "fps", "planned_fps", "size", "variant", "mapped"))
+    return told if terms is None else told | {"slo_ms": round(1000 * terms.slo_s, 3), "fps": terms.fps}
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -75,7 +75,6 @@ class Subscription:
     def lose(self) -> None:
         """An answer that it would have been told is not told."""
         self.lost += 1
-        self._come.set()
 
     def _has_picture(self, seen: Seen) -> bool:
         """Whether its picture is due by now."""

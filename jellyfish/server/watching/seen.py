@@ -98,13 +98,23 @@ class Seen:
         return told
 
     def carried_to(self, now: float) -> Seen:
-        """With boxes where things probably are `now`: each goes on as it moved. Those that are not followed stay."""
-        ahead_s = min(max(0.0, now - self.captured_s), MOST_CARRIED_S)
+        """With boxes where things probably are `now`: each goes on as it moved. Those that are not followed stay.
+
+        Made once for all who are told within the same millisecond.
+        """
+        ahead_s = round(min(max(0.0, now - self.captured_s), MOST_CARRIED_S), 3)
         if self.missed:
             return self
-        speeds = self.speeds or (None,) * len(self.detections)
-        moved = (_moved(one, speed, ahead_s) for one, speed in zip(self.detections, speeds, strict=True))
-        return replace(self, detections=tuple(moved), carried_s=ahead_s)
+        if ahead_s not in self._carried:
+            speeds = self.speeds or (None,) * len(self.detections)
+            moved = (_moved(one, speed, ahead_s) for one, speed in zip(self.detections, speeds, strict=True))
+            self._carried[ahead_s] = replace(self, detections=tuple(moved), carried_s=ahead_s)
+        return self._carried[ahead_s]
+
+    @cached_property
+    def _carried(self) -> dict[float, Seen]:
+        """By how far."""
+        return {}
 
     def label(self, number: int) -> str:
         """The class's name."""

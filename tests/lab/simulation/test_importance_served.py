@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jellyfish.lab.simulation.scenario import Clients, Host, Scenario, SimulatedDevice
+from jellyfish.lab.simulation.scenario import Clients, DeviceSlow, Host, Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.results.records import FrameRecord
 
@@ -40,8 +40,9 @@ def crowd(importances: tuple[float, float], usual: Clients) -> tuple[Clients, ..
 
 def too_much_for_devices(importances: tuple[float, float]) -> Scenario:
     """Seven in ten of the cameras have a place."""
-    cameras = crowd(importances, Clients("", 14, fps=25.0, slo_ms=75.0, trace="none"))
-    return Scenario("Devices", SECONDS, (SimulatedDevice("cpu-0", "cpu"),), cameras, 1, max_batch=1)
+    cameras = crowd(importances, Clients("", 6, fps=25.0, slo_ms=75.0, trace="none"))
+    slow = DeviceSlow(0.0, "cpu-0", for_s=60.0, factor=2.0)
+    return Scenario("Devices", SECONDS, (SimulatedDevice("cpu-0", "cpu"),), cameras, 1, max_batch=1, faults=(slow,))
 
 
 def too_much_for_the_machine(importances: tuple[float, float]) -> Scenario:

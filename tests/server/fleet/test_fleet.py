@@ -14,8 +14,10 @@ from jellyfish.core import SourceState
 from jellyfish.lab.simulation.network import HOST, PORT
 from jellyfish.protocol import wire
 from jellyfish.server.access import Access, AccessRules, RouteKind
+from jellyfish.server.fleet import fleet as fleet_module
 from jellyfish.server.fleet.fleet import GONE_S, FleetHistory
 from jellyfish.server.fleet.routes import fleet_route
+from jellyfish.server.fleet.telling import SourceTerms
 from jellyfish.server.service import Service
 from tests.server.peer import LARGE, Peer, everyone_on, http, running, welcomed
 from tests.server.test_access import DOOR, GATE, bearer, token
@@ -35,12 +37,15 @@ class Served:
     def states(self) -> Mapping[str, SourceState]:
         return self.sources
 
+    def asked(self) -> dict[str, SourceTerms]:
+        return {name: SourceTerms(None if name == "own" else 10.0, 0.15) for name in self.sources}
+
     @contextlib.asynccontextmanager
     async def running(self, access: Access | None = None) -> AsyncIterator[Service]:
         made: list[FleetHistory] = []
 
         def routes(service: Service) -> list[Any]:
-            made.append(FleetHistory(service, lambda: self.planning_s, self.room, self.states))
+            made.append(FleetHistory(service, lambda: self.planning_s, self.room, self.states, self.asked))
             return [fleet_route(made[0])]
 
         async with running(access=access, routes=routes) as service, made[0].watching():
@@ -107,9 +112,11 @@ async def test_a_device_is_busy_for_the_share_of_the_time_that_its_batches_take(
 async def test_a_camera_that_broke_off_is_told_of_as_gone_for_a_while() -> None:
     served = Served()
     async with served.running():
-        async with welcomed("gate") as peer:
-            await sends(peer, 2)
+        async with welcomed("gate") as peer, welcomed("passer-by") as other:
+            await sends(other, 1)
+            await sends(peer, 4)
         await asyncio.sleep(20.0)
+        assert [each["name"] for each in (await fleet())["cameras"]] == ["gate"]
         told = await camera("gate")
         assert (told["source"], told["size"], told["uplink_kbps"]) == ("dead", None, None)
         assert ("network", "disconnected") in {(each["why"], each["reason"]) for each in told["missed"]}
@@ -142,7 +149,26 @@ async def test_fetched_cameras_are_told_of_though_they_have_never_come() -> None
         await asyncio.sleep(3.0)
         told = await camera("door")
         assert (told["source"], told["fetched"], told["on_time"]["minute"]) == ("dead", True, None)
-        assert [(each["why"], each["reason"]) for each in told["missed"]] == [("source", "dead")]
+        assert (told["fps"], told["slo_ms"], told["size"]) == (10.0, 150.0, None)
+        assert [(each["why"], each["reason"], each["frames"] >= 20) for each in told["missed"]] == [
+            ("source", "dead", True)
+        ]
+
+
+@virtual
+async def test_a_fetched_camera_of_its_own_rate_is_expected_to_go_on_at_it() -> None:
+    served = Served()
+    served.sources = {"own": SourceState.LIVE}
+    async with served.running() as service:
+        async with welcomed("own") as peer:
+            service.settings.replace({}, ["own"])
+            await sends(peer, 3)
+            await peer.send(wire.Bye())
+            await peer.until(wire.Farewell)
+        served.sources = {"own": SourceState.DEAD}
+        await asyncio.sleep(10.0)
+        missed = {(each["why"], each["reason"]): each["frames"] for each in (await camera("own"))["missed"]}
+        assert 100 < missed["source", "dead"] <= 165  # at 15 a second
 
 
 @virtual
@@ -203,3 +229,16 @@ async def test_a_fetched_camera_is_one_though_its_former_connection_is_half_dead
         told = (await fleet())["cameras"]
         assert [(each["name"], each["source"], each["fetched"]) for each in told] == [("gate", "live", True)]
         assert told[0]["age_ms"]["p50"] is not None
+
+
+@virtual
+async def test_of_cameras_that_broke_off_no_more_are_remembered_than_can_be_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fleet_module, "MOST_GONE", 3)
+    async with Served().running():
+        for number in range(5):
+            async with welcomed(f"camera-{number}") as peer:
+                await sends(peer, 3)
+        told = [each["name"] for each in (await fleet())["cameras"]]
+        assert told == ["camera-2", "camera-3", "camera-4"]

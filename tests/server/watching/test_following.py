@@ -75,6 +75,12 @@ def test_boxes_stay_within_the_frame_and_are_not_carried_for_ever() -> None:
     assert newest.carried_to(newest.captured_s - 1.0).detections == newest.detections
 
 
+def test_boxes_are_carried_once_for_all_who_are_told_at_the_same_time() -> None:
+    newest = driven(0.15)
+    first, second, later = (newest.carried_to(newest.captured_s + ahead) for ahead in (0.08, 0.0801, 0.09))
+    assert first is second is not later
+
+
 def test_the_json_says_how_far_boxes_were_carried() -> None:
     newest = driven(0.2)
     told = msgspec.json.decode(newest.carried_to(newest.captured_s + 0.08).json)

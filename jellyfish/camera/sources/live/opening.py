@@ -9,7 +9,6 @@ import av
 
 from jellyfish.camera.sources.allowed import OTHER_WEBCAMS, Terms
 from jellyfish.errors import InputError
-from jellyfish.media.picture import MOST_PIXELS
 
 OPEN_S, READ_S = 10.0, 10.0
 """FFmpeg's own patience. A source that sends nothing is noticed before (see `watch`)."""
@@ -20,6 +19,8 @@ _RTSP = _PROBED | {"timeout": str(round(READ_S * _MICROSECONDS)), "max_delay": s
 """Over UDP a packet that is missing is waited for no longer than `max_delay`."""
 _HTTP = _PROBED | {"rw_timeout": str(round(READ_S * _MICROSECONDS))}
 _OPTIONS = {"rtsp": _RTSP, "rtsps": _RTSP, "http": _HTTP, "https": _HTTP}
+MOST_PIXELS = 8192 * 4608
+"""Of a frame: 8K. A decoder may hold 17 of them, of 57 MB each."""
 _WEBCAMS = {"v4l2": "linux", "avfoundation": "darwin", "dshow": "win32"}
 """The system that has each."""
 _NO_PICTURES = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
@@ -58,4 +59,5 @@ def _video(container: av.container.InputContainer) -> av.video.stream.VideoStrea
     if codec.width * codec.height > MOST_PIXELS:
         raise InputError(f"its video is {codec.width} x {codec.height} pixels large, which is too many")
     codec.thread_count = 1
+    codec.options = {"max_pixels": str(MOST_PIXELS)}  # its size may change later
     return stream

@@ -251,7 +251,8 @@ def _stills(path: Path, stays: bool) -> list[Path]:
 
 def _shown_in_turn(find: Callable[[], list[Path]], asked: OpenSource, opened: Opened) -> Pictures:
     """One after the other, and again those that are there then; one that cannot be read is left out."""
-    opened(f"pictures: {len(find())}")
+    count = len(find())
+    opened(f"{count} picture{'s' * (count > 1)}")
     turn = _TURNED[asked.rotate or 0]
     interval_s = 1 / (asked.fps or PICTURES_FPS)
     due_s = time.monotonic()

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from typing import BinaryIO
 
 import av
+import cv2
 
 from jellyfish.camera.sources.live.messages import (
     LENGTH_BYTES,
@@ -34,6 +35,9 @@ from jellyfish.errors import InputError
 
 KEPT = 2
 """Frames that are held: the newest, and the one before it, which may have been asked for when that one came."""
+
+MOST_BYTES = 2 * 1024**3
+"""What a source may take of memory: a decoder of the largest frames, and as much again."""
 
 
 class SourceReader:
@@ -105,10 +109,21 @@ def serve(reader: SourceReader, told: BinaryIO) -> None:
             reader.jpeg(message)
 
 
+def _bound_memory() -> None:
+    """Let this process take no more than `MOST_BYTES`, where the system can see to that."""
+    if sys.platform != "win32":
+        import resource
+
+        with contextlib.suppress(OSError, ValueError):  # it has less already
+            resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
+
+
 def main() -> None:
     """Read until nobody wants it; at once then, whatever the source's thread is doing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     av.logging.set_level(None)  # FFmpeg's own lines name URLs
+    cv2.setNumThreads(1)
+    _bound_memory()
     with contextlib.suppress(OSError):
         serve(SourceReader(sys.stdout.buffer), sys.stdin.buffer)
     os._exit(0)

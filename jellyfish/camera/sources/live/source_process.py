@@ -26,6 +26,7 @@ from jellyfish.camera.sources.live.messages import (
 from jellyfish.core import InputSize
 
 READER = "jellyfish.camera.sources.live.reader"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 END_S = 0.5
 """How long a process that has been killed is waited for: where the kernel holds it, it is left behind."""
 Told = SourceOpened | FrameShown | SourceFailed
@@ -137,6 +138,6 @@ class SourceProcess:
 
 
 def _environment(paths: str) -> dict[str, str]:
-    """This process's, without what is a secret of its owner's and none of the reader's business."""
+    """This process's, without what is a secret of its owner's and none of the reader's business; and for one thread."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("JELLYFISH_")}
-    return {**kept, "PYTHONPATH": paths}
+    return {**kept, **ONE_THREAD, "PYTHONPATH": paths}

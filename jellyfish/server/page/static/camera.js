@@ -17,7 +17,8 @@ let sender = null;
 let stream = null;
 let facing = "environment";
 let mirrored = false;
-let shown = { detections: [], at: 0 };
+let shown = [];
+let fading = 0;
 let spokenAt = 0;
 let awake = null;
 let onTime = new OnTime();
@@ -65,6 +66,7 @@ element("turn").addEventListener("click", async () => {
   }
 });
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && sender && stayAwake());
+new ResizeObserver(draw).observe(boxes);
 window.addEventListener("pagehide", () => sender?.stop());
 
 /** The token to stream with, or null where none is asked for; Refusal where this device is not let in. */
@@ -133,7 +135,6 @@ function begin(bearer) {
   element("setup").hidden = true;
   element("stop").focus();
   stayAwake();
-  requestAnimationFrame(draw);
 }
 
 function end(why) {
@@ -156,7 +157,7 @@ function told({ state, why }) {
     onTime.begin();
   }
   if (state === "away") {
-    shown = { detections: [], at: 0 };
+    show([]);
     trouble(`No server: ${why}. Trying again.`);
   }
   if (state === "refused") end(`The server said no: ${why}.`);
@@ -166,7 +167,7 @@ function answered({ result, ageMs, classes }, slo) {
   if (result.reason !== undefined) return;
   const now = performance.now();
   const named = ([label, score, ...box]) => ({ label: classes[label], score, box });
-  shown = { detections: (result.detections ?? []).map(named), at: now };
+  show((result.detections ?? []).map(named));
   if (result.scores) element("found").textContent = result.scores.slice(0, 3).map(([label, score]) => `${classes[label]} ${Math.round(100 * score)} %`).join(", ");
   if (ageMs !== null) {
     element("age").textContent = milliseconds(ageMs);
@@ -175,9 +176,9 @@ function answered({ result, ageMs, classes }, slo) {
   element("uplink").textContent = result.bandwidth_kbps ? bitRate(result.bandwidth_kbps) : "–";
   if (now - spokenAt > SPOKEN_MS && !result.scores) {
     spokenAt = now;
-    boxes.setAttribute("aria-label", inWords(shown.detections));
+    boxes.setAttribute("aria-label", inWords(shown));
   }
-  if (!result.scores) element("found").textContent = inWords(shown.detections);
+  if (!result.scores) element("found").textContent = inWords(shown);
 }
 
 function planned(plan) {
@@ -191,18 +192,19 @@ function counted(report) {
   element("on-time").textContent = percent(onTime.lastMinute);
 }
 
+/** Boxes of the newest answer; they go when no other renews them. */
+function show(detections) {
+  shown = detections;
+  clearTimeout(fading);
+  if (detections.length) fading = setTimeout(() => show([]), FADE_MS);
+  requestAnimationFrame(draw);
+}
+
 function draw() {
   if (sender === null) return;
   const { context, width, height } = sized(boxes);
   context.clearRect(0, 0, width, height);
-  const place = covering(video.videoWidth, video.videoHeight, width, height);
-  const agedMs = performance.now() - shown.at;
-  if (agedMs < FADE_MS && place.width > 0) {
-    context.globalAlpha = Math.min(1, 2 - (2 * agedMs) / FADE_MS);
-    drawBoxes(context, shown.detections, place, mirrored);
-    context.globalAlpha = 1;
-  }
-  requestAnimationFrame(draw);
+  drawBoxes(context, shown, covering(video.videoWidth, video.videoHeight, width, height), mirrored);
 }
 
 /** Where a picture is that covers all of a place, as `object-fit: cover` puts it. */

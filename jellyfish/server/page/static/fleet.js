@@ -10,6 +10,7 @@ import { Watching } from "./watching.js";
 import { SOURCE } from "./words.js";
 
 const POLL_MS = 1000;
+const TOLD_MS = 2500; // while the fleet is told so often, it is not asked for
 const ENTRIES_MS = 15_000; // how often it is looked whether cameras have other zones
 const element = (id) => document.getElementById(id);
 const tiles = new Map();
@@ -17,6 +18,7 @@ const tiles = new Map();
 let timer = 0;
 let afterToken = null;
 let entriesAt = -Infinity;
+let toldAt = -Infinity;
 let failing = false;
 let watched = null; // whether answers come; null before it is known
 
@@ -24,6 +26,10 @@ const detail = new Detail(element("detail"), gone, askForToken);
 const adding = new Adding((name) => say(`${name} is added`), askForToken);
 const watching = new Watching({
   answer: answered,
+  fleet: (fleet) => {
+    toldAt = performance.now();
+    tell(fleet);
+  },
   open: () => connected(true),
   lost: () => connected(false),
 });
@@ -55,10 +61,11 @@ function rest() {
 
 async function poll() {
   try {
-    const fleet = await ask("/v1/fleet");
-    failed("");
-    tell(fleet);
-    if (!document.hidden) watching.start();
+    if (performance.now() - toldAt > TOLD_MS) {
+      tell(await ask("/v1/fleet"));
+      failed("");
+      if (!document.hidden) watching.start();
+    }
     if (performance.now() - entriesAt > ENTRIES_MS) await tellEntries();
   } catch (error) {
     if (error instanceof Refusal && error.wantsToken) {

@@ -22,8 +22,8 @@ function planning(share) {
 
 function attained({ on_time: onTime, target }) {
   put("attained", percent(onTime?.minute));
-  const reached = target == null || onTime?.minute == null || onTime.minute >= target;
-  element("attained").className = `figure ${onTime?.minute == null ? "" : reached ? "good" : grade(Math.min(98, onTime.minute))}`;
+  const reached = target != null && onTime?.minute >= target;
+  element("attained").className = `figure ${reached ? "good" : grade(onTime?.minute)}`;
   const parts = [target == null ? "last minute" : `target ${target} %`];
   if (onTime?.hour != null) parts.push(`last hour ${percent(onTime.hour)}`);
   put("attained-words", parts.join(" · "));
@@ -63,15 +63,13 @@ function devices(all) {
 }
 
 function room(told) {
-  if (told == null) {
-    put("room-words", "not known yet");
-    return;
-  }
-  const { cameras: count, fps, slo_ms: slo, words } = told;
-  put("room", count == null ? "–" : count === 0 ? "No" : `Yes, ${count}`);
+  const count = told?.cameras ?? null;
+  const words = told?.words ?? "not known yet";
+  const [, least, rest] = /^Room for (at least )?\d+ more (.*)/.exec(words) ?? [null, "", words];
+  put("room", count === null ? "–" : count === 0 ? "No" : `Yes, ${least ?? ""}${count}`);
   if (count > 0) element("room").append(small(" more"));
   element("room").className = `figure ${count === 0 ? "fair" : ""}`;
-  put("room-words", words || (count == null ? "not known yet" : `at ${fps} fps, answered within ${slo} ms`));
+  put("room-words", rest);
 }
 
 function small(words) {

@@ -5,7 +5,7 @@ import { RetryPace } from "./conversation.js";
 import { pictured } from "./protocol.js";
 
 export class Watching {
-  /** `told` gets what is said, by kind: answer(answer, jpeg or null), open(), lost(). */
+  /** `told` gets what is said, by kind: answer(answer, jpeg or null), fleet(fleet), open(), lost(). */
   constructor(told) {
     this._told = told;
     this._pace = new RetryPace();
@@ -27,7 +27,7 @@ export class Watching {
   }
 
   _open() {
-    const socket = webSocket("/v1/watch?pictures=1");
+    const socket = webSocket("/v1/watch?pictures=1&fleet=1");
     let openedMs = null;
     this._socket = socket;
     socket.onopen = () => {
@@ -50,6 +50,7 @@ export class Watching {
       return;
     }
     const message = JSON.parse(data);
-    if (message.camera !== undefined) this._told.answer(message, null);
+    if (message.fleet !== undefined) this._told.fleet(message.fleet);
+    else if (message.camera !== undefined) this._told.answer(message, null);
   }
 }

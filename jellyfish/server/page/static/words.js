@@ -4,7 +4,7 @@
 export function percent(value) {
   if (value === null || value === undefined) return "–";
   if (value >= 100) return "100 %";
-  const digits = value >= 99.9 ? 2 : value >= 10 ? 1 : 1;
+  const digits = value >= 99.9 ? 2 : 1;
   const rounded = Math.floor(value * 10 ** digits) / 10 ** digits; // 99.99 of 100 is not all
   return `${rounded.toFixed(digits)} %`;
 }
@@ -17,6 +17,7 @@ export function milliseconds(value) {
 
 export function bitRate(kbps) {
   if (kbps === null || kbps === undefined) return "–";
+  if (kbps >= 1_000_000) return `${(kbps / 1_000_000).toFixed(1)} Gbit/s`;
   if (kbps >= 100_000) return `${Math.round(kbps / 1000)} Mbit/s`;
   return kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbps)} kbit/s`;
 }

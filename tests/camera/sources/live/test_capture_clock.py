@@ -48,9 +48,9 @@ def test_jitter_makes_frames_older_and_never_younger() -> None:
     assert max(wrong) < 0.005
 
 
-def test_a_clock_that_drifts_stays_within_milliseconds_for_an_hour() -> None:
+def test_a_clock_that_drifts_stays_within_milliseconds() -> None:
     for drift in (1 - 2e-4, 1 + 2e-4):
-        assert max(ages(CaptureClock(), steady(3600, rate=drift))) < 0.01
+        assert max(ages(CaptureClock(), steady(600, rate=drift))) < 0.01
 
 
 def test_frames_in_another_order_than_their_pieces_are_told_in_theirs() -> None:
@@ -87,9 +87,9 @@ def test_a_network_that_catches_up_is_no_fault_of_the_clock() -> None:
 
 @pytest.mark.parametrize(("declared", "sent"), [(25, 21), (30, 15), (25, 24)])
 def test_times_made_up_from_a_rate_that_is_not_true_are_not_believed_for_long(declared: int, sent: int) -> None:
-    pieces = [(n / declared, 1000 + n / sent) for n in range(120 * sent)]
+    pieces = [(n / declared, 1000 + n / sent) for n in range(60 * sent)]
     told = ages(CaptureClock(), pieces)
-    assert max(told[60 * sent :]) == 0
+    assert max(told[30 * sent :]) == 0
 
 
 def test_times_that_run_too_fast_are_never_in_the_future() -> None:

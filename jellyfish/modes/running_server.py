@@ -22,6 +22,7 @@ def nothing_known(session: Session) -> TimeSplit:
     """Of a server that does not look."""
     return TimeSplit()
 
+
 if TYPE_CHECKING:  # it loads what a camera's machine has not
     from jellyfish.modes.own_cameras import OwnCameras
 

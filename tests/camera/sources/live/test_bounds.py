@@ -29,12 +29,12 @@ def test_a_link_that_leads_elsewhere_since_it_was_added_is_not_followed(tmp_path
         path.write_bytes(JPEG)
     link = folder / "link.jpg"
     link.symlink_to(folder / "a.jpg")
-    assert opened(link, folder) == "pictures: 1"
+    assert opened(link, folder) == "1 picture"
     link.unlink()
     link.symlink_to(outside)
     with pytest.raises(InputError, match="may not be opened here"):
         opened(link, folder)
-    assert opened(folder, folder) == "pictures: 1", "of the folder, without what leads out of it"
+    assert opened(folder, folder) == "1 picture", "of the folder, without what leads out of it"
 
 
 def test_without_folders_no_file_is_opened_and_without_bounds_any_is(tmp_path: Path) -> None:
@@ -43,4 +43,4 @@ def test_without_folders_no_file_is_opened_and_without_bounds_any_is(tmp_path: P
         opened(tmp_path / "a.jpg")
     said: list[str] = []
     next(pictures(OpenSource(str(tmp_path / "a.jpg")), said.append))
-    assert said == ["pictures: 1"]
+    assert said == ["1 picture"]

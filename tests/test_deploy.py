@@ -42,6 +42,10 @@ def test_its_command_is_understood(where: str) -> None:
     command.make_context(name, words)  # which parses, and runs nothing
 
 
+def test_systemd_tells_the_server_alone_to_stop() -> None:
+    assert "KillMode=mixed" in UNIT.splitlines()  # workers that are ended with it answer nothing that was received
+
+
 def instructions(text: str) -> list[tuple[str, str]]:
     """(instruction, what follows) of a Dockerfile, without comments."""
     lines = re.sub(r"\\\n", " ", re.sub(r"^#.*\n", "", text, flags=re.M)).splitlines()

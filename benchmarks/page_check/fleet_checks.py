@@ -11,7 +11,7 @@ import numpy as np
 from playwright.async_api import Page, expect
 
 from benchmarks.page_check.place import PHONE, SMALL, CheckPlace, until_drawn
-from benchmarks.page_check.stand_in import CAMERAS, StandIn, standing_in
+from benchmarks.page_check.stand_in import CAMERAS, ShownCamera, StandIn, standing_in
 from jellyfish.server.access import Access
 
 GATE = ".tile[data-camera=gate]"
@@ -53,6 +53,23 @@ async def a_tile_says_how_its_camera_fares(place: CheckPlace) -> None:
         stand_in.cameras["gate"].source = "silent"
         await expect(page.locator("#said")).to_have_text("gate is silent")
         await expect(page.locator(GATE)).to_contain_text("No pictures")
+
+
+async def a_camera_that_is_not_there_says_why_and_nothing_of_another(place: CheckPlace) -> None:
+    async with fleet() as (address, stand_in):
+        shed = ShownCamera("shed", "street-town", (448, 256), "w100e2-448", source="dead", history=[0.0] * 60)
+        shed.missed, shed.said = ((5, "source", "dead", 0),), {"words": "Connection refused"}  # at no known rate
+        stand_in.cameras["shed"] = shed
+        page = await place.window(address)
+        await page.locator(f"{GATE} .open").click()
+        await expect(page.locator("#detail .legend")).to_contain_text("car")
+        await page.keyboard.press("Escape")
+        tile = page.locator(".tile[data-camera=shed]")
+        await expect(tile.locator(".why")).to_have_text(["Source"])
+        await tile.locator(".open").click()
+        await expect(page.locator("#detail .legend")).to_have_text("nothing")
+        await expect(page.locator("#detail .missed .why")).to_have_text(["Source"])
+        await expect(page.locator("#detail .veil")).to_contain_text("Connection refused")
 
 
 async def a_camera_is_added_and_removed(place: CheckPlace) -> None:
@@ -212,6 +229,7 @@ async def pictures_of_the_fleet(place: CheckPlace) -> None:
 FLEET_CHECKS: tuple[Callable[[CheckPlace], Awaitable[None]], ...] = (
     boxes_move_on_each_tile,
     a_tile_says_how_its_camera_fares,
+    a_camera_that_is_not_there_says_why_and_nothing_of_another,
     a_camera_is_added_and_removed,
     what_a_camera_calls_itself_is_text,
     all_can_be_done_with_keys,

@@ -55,7 +55,7 @@ def create_app(
     add_watching(app)
     add_pages(app, desk or Desk(service))
     add_files(app)
-    add_inviting(app)
+    add_inviting(app, lambda: service.settings.fetched)
     if administration is not None:
         add_administration(app, administration)
     app.router.add_routes(routes)

@@ -156,3 +156,19 @@ async def test_where_there_are_no_tokens_an_invitation_needs_none_and_has_none()
 async def test_a_camera_is_called_by_a_name_that_a_stream_may_have(camera: str) -> None:
     async with running(), http() as session, session.post(INVITING, params={"camera": camera}) as answer:
         assert answer.status == 400 and "letters" in (await answer.json())["error"]
+
+
+@virtual
+async def test_nobody_is_invited_as_a_camera_that_the_server_fetches() -> None:
+    async with running() as service, http() as session:
+        service.settings.replace({}, {"gate"})
+        async with session.post(INVITING, params={"camera": "gate"}) as answer:
+            assert answer.status == 409 and "fetches" in (await answer.json())["error"]
+
+
+@pytest.mark.parametrize("host", ["server:99999", "server:abc", "[::1"])
+@virtual
+async def test_an_invitation_that_is_asked_for_at_no_address_is_refused(host: str) -> None:
+    asked = {"params": {"camera": "phone"}, "headers": {"Host": host}}
+    async with running(), http() as session, session.post(INVITING, **asked) as answer:
+        assert answer.status == 400 and "Host" in (await answer.json())["error"]

@@ -7,6 +7,7 @@ import { Ledger, slackBucket } from "../../../jellyfish/server/page/static/ledge
 import { OnTime } from "../../../jellyfish/server/page/static/on_time.js";
 import { packed, unpacked } from "../../../jellyfish/server/page/static/protocol.js";
 import { Sizer } from "../../../jellyfish/server/page/static/sizing.js";
+import { bitRate } from "../../../jellyfish/server/page/static/words.js";
 
 const vectors = JSON.parse(readFileSync(process.env.VECTORS, "utf8"));
 const HELLO = { client: "phone", fps: 15, slo_ms: 150 };
@@ -159,4 +160,9 @@ test("the share in time is of the last minute, over streams that ended", () => {
   assert.equal(onTime.lastMinute, 75);
   for (let second = 3; second <= 70; second++) onTime.add(1000 * second, { on_time: 10 + second, missed: {} });
   assert.equal(onTime.lastMinute, 100);
+});
+
+test("an uplink is told in few letters, and in the unit that it has when rounded", () => {
+  const told = [640, 999.7, 8123, 80_270, 999_700, 1_234_000].map(bitRate);
+  assert.deepEqual(told, ["640 kbit/s", "1.0 Mbit/s", "8.1 Mbit/s", "80 Mbit/s", "1.0 Gbit/s", "1.2 Gbit/s"]);
 });

@@ -70,4 +70,6 @@ def _words(found: RoomFound, count: int, why: str, slo_ms: float) -> str:
         return f"{full} {like}"
     sure = why != "devices" or found.whole
     said = f"Room for {count} more {like}" if sure else f"Room for at least {count} more {like}"
+    if found.accuracy_then >= found.accuracy_now:  # what is in force was planned when there was less room
+        return f"{said}. With one more the expected accuracy is no lower than now: {found.accuracy_then:.3f}"
     return f"{said}. With one more the expected accuracy is {found.accuracy_then:.3f}; now {found.accuracy_now:.3f}"

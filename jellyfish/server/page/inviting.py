@@ -7,6 +7,7 @@ POST /camera/accept                          the code, as a bearer token, for a 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import quote
 
@@ -21,12 +22,15 @@ from jellyfish.server.page.reach import ListensAt, origin_for_others, own_addres
 
 INVITATIONS: web.AppKey[Invitations] = web.AppKey("invitations", Invitations)
 LISTENS_AT: web.AppKey[ListensAt] = web.AppKey("listens_at", ListensAt)
+Fetched = Callable[[], Collection[str]]
+"""The cameras that the server fetches itself, by name: nobody else may call itself so."""
+FETCHED: web.AppKey[Fetched] = web.AppKey("fetched")
 NOT_KEPT = {hdrs.CACHE_CONTROL: "no-store"}
 
 
-def add_inviting(app: web.Application) -> None:
+def add_inviting(app: web.Application, fetched: Fetched = frozenset) -> None:
     """Routes, and that those who were invited are let in."""
-    app[INVITATIONS], app[LISTENS_AT] = Invitations(), ListensAt()
+    app[INVITATIONS], app[LISTENS_AT], app[FETCHED] = Invitations(), ListensAt(), fetched
     app[ACCESS].guests = lambda digest: app[INVITATIONS].token(digest, seconds_now())
     inviting = guarded(RouteKind.ADMINISTRATION, _invite, without_tokens=RouteKind.CAMERA)
     app.router.add_post("/v1/cameras/invitations", inviting)
@@ -38,7 +42,12 @@ async def _invite(request: web.Request) -> web.Response:
     camera = request.query.get("camera", "")
     if not 1 <= len(camera) <= LONGEST_NAME or re.match(NAME_PATTERN, camera) is None:
         return _wrong(400, f"a camera is called by 1 to {LONGEST_NAME} letters, none of them a control character")
-    origin = origin_for_others(_asked_at(request), request.app[LISTENS_AT].everywhere, own_address())
+    if camera in request.app[FETCHED]():
+        return _wrong(409, f"the server fetches the camera {camera} itself: invite one by another name")
+    try:
+        origin = origin_for_others(_asked_at(request), request.app[LISTENS_AT].everywhere, own_address())
+    except ValueError:
+        return _wrong(400, f"no page is at {_asked_at(request)[:100]}: Host is a name or an address, and a port")
     address = f"{origin.url}/camera#camera={quote(camera, safe='')}"
     told: dict[str, Any] = {"camera": camera, "notes": origin.notes}
     if request.app[ACCESS].rules.asks_for_token(RouteKind.CAMERA):

@@ -37,8 +37,8 @@ class Origin:
 
 
 def origin_for_others(asked: str, everywhere: bool, address: str | None) -> Origin:
-    """`asked`: the origin of the page that is open here. `everywhere`: whether the server listens at all addresses of
-    its machine. `address`: this machine's in its network, where it has one. Pure.
+    """`asked`: the origin of the page that is open here; ValueError where it is none. `everywhere`: whether the server
+    listens at all addresses of its machine. `address`: this machine's in its network, where it has one. Pure.
 
     A name by which the page has been opened is kept, unless only this machine knows it.
     """

@@ -19,6 +19,11 @@ def test_the_planner_says_how_many() -> None:
     assert "at least 6" in room_told(FOUND._replace(whole=False), AROUND)["words"]
 
 
+def test_that_one_more_makes_it_better_is_not_said() -> None:
+    words = room_told(FOUND._replace(accuracy_now=0.33, accuracy_then=0.62), AROUND)["words"]
+    assert words.endswith("no lower than now: 0.620")
+
+
 @pytest.mark.parametrize(
     ("around", "cameras", "words"),
     [

@@ -6,7 +6,7 @@ import { Picture } from "./picture.js";
 import { Settings, areasOf, entries } from "./settings.js";
 import { drawSpark } from "./spark.js";
 import { whyChip } from "./tile.js";
-import { WHY, bitRate, clockTime, milliseconds, percent, rate } from "./words.js";
+import { WHY, bitRate, clockTime, milliseconds, missedWords, percent, rate } from "./words.js";
 
 const MOST_MISSES = 12;
 
@@ -18,6 +18,8 @@ export class Detail {
     this._refused = refused;
     this._tile = null;
     this._sure = false;
+    this._source = null; // as the server told it last
+    this._why = ""; // it is so, in words
     this._picture = new Picture(dialog.querySelector(".picture"));
     const close = () => dialog.close();
     dialog.querySelector(".close").addEventListener("click", close);
@@ -50,8 +52,10 @@ export class Detail {
     this._picture.clear();
     this._dialog.showModal();
     this._picture.copy(tile.picture);
+    this._source = null;
+    this._why = "";
     this.tell();
-    if (tile.answer) this._found(tile.answer);
+    this._found(tile.answer ?? {});
     this._settings.show(tile.name, null);
     this._load();
   }
@@ -101,6 +105,19 @@ export class Detail {
     drawSpark(this._dialog.querySelector(".spark"), camera.uplink_history ?? []);
     this._misses(camera.missed ?? []);
     this._veil(camera);
+    if (camera.source === this._source) return;
+    this._source = camera.source;
+    this._why = "";
+    if (["silent", "dead"].includes(camera.source)) this._askWhy();
+  }
+
+  /** What the server knows of a source that gives no pictures. */
+  async _askWhy() {
+    const tile = this._tile;
+    const words = (await entries()).get(tile.name)?.words ?? "";
+    if (tile !== this._tile) return;
+    this._why = words;
+    this._veil(tile.camera);
   }
 
   /** An answer of this camera. */
@@ -115,7 +132,8 @@ export class Detail {
     veil.hidden = this._picture.shown && !["silent", "dead", "stopped"].includes(camera.source);
     const from = this._tile.root.querySelector(".veil");
     veil.querySelector("b").textContent = from.querySelector("b").textContent;
-    veil.querySelector("span").textContent = from.querySelector("span").textContent;
+    const more = from.querySelector("span").textContent;
+    veil.querySelector("span").textContent = this._why ? `${this._why}: ${more}` : more;
   }
 
   _found(answer) {
@@ -138,7 +156,7 @@ export class Detail {
     const newest = [...missed].sort((one, other) => new Date(other.time) - new Date(one.time)).slice(0, MOST_MISSES);
     const rows = newest.map(({ time, why, frames }) => {
       const words = document.createElement("span");
-      words.append(whyChip(why, `${WHY[why]?.[0] ?? why} ${frames ?? 1}`), ` ${WHY[why]?.[1] ?? ""}`);
+      words.append(whyChip(why, missedWords(why, frames ?? 1)), ` ${WHY[why]?.[1] ?? ""}`);
       return [clockTime(time), words];
     });
     fill(this._dialog.querySelector(".missed tbody"), rows.length ? rows : [["none in the last hour"]]);

@@ -3,7 +3,7 @@
 import { inWords } from "./boxes.js";
 import { Picture } from "./picture.js";
 import { drawSpark } from "./spark.js";
-import { SOURCE, WHY, bitRate, milliseconds, percent, rate } from "./words.js";
+import { SOURCE, WHY, bitRate, milliseconds, missedWords, percent, rate } from "./words.js";
 
 const SPOKEN_MS = 5000; // how often what is in a picture is told anew to those who cannot see it
 const LATELY_MS = 60_000;
@@ -86,7 +86,7 @@ export class Tile {
     const key = JSON.stringify([...counts]);
     if (place.dataset.key === key) return;
     place.dataset.key = key;
-    const chips = [...counts].map(([why, frames]) => whyChip(why, `${WHY[why]?.[0] ?? why} ${frames}`));
+    const chips = [...counts].map(([why, frames]) => whyChip(why, missedWords(why, frames)));
     place.replaceChildren(chips.length ? "Missed in the last minute:" : "Nothing missed in the last minute", ...chips);
   }
 

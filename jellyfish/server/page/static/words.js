@@ -17,9 +17,9 @@ export function milliseconds(value) {
 
 export function bitRate(kbps) {
   if (kbps === null || kbps === undefined) return "–";
-  if (kbps >= 1_000_000) return `${(kbps / 1_000_000).toFixed(1)} Gbit/s`;
-  if (kbps >= 100_000) return `${Math.round(kbps / 1000)} Mbit/s`;
-  return kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbps)} kbit/s`;
+  if (kbps >= 999_500) return `${(kbps / 1_000_000).toFixed(1)} Gbit/s`;
+  if (kbps >= 9_950) return `${Math.round(kbps / 1000)} Mbit/s`; // a digit more has no room on a phone
+  return kbps >= 999.5 ? `${(kbps / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbps)} kbit/s`;
 }
 
 export function rate(fps) {
@@ -39,6 +39,11 @@ export const WHY = {
   source: ["Source", "the camera gave no picture"],
   camera: ["Camera", "the machine beside the camera was busy"],
 };
+
+/** So many frames that were missed; of a camera whose rate nobody knows, it is not known how many. */
+export function missedWords(why, frames) {
+  return [WHY[why]?.[0] ?? why, frames || ""].join(" ").trim();
+}
 
 export const SOURCE = {
   live: "live",

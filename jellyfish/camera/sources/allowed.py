@@ -149,8 +149,11 @@ def _of_file(url: str, allowance: Allowance | None, real: Callable[[str], str]) 
     if allowance is not None:
         folders = [Path(real(str(folder))) for folder in allowance.folders]
         if not any(path.is_relative_to(folder) for folder in folders):
+            named = ", ".join(map(str, allowance.folders))
             among = (
-                f"below {', '.join(map(str, allowance.folders))}" if folders else "where --camera-files names folders"
+                f"files are taken below {named} alone"
+                if folders
+                else "no file is, unless --camera-files names a folder"
             )
-            raise InputError(f"{given} may not be opened here: files are taken {among} alone")
+            raise InputError(f"{given} may not be opened here: {among}")
     return Terms("file", f"file:{path}", None, _OPTIONS["file"], path)

@@ -23,7 +23,9 @@ class KeptCameras(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_kept(path: Path) -> tuple[ServedCamera, ...]:
-    """The cameras of a file; none where there is no file yet. InputError for what cannot be used."""
+    """The cameras of a file; none where there is no file yet, or nothing in it. InputError for what cannot be used."""
+    if path.exists() and not path.is_file():  # to read a pipe is to wait for ever
+        raise InputError(f"the kept cameras cannot be read: {path} is no file")
     try:
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1)
@@ -35,6 +37,8 @@ def read_kept(path: Path) -> tuple[ServedCamera, ...]:
         raise InputError(f"the kept cameras cannot be read: {path}: {error.strerror}") from error
     if len(text) > MOST_BYTES:
         raise InputError(f"{path} is no file of kept cameras: it has more than {MOST_BYTES:,} bytes")
+    if not text.strip():
+        return ()
     try:
         return read_entries(msgspec.json.decode(text, type=KeptCameras).cameras)
     except (msgspec.MsgspecError, UnicodeDecodeError, InputError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import stat
 from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
@@ -252,12 +253,18 @@ async def test_where_the_file_cannot_be_written_nothing_is_changed(tmp_path: Pat
 def test_a_file_that_is_none_of_kept_cameras_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "cameras.json"
     assert read_kept(file) == ()
-    for text in ("", "[]", '{"cameras": 1}', '{"cameras": [{"nam": 1}]}', '{"cameras": [], "more": 1}'):
+    file.touch(0o600)
+    assert read_kept(file) == (), "made beforehand, for its rights"
+    for text in ("{", "[]", '{"cameras": 1}', '{"cameras": [{"nam": 1}]}', '{"cameras": [], "more": 1}'):
         file.write_text(text)
         with pytest.raises(InputError, match=r"cameras\.json is no file of kept cameras"):
             read_kept(file)
     with pytest.raises(InputError, match="there is no folder"):
         read_kept(tmp_path / "nowhere" / "cameras.json")
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(InputError, match="is no file"):
+            read_kept(path)
     write_kept(file, [GATE])
     assert read_kept(file) == (GATE,)
 

@@ -182,14 +182,16 @@ class _OpenVideo:
                 yield TimedPicture(captured_s, now, self._held(frame), self.clock.delay_s)
 
     def paced(self, pace: _Pace) -> Pictures:
-        """Captured when they are shown; the last one for as long as the one before."""
-        before_s = shown_s = time.monotonic()
-        for frame, now in self._frames():
-            before_s = shown_s
+        """Captured when they are shown; the last one for as long as the one before, one alone as a picture is."""
+        shown_s = time.monotonic()
+        before_s: float | None = None
+        for count, (frame, now) in enumerate(self._frames()):
+            before_s = shown_s if count else None
             shown_s = now if frame.pts is None else pace.shown_s(frame.pts * self._time_base, now)
             time.sleep(max(0.0, shown_s - time.monotonic()))
             yield TimedPicture(shown_s, shown_s, self._held(frame))
-        time.sleep(max(0.0, 2 * shown_s - before_s - time.monotonic()))
+        lasts_s = 1 / PICTURES_FPS if before_s is None else shown_s - before_s
+        time.sleep(max(0.0, shown_s + lasts_s - time.monotonic()))
 
     def _frames(self) -> Iterator[tuple[Any, float]]:
         """Decoded frames, and when what completed each was here. Damaged packets are passed over."""

@@ -98,6 +98,14 @@ async def test_frames_are_shown_as_they_are_to_be_held_or_as_was_asked(
         assert image.shape[:2] == size[::-1]
 
 
+async def test_a_video_of_one_frame_is_shown_as_a_picture_is_and_not_as_often_as_can_be(tmp_path: Path) -> None:
+    film(tmp_path / "film.mp4", frames=1)
+    async with reading() as process:
+        await process.open(OpenSource(str(tmp_path / "film.mp4")))
+        frames = [await next_frame(process) for _ in range(3)]
+    assert min(np.diff([frame.captured_s for frame in frames])) >= 0.2 - 1e-6
+
+
 async def test_a_frame_is_made_as_large_as_is_asked_for_as_long_as_it_is_kept(tmp_path: Path) -> None:
     film(tmp_path / "film.mp4", frames=5, rate=2)
     async with reading() as process:

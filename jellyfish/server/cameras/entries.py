@@ -69,6 +69,8 @@ def changed(entry: CameraEntry, changes: Mapping[str, object]) -> CameraEntry:
 
 def served(entry: CameraEntry) -> ServedCamera:
     """What an entry means. InputError for what would have no effect, or has no meaning."""
+    if entry.name in (".", ".."):
+        raise InputError(f"no camera is called {entry.name!r}: addresses of pages have another use for that")
     areas = [*entry.masks, *(zone.polygon for zone in entry.zones)]
     _check_areas(areas)
     _check_names([zone.name for zone in entry.zones])

@@ -81,6 +81,7 @@ def test_a_camera_that_is_fetched_no_more_keeps_its_settings_alone() -> None:
         ({"name": "a\nb"}, ["`name`"]),
         ({"name": "x" * 65}, ["`name`"]),
         ({"name": "gate"}, ["two cameras are called 'gate'"]),
+        ({"name": ".."}, ["no camera is called '..'"]),
         ({"name": "x", "url": ""}, ["camera 'x'", "`url`"]),
         ({"name": "x", "url": "rtsp://h/", "fps": 0}, ["`fps`"]),
         ({"name": "x", "url": "rtsp://h/", "fps": float("nan")}, ["`fps`"]),

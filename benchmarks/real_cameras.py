@@ -56,6 +56,7 @@ STALLS_AT, FREEZES_AT, DIES_AT = 0.25, 0.45, 0.65
 SETTLE_S, READY_S, STOP_S = 20.0, 60.0, 20.0
 HARMED_S, SAMPLE_PERIOD_S, PICTURES_FPS = 60.0, 5.0, 2.0
 MOST_GROWTH, MOST_BACK_S, MOST_MORE_MISSES, MOST_P99 = 1.10, 10.0, 0.5, 1.15
+LEAST_MINUTES = 2.0
 WAYS = ("camera", "server")
 
 
@@ -340,7 +341,7 @@ def show(found: Run, console: Console) -> None:
     console.print(table)
     for fault in found.faults:
         seen = found.seen[fault.camera]
-        pause_s = seen.longest_pause_s(fault.from_s - 1, fault.until_s + HARMED_S)
+        pause_s = seen.longest_pause_s(fault.from_s - 1, min(fault.until_s + HARMED_S, found.ended_s))
         back_s = seen.back_after_s(fault)
         console.print(
             f"{fault.camera} {fault.words}: answered again {back_s:.1f} s after it was there again, "
@@ -398,6 +399,8 @@ def main() -> None:
     parser.add_argument("--scenes", type=Path, default=ROOT / "videos", help="a folder of .mp4 to be shown")
     parser.add_argument("--port", type=int, default=8764, help="of the server")
     arguments, console = parser.parse_args(), Console(width=150)
+    if arguments.minutes < LEAST_MINUTES:
+        parser.error(f"--minutes: at least {LEAST_MINUTES:g}, or a camera has no time to come back")
     if (why := why_not()) is not None:
         print(f"skipped: {why}")
         return

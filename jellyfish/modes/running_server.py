@@ -15,16 +15,15 @@ from jellyfish.server.fleet.blame import TimeSplit
 from jellyfish.server.service import Service
 from jellyfish.server.session import Session
 
+if TYPE_CHECKING:  # it loads what a camera's machine has not
+    from jellyfish.modes.own_cameras import OwnCameras
+
 SplitOf = Callable[[Session], TimeSplit]
 
 
 def nothing_known(session: Session) -> TimeSplit:
     """Of a server that does not look."""
     return TimeSplit()
-
-
-if TYPE_CHECKING:  # it loads what a camera's machine has not
-    from jellyfish.modes.own_cameras import OwnCameras
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ shown at its own pace. Files begin again where they end, and so do the pictures 
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
@@ -18,6 +19,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from jellyfish.camera.sources.allowed import Terms, terms
+from jellyfish.camera.sources.live.backlog import Backlog
 from jellyfish.camera.sources.live.capture_clock import CaptureClock, FirstBurst
 from jellyfish.camera.sources.live.messages import OpenSource
 from jellyfish.camera.sources.live.opening import open_source
@@ -131,6 +133,14 @@ class _Pace:
         return max(now, pts_s + self._zero_s)
 
 
+def _told_s(packet: Any) -> float | None:
+    """What a packet says of its time by its camera's wall clock, in seconds since 1970; None where it says nothing."""
+    if not hasattr(packet, "has_sidedata") or not packet.has_sidedata("prft"):
+        return None
+    micros = int.from_bytes(bytes(packet.get_sidedata("prft"))[:8], sys.byteorder, signed=True)
+    return micros / 1e6
+
+
 class FrameTurns:
     """How a source's frames are to be held: as it was asked for, or as they say.
 
@@ -160,7 +170,7 @@ class _OpenVideo:
         self._container, self._stream = container, stream
         self._time_base = float(stream.time_base)
         self.clock, self._burst = CaptureClock(), FirstBurst()
-        self._turns = FrameTurns(rotate)
+        self._turns, self._backlog = FrameTurns(rotate), Backlog()
         self._reformatter = VideoReformatter()
 
     def as_they_come(self) -> Pictures:
@@ -204,6 +214,9 @@ class _OpenVideo:
             told_us = getattr(self._container, "start_time_realtime", None)
             if told_us:
                 self.clock.told_zero_s = told_us / 1e6 - (time.time() - time.monotonic())
+        told_s = _told_s(packet)
+        if told_s is not None and self._backlog.grows(time.time() - told_s, now):
+            raise InputError("what it sends comes ever later: the link is slower than the stream")
 
     def _held(self, frame: Any) -> HeldPicture:
         """`frame`, turned the right way up."""

@@ -53,17 +53,23 @@ async def camera(config: LiveConfig, console: Console, stop: Stop) -> None:
         summary = recording.finish()
     console.print(summary_table(summary, config.results))
     console.print("\n".join(recording.notes()), highlight=False, markup=False)
-    if stop.number is None and (why := _nothing(live, told)) is not None:
+    why = why_for_nothing(live.let_in, live.frames, told.now, told.words)
+    if stop.number is None and why is not None:
         raise RunError(why)
 
 
-def _nothing(live: LiveCamera, told: _SourceLines) -> str | None:
-    """Why a run was for nothing; None where some of it was not."""
-    if live.let_in:
+def why_for_nothing(let_in: bool, frames: int, state: SourceState, words: str) -> str | None:
+    """Why a run was for nothing, of whose frames none had an outcome; None where some had. Pure.
+
+    `let_in`: whether a server has taken the camera in. `state`, `words`: of its source, in the end.
+    """
+    if let_in:
         return None
-    if live.frames:
+    if frames:
         return "the server took no camera in"
-    return f"no frame was captured: the source is {told.now}" + (f" ({told.words})" if told.words else "")
+    if state is SourceState.LIVE:
+        return "the run ended while the source's frames were still counted: give --fps, or a longer --duration"
+    return f"no frame was captured: the source is {state}" + (f" ({words})" if words else "")
 
 
 async def _say_where(config: LiveConfig, http: aiohttp.ClientSession, console: Console) -> None:
@@ -170,7 +176,8 @@ class _Recorded:
     def notes(self) -> list[str]:
         """What else a person should know."""
         assert self.camera is not None
-        return [agreement_in_words(agreement([self.camera.account])), *outages_in_words(self._outages.figures())]
+        outages = outages_in_words(self._outages.figures(), written=self._writer is not None)
+        return [agreement_in_words(agreement([self.camera.account])), *outages]
 
     def _know(self, writer: ResultWriter) -> None:
         """Write down what answers, and another model that comes into service later."""

@@ -58,8 +58,7 @@ class CameraSet:
         if config.name in self.cameras:
             raise InputError(f"there is a camera {config.name!r} already: give another name")
         terms(config.url, config.allowance)
-        self._begin(config)
-        self._tasks[config.name] = asyncio.create_task(self._keep(config))
+        self._tasks[config.name] = asyncio.create_task(self._keep(config, self._begin(config)))
 
     async def remove(self, name: str) -> None:
         """Let it say goodbye, and end its reader. InputError where there is none of that name."""
@@ -80,9 +79,8 @@ class CameraSet:
         self.cameras[config.name] = camera
         return camera
 
-    async def _keep(self, config: SourceConfig) -> None:
-        """Run a camera to its end, anew where it ends by a fault."""
-        camera = self.cameras[config.name]
+    async def _keep(self, config: SourceConfig, camera: LiveCamera) -> None:
+        """Run a camera to its end, anew where it ends by a fault. It may be removed before this begins."""
         while True:
             try:
                 await camera.run()

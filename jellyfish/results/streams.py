@@ -63,6 +63,10 @@ def _some(names: Sequence[str]) -> str:
     return shown if len(names) <= SHOWN_NAMES else f"{shown} and {len(names) - SHOWN_NAMES} more"
 
 
+TOLD_S = 0.05
+"""What is shorter is no outage to a person."""
+
+
 class OutageFigures(msgspec.Struct, frozen=True):
     """Times without a server, of all clients. Each is a line of `outages.jsonl`."""
 
@@ -97,10 +101,14 @@ class OutageTally:
         return OutageFigures(self._outages, len(self._clients), round(self._total_s, 6), self._longest_s)
 
 
-def outages_in_words(figures: OutageFigures | None) -> list[str]:
-    """What a person should know of them: a sentence, or none."""
-    if figures is None:
+def outages_in_words(figures: OutageFigures | None, written: bool = True) -> list[str]:
+    """What a person should know of them: a sentence, or none where they were shorter than that tells.
+
+    `written`: whether there is a file with each.
+    """
+    if figures is None or figures.longest_s < TOLD_S:
         return []
     clients = f"{figures.clients} client{'s' * (figures.clients > 1)}"
+    where = " (outages.jsonl)" if written else ""
     many = "" if figures.outages == figures.clients else f", {figures.outages} times in all"
-    return [f"No server: {clients}{many}, for {figures.longest_s:.1f} s at the longest (outages.jsonl)."]
+    return [f"No server: {clients}{many}, for {figures.longest_s:.1f} s at the longest{where}."]

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 from jellyfish import cli
 from jellyfish.cli.live import URL_VARIABLE
 from jellyfish.config import LiveConfig, SourceConfig
+from jellyfish.core import SourceState
 from jellyfish.errors import RunError
-from jellyfish.modes.camera import camera
+from jellyfish.modes.camera import camera, why_for_nothing
 from jellyfish.program.stopping import Stop
 from tests.media.films import film
 from tests.test_cli import nobodys_url, refused
@@ -79,12 +80,21 @@ async def test_a_run_that_was_for_nothing_has_failed() -> None:
         await run(LiveConfig(SourceConfig("gate", "nowhere.mp4"), nobodys_url(), None, 1.0), lambda said: False)
 
 
+def test_a_run_that_was_too_short_to_know_the_rate_says_so() -> None:
+    assert "--duration" in str(why_for_nothing(False, 0, SourceState.LIVE, ""))
+    assert "source is dead (refused)" in str(why_for_nothing(False, 0, SourceState.DEAD, "refused"))
+    assert why_for_nothing(False, 3, SourceState.LIVE, "") == "the server took no camera in"
+    assert why_for_nothing(True, 0, SourceState.LIVE, "") is None
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["rtsp://user:secret@gate/x"], ["--url-file", URL_VARIABLE, "others can read"]),
         (["http://gate/x?password=secret"], ["--url-file"]),
         ([], ["give a source", "--url-file", URL_VARIABLE]),
+        (["rtsp://gate/user=admin&password=secret"], ["--url-file"]),
+        (["rtsp//user:secret@gate/x"], ["looks like a URL"]),
         (["ftp://gate"], ["ftp: is no source"]),
         (["x.mp4", "--url-file", "y"], ["named twice"]),
         (["--url-file", "nowhere"], ["--url-file", "nowhere", "No such file"]),

@@ -68,6 +68,17 @@ async def test_cameras_come_and_go_each_for_itself() -> None:
 
 
 @virtual
+async def test_one_that_is_removed_as_soon_as_it_was_added_costs_the_others_nothing() -> None:
+    async with Site(lives, lives).cameras() as cameras:
+        await cameras.add(camera("gate"))
+        await asyncio.sleep(1.0)
+        await cameras.add(camera("yard"))
+        await cameras.remove("yard")
+        await asyncio.sleep(1.0)
+        assert cameras.states() == {"gate": SourceState.LIVE}
+
+
+@virtual
 async def test_a_name_is_had_once_and_a_url_must_mean_something() -> None:
     async with Site(lives).cameras() as cameras:
         await cameras.add(camera("gate"))

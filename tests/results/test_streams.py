@@ -39,3 +39,11 @@ def test_outages_are_added_up_over_clients() -> None:
     assert outages_in_words(figures) == [
         "No server: 2 clients, 3 times in all, for 4.0 s at the longest (outages.jsonl)."
     ]
+    assert outages_in_words(figures, written=False)[0].endswith("for 4.0 s at the longest.")
+
+
+def test_what_a_camera_takes_to_connect_is_no_outage_to_people() -> None:
+    tally = OutageTally()
+    tally.add(OutageRecord(client="a", began_s=0.0, lasted_s=0.007, why="no server has answered yet"))
+    assert tally.figures() is not None
+    assert outages_in_words(tally.figures()) == []

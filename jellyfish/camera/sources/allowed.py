@@ -22,8 +22,13 @@ SCHEMES = ("rtsp", "rtsps", "http", "https", "v4l2", "file")
 """Of URLs of sources; what has none is a path."""
 OTHER_WEBCAMS = ("avfoundation", "dshow")
 """Of macOS and Windows, for whoever sits at such a machine. They were never tried."""
-_SECRET = re.compile(r"pass|pwd|token|secret|auth|key|sign|user|login", re.IGNORECASE)
+_SECRETS = "pass|pwd|token|secret|auth|key|sign|user|login"
+_SECRET = re.compile(_SECRETS, re.IGNORECASE)
 """In the names of what a query says."""
+_SECRET_IN_PATH = re.compile(rf"/[^/]*(?:{_SECRETS})[^/=]*=.*", re.IGNORECASE | re.DOTALL)
+"""Some makes have `/user=NAME&password=...` for a path."""
+_LIKE_URL = re.compile(r".*://|\W*(rtsps?|https?)\W?//|(//)?(?![A-Za-z]:[/\\])[^/\\]*:.*@", re.IGNORECASE | re.DOTALL)
+"""What is no file although it has no scheme: it was mistyped, or stands in quotes."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _WEBCAM = re.compile(r"/dev/video[0-9]{1,4}")
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,nut,asf,mxf,mjpeg,mpjpeg,h264,hevc,obu,ivf"
@@ -86,8 +91,13 @@ def without_credentials(url: str) -> str:
     if scheme_of(url) in ("file", "v4l2", *OTHER_WEBCAMS):
         return url
     head, _, rest = url.partition("://")
-    place = re.split(r"[?#]", rest, maxsplit=1)[0]
-    return f"{head}://{place.rpartition('@')[2]}"  # the last @: a password may have slashes in it
+    place = _before_query(rest) if "/" in _before_query(rest) else _before_query(rest.rpartition("@")[2])
+    place = place.rpartition("@")[2]  # the last one: a password may have slashes in it
+    return f"{head}://{_SECRET_IN_PATH.sub('/...', place)}"
+
+
+def _before_query(text: str) -> str:
+    return re.split(r"[?#]", text, maxsplit=1)[0]
 
 
 def holds_secret(url: str) -> bool:
@@ -95,10 +105,14 @@ def holds_secret(url: str) -> bool:
     if scheme_of(url) in ("file", "v4l2", *OTHER_WEBCAMS):
         return False
     place, _, query = url.partition("?")
-    return "@" in place or any(_SECRET.search(name) for name, _ in parse_qsl(query, keep_blank_values=True))
+    told = any(_SECRET.search(name) for name, _ in parse_qsl(query, keep_blank_values=True))
+    return told or "@" in place or _SECRET_IN_PATH.search(place) is not None
 
 
 def _check_host(url: str, scheme: str) -> None:
+    place = _before_query(url.partition("://")[2])
+    if "/" not in place and "@" not in place and "@" in url:  # FFmpeg would ask a host that is called like the user
+        raise InputError(f"the @ of this {scheme} URL stands behind ? or #: write %3F and %23 for them in a password")
     try:
         parts = urlsplit(url)
         named = bool(parts.hostname) and parts.port != 0 and "\\" not in url
@@ -123,6 +137,11 @@ def _of_other_webcam(url: str, scheme: str) -> Terms:
 
 
 def _of_file(url: str, allowance: Allowance | None, real: Callable[[str], str]) -> Terms:
+    if not url.startswith("file:") and _LIKE_URL.match(url):
+        raise InputError(
+            "this looks like a URL, but begins like none of a source: give rtsp://HOST/PATH and the like, without "
+            "quotes (and ./ before the name of a file that is called so)"
+        )
     given = unquote(url[5:].removeprefix("//localhost").removeprefix("//")) if url.startswith("file:") else url
     if not given or "\x00" in given:
         raise InputError("this source names no file")

@@ -62,6 +62,8 @@ def changed(entry: CameraEntry, changes: Mapping[str, object]) -> CameraEntry:
     if changes.get("name", entry.name) != entry.name:
         raise InputError("a camera keeps its name: remove it, and add it under another one")
     told = msgspec.to_builtins(entry) | changes
+    if told.get("url") is None:  # what was said of its source, or is usual of one, goes with that
+        told = {key: value for key, value in told.items() if key not in _OF_SOURCES or key in changes}
     return entry_from({key: value for key, value in told.items() if value is not None})
 
 

@@ -101,10 +101,44 @@ def test_a_drives_letter_is_no_scheme() -> None:
         ("http://10.0.0.7?token=1", "http://10.0.0.7"),
         ("https://name@camera.example/a/b", "https://camera.example/a/b"),
         ("/srv/clips/a@b?c.mp4", "/srv/clips/a@b?c.mp4"),
+        ("rtsp://name:12?geheim@10.0.0.7/live?a#b", "rtsp://10.0.0.7/live"),
+        ("rtsp://name:12#ge?heim@10.0.0.7", "rtsp://10.0.0.7"),
+        ("rtsp://10.0.0.7/a/user=admin_password=geheim_channel=1/b.sdp", "rtsp://10.0.0.7/a/..."),
+        ("http://10.0.0.7/&Password=ge/heim", "http://10.0.0.7/..."),
     ],
 )
 def test_people_are_shown_no_credentials(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("rtsp//name:geheim@10.0.0.7/live", "'rtsp://name:geheim@10.0.0.7/live'", "//name:geheim@10.0.0.7/live"),
+        *(
+            "na_me:geheim@10.0.0.7/live",
+            "na_me:ge/heim@10.0.0.7",
+            "rtsp;//name:geheim@h",
+            "\ufeffrtsp://name:geheim@h/",
+        ),
+        *("rtsp://name:12?geheim@10.0.0.7/live", "http://name:12#geheim@10.0.0.7/live"),
+    ],
+)
+@pytest.mark.parametrize("allowance", [None, STRANGERS])
+def test_a_mistyped_url_is_no_file_and_its_password_is_not_repeated(url: str, allowance: Allowance | None) -> None:
+    with pytest.raises(InputError, match="URL") as refused:
+        terms(url, allowance, as_it_is)
+    assert "heim" not in str(refused.value)
+
+
+@pytest.mark.parametrize("path", ["clips/a@b:c.mp4", "./a:b@c.mp4", "http/a.mp4", "C:\\clips\\a@b.mp4", "rtsp.mp4"])
+def test_files_of_odd_names_are_files(path: str) -> None:
+    assert terms(path, None, as_it_is).scheme == "file"
+
+
+def test_a_secret_may_stand_in_a_path() -> None:
+    assert holds_secret("rtsp://10.0.0.7/user=admin&password=&channel=1")
+    assert not holds_secret("rtsp://10.0.0.7/channel=1/live?fps=5")
 
 
 # --- what FFmpeg does with it ----------------------------------------------------------------------------------------

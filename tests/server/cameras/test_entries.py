@@ -63,8 +63,14 @@ def test_a_change_of_some_keys_leaves_the_others_and_none_takes_one_back() -> No
     assert (entry.min_score, entry.zones, entry.fps, entry.slo_ms) == (0.7, (), None, 100)
     with pytest.raises(InputError, match="keeps its name"):
         changed(entry, {"name": "door"})
+
+
+def test_a_camera_that_is_fetched_no_more_keeps_its_settings_alone() -> None:
+    gate, _ = read_entries(tomllib.loads(SITE)["cameras"])
+    camera = served(changed(entry_of(gate), {"url": None}))
+    assert (camera.source, camera.settings) == (None, gate.settings)
     with pytest.raises(InputError, match="slo_ms has no effect without url"):
-        served(changed(entry, {"url": None, "transport": None, "target": None, "rotate": None}))
+        served(changed(entry_of(gate), {"url": None, "slo_ms": 90}))
 
 
 @pytest.mark.parametrize(

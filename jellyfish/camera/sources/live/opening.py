@@ -26,6 +26,22 @@ _WEBCAMS = {"v4l2": "linux", "avfoundation": "darwin", "dshow": "win32"}
 _NO_PICTURES = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
 
 
+_IN_WORDS: dict[type[av.error.FFmpegError], str] = {
+    av.error.ArgumentError: "it is no video, no JPEGs one after the other (a single one is none), no HLS; or it leads "
+    "to where no source may be",
+    av.error.InvalidDataError: "what comes is no video that can be read",
+    av.error.ExitError: f"nothing that can be read came within {OPEN_S:.0f} s",
+}
+"""What FFmpeg's own words leave open."""
+
+
+def why_not(error: OSError | av.error.FFmpegError) -> str:
+    """Why a source cannot be opened or read, in words. What the error says beside names the URL."""
+    words = error.strerror or type(error).__name__
+    meant = next((meant for kind, meant in _IN_WORDS.items() if isinstance(error, kind)), None)
+    return words if meant is None else f"{words}: {meant}"
+
+
 def open_source(terms: Terms, rtsp_transport: str) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
     """The open source and its video. InputError for what can never be shown; FFmpeg's errors for what fails now."""
     options = {**_OPTIONS.get(terms.scheme, {}), **terms.options}

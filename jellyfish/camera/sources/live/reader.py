@@ -29,6 +29,7 @@ from jellyfish.camera.sources.live.messages import (
     SourceOpened,
     packed,
 )
+from jellyfish.camera.sources.live.opening import why_not
 from jellyfish.camera.sources.live.pictures import HeldPicture, TimedPicture, pictures
 from jellyfish.camera.thinning import Thinner
 from jellyfish.errors import InputError
@@ -69,8 +70,8 @@ class SourceReader:
             words = "it has ended"
         except InputError as error:
             words = str(error)
-        except (OSError, av.error.FFmpegError) as error:  # what these say beside names the URL
-            words = error.strerror or type(error).__name__
+        except (OSError, av.error.FFmpegError) as error:
+            words = why_not(error)
         except Exception as error:  # this source is not to end without a word, whatever is wrong with it
             words = f"it cannot be read ({type(error).__name__})"
         with self._keeping:

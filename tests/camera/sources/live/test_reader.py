@@ -132,6 +132,7 @@ async def test_what_is_no_source_is_told_in_words_and_the_next_can_be_opened(tmp
             failed = await first(process, OpenSource(str(tmp_path / name)))
             assert isinstance(failed, SourceFailed)
             assert str(tmp_path) not in failed.words
+        assert "no video" in failed.words
         assert isinstance(await first(process, OpenSource(str(tmp_path / "film.mp4"))), SourceOpened)
 
 

@@ -179,7 +179,9 @@ export class Detail {
   _doubt(sure) {
     this._sure = sure;
     this._dialog.querySelector(".keep").hidden = !sure;
-    this._dialog.querySelector(".remove").textContent = sure ? `Yes, remove ${this.name}` : "Remove this camera";
+    const remove = this._dialog.querySelector(".remove");
+    remove.textContent = sure ? `Yes, remove ${this.name}` : "Remove this camera";
+    if (sure) remove.scrollIntoView({ block: "nearest" }); // the button beside it may have moved it out of sight
   }
 
   _problem(words) {

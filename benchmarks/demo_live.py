@@ -131,6 +131,7 @@ def serve(config: Path, port: int) -> int:
     """Run the server until it ends, by Ctrl-C as a rule; its exit code."""
     command = [sys.executable, "-m", "jellyfish", "serve", "--config", str(config), "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # else it would outlive this
     while True:
         try:
             return process.wait()

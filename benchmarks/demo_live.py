@@ -11,11 +11,13 @@ import argparse
 import asyncio
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from multiprocessing.connection import Connection
@@ -84,9 +86,18 @@ def show_cameras(folder: str, pipe: Connection) -> None:
     """A process: serve the clips of a folder over RTSP, until it is ended."""
     from aio_rtsp_toolkit import server as rtsp
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its parent
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its parent, however that ends
+    threading.Thread(target=end_with_parent, daemon=True).start()
     rtsp.logger = logging.getLogger("rtsp")
     asyncio.run(_serve(rtsp.RtspServer(folder, HERE, free_port()), pipe))
+
+
+def end_with_parent() -> None:
+    """Wait for the end of the process that started this one, and end this one, too."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(0)
 
 
 async def _serve(server: Any, pipe: Connection) -> None:

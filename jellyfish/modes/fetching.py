@@ -15,10 +15,8 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
-import jellyfish
 from jellyfish.clock import seconds_now
 from jellyfish.config import SourceConfig
 from jellyfish.core import SourceState
@@ -34,6 +32,7 @@ from jellyfish.modes.fetcher_lines import (
     as_line,
     line_of_fetcher,
 )
+from jellyfish.program.child_environment import environment_of_child
 from jellyfish.server.cameras.listing import FetchedState
 from jellyfish.server.fleet.telling import SourceTerms
 from jellyfish.waiting import Signal
@@ -202,21 +201,13 @@ async def fetcher_process(cores: Sequence[int]) -> AsyncIterator[FetcherPipes]:
 
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "jellyfish.modes.fetcher",
-        stdin=PIPE, stdout=PIPE, env=environment_of_fetcher(os.environ), limit=MOST_LINE_BYTES, preexec_fn=begin,
+        stdin=PIPE, stdout=PIPE, env=environment_of_child(os.environ), limit=MOST_LINE_BYTES, preexec_fn=begin,
     )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None
     try:
         yield FetcherPipes(process.stdin, process.stdout, process.pid)
     finally:
         await _end(process)
-
-
-def environment_of_fetcher(environment: Mapping[str, str]) -> dict[str, str]:
-    """The server's variables but those that are ours, tokens among them: what decodes strangers' video has none."""
-    root = str(Path(jellyfish.__file__).parents[1])
-    paths = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
-    others = {name: value for name, value in environment.items() if not name.startswith("JELLYFISH_")}
-    return others | {"PYTHONPATH": paths}
 
 
 async def _end(process: Process) -> None:

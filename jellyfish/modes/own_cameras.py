@@ -15,6 +15,7 @@ from jellyfish.config import Allowance, ServedCamera, ServerConfig
 from jellyfish.core import SourceState
 from jellyfish.errors import InputError
 from jellyfish.models.model import Description
+from jellyfish.modes.checks import in_url
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.fetcher_lines import ServerToReach
 from jellyfish.modes.fetching import Fetching, Launch, fetcher_process
@@ -95,7 +96,7 @@ class OwnCameras:
         `cores`: the processors that this may take.
         """
         scheme, reached = ("ws" if self._entrance.tls is None else "wss"), ANY.get(host, host)
-        self._url = f"{scheme}://{f'[{reached}]' if ':' in reached else reached}:{port}/v1/stream"
+        self._url = f"{scheme}://{in_url(reached)}:{port}/v1/stream"
         digest = sha256(self._token.encode()).digest()
         token = Token("of the server itself", digest, frozenset({RouteKind.CAMERA}), own=True)
         self._entrance.access.grant(token)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import aiohttp
 import msgspec
 
 from jellyfish.config import MqttConfig, ServerConfig, WebhookConfig
-from jellyfish.core import SourceState
 from jellyfish.errors import InputError
 from jellyfish.modes.broker import Login, MqttBroker
 from jellyfish.modes.checks import in_url
@@ -20,6 +19,7 @@ from jellyfish.modes.keeping_up import kept_up
 from jellyfish.modes.mqtt import MqttPublisher
 from jellyfish.modes.webhook import HttpHook, WebhookPublisher
 from jellyfish.server.access import Allowed
+from jellyfish.server.fleet.fleet import Sources, nothing_fetched
 from jellyfish.server.publishing.bulletin import Bulletin
 from jellyfish.server.publishing.states import camera_states
 from jellyfish.server.service import Service
@@ -27,14 +27,6 @@ from jellyfish.server.service import Service
 USER_VARIABLE, PASSWORD_VARIABLE = "JELLYFISH_MQTT_USER", "JELLYFISH_MQTT_PASSWORD"
 TOKEN_VARIABLE = "JELLYFISH_WEBHOOK_TOKEN"
 LONGEST_SECRET = 4096
-
-
-Sources = Callable[[], Mapping[str, SourceState]]
-
-
-def no_sources() -> Mapping[str, SourceState]:
-    """Of a server that fetches none."""
-    return {}
 
 
 class Publishing:
@@ -46,7 +38,7 @@ class Publishing:
         self.token = "" if self._webhook is None else _token(self._webhook, environment)
 
     @contextlib.asynccontextmanager
-    async def of(self, service: Service, sources: Sources = no_sources) -> AsyncIterator[None]:
+    async def of(self, service: Service, sources: Sources = nothing_fetched) -> AsyncIterator[None]:
         """Publish for the time of the context. `sources`: how those are that the server fetches itself."""
         async with contextlib.AsyncExitStack() as stack:
             if self._mqtt is not None:

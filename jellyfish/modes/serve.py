@@ -15,7 +15,7 @@ from jellyfish.errors import InputError
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.outcome_log import OutcomeLog
 from jellyfish.modes.own_cameras import without_secrets
-from jellyfish.modes.publishing import Publishing, no_sources
+from jellyfish.modes.publishing import Publishing
 from jellyfish.modes.reloading import Asked, Reloading, reloaded_by_signal
 from jellyfish.modes.run import run_info, timeline_from
 from jellyfish.modes.running_server import RunningServer
@@ -28,6 +28,7 @@ from jellyfish.program.stopping import Stop
 from jellyfish.program.supervisor import Supervisor
 from jellyfish.results.parted_files import PartedFiles
 from jellyfish.server.administration import Administration, Changes
+from jellyfish.server.fleet.fleet import nothing_fetched
 from jellyfish.server.service import Service
 
 
@@ -49,7 +50,7 @@ async def serve(asked: Asked, saying: Saying, stop: Stop, quiet: bool, again: Ca
             )
         reloading.begin(Reloading(asked, again, entrance, server.service, server.change_model, server.cameras))
         log.begin(config, server)
-        sources = no_sources if server.cameras is None else server.cameras.sources
+        sources = nothing_fetched if server.cameras is None else server.cameras.sources
         await stack.enter_async_context(publishing.of(server.service, sources))
         saying.ready(server.url, str(server.model), server.devices, server.grpc_address)
         for warning in entrance.warnings(config):

@@ -38,8 +38,9 @@ from jellyfish.modes.fetcher_lines import (
     line_of_fetcher,
     line_of_server,
 )
-from jellyfish.modes.fetching import SILENT_S, FetcherPipes, Fetching, environment_of_fetcher, fetcher_process
+from jellyfish.modes.fetching import SILENT_S, FetcherPipes, Fetching, fetcher_process
 from jellyfish.modes.own_cameras import OwnCameras, without_secrets
+from jellyfish.program.child_environment import environment_of_child
 from jellyfish.server.app import listening
 from jellyfish.server.cameras.listing import FetchedState
 from jellyfish.server.certificates import own_certificate
@@ -198,7 +199,7 @@ def test_what_is_written_down_of_a_configuration_has_no_credentials() -> None:
 
 def test_no_token_of_the_environment_gets_to_the_fetcher() -> None:
     environment = {"JELLYFISH_ADMINISTRATION_TOKEN": "secret", "JELLYFISH_SERVE_PORT": "1", "PATH": "/bin", "HOME": "/"}
-    told = environment_of_fetcher(environment | {"PYTHONPATH": "/more"})
+    told = environment_of_child(environment | {"PYTHONPATH": "/more"})
     assert told.pop("PYTHONPATH").endswith("/more")
     assert told == {"PATH": "/bin", "HOME": "/"}
 

@@ -46,8 +46,6 @@ PLANNING_S = 60.0
 """Planning's share is of the last so many seconds."""
 Sources = Callable[[], Mapping[str, SourceState]]
 """How the sources of cameras are that the server fetches itself, by name."""
-
-
 Terms = Callable[[], Mapping[str, SourceTerms]]
 """What is asked of them."""
 

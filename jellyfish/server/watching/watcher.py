@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -39,7 +40,7 @@ class Watcher:
         self.subscription = subscription
         self._writing = Patience(asyncio.get_running_loop(), UNREAD_S, lambda: abort(request))
 
-    async def serve(self, tell: Tell, beside: Callable[[], Awaitable[None]]) -> None:
+    async def serve(self, tell: Tell, beside: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Until the subscription ends. `beside`: what else is done meanwhile. ConnectionError, in a group, where the
         watcher has gone."""
         _hold_little(self._request)
@@ -47,7 +48,7 @@ class Watcher:
             tasks = [
                 helpers.create_task(self._look()),
                 helpers.create_task(self._tell_of_fleet(tell)),
-                helpers.create_task(_run(beside)),
+                helpers.create_task(beside()),
             ]
             try:
                 await self._tell_all(tell)
@@ -82,10 +83,6 @@ class Watcher:
             if not there or not request.app[ACCESS].still(request[ALLOWED], RouteKind.WATCH):
                 self.subscription.close()
                 return
-
-
-async def _run(beside: Callable[[], Awaitable[None]]) -> None:
-    await beside()
 
 
 def _hold_little(request: web.Request) -> None:

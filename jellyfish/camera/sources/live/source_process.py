@@ -7,10 +7,8 @@ import contextlib
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from pathlib import Path
 from typing import Protocol
 
-import jellyfish
 from jellyfish.camera.sources.live.messages import (
     FROM_READER,
     LENGTH_BYTES,
@@ -24,6 +22,7 @@ from jellyfish.camera.sources.live.messages import (
     packed,
 )
 from jellyfish.core import InputSize
+from jellyfish.program.child_environment import environment_of_child
 
 READER = "jellyfish.camera.sources.live.reader"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -64,12 +63,10 @@ class SourceProcess:
     @classmethod
     async def start(cls) -> SourceProcess:
         """Start one; it is ready a moment later, and what it is told waits for that."""
-        root = str(Path(jellyfish.__file__).parents[1])
-        paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         return cls(
             await asyncio.create_subprocess_exec(
                 sys.executable, "-m", READER,
-                stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=_environment(paths),
+                stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment_of_child(os.environ) | ONE_THREAD,
                 start_new_session=True,  # no Ctrl-C of a terminal's is for it
             )
         )  # fmt: skip
@@ -135,9 +132,3 @@ class SourceProcess:
                 if not waiting.done():
                     waiting.set_result(None)
             self._jpegs.clear()
-
-
-def _environment(paths: str) -> dict[str, str]:
-    """This process's, without what is a secret of its owner's and none of the reader's business; and for one thread."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("JELLYFISH_")}
-    return {**kept, **ONE_THREAD, "PYTHONPATH": paths}

@@ -18,7 +18,7 @@ from jellyfish.models.model import Model
 from jellyfish.models.opening import open_model, usable
 from jellyfish.modes.brought import Brought
 from jellyfish.modes.own_cameras import check_cameras
-from jellyfish.server.address import why_not_listening
+from jellyfish.server.address import in_url, why_not_listening
 
 
 def look_at(config: ServerConfig) -> None:
@@ -88,8 +88,3 @@ def free_for_grpc(config: ServerConfig) -> Iterator[None]:
 def cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> InputError:
     """The error in words."""
     return InputError(f"cannot listen on {in_url(host)}:{port}: {why_not_listening(error)}")
-
-
-def in_url(host: str) -> str:
-    """As it is written in a URL."""
-    return f"[{host}]" if ":" in host else host

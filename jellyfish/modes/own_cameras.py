@@ -15,11 +15,11 @@ from jellyfish.config import Allowance, ServedCamera, ServerConfig
 from jellyfish.core import SourceState
 from jellyfish.errors import InputError
 from jellyfish.models.model import Description
-from jellyfish.modes.checks import in_url
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.fetcher_lines import ServerToReach
 from jellyfish.modes.fetching import Fetching, Launch, fetcher_process
 from jellyfish.server.access import RouteKind, Token
+from jellyfish.server.address import in_url
 from jellyfish.server.cameras.api import camera_routes
 from jellyfish.server.cameras.bounds import CameraBounds
 from jellyfish.server.cameras.kept_file import read_kept

@@ -14,11 +14,11 @@ import msgspec
 from jellyfish.config import MqttConfig, ServerConfig, WebhookConfig
 from jellyfish.errors import InputError
 from jellyfish.modes.broker import Login, MqttBroker
-from jellyfish.modes.checks import in_url
 from jellyfish.modes.keeping_up import kept_up
 from jellyfish.modes.mqtt import MqttPublisher
 from jellyfish.modes.webhook import HttpHook, WebhookPublisher
 from jellyfish.server.access import Allowed
+from jellyfish.server.address import in_url
 from jellyfish.server.fleet.fleet import Sources, nothing_fetched
 from jellyfish.server.publishing.bulletin import Bulletin
 from jellyfish.server.publishing.states import camera_states

@@ -30,7 +30,7 @@ from jellyfish.models.model import Description
 from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, assembly, policy
 from jellyfish.modes.brought import Brought, on_a_thread
 from jellyfish.modes.changing import ModelChanger, close_devices, largest_batch, may_stand_in, offered, open_beside
-from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc, in_url
+from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.metering import counted
@@ -41,6 +41,7 @@ from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.tracing import traced
 from jellyfish.modes.warming import warmed
 from jellyfish.modes.window_log import OnWindow
+from jellyfish.server.address import in_url
 from jellyfish.server.administration import Administration
 from jellyfish.server.app import listening
 from jellyfish.server.fleet.fleet import FleetHistory

@@ -1,4 +1,4 @@
-"""Why a server cannot listen at an address, in words."""
+"""Addresses of servers: as they are written, and why none can listen there, in words."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def why_not_listening(error: OSError | UnicodeError) -> str:
     if isinstance(error, (UnicodeError, socket.gaierror)):
         return f"there is no such host; {_GIVE}"
     return _OF_SYSTEM.get(error.errno or 0, f"{error.strerror or error}; check --host and --port")
+
+
+def in_url(host: str) -> str:
+    """As it is written in a URL."""
+    return f"[{host}]" if ":" in host else host

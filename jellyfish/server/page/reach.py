@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from jellyfish.server.address import in_url
+
 ANYWHERE = "0.0.0.0"
 """All addresses of a machine; `::` are those of IPv6."""
 
@@ -58,9 +60,8 @@ def origin_for_others(asked: str, everywhere: bool, address: str | None) -> Orig
             "browsers open their camera only for pages that come over HTTPS: start the server with --tls self-signed, "
             "or put a proxy before it that speaks TLS"
         )
-    named = f"[{host}]" if ":" in host else host
     port = "" if parts.port is None else f":{parts.port}"
-    return Origin(f"{parts.scheme}://{named}{port}", tuple(notes))
+    return Origin(f"{parts.scheme}://{in_url(host)}{port}", tuple(notes))
 
 
 def own_address() -> str | None:

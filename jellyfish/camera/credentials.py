@@ -13,6 +13,7 @@ import aiohttp
 from jellyfish.camera.reaching import check_stream_url
 from jellyfish.config import ReachConfig
 from jellyfish.errors import InputError
+from jellyfish.secret_files import checked_token, first_lines
 
 TOKEN_VARIABLE = "JELLYFISH_TOKEN"
 """Of the environment: the token, where no file is named."""
@@ -39,22 +40,10 @@ def http_session(reach: ReachConfig, url: str, environment: Mapping[str, str], l
 def token_of(reach: ReachConfig, environment: Mapping[str, str]) -> str:
     """The token; empty where there is none."""
     if reach.token_file is None:
-        return _checked(environment.get(TOKEN_VARIABLE, "").strip(), TOKEN_VARIABLE)
-    try:
-        with reach.token_file.open() as file:
-            token = file.readline(2 * MOST_LETTERS).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise InputError(f"the token cannot be read: {reach.token_file}: {why}") from error
-    if not token:
-        raise InputError(f"{reach.token_file} is empty: its first line is to be the token")
-    return _checked(token, str(reach.token_file))
-
-
-def _checked(token: str, where: str) -> str:
-    if len(token) > MOST_LETTERS or not token.isascii() or any(letter.isspace() for letter in token):
-        raise InputError(f"{where} is no token: that is one word of at most {MOST_LETTERS} plain letters")
-    return token
+        where, token = TOKEN_VARIABLE, environment.get(TOKEN_VARIABLE, "").strip()
+    else:
+        where, token = str(reach.token_file), first_lines(reach.token_file, "the token", 2 * MOST_LETTERS)[0]
+    return checked_token(token, where, MOST_LETTERS)
 
 
 def _trusted(reach: ReachConfig, url: str) -> ssl.SSLContext | bool:

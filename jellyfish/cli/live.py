@@ -15,6 +15,7 @@ from jellyfish.cli.parsing import client_name
 from jellyfish.cli.running import console, run_on_uvloop
 from jellyfish.config import ROTATIONS, RTSP_TRANSPORTS, LiveConfig, ReachConfig, SourceConfig
 from jellyfish.errors import InputError
+from jellyfish.secret_files import first_lines
 
 URL_VARIABLE = "JELLYFISH_CAMERA_URL"
 """Of the environment: the source, where none is named."""
@@ -107,14 +108,9 @@ def _source_url(source: str | None, url_file: Path | None) -> str:
 
 def _from_file(path: Path) -> str:
     try:
-        with path.open() as file:
-            line = file.readline(LONGEST_URL).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise typer.BadParameter(f"{path} cannot be read: {why}", param_hint="--url-file") from None
-    if not line:
-        raise typer.BadParameter(f"{path} is empty: its first line is to be the source", param_hint="--url-file")
-    return line
+        return first_lines(path, "the source", LONGEST_URL)[0]
+    except InputError as error:
+        raise typer.BadParameter(str(error), param_hint="--url-file") from None
 
 
 def _transport(transport: str | None, url: str) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
-from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -17,6 +16,7 @@ from jellyfish.modes.broker import Login, MqttBroker
 from jellyfish.modes.keeping_up import kept_up
 from jellyfish.modes.mqtt import MqttPublisher
 from jellyfish.modes.webhook import HttpHook, WebhookPublisher
+from jellyfish.secret_files import checked_token, first_lines
 from jellyfish.server.access import Allowed
 from jellyfish.server.address import in_url
 from jellyfish.server.fleet.fleet import Sources, nothing_fetched
@@ -82,7 +82,8 @@ async def _posting(config: WebhookConfig, token: str, service: Service) -> Async
 
 def _login(config: MqttConfig, environment: Mapping[str, str]) -> Login | None:
     if config.credentials is not None:
-        user, *password = _lines(config.credentials, "the broker's user, its second one the password")[:2]
+        meaning = "the broker's user (the second one the password)"
+        user, *password = first_lines(config.credentials, meaning, LONGEST_SECRET)[:2]
         return Login(user, password[0] if password else None)
     known, secret = environment.get(USER_VARIABLE), environment.get(PASSWORD_VARIABLE)
     if secret and not known:
@@ -92,21 +93,7 @@ def _login(config: MqttConfig, environment: Mapping[str, str]) -> Login | None:
 
 def _token(config: WebhookConfig, environment: Mapping[str, str]) -> str:
     if config.token_file is not None:
-        where, token = str(config.token_file), _lines(config.token_file, "the webhook's token")[0]
+        where, token = str(config.token_file), first_lines(config.token_file, "the webhook's token", LONGEST_SECRET)[0]
     else:
         where, token = TOKEN_VARIABLE, environment.get(TOKEN_VARIABLE, "").strip()
-    if not token.isascii() or any(letter.isspace() for letter in token):
-        raise InputError(f"{where} is no token: that is one word of plain letters")
-    return token
-
-
-def _lines(path: Path, meaning: str) -> list[str]:
-    try:
-        with path.open() as file:
-            lines = file.read(LONGEST_SECRET).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise InputError(f"{path}: cannot be read ({why})") from error
-    if not lines or not lines[0].strip():
-        raise InputError(f"{path} is empty: its first line is to be {meaning}")
-    return [line.strip() for line in lines]
+    return checked_token(token, where, LONGEST_SECRET)

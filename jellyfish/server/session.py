@@ -271,26 +271,26 @@ class Session:
         self.account.close(ending.outcome)
         self._close(frame, arrived_s, ending.outcome)
         result = self._result(frame, arrived_s, ending.outcome, ending.message)
-        if traceparent := self._told(frame, arrived_s, ending):
-            result = msgspec.structs.replace(result, traceparent=traceparent)
-        if self.hub.wanted(self.client, self.says):
-            self._tell_watchers(frame, self._way(frame, arrived_s, ending), result)
+        watched = self.hub.wanted(self.client, self.says)
+        if watched or self.on_frame is not None or self.trace is not None:
+            way = self._way(frame, arrived_s, ending)
+            result = self._told(way, result)
+            if watched:
+                self._tell_watchers(way, result, frame.jpeg)
         await self._send(result)
 
-    def _told(self, frame: wire.Frame, arrived_s: float, ending: FrameEnding) -> str:
-        """Tell whoever wants to know of a frame's way; the `traceparent` of one that is traced."""
-        if self.on_frame is None and self.trace is None:
-            return ""
-        way = self._way(frame, arrived_s, ending)
+    def _told(self, way: FrameWay, result: wire.Result) -> wire.Result:
+        """Tell whoever wants to know of a frame's way; its result, with the `traceparent` where it is traced."""
         if self.on_frame is not None:
             self.on_frame(way)
-        return "" if self.trace is None else self.trace(way)
+        traceparent = "" if self.trace is None else self.trace(way)
+        return msgspec.structs.replace(result, traceparent=traceparent) if traceparent else result
 
-    def _tell_watchers(self, frame: wire.Frame, way: FrameWay, result: wire.Result) -> None:
+    def _tell_watchers(self, way: FrameWay, result: wire.Result, jpeg: bytes) -> None:
         """Somebody watches: this is what became of a frame, as its client is told."""
         unix_s = unix_seconds_now()
         ahead_s = 0.0 if unix_s is None else unix_s - seconds_now()
-        self.hub.publish(seen_of(way, result, self.says, frame.jpeg, self._model, ahead_s))
+        self.hub.publish(seen_of(way, result, self.says, jpeg, self._model, ahead_s))
 
     def _close(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped) -> None:
         """Enter a frame's outcome as the client will probably see it."""

@@ -123,6 +123,8 @@ async def _measure(
     stop: Stop,
 ) -> tuple[Summary, list[str]]:
     """The run itself, shown as it goes."""
+    if server is not None:
+        await _prepared(fleet, config, server, console)
     lag = LoopLagProbe()
     pause_s = START_PAUSE_S + PAUSE_PER_CAMERA_S * len(config.cameras)
     run = MeasuredRun(fleet.setups, config.duration_s, config.seed, writer, windows, watch.frame, pause_s=pause_s)
@@ -148,6 +150,13 @@ async def _measure(
     notes += incomplete_in_words(summary.incomplete_videos)
     notes += run.notes() + ([] if server is None else server.notes())
     return summary, notes + fleet.label_notes(run.model)
+
+
+async def _prepared(fleet: Fleet, config: BenchConfig, server: RunningServer, console: Console) -> None:
+    """Cameras that share a machine with their server take as little of it as can be while it is measured."""
+    with ProgressReport(console) as progress:
+        async with running_beside(*fleet.working()):
+            await fleet.prepare(server.model.ladder.values(), config.duration_s, partial(progress, "preparing videos"))
 
 
 class _Watch:

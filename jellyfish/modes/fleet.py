@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import math
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from jellyfish.camera.frames import CameraFrames, Offload, OwnFrames
 from jellyfish.camera.sources.file import VideoSource
-from jellyfish.camera.sources.shared import ClipMemory, SharedClip, start_s
+from jellyfish.camera.sources.shared import ClipMemory, SharedClip, SharedFrames, start_s
 from jellyfish.camera.steering import Steering
+from jellyfish.clock import seconds_now
 from jellyfish.config import BenchConfig, CameraConfig, Encoding
+from jellyfish.core import InputSize
 from jellyfish.link.synthetic import resolve_trace
 from jellyfish.modes.run import Setup
 from jellyfish.protocol.served_model import ServedModel
 from jellyfish.results.emulation import ClipFigures
+
+MOST_PREPARING_S = 10.0
+"""Of frames, before a run."""
+AT_ONCE_S = 1.0
+"""Of the run are made ready together: in the order in which they are needed, but a decoder reads on."""
 
 
 class Fleet:
@@ -30,6 +39,7 @@ class Fleet:
         self._shares = config.encode is Encoding.SHARED
         self._memory = ClipMemory(config.memory_bytes)
         self._clips: dict[Path, SharedClip] = {}
+        self._sharing: list[SharedFrames] = []
         self._viewers = Counter[Path]()
         self._opened: dict[Path, VideoSource] = {}
         """The first source of each video, which has looked through it for the others."""
@@ -49,6 +59,7 @@ class Fleet:
             clip = SharedClip(len(self._clips), lambda: self._open(camera.video), self._memory, self._offload)
             self._clips[camera.video] = clip
         frames = clip.viewer(camera.fps)
+        self._sharing.append(frames)
         self.starts_s[camera.name] = frames.offset_s
         self.sizes[camera.name] = clip.readers[0].source.width, clip.readers[0].source.height
         return frames
@@ -69,6 +80,19 @@ class Fleet:
     def another(self, video: Path) -> VideoSource:
         """A source of a video that cameras show, to be closed by the caller."""
         return VideoSource(video, self._opened.get(video))
+
+    async def prepare(self, sizes: Iterable[InputSize], duration_s: float, report: Callable[[int, int], None]) -> None:
+        """Make shared frames ready before a run of `duration_s`, as far as there are time and memory; `working` has to
+        run beside. `report` is told steps done, and in all."""
+        sizes, until_s = tuple(sizes), seconds_now() + MOST_PREPARING_S
+        steps = math.ceil(duration_s / AT_ONCE_S) if self._sharing else 0
+        for step in range(steps):
+            if self._memory.full or seconds_now() > until_s:
+                break
+            report(step, steps)
+            span_s = step * AT_ONCE_S, min((step + 1) * AT_ONCE_S, duration_s)
+            await asyncio.gather(*(frames.prepare(*span_s, sizes) for frames in self._sharing))
+        report(steps, steps)
 
     def working(self) -> Sequence[Coroutine[Any, Any, None]]:
         """What has to run beside the cameras."""

@@ -1,7 +1,8 @@
 """Clips that many emulated cameras show: each frame is decoded, scaled and encoded once, for all of them.
 
 A real camera has a processor of its own. Emulated ones have to share this machine's, and what they show is known
-beforehand: so the frames of the next moments are made ready at the sizes that the plan asks for, and kept, in bounded
+beforehand: so frames are made ready before a run at each size that a plan may ask for, as far as there is time and
+room, and the rest in it, those of the next moments at the size that the plan asks for. They are kept, in bounded
 memory, for every other camera that will show them. The bytes are those that a camera of its own would have sent.
 
 Cameras of a clip start at a few places of it, each with a decoder of its own that reads on from there; those that
@@ -14,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import av
@@ -28,6 +29,9 @@ from jellyfish.waiting import Signal
 _HeldT = TypeVar("_HeldT")
 
 DECODED_SHARE = 0.25
+"""Of the memory, for decoded frames."""
+FULL = 0.9
+"""Of what is for encoded frames: no more are made ready before a run."""
 AHEAD_S = 0.5
 """So long before it is captured a frame is asked for."""
 URGENT_S = 0.2
@@ -103,6 +107,11 @@ class ClipMemory:
         self.most_bytes = most_bytes
         self.encoded = Memory[bytes](most_bytes * (1 - DECODED_SHARE))
         self.decoded = Memory[av.VideoFrame](most_bytes * DECODED_SHARE)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is room for few more encoded frames."""
+        return self.encoded.held_bytes > FULL * self.encoded.most_bytes
 
     @property
     def held_bytes(self) -> int:
@@ -197,6 +206,15 @@ class Reader:
         if data is not None:
             return data
         self.awaited += 1
+        return await self._made(key)
+
+    async def prepare(self, index: int, size: InputSize) -> None:
+        """Returns when a frame is ready that nobody waits for yet. Raises what decoding it raised."""
+        key = Key(self._number, index, size)
+        if key not in self._memory.encoded:
+            await self._made(key)
+
+    async def _made(self, key: Key) -> bytes:
         want = self._want(key, seconds_now())
         if want.ready is None:
             want.ready = self._loop.create_future()
@@ -302,6 +320,13 @@ class SharedFrames:
             self._size = size
             for steps in range(self._ahead + 1):
                 self._want(steps)
+
+    async def prepare(self, from_s: float, to_s: float, sizes: Iterable[InputSize]) -> None:
+        """Have ready what is shown between two times after the camera's start. What cannot be made is not, yet."""
+        numbers = range(math.ceil(from_s * self._fps), math.ceil(to_s * self._fps))
+        indices = sorted({self._index(number / self._fps) for number in numbers})
+        made = [self._reader.prepare(index, size) for size in sizes for index in indices]
+        await asyncio.gather(*made, return_exceptions=True)  # whoever shows such a frame is told
 
     def _want(self, steps: int) -> None:
         """Ask for the frame `steps` after the one that is captured next."""

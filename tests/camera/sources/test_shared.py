@@ -111,6 +111,34 @@ async def test_frames_are_made_once_for_all_cameras_and_before_they_are_captured
 
 
 @virtual
+async def test_what_is_prepared_is_there_at_any_size_when_it_is_shown(video: Path) -> None:
+    pool = Pool(takes_s=0.001)
+    async with Shared(video, pool) as clip:
+        camera = clip.viewer(15)
+        await camera.prepare(0.0, 1.0, (SMALL, LARGE))
+        assert len(pool.made) == 2 * 15
+        for number in range(15):
+            picture = await camera.at(number / 15, number / 15)
+            assert await camera.encoded(picture, SMALL) != await camera.encoded(picture, LARGE)
+        assert len(pool.made) == 2 * 15
+    assert not any(reader.awaited for reader in clip.readers)
+
+
+@virtual
+async def test_what_cannot_be_prepared_is_told_to_whoever_shows_it(video: Path) -> None:
+    async def fails(function: Callable[..., Any], *arguments: Any) -> Any:
+        raise InputError("the file is damaged")
+
+    shared = Shared(video, Pool())
+    shared.clip = SharedClip(0, lambda: VideoSource(video), shared.memory, fails)
+    async with shared as clip:
+        camera = clip.viewer(15)
+        await camera.prepare(0.0, 1.0, (SMALL,))
+        with pytest.raises(InputError, match="damaged"):
+            await camera.encoded(await camera.at(0.0, 0.0), SMALL)
+
+
+@virtual
 async def test_only_what_is_shown_is_made(video: Path) -> None:
     pool = Pool()
     async with Shared(video, pool) as clip:

@@ -81,10 +81,16 @@ class ClientEstimator:
         self._previous_arrival_s = max(arrived_s, self._previous_arrival_s)
 
     def _transfer(self, now: float, resolution: int, bits: float, seconds: float) -> None:
-        """The published filter smooths network time; time per bit is that, but comparable between frame sizes."""
-        pace = min(max(seconds / bits, 1.0 / MAX_BANDWIDTH_BPS), 1.0 / MIN_BANDWIDTH_BPS)
+        """The published filter smooths network time; time per bit is that, but comparable between frame sizes.
+
+        Of the time per bit is what messages without bits do not take, too: a small frame on a quick link would else say
+        that large ones take long.
+        """
+        held_s = self.clock.held_s
+        pace = min(max((seconds - held_s) / bits, 1.0 / MAX_BANDWIDTH_BPS), 1.0 / MIN_BANDWIDTH_BPS)
         if self._pace.value is not None:
-            self._network_spread.add(math.log(bits * pace / (self.sizes.bits(resolution) * self._pace.value)))
+            expected_s = held_s + self.sizes.bits(resolution) * self._pace.value
+            self._network_spread.add(math.log((held_s + bits * pace) / expected_s))
         self._pace.add(pace)
         self._bandwidth.add(now, 1.0 / pace)
 
@@ -148,7 +154,8 @@ class ClientEstimator:
 
     def _way(self, care: float, steady_bps: float) -> _Way:
         overhead_s = careful.overhead_s(care, self.overhead_s, self._overhead_spread.deviation)
-        return _Way(self.clock.round_trip_s + overhead_s, self._bandwidth_with(care, steady_bps))
+        held_s = self.clock.held_s * math.exp(care * self._network_spread.deviation)
+        return _Way(self.clock.round_trip_s + held_s + overhead_s, self._bandwidth_with(care, steady_bps))
 
     def _bandwidth_with(self, care: float, steady_bps: float) -> float:
         spread = self._network_spread.deviation

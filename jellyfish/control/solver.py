@@ -18,11 +18,19 @@ import msgspec
 
 from jellyfish.config import PLANNERS
 from jellyfish.control.planners import make_planner, own_planner
-from jellyfish.control.problem import Plan, Problem
+from jellyfish.control.problem import ClientDemand, DeviceOption, Plan, Problem
 from jellyfish.control.solving import Solved
+from jellyfish.core import Variant
 
 NICENESS = 10
 LENGTH_BYTES = 4
+REHEARSAL = Problem(
+    (ClientDemand("first", 10.0, (0.1, 0.1)), ClientDemand("second", 10.0, (0.1, 0.0))),
+    (DeviceOption("device", ((0.005, 0.008), (0.02, 0.03))),),
+    (Variant(128, "small"), Variant(256, "large")),
+    (0.3, 0.7),
+)
+"""Planned for before the first question: planners load what they need where they need it."""
 
 
 class Question(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +67,11 @@ class Solver:
         self._own = None if name in PLANNERS else own_planner(name)
         """One that a user brings, which may remember things."""
 
+    def rehearse(self) -> None:
+        """Load all that the planner needs. One that a user brings is not asked: it may remember things."""
+        if self._own is None:
+            make_planner(self._name, self._seed, time.process_time).plan(REHEARSAL, None)
+
     def answer(self, question: Question) -> Reply:
         """The plan, and the processor time of this whole process since the last answer, its start included."""
         began_s = time.process_time()
@@ -94,9 +107,11 @@ def main() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
-    importlib.import_module("scipy.optimize")  # planners load it where they use it, which would count as planning
+    importlib.import_module("scipy.optimize")  # planners load it where they use it, not all in a rehearsal
     with contextlib.suppress(BrokenPipeError):
-        serve(Solver(sys.argv[1], int(sys.argv[2])), sys.stdin.buffer, sys.stdout.buffer)
+        solver = Solver(sys.argv[1], int(sys.argv[2]))
+        solver.rehearse()
+        serve(solver, sys.stdin.buffer, sys.stdout.buffer)
 
 
 if __name__ == "__main__":

@@ -29,13 +29,17 @@ class SolverError(Exception):
 
 
 class SolverProcess:
-    """Solves in a process with the planner called `name`. One question at a time; started anew after it has ended."""
+    """Solves in a process with the planner called `name`. One question at a time; started anew after it has ended.
+
+    What its first start takes is the server's own start, and charged to no plan; that of a later one is.
+    """
 
     def __init__(self, name: str, seed: int, cores: Sequence[int]) -> None:
         self._arguments, self._cores = [name, str(seed)], cores
         self._process: Process | None = None
         self._ending = asyncio.Lock()
         self._replies = msgspec.msgpack.Decoder(Reply)
+        self._questions = 0
 
     async def start(self) -> None:
         """Start it; it is ready a moment later, and questions wait for that."""
@@ -55,6 +59,7 @@ class SolverProcess:
         """See `jellyfish.control.solving.Solve`. Raises SolverError; the next question then goes to a new process."""
         if self._process is None:
             await self.start()
+        self._questions += 1
         try:
             reply = await self._ask(Question(problem, running, budget_s))
         except BaseException as error:  # cancelled, too: what it still would answer must not meet the next question
@@ -64,7 +69,7 @@ class SolverProcess:
             raise
         if isinstance(reply, Failure):
             raise SolverError(reply.error)
-        return reply.solved
+        return reply.solved if self._questions > 1 else msgspec.structs.replace(reply.solved, loading_s=0.0)
 
     async def _ask(self, question: Question) -> Reply:
         assert self._process is not None and self._process.stdin is not None and self._process.stdout is not None

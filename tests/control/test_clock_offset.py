@@ -62,3 +62,11 @@ def test_times_are_translated() -> None:
     clock = ClockOffset()
     exchange(clock, 0.0, 50.0, 0.01, 0.01)
     assert clock.to_server(60.0) == pytest.approx(10.0)
+
+
+def test_what_exchanges_usually_take_beyond_the_least_is_known_and_rare_long_ones_do_not_count() -> None:
+    clock = ClockOffset()
+    assert clock.held_s == 0.0
+    for step in range(40):
+        exchange(clock, step * 0.5, 3.0, 0.01, 0.01 + (0.0 if step == 7 else 0.002 if step % 3 else 0.5))
+    assert clock.held_s == pytest.approx(0.001)

@@ -107,6 +107,22 @@ def test_budget_is_what_network_and_overheads_leave() -> None:
     assert (demand.client, demand.fps) == ("gate", 15.0)
 
 
+def test_on_a_quick_link_with_a_busy_host_large_frames_are_not_taken_to_be_slow() -> None:
+    """Each message waits 1 to 5 ms somewhere, whatever its size: that is not the link's bandwidth."""
+    chance, link, small, now = random.Random(0), Link(1e9), reference_bytes(128), 0.0
+    for step in range(40):
+        began_s, held_s = step * 0.5, chance.uniform(0.001, 0.005)
+        link.estimator.exchange(
+            began_s, began_s + OFFSET_S + ONE_WAY_S + held_s, began_s + OFFSET_S + ONE_WAY_S + held_s,
+            began_s + 2 * ONE_WAY_S + 2 * held_s,
+        )  # fmt: skip
+    for step in range(60):
+        now = link.send(20.0 + step / 15, round(small), 128, jitter_s=chance.uniform(0.001, 0.005))
+    usual_s, allowance_s = link.estimator.beside_device_s(now, 448)
+    assert usual_s - MARGIN_S < 0.02 + 0.02  # of which 20 ms are the way to and fro, and a frame takes 1
+    assert allowance_s < 0.03
+
+
 def test_budget_is_zero_where_the_uplink_does_not_sustain_the_rate_and_where_nothing_is_left() -> None:
     link = Link(1e6)
     now = link.send(0.0, 12_500)

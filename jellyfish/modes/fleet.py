@@ -22,7 +22,7 @@ from jellyfish.modes.run import Setup
 from jellyfish.protocol.served_model import ServedModel
 from jellyfish.results.emulation import ClipFigures
 
-MOST_PREPARING_S = 10.0
+MOST_PREPARING_S = 20.0
 """Of frames, before a run."""
 AT_ONCE_S = 1.0
 """Of the run are made ready together: in the order in which they are needed, but a decoder reads on."""

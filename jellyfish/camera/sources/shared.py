@@ -19,6 +19,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import av
+import numpy as np
+from numpy.typing import NDArray
 
 from jellyfish.camera.frames import Offload, scaled_jpeg
 from jellyfish.camera.sources.file import VideoSource
@@ -179,6 +181,8 @@ class Reader:
         self._makers = makers
         self._place = 0
         """The frame that was decoded last."""
+        self._converted: tuple[av.VideoFrame, NDArray[np.uint8]] | None = None
+        """The newest one as an image: its next size is likely to be made next."""
         self._loop = asyncio.get_running_loop()
         self._wake = Signal(self._loop)
 
@@ -260,7 +264,9 @@ class Reader:
         made = []
         for key, held in work:
             frame = held or self.source.decoded(key.number)
-            made.append((key, frame, scaled_jpeg(self.source.image(frame), key.size)))
+            if self._converted is None or self._converted[0] is not frame:
+                self._converted = frame, self.source.image(frame)
+            made.append((key, frame, scaled_jpeg(self._converted[1], key.size)))
         self.encoded += len(made)
         return made
 

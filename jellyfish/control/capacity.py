@@ -30,13 +30,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from jellyfish.control.importance import weights
-from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
+from jellyfish.control.problem import SHARING, ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
 from jellyfish.core import Variant
 
-SHARING = 0.01
-"""Accuracy that a client must gain where its device runs several variants in turn, to be better off than with one for
-all. Batches of one variant fill up where frames come together, and single frames then run on better ones: answers were
-.01 more accurate for it than plans say, beside those of plans that share (bench, 4 cameras on two cores)."""
 LONE_BUSY = 0.9
 """Most of the time between two frames that a device may usually take for one of them, so that the network may hold up a
 frame by the rest before the next one waits for it."""
@@ -188,11 +184,13 @@ def worth(problem: Problem, plan: Plan) -> tuple[float, float]:
     """How good a plan is, to be compared: what its clients count, then sum of rate x weight x accuracy, less what
     sharing must gain."""
     accuracy = dict(zip(problem.variants, problem.accuracy, strict=True))
+    sharing = {option.device: option.sharing for option in problem.devices}
     counted = earned = 0.0
     for demand, weight in zip(problem.clients, weights(problem.clients), strict=True):
         variant = plan.variant_of(demand.client)
         if variant is not None:
-            gained = accuracy.get(variant, 0.0) - (SHARING if plan.shares_time(demand.client) else 0.0)
+            shares = plan.shares_time(demand.client)
+            gained = accuracy.get(variant, 0.0) - (sharing.get(plan.clients[demand.client], SHARING) if shares else 0.0)
             counted, earned = counted + weight, earned + demand.fps * weight * gained
     return counted, earned
 

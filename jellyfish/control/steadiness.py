@@ -4,20 +4,25 @@ Going down is never delayed. Going up: a planner is shown, for each variant bett
 least room that there was for it in the last seconds, and devices as slow as they were lately, and so does not choose
 what has fitted for a moment only. At first that is next to no time. A client that was put up and down again soon after,
 though little has become worse for it, has to wait twice as long the next time, and less again when it has stayed.
+
+A device that runs several variants in turn for the sake of some clients loses more by that than plans know where it has
+many: full batches, and time between them. Where its clients soon after have no more than before, sharing has to gain
+twice as much there the next time.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.control.capacity import SHARING, broken_devices
+from jellyfish.control.capacity import broken_devices
 from jellyfish.control.importance import weights
-from jellyfish.control.problem import DeviceOption, Plan, Problem
+from jellyfish.control.problem import SHARING, DeviceOption, Plan, Problem
 from jellyfish.core import Variant
 
 HOLD_S, MOST_HOLD_S = 0.5, 32.0
@@ -38,14 +43,29 @@ SLOWEST_S, MOST_SLOWER = 4.0, 1.2
 WORTH, WORTH_AT_ONCE, SETTLED_S = 0.002, 0.04, 20.0
 """Accuracy that a change must gain, for each client whose variant changes: the first, where it went up so long ago; the
 second, just after it; in between what lies between. Who has had to go down is not kept there."""
+SHARED_SOON_S, MOST_SHARING = 3.0, 0.16
+"""Sharing is taken back soon by then; and the most that it has to gain for it."""
 SAME = 1e-9
 Floats = NDArray[np.float64]
+
+
+class _Before(NamedTuple):
+    """What a device's clients had before it began to run several variants in turn, which gave them more."""
+
+    until_s: float
+    """By then it is taken back soon."""
+    accuracy: dict[str, float]
 
 
 class Steadiness:
     """What is remembered of the clients' rooms, and of how they fared. One row of each array for a client."""
 
     def __init__(self) -> None:
+        self._sharing: dict[str, float] = {}
+        """Device -> what sharing has to gain there; of others `SHARING`."""
+        self._taken_back_s: dict[str, float] = {}
+        """When that was last changed."""
+        self._before: dict[str, _Before] = {}
         self._slowness: dict[str, deque[tuple[float, float]]] = {}
         """Device -> when it took how long for the first entry of its table, those that no later one exceeds."""
         self._row: dict[str, int] = {}
@@ -91,11 +111,24 @@ class Steadiness:
             lately.pop()
         lately.append((now, is_s))
         slower = min(lately[0][1] / is_s, MOST_SLOWER)
+        option = self._with_price(now, option)
         if slower == 1.0:
             return option
         table = tuple(tuple(slower * seconds for seconds in row) for row in option.latency_s)
         keeps = tuple(tuple(slower * seconds for seconds in row) for row in option.occupancy_s)
         return msgspec.structs.replace(option, latency_s=table, occupancy_s=keeps)
+
+    def _with_price(self, now: float, option: DeviceOption) -> DeviceOption:
+        """With what sharing has to gain there; half as much when it has not been taken back for a while."""
+        device = option.device
+        if device not in self._sharing:
+            return option
+        if now - self._taken_back_s[device] >= CALM_S:
+            self._sharing[device], self._taken_back_s[device] = self._sharing[device] / 2.0, now
+            if self._sharing[device] <= SHARING:
+                del self._sharing[device]
+                return option
+        return msgspec.structs.replace(option, sharing=self._sharing[device])
 
     def worth_a_change(self, now: float, problem: Problem, running: Plan, found: Plan) -> bool:
         """Whether `found`, which fits the problem, is so much better than `running` that clients should change for it.
@@ -114,12 +147,12 @@ class Steadiness:
         if more != 0:
             return more > 0
         accuracy = dict(zip(problem.variants, problem.accuracy, strict=True))
+        sharing = {option.device: option.sharing for option in problem.devices}
         gain = price = 0.0
         for demand, each in zip(problem.clients, weight, strict=True):
             stake = demand.fps * each
             old, new = running.variant_of(demand.client), found.variant_of(demand.client)
-            shared, shares = running.shares_time(demand.client), found.shares_time(demand.client)
-            gain += stake * SHARING * (shared - shares)
+            gain += stake * (_price(sharing, running, demand.client) - _price(sharing, found, demand.client))
             if old != new:
                 gain += stake * (_of(accuracy, new) - _of(accuracy, old))
                 price += stake * self._worth(now, demand.client)
@@ -134,6 +167,7 @@ class Steadiness:
         """`after` takes the place of `before`: remember who went up, and who comes down too soon."""
         if before is None:
             return
+        self._judge_sharing(now, problem, before, after)
         numbers = {variant: number for number, variant in enumerate(problem.variants)}
         for demand in problem.clients:
             had, has = before.variant_of(demand.client), after.variant_of(demand.client)
@@ -146,6 +180,33 @@ class Steadiness:
             elif self._too_early(row, now, demand.budget_s[old]):
                 self._hold_s[row] = min(2.0 * self._hold_s[row], MOST_HOLD_S)
                 self._calm_s[row] = now
+
+    def _judge_sharing(self, now: float, problem: Problem, before: Plan, after: Plan) -> None:
+        """Remember where sharing begins for a gain, and where that is gone soon after."""
+        worth = dict(zip(problem.variants, problem.accuracy, strict=True))
+        for device, chosen in after.devices.items():
+            shared = device in before.devices and len(before.devices[device].shares) > 1
+            if shared and device in self._before:
+                self._judge(now, device, {demand.client for demand in problem.clients}, after, worth)
+            elif not shared:
+                self._before.pop(device, None)
+                if len(chosen.shares) > 1:
+                    self._shared_from(now, device, before, after, worth)
+
+    def _shared_from(self, now: float, device: str, before: Plan, after: Plan, worth: dict[Variant, float]) -> None:
+        here = [name for name, at in after.clients.items() if at == device and name in before.clients]
+        had = {name: _of(worth, before.variant_of(name)) for name in here}
+        if sum(_of(worth, after.variant_of(name)) - each for name, each in had.items()) > SAME:
+            self._before[device] = _Before(now + SHARED_SOON_S, had)
+
+    def _judge(self, now: float, device: str, there: Collection[str], after: Plan, worth: dict[Variant, float]) -> None:
+        until_s, had = self._before[device]
+        vain = sum(_of(worth, after.variant_of(name)) - each for name, each in had.items() if name in there) <= SAME
+        if now > until_s or vain:
+            del self._before[device]
+        if vain and now <= until_s:
+            self._sharing[device] = min(2.0 * self._sharing.get(device, SHARING), MOST_SHARING)
+            self._taken_back_s[device] = now
 
     def _too_early(self, row: int, now: float, budget_s: float) -> bool:
         """Whether a client that goes down, with `budget_s` for what it had, should not have gone up."""
@@ -205,3 +266,8 @@ class Steadiness:
 
 def _of(accuracy: dict[Variant, float], variant: Variant | None) -> float:
     return 0.0 if variant is None else accuracy.get(variant, 0.0)
+
+
+def _price(sharing: dict[str, float], plan: Plan, client: str) -> float:
+    """What `client` must gain by the plan for sharing its device."""
+    return sharing.get(plan.clients[client], SHARING) if plan.shares_time(client) else 0.0

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from jellyfish.control.capacity import violations
-from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
-from jellyfish.control.steadiness import SETTLED_S, Steadiness
+from jellyfish.control.problem import SHARING, DevicePlan, Plan, Problem, Share
+from jellyfish.control.steadiness import MOST_SHARING, SETTLED_S, Steadiness
 from tests.control.problems import problem
 
 ONE = problem([(10.0, [0.4, 0.4, 0.4])], [[[0.005], [0.020], [0.040]]], [0.3, 0.6, 0.7])
@@ -127,3 +127,45 @@ def test_one_more_client_is_worth_any_change() -> None:
     )
     steadiness = Steadiness()
     assert steadiness.worth_a_change(0.0, two, one, both) and not steadiness.worth_a_change(0.0, two, both, one)
+
+
+TWO = problem([(10.0, [0.4, 0.4, 0.4])] * 2, [[[0.005], [0.020], [0.040]]], [0.3, 0.6, 0.7])
+APART = Plan({"cuda:0": DevicePlan(SMALL, 1)}, {"c0": "cuda:0", "c1": "cuda:0"})
+TOGETHER = Plan(
+    {"cuda:0": DevicePlan(SMALL, 1, (Share(MIDDLE, 1),))},
+    {"c0": "cuda:0", "c1": "cuda:0"},
+    variants={"c0": SMALL, "c1": MIDDLE},
+)
+
+
+def price_after(stays_s: float, times: int, calm_s: float = 0.0) -> float:
+    """What sharing has to gain after it has begun and been taken back so many times."""
+    steadiness, now = Steadiness(), 0.0
+    for _ in range(times):
+        steadiness.changed(now, TWO, APART, TOGETHER)
+        now += stays_s
+        steadiness.changed(now, TWO, TOGETHER, APART)
+    for _ in range(round(calm_s)):
+        now += 1.0
+        steadiness.shown(now, TWO, APART)
+    return steadiness.shown(now, TWO, APART).devices[0].sharing
+
+
+def test_sharing_that_is_taken_back_soon_has_to_gain_twice_as_much_the_next_time() -> None:
+    assert price_after(1.0, 0) == SHARING
+    assert price_after(1.0, 1) == 2 * SHARING
+    assert price_after(1.0, 2) == 4 * SHARING
+    assert price_after(1.0, 20) == MOST_SHARING
+    assert price_after(5.0, 2) == SHARING  # it stood
+    assert price_after(1.0, 2, calm_s=35.0) == 2 * SHARING
+    assert price_after(1.0, 2, calm_s=70.0) == SHARING
+
+
+def test_what_sharing_has_to_gain_keeps_a_plan_without_it() -> None:
+    steadiness, now = Steadiness(), 100.0
+    assert steadiness.worth_a_change(now, steadiness.shown(now, TWO, APART), APART, TOGETHER)
+    for _ in range(5):
+        steadiness.changed(now, TWO, APART, TOGETHER)
+        steadiness.changed(now + 1.0, TWO, TOGETHER, APART)
+        now += 1.0
+    assert not steadiness.worth_a_change(now, steadiness.shown(now, TWO, APART), APART, TOGETHER)

@@ -95,6 +95,8 @@ async def measured(
         url = server.url if server else str(config.connect)
         http = await stack.enter_async_context(http_session(config.reach, url, os.environ))
         await require_ready(http, url)
+        if server is not None:
+            await _prepared(fleet, config, server, console, stop)
         writer = stack.enter_context(ResultWriter(folder, _run_info(config, server, started)))
         detections = _detection_file(fleet.sizes, writer, stack) if config.save_detections else None
         moments = Moments(config.cameras, config.duration_s)
@@ -123,8 +125,6 @@ async def _measure(
     stop: Stop,
 ) -> tuple[Summary, list[str]]:
     """The run itself, shown as it goes."""
-    if server is not None:
-        await _prepared(fleet, config, server, console)
     lag = LoopLagProbe()
     pause_s = START_PAUSE_S + PAUSE_PER_CAMERA_S * len(config.cameras)
     run = MeasuredRun(fleet.setups, config.duration_s, config.seed, writer, windows, watch.frame, pause_s=pause_s)
@@ -152,11 +152,12 @@ async def _measure(
     return summary, notes + fleet.label_notes(run.model)
 
 
-async def _prepared(fleet: Fleet, config: BenchConfig, server: RunningServer, console: Console) -> None:
+async def _prepared(fleet: Fleet, config: BenchConfig, server: RunningServer, console: Console, stop: Stop) -> None:
     """Cameras that share a machine with their server take as little of it as can be while it is measured."""
     with ProgressReport(console) as progress:
         async with running_beside(*fleet.working()):
-            await fleet.prepare(server.model.ladder.values(), config.duration_s, partial(progress, "preparing videos"))
+            told = partial(stop.watched(progress), "preparing videos")
+            await fleet.prepare(server.model.ladder.values(), config.duration_s, told)
 
 
 class _Watch:

@@ -8,9 +8,12 @@ import pytest
 
 
 def pytest_configure() -> None:
-    """Under `nohup` and in `... &` Ctrl-C is ignored, which commands see to; tests are about what it does elsewhere."""
+    """In `... &` Ctrl-C is ignored, and under `nohup` a terminal's end, which commands see to; tests are about what they
+    do elsewhere."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

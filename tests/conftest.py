@@ -8,8 +8,8 @@ import pytest
 
 
 def pytest_configure() -> None:
-    """In `... &` Ctrl-C is ignored, and under `nohup` a terminal's end, which commands see to; tests are about what they
-    do elsewhere."""
+    """In `... &` Ctrl-C is ignored, and under `nohup` a terminal's end, which commands see to; tests are about what
+    they do elsewhere."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:

@@ -13,7 +13,7 @@ from jellyfish.lab.simulation.scenario import Clients, DeviceSlow, Host, Scenari
 from jellyfish.lab.simulation.simulate import run_scenario
 from jellyfish.results.records import FrameRecord
 
-SECONDS, SETTLED_S = 4.0, 2.0
+SECONDS, SETTLED_S = 10.0, 2.0
 
 
 def worth(scenario: Scenario, folder: Path) -> dict[str, tuple[float, float]]:
@@ -59,5 +59,5 @@ def test_the_less_important_lose_first_and_equals_share(
     alike, told_apart = (worth(overloaded(each), tmp_path / str(each)) for each in ((3.0, 3.0), (3.0, 1.0)))
     assert all(0.5 < share < 0.85 for share, _ in alike.values())
     assert abs(alike["one"][0] - alike["two"][0]) < 0.1
-    assert told_apart["one"][0] > 0.8 and told_apart["two"][0] < 0.6
+    assert told_apart["one"][0] > 0.93 and told_apart["two"][0] < 0.6
     assert told_apart["one"][1] > alike["one"][1] and told_apart["two"][1] < alike["two"][1]

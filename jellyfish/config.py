@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+DEFAULT_WORKER_PORT = 8770
 DEFAULT_MODEL = "slimmable"
 """What a server runs, see `jellyfish.models.opening`."""
 PLANNERS = ("annealing", "best", "exact", "shared")
@@ -214,6 +216,34 @@ class WebhookConfig:
     """Its first line proves who posts; None: the token of the environment, if there is one."""
 
 
+class WorkerPlace(enum.StrEnum):
+    """Where the devices of a server's own machine are opened."""
+
+    THREAD = "thread"
+    """In its own process, each on a thread; what a processor runs there has processes behind that."""
+    PROCESS = "process"
+    """Each in a process of its own, which decodes what it runs."""
+    AUTO = "auto"
+    """`thread` for one device, `process` for each of several."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersConfig:
+    """Which workers a server has beside what runs in its own process."""
+
+    place: WorkerPlace = WorkerPlace.AUTO
+    addresses: tuple[str, ...] = ()
+    """Of workers that run elsewhere: `HOST:PORT`, or `tls://HOST:PORT`."""
+    token_file: Path | None = None
+    """Its first line is what it shows to them; None: nothing."""
+    ca_file: Path | None = None
+    """PEM: whose certificates are trusted; None: those that the system trusts."""
+
+    def in_processes(self, devices: Sequence[str]) -> bool:
+        """Whether each of its machine's `devices` has a process of its own."""
+        return self.place is WorkerPlace.PROCESS or (self.place is WorkerPlace.AUTO and len(devices) > 1)
+
+
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
     """One server: where it listens, what it runs on and how it plans."""
@@ -269,6 +299,7 @@ class ServerConfig:
     """What the sources of its cameras may be."""
     mqtt: MqttConfig | None = None
     webhook: WebhookConfig | None = None
+    workers: WorkersConfig = field(default_factory=WorkersConfig)
 
     @property
     def planned_by(self) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from jellyfish import __version__
-from jellyfish.cli import cameras, detector, live, media, model, serving, studying
+from jellyfish.cli import cameras, detector, live, media, model, serving, studying, working
 from jellyfish.cli.checking import CheckedCommand
 
 app = typer.Typer(
@@ -43,7 +43,7 @@ def about(
 
 app.command(cls=serving.ServeCommand)(serving.serve)
 for command in (
-    *(serving.doctor, cameras.bench, live.camera, cameras.device),
+    *(serving.doctor, working.worker, cameras.bench, live.camera, cameras.device),
     *(studying.simulate, studying.reproduce, studying.report, studying.plan),
     *(detector.variants, detector.profile, detector.train, detector.export, detector.evaluate, detector.detect),
 ):

@@ -27,6 +27,23 @@ def device_names(text: str) -> tuple[str, ...]:
     return devices
 
 
+def served_devices(text: str, worker: str) -> tuple[str, ...]:
+    """As `device_names`; `none` where there are workers elsewhere."""
+    if text.strip() != "none":
+        return device_names(text)
+    if not worker:
+        raise typer.BadParameter("none: then there must be a --worker elsewhere", param_hint="--device")
+    return ()
+
+
+def worker_addresses(text: str) -> tuple[str, ...]:
+    """`10.0.0.5:8770,tls://gpu:8770` -> its parts; none of an empty text."""
+    addresses = tuple(part.strip() for part in text.split(",")) if text else ()
+    if not all(addresses) or len(set(addresses)) != len(addresses):
+        raise typer.BadParameter(f"{text!r}: name each worker once, as HOST:PORT", param_hint="--worker")
+    return addresses
+
+
 def ip_addresses(text: str, option: str) -> frozenset[str]:
     """`10.0.0.1,::1` -> its parts; none of an empty text."""
     parts = [part.strip() for part in text.split(",")] if text else []

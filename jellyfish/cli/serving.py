@@ -39,14 +39,15 @@ from jellyfish.cli.options import (
     Window,
 )
 from jellyfish.cli.parsing import (
-    device_names,
     folders,
     host_names,
     ip_addresses,
     ip_networks,
     listening_host,
     planning_window_s,
+    served_devices,
     web_origins,
+    worker_addresses,
 )
 from jellyfish.cli.publishing import Mqtt, MqttCredentials, Webhook, WebhookToken, mqtt_config, webhook_config
 from jellyfish.cli.running import console, guard, run_on_uvloop
@@ -62,6 +63,8 @@ from jellyfish.config import (
     LogConfig,
     LogFormat,
     ServerConfig,
+    WorkerPlace,
+    WorkersConfig,
 )
 from jellyfish.program.ending import Ending, Stopped
 from jellyfish.server.cameras.entries import read_entries
@@ -281,6 +284,30 @@ def serve(
     mqtt_credentials: MqttCredentials = None,
     webhook: Webhook = None,
     webhook_token: WebhookToken = None,
+    workers: Annotated[
+        WorkerPlace,
+        typer.Option(
+            help="Where devices of this machine run: `thread`, in the server's process; `process`, each in its own, "
+            "which also decodes; `auto`, the latter where there are several (docs/scale.md)."
+        ),
+    ] = WorkerPlace.AUTO,
+    worker: Annotated[
+        str,
+        typer.Option(
+            help="Workers that run elsewhere (`jellyfish worker`): HOST:PORT, or tls://HOST:PORT, several with commas. "
+            "With --device none nothing runs here."
+        ),
+    ] = "",
+    worker_token_file: Annotated[
+        Path | None, typer.Option(help="File whose first line is the token that these workers ask for.")
+    ] = None,
+    worker_ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Whose certificates are taken for workers at tls://, in PEM: also the one that a worker made itself. "
+            "By default those that the system trusts."
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -318,7 +345,7 @@ def serve(
         ServerConfig(
             listening_host(host),
             port,
-            device_names(device),
+            served_devices(device, worker),
             weights,
             profile,
             planner,
@@ -340,6 +367,7 @@ def serve(
             metrics_from=ip_networks(metrics_from, "--metrics-from"),
             mqtt=mqtt_config(mqtt, mqtt_credentials),
             webhook=webhook_config(webhook, webhook_token),
+            workers=WorkersConfig(workers, worker_addresses(worker), worker_token_file, worker_ca_file),
             log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
             access=AccessConfig(
                 tokens,

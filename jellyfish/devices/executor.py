@@ -10,12 +10,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from jellyfish.core import Answer, Variant
+from jellyfish.core import Answer, InputSize, Variant
+from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.worker_thread import WorkerThread
+from jellyfish.errors import ImageError
+from jellyfish.media.still import Png
 from jellyfish.models.checking import checked
 from jellyfish.models.model import Description, Engine, Image, LoadingEngine, StatedEngine, answers, finished, launched
 
@@ -76,6 +79,57 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Give the device back, at once: a batch that runs is left behind."""
+        ...
+
+
+class Undecoded(NamedTuple):
+    """An image that its device decodes itself."""
+
+    still: bytes | Png
+    """A JPEG, or another file."""
+    size: InputSize
+    """What it is to be fitted into."""
+
+
+@runtime_checkable
+class DistantExecutor(Protocol):
+    """An executor behind a stream of bytes: images go there as they came, and batches take a way there and back."""
+
+    on_there: Callable[[bool], None]
+    """Told when the device is not there any more, and when it is there again."""
+
+    def seen(self) -> LatencyProfile:
+        """The device's profile with all that lies between in it, as things are now."""
+        ...
+
+    async def run_undecoded(
+        self, variants: Sequence[Variant], images: Sequence[Image | Undecoded], worker: int = 0, /
+    ) -> list[Answer | ImageError]:
+        """See `Executor.run`; in place of an answer, why there is no image."""
+        ...
+
+
+class DeviceExecutor(Executor, Protocol):
+    """An executor, and what people are told of it."""
+
+    @property
+    def model(self) -> Description:
+        """What it runs."""
+        ...
+
+    @property
+    def loading(self) -> Sequence[LoadingEngine]:
+        """Its engines that load networks while others run."""
+        ...
+
+    @property
+    def memory_bytes(self) -> int:
+        """What its networks take; 0 where that is not known."""
+        ...
+
+    @property
+    def stated(self) -> Sequence[str]:
+        """What its engines have chosen for themselves, in words."""
         ...
 
 

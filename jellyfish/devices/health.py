@@ -140,6 +140,12 @@ class Health:
             self._failures[worker] = 0
         self._enter(worker, self._failures[worker] >= OUT or worker in self.lost, now)
 
+    def gone(self, now: float) -> None:
+        """The device is not there, which is known without a batch of it: all workers are out until a test goes well."""
+        self._failures = [max(each, OUT) for each in self._failures]
+        for worker in range(len(self._failures)):
+            self._enter(worker, is_out=True, now=now)
+
     def lost_for_good(self, worker: int, now: float) -> None:
         """Its batch is over, and it will never run another one."""
         self.ended(worker, now, failed=True)

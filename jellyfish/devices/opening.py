@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from jellyfish.config import ServerConfig
 from jellyfish.devices.division import Division
-from jellyfish.devices.executor import EngineExecutor
+from jellyfish.devices.executor import DeviceExecutor
 from jellyfish.devices.measuring import QUICK_PROFILE_S, measured_profile
 from jellyfish.devices.profile.given import chosen_profile, require_variants
 from jellyfish.devices.profile.hardware import processor_name
@@ -24,7 +24,7 @@ class OpenDevice:
 
     name: str
     profile: LatencyProfile
-    executor: EngineExecutor
+    executor: DeviceExecutor
     measured: bool = False
     """Whether its workers have just been measured, and so have run each variant as a batch of one."""
 

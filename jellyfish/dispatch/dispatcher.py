@@ -12,6 +12,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -20,7 +21,7 @@ from jellyfish.clock import call_at, seconds_now
 from jellyfish.control.care import batch_s
 from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan, Share
 from jellyfish.core import Answer, Reason, Variant
-from jellyfish.devices.executor import Executor, PipelinedExecutor, Shape
+from jellyfish.devices.executor import DistantExecutor, Executor, PipelinedExecutor, Shape
 from jellyfish.devices.health import HANGING, DeviceState, Health
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.slowdown import Pace
@@ -29,7 +30,8 @@ from jellyfish.dispatch.lanes import lane_of, make_lanes
 from jellyfish.dispatch.queue import FrameQueue
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.dispatch.warmth import Warmth, all_warm
-from jellyfish.errors import DeviceLostError, InputError, JellyfishError
+from jellyfish.errors import DeviceLostError, ImageError, InputError, JellyfishError
+from jellyfish.models.model import Image
 
 logger = logging.getLogger(__name__)
 QUEUE_CAPACITY = 64
@@ -96,6 +98,7 @@ class Dispatcher:
     ) -> None:
         """`queue`: who decides what runs next; None takes a `Batcher`. `warmth`: None where all has run."""
         self._executor, self._profile = executor, profile
+        self._distant = executor if isinstance(executor, DistantExecutor) else None
         self._warmth = warmth or all_warm(profile)
         self._queue = Batcher(QUEUE_CAPACITY) if queue is None else queue
         self._max_batch = batch
@@ -113,6 +116,9 @@ class Dispatcher:
         self._over_s = [-math.inf] * profile.workers
         """When that was."""
         self._testing: set[int] = set()
+        self._there_again = asyncio.Event()
+        if self._distant is not None:
+            self._distant.on_there = self._there
         self.on_change: Callable[[], None] = lambda: None
         """Called when a worker is out, or back in service."""
         self._work = asyncio.Event()
@@ -138,6 +144,11 @@ class Dispatcher:
     def state(self) -> DeviceState:
         """Whether it works."""
         return self._health.state
+
+    @property
+    def decodes(self) -> bool:
+        """Whether the device decodes images itself: requests have them as they came."""
+        return self._distant is not None
 
     @property
     def takes_frames(self) -> bool:
@@ -174,6 +185,7 @@ class Dispatcher:
         The profile's spread with the slow-down that lasts, or the slow-down's own spread if that is more. Batches that
         are overdue on all workers slow the device down before they are done: one that hangs must not get more clients.
         """
+        self._look_from_here()
         overdue = min(self._health.overdue(worker, now) for worker in self._pace.counted)
         if self._health.all_out or overdue > HANGING:
             return ((OUT_OF_SERVICE_S,) * self._max_batch,) * len(variants)
@@ -189,6 +201,15 @@ class Dispatcher:
             yield from (OUT_OF_SERVICE_S,) * (self._max_batch - may)
 
         return tuple(tuple(row(variant)) for variant in variants)
+
+    def _look_from_here(self) -> None:
+        """What lies between here and a device behind a stream may have become longer, or shorter."""
+        if self._distant is None:
+            return
+        seen = self._distant.seen()
+        if seen != self._profile:
+            self._profile = seen
+            self._make_lanes()
 
     def _may(self, variant: Variant) -> int:
         """The largest batch of it that has run before."""
@@ -328,7 +349,9 @@ class Dispatcher:
         if worker in self._batches_of:
             await self._one_over(worker)
         else:
-            await asyncio.sleep(self._health.pause_s(worker))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._health.pause_s(worker)):
+                    await self._there_again.wait()
             await self._test(worker)
 
     async def _test(self, worker: int) -> None:
@@ -446,8 +469,7 @@ class Dispatcher:
         profiled_s = sum((entry.keeps_s if behind else entry.p50_s)[size - 1] for entry, size in entries)
         self._begin(worker, batch, started, profiled_s)
         try:
-            images = [request.image for request in batch]
-            answers = list(zip(batch, variants, await self._executor.run(variants, images, worker), strict=True))
+            answers = list(zip(batch, variants, await self._run(variants, batch, worker), strict=True))
         except asyncio.CancelledError:
             self._health.cancelled(worker, seconds_now())
             self._drop((request, Reason.SHUTDOWN) for request in batch)
@@ -465,7 +487,22 @@ class Dispatcher:
         self._answer(answers, started, execute_s, on_top=worker >= self._profile.workers - self._profile.sharing)
         return True
 
+    async def _run(self, variants: list[Variant], batch: list[Request], worker: int) -> Sequence[Answer | ImageError]:
+        images = [request.image for request in batch]
+        if self._distant is not None:
+            return await self._distant.run_undecoded(variants, images, worker)
+        return await self._executor.run(variants, cast("list[Image]", images), worker)
+
     # --- devices that fail or hang -----------------------------------------------------------------------
+
+    def _there(self, is_there: bool) -> None:
+        """A device behind a stream has gone, which is known before a batch fails; or it may be tried again."""
+        if not is_there:
+            self._health.gone(seconds_now())
+            self._out_has_changed()
+        else:  # whoever waits for that goes on, and whoever will do so later waits
+            self._there_again.set()
+            self._there_again.clear()
 
     def _begin(self, worker: int, batch: list[Request], started: float, profiled_s: float) -> None:
         self._health.began(worker, started, profiled_s)
@@ -543,19 +580,25 @@ class Dispatcher:
         return self.device if self._profile.workers == 1 else f"{self.device}, worker {worker + 1},"
 
     def _answer(
-        self, answers: list[tuple[Request, Variant, Answer]], started: float, execute_s: float, on_top: bool
+        self,
+        answers: list[tuple[Request, Variant, Answer | ImageError]],
+        started: float,
+        execute_s: float,
+        on_top: bool,
     ) -> None:
         device, batch = self._profile.device, len(answers)
         for request, variant, found in answers:
-            if not request.done.done():
+            if isinstance(found, ImageError):
+                self._drop([(request, Reason(found.reason))], str(found))
+            elif not request.done.done():
                 queue_s = started - request.queued_s
                 self._warmth.spare(started + execute_s, request.deadline_s - started - execute_s)
                 request.done.set_result(Answered(found, variant, device, batch, queue_s, execute_s, on_top))
 
-    def _drop(self, dropped: Iterable[tuple[Request, Reason]]) -> None:
+    def _drop(self, dropped: Iterable[tuple[Request, Reason]], message: str = "") -> None:
         """Tell the clients that still wait."""
         for request, reason in dropped:
             if not request.done.done():
-                request.done.set_result(Dropped(reason))
+                request.done.set_result(Dropped(reason, message))
                 self._dropped[reason] += 1
                 self._warmth.spare(seconds_now(), 0.0)

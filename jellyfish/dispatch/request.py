@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from jellyfish.core import Answer, Reason, Variant
+from jellyfish.devices.executor import Undecoded
+from jellyfish.models.model import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +30,21 @@ class Dropped:
     """The frame was given up before it cost device time (or, with `device_error`, because the device failed)."""
 
     reason: Reason
+    message: str = ""
+    """Explains it to the client, where there is more to say."""
 
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """One decoded frame that waits for a device. `deadline_s`: when the batch must be finished (server's clock)."""
+    """One frame that waits for a device. `deadline_s`: when the batch must be finished (server's clock)."""
 
     client: str
     frame: int
     deadline_s: float
     queued_s: float
-    image: NDArray[np.uint8]
-    """RGB [height, width, 3], no larger than what the largest network takes; fitted to its own when it runs."""
+    image: Image | Undecoded
+    """RGB [height, width, 3], no larger than what the largest network takes, and fitted to its own when it runs; as it
+    came where the device decodes."""
     done: asyncio.Future[Answered | Dropped] = field(repr=False)
     variant: Variant | None = None
     """What its client was planned to be served with; None where there is no such plan."""

@@ -34,11 +34,11 @@ OpenThem = Callable[[ServerConfig, Model], Awaitable[list[OpenDevice]]]
 """Devices with their workers for a model; takes seconds, or a minute where one is measured."""
 
 
-def _untold(words: str, done: int, total: int) -> None:
+def untold(words: str, done: int, total: int) -> None:
     """Nobody is told how far it is."""
 
 
-def open_beside(cores: Sequence[int], report: Report = _untold) -> OpenThem:
+def open_beside(cores: Sequence[int], report: Report = untold) -> OpenThem:
     """Opens them on this machine, on these processors, on a thread that nobody waits for if it hangs."""
 
     async def opened(config: ServerConfig, model: Model) -> list[OpenDevice]:
@@ -160,7 +160,7 @@ async def _tried(devices: Sequence[OpenDevice], config: ServerConfig, model: Des
             for variant in model.variants:
                 await device.executor.run([variant], [_noise(model, variant)], worker)
     tried = [replace(device, measured=True) for device in devices]
-    return await warmed(tried, config, model.variants, _untold)
+    return await warmed(tried, config, model.variants, untold)
 
 
 def _noise(model: Description, variant: Variant) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

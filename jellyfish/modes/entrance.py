@@ -52,7 +52,7 @@ class Entrance:
     def warnings(self, config: ServerConfig) -> list[str]:
         """What whoever starts the server must know of who may come in."""
         rules = self.access.rules
-        if _of_this_machine(config.host):
+        if of_this_machine(config.host):
             return []
         if not rules.asks_for_token(RouteKind.CAMERA):
             return [
@@ -111,7 +111,7 @@ def _names(config: ServerConfig) -> set[str]:
     return {name.lower() for name in (socket.gethostname(), *listens, *config.access.hosts)}
 
 
-def _of_this_machine(host: str) -> bool:
+def of_this_machine(host: str) -> bool:
     """Whether only programs of this machine reach what listens there."""
     try:
         ipaddress.ip_address(host.partition("%")[0])

@@ -29,7 +29,7 @@ from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.models.model import Description
 from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, assembly, policy
 from jellyfish.modes.brought import Brought, on_a_thread
-from jellyfish.modes.changing import ModelChanger, close_devices, largest_batch, may_stand_in, offered, open_beside
+from jellyfish.modes.changing import ModelChanger, close_devices, largest_batch, may_stand_in, offered
 from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
@@ -38,6 +38,7 @@ from jellyfish.modes.object_tracker import ByteTracker
 from jellyfish.modes.own_cameras import OwnCameras, check_cameras
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
+from jellyfish.modes.stream_workers import opening
 from jellyfish.modes.tracing import traced
 from jellyfish.modes.warming import warmed
 from jellyfish.modes.window_log import OnWindow
@@ -84,7 +85,7 @@ async def serving(
         if on_processor:
             stack.enter_context(first_half_kept(cores))
         solve = await _solver(config, brought, cores, stack)
-        devices = await open_beside(cores, report)(config, model)
+        devices = await opening(config, cores, report)(config, model)
         stack.callback(close_devices, devices)
         served = offered(model.description, devices) if fixed is None else model.description.offering({fixed})
         warmth = await warmed(devices, config, served.variants, report)
@@ -93,7 +94,7 @@ async def serving(
         meter, given_back = Meter(config.metrics_cameras), stack.enter_context(contextlib.ExitStack())
         whole = await stack.enter_async_context(assembly(parts, counted(meter.planner, on_window)))
         service = whole.service
-        changer = ModelChanger(whole, parts, devices, planning, open_beside(cores))
+        changer = ModelChanger(whole, parts, devices, planning, opening(config, cores))
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
         cameras, desk = OwnCameras(config, service, entrance), Desk(service)

@@ -6,7 +6,7 @@ Decoders are handed a frame when they can begin it, and not before: there is no 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,16 +16,15 @@ from jellyfish.clock import call_at, seconds_now
 from jellyfish.config import Limits
 from jellyfish.control.host import HostLoad
 from jellyfish.core import InputSize, Reason
+from jellyfish.devices.executor import Undecoded
 from jellyfish.errors import ImageError
 from jellyfish.media.decoding_cost import DecodingCost
-from jellyfish.media.still import Still
+from jellyfish.media.still import Pixels, Still
 from jellyfish.server.decoding_budget import DecodingBudget
 from jellyfish.server.decoding_queue import DecodingQueue, WaitingFrame
 from jellyfish.server.host_meter import Decode, HostMeter
 
 Image = NDArray[np.uint8]
-DecodeInTime = Callable[[Still, InputSize, float], Awaitable[Image]]
-"""The image of a still, fitted into a size, that is of use until a time; ImageError says why there is none."""
 Weigh = Callable[[Still, InputSize], DecodingCost]
 """What it takes to decode for a size, by its header. ImageError for one that is not decoded."""
 
@@ -65,20 +64,33 @@ class Decoding:
         self._running: dict[asyncio.Future[Image], _Frame] = {}
         self._closed = False
 
-    def for_client(self, client: str, fps: float, largest: InputSize) -> DecodeInTime:
+    def for_client(self, client: str, fps: float, largest: InputSize) -> ClientImages:
         """What decodes the frames of one client, within a budget of its own. `largest`: what they are fitted into."""
         return self.within(DecodingBudget(self._limits, fps, largest), client)
 
-    def within(self, budget: DecodingBudget, client: str) -> DecodeInTime:
+    def within(self, budget: DecodingBudget, client: str) -> ClientImages:
         """What decodes the images of one client, within its budget."""
+        return ClientImages(self, budget, client)
 
-        async def decode(still: Still, size: InputSize, until_s: float) -> Image:
-            cost = self._weigh(still, size)
-            budget.spend(cost, self._load.room, seconds_now())
-            order = _Order(still, size, asyncio.get_running_loop().create_future())
-            return await self._in_turn(WaitingFrame(client, cost.megapixels, until_s, order))
+    def spend(self, still: Still, size: InputSize, budget: DecodingBudget) -> DecodingCost:
+        """Look at the header of a frame, and take what it costs from a budget. ImageError where it is not decoded."""
+        cost = self._weigh(still, size)
+        budget.spend(cost, self._load.room, seconds_now())
+        return cost
 
-        return decode
+    async def decode(self, still: Still, size: InputSize, until_s: float, client: str, cost: DecodingCost) -> Image:
+        """The image of a frame, when it is its turn. ImageError says why there is none."""
+        order = _Order(still, size, asyncio.get_running_loop().create_future())
+        return await self._in_turn(WaitingFrame(client, cost.megapixels, until_s, order))
+
+    def passes(self, size: InputSize) -> None:
+        """A frame goes by that is decoded elsewhere: the host carries it all the same. ImageError when it stops."""
+        if self._closed:
+            raise ImageError(Reason.SHUTDOWN.value, "")
+        if self._meter is not None:
+            self._meter.came()
+            self._meter.went()
+            self._meter.made(size)
 
     def close(self) -> None:
         """End all that waits; nothing is begun any more."""
@@ -135,6 +147,25 @@ class Decoding:
     def _went(self) -> None:
         if self._meter is not None:
             self._meter.went()
+
+
+class ClientImages:
+    """Makes images of one client's frames, within a budget."""
+
+    def __init__(self, decoding: Decoding, budget: DecodingBudget, client: str) -> None:
+        self._decoding, self._budget, self._client = decoding, budget, client
+
+    async def __call__(self, still: Still, size: InputSize, until_s: float) -> Image:
+        """The image of a still, fitted into a size, that is of use until a time; ImageError says why there is none."""
+        cost = self._decoding.spend(still, size, self._budget)
+        return await self._decoding.decode(still, size, until_s, self._client, cost)
+
+    def undecoded(self, still: Still, size: InputSize) -> Undecoded | Image:
+        """A still for a device that decodes itself: within the budget all the same. ImageError as above, as far as it
+        can be known from the header."""
+        self._decoding.spend(still, size, self._budget)
+        self._decoding.passes(size)
+        return still.rgb if isinstance(still, Pixels) else Undecoded(still, size)
 
 
 def _expire(done: asyncio.Future[Image]) -> None:

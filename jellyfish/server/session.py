@@ -30,7 +30,7 @@ from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.attained import LATE, NOT_SENT, Attained, Attainment
 from jellyfish.server.cameras.answer_filter import AnswerFilter, Kept
 from jellyfish.server.cameras.settings_book import SettingsBook
-from jellyfish.server.decoding import DecodeInTime
+from jellyfish.server.decoding import ClientImages
 from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.offered import RATE_TOLERANCE, OfferedRate
 from jellyfish.server.watching.hub import Hub
@@ -74,8 +74,6 @@ class FrameEnding(NamedTuple):
     """What became of a frame."""
 
     outcome: Answered | Dropped
-    message: str = ""
-    """Explains a refusal to the client."""
     queued_s: float | None = None
     """Since when it waited for a device; None where it never did."""
 
@@ -88,7 +86,7 @@ class Session:
         name: str,
         hello: wire.Hello,
         send: Send,
-        decode: DecodeInTime,
+        images: ClientImages,
         dispatcher: Dispatcher,
         limits: Limits,
         model: Description,
@@ -136,7 +134,7 @@ class Session:
         """Set when another client has got its place."""
         self.plan_changed = asyncio.Event()
         self._attainment = Attainment(hello.fps, self.joined_s)
-        self._send, self._decode, self._limits = send, decode, limits
+        self._send, self._images, self._limits = send, images, limits
         self._dispatcher = dispatcher
         self._variant: Variant | None = None
         self._asked = asked or {}
@@ -270,7 +268,7 @@ class Session:
             raise
         self.account.close(ending.outcome)
         self._close(frame, arrived_s, ending.outcome)
-        result = self._result(frame, arrived_s, ending.outcome, ending.message)
+        result = self._result(frame, arrived_s, ending.outcome)
         watched = self.hub.wanted(self.client, self.says)
         if watched or self.on_frame is not None or self.trace is not None:
             way = self._way(frame, arrived_s, ending)
@@ -332,10 +330,11 @@ class Session:
         """Decode and run `frame`, or say why not."""
         if self.account.open > self._limits.in_flight:
             why = f"at most {self._limits.in_flight} frames may be unanswered"
-            return FrameEnding(Dropped(Reason.TOO_MANY_IN_FLIGHT), why)
+            return FrameEnding(Dropped(Reason.TOO_MANY_IN_FLIGHT, why))
         self._rate.rate = allowed_fps = RATE_TOLERANCE * self._asked_fps
         if not self._rate.allows(1.0, arrived_s):
-            return FrameEnding(Dropped(Reason.TOO_FAST), f"at most {allowed_fps:.3g} frames per second are served now")
+            why = f"at most {allowed_fps:.3g} frames per second are served now"
+            return FrameEnding(Dropped(Reason.TOO_FAST, why))
         loop = asyncio.get_running_loop()
         deadline_s = self._deadline(frame, arrived_s)
         dispatcher, variant = self._dispatcher, self._asked.get(frame.resolution, self._variant)
@@ -343,9 +342,12 @@ class Session:
             return FrameEnding(Dropped(Reason.EXPIRED))
         try:
             size = self._model.input_of(frame.resolution)
-            image = await self._decode(frame.jpeg, size, deadline_s - dispatcher.quickest_s(variant))
+            if dispatcher.decodes:
+                image = self._images.undecoded(frame.jpeg, size)
+            else:
+                image = await self._images(frame.jpeg, size, deadline_s - dispatcher.quickest_s(variant))
         except ImageError as error:
-            return FrameEnding(Dropped(Reason(error.reason)), str(error))
+            return FrameEnding(Dropped(Reason(error.reason), str(error)))
         queued_s = seconds_now()
         done: asyncio.Future[Answered | Dropped] = loop.create_future()
         dispatcher.submit(Request(self.client, frame.frame, deadline_s, queued_s, image, done, variant))
@@ -398,13 +400,13 @@ class Session:
     def _bandwidth_kbps(self) -> float:
         return self.estimator.newest_bandwidth_bps / 1000
 
-    def _result(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped, message: str) -> wire.Result:
+    def _result(self, frame: wire.Frame, arrived_s: float, outcome: Answered | Dropped) -> wire.Result:
         uplink_ms, server_ms = self._uplink_ms(frame, arrived_s), (seconds_now() - arrived_s) * 1000
         if isinstance(outcome, Dropped):
             return wire.Result(
                 frame.frame,
                 outcome.reason,
-                message,
+                outcome.message,
                 uplink_ms=uplink_ms,
                 server_ms=server_ms,
                 bandwidth_kbps=self._bandwidth_kbps,

@@ -17,13 +17,14 @@ from jellyfish.control.host import HostLoad
 from jellyfish.control.requesting import Granted, Requesting
 from jellyfish.control.smoothing import Ewma
 from jellyfish.core import Reason, Variant
+from jellyfish.devices.executor import Undecoded
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
 from jellyfish.media.still import Still
 from jellyfish.models.model import Description, Image
 from jellyfish.protocol.inference.codes import dropped
-from jellyfish.server.decoding import DecodeInTime
+from jellyfish.server.decoding import ClientImages
 from jellyfish.server.decoding_budget import DecodingBudget
 from jellyfish.server.inference.demand_rate import DemandRate
 from jellyfish.server.inference.turns import Turns
@@ -58,7 +59,7 @@ class Requester:
         host: HostLoad,
         quietest: Callable[[], Dispatcher],
         budget: DecodingBudget,
-        decode: DecodeInTime,
+        decode: ClientImages,
     ) -> None:
         """`variant`: that which is asked for. `quietest`: the device to take where no plan says."""
         self.name, self.variant = name, variant
@@ -140,57 +141,53 @@ class Requester:
         if self._rate.came(len(stills), arrived_s):
             self.began()
         try:
-            outcome, message = await self._in_time(stills, arrived_s + timeout_s, arrived_s)
+            outcome = await self._in_time(stills, arrived_s + timeout_s, arrived_s)
         except BaseException:
             self.account.abandoned += 1
             raise
         if isinstance(outcome, Dropped):
             self.account.close(outcome)
-            raise dropped(outcome.reason, message)
+            raise dropped(outcome.reason, outcome.message)
         self.account.close(outcome[0])
         return outcome
 
-    async def _in_time(
-        self, stills: Sequence[Still], due_s: float, arrived_s: float
-    ) -> tuple[list[Answered] | Dropped, str]:
+    async def _in_time(self, stills: Sequence[Still], due_s: float, arrived_s: float) -> list[Answered] | Dropped:
         """What becomes of the images, at the latest when the answer is due, whatever holds them up."""
         try:
             async with timeout_at(due_s) as limit:
-                outcome, message = await self._infer(stills, due_s - MARGIN_S, arrived_s)
+                outcome = await self._infer(stills, due_s - MARGIN_S, arrived_s)
         except TimeoutError:
             if not limit.expired():
                 raise
-            return Dropped(Reason.EXPIRED), ""
+            return Dropped(Reason.EXPIRED)
         if not isinstance(outcome, Dropped) and seconds_now() > due_s:
-            return Dropped(Reason.EXPIRED), ""
-        return outcome, message
+            return Dropped(Reason.EXPIRED)
+        return outcome
 
-    async def _infer(
-        self, stills: Sequence[Still], deadline_s: float, arrived_s: float
-    ) -> tuple[list[Answered] | Dropped, str]:
+    async def _infer(self, stills: Sequence[Still], deadline_s: float, arrived_s: float) -> list[Answered] | Dropped:
         """Wait for a turn, decode and run, or say why not."""
         if self.account.open > self._limits.open_requests:
-            return Dropped(Reason.TOO_MANY_IN_FLIGHT), f"at most {self._limits.open_requests} may be unanswered"
+            return Dropped(Reason.TOO_MANY_IN_FLIGHT, f"at most {self._limits.open_requests} may be unanswered")
         dispatcher, variant = await self._place(deadline_s)
         if variant is not None and variant not in self._model.variants:
-            return Dropped(Reason.SHUTDOWN), f"another model serves now, which has no {variant.name}"
+            return Dropped(Reason.SHUTDOWN, f"another model serves now, which has no {variant.name}")
         latest_s = deadline_s - dispatcher.quickest_s(variant)
         began_s = seconds_now()
         turn_s = self._turns.next(len(stills), began_s, latest_s)
         if turn_s is None and began_s <= latest_s:
-            return Dropped(Reason.TOO_FAST), f"requests have {self._turns.fps:.3g} images a second of this server now"
+            return Dropped(Reason.TOO_FAST, f"requests have {self._turns.fps:.3g} images a second of this server now")
         if turn_s is None or max(turn_s, began_s + self._host.ahead_s) > latest_s:
-            return Dropped(Reason.EXPIRED), ""
+            return Dropped(Reason.EXPIRED)
         if turn_s > began_s:
             await sleep_until(asyncio.get_running_loop(), turn_s)
-        images = await self._images(stills, variant, latest_s)
+        images = await self._images(stills, dispatcher, variant, latest_s)
         if isinstance(images, ImageError):
-            return Dropped(Reason(images.reason)), str(images)
+            return Dropped(Reason(images.reason), str(images))
         outcome = await self._run(images, dispatcher, variant, deadline_s)
         if not isinstance(outcome, Dropped):
             on_device_s = max(each.queue_s + each.execute_s for each in outcome)
             self._beside_s.add(max(0.0, seconds_now() - max(turn_s, arrived_s) - on_device_s))
-        return outcome, ""
+        return outcome
 
     async def _place(self, deadline_s: float) -> RequestPlace:
         """Where to run it. The first one after a silence waits a little for its plan, which knows what there is time
@@ -208,15 +205,20 @@ class Requester:
         return min(self._places, key=lambda place: (not place.dispatcher.takes_frames, place.dispatcher.queued))
 
     async def _images(
-        self, stills: Sequence[Still], variant: Variant | None, until_s: float
-    ) -> list[Image] | ImageError:
-        """All of them decoded, as large as they are needed; or why one is not."""
+        self, stills: Sequence[Still], dispatcher: Dispatcher, variant: Variant | None, until_s: float
+    ) -> list[Image | Undecoded] | ImageError:
+        """All of them as large as they are needed, and decoded where the device does not do that; or why one is not."""
         *_, largest = self._model.ladder
         size = self._model.input_of(variant.resolution if variant is not None else largest)
+        if dispatcher.decodes:
+            try:
+                return [self._decode.undecoded(still, size) for still in stills]
+            except ImageError as error:
+                return error
         decoded = await asyncio.gather(
             *(self._decode(still, size, until_s) for still in stills), return_exceptions=True
         )
-        images = []
+        images: list[Image | Undecoded] = []
         for each in decoded:
             if isinstance(each, ImageError):
                 return each
@@ -226,7 +228,7 @@ class Requester:
         return images
 
     async def _run(
-        self, images: Sequence[Image], dispatcher: Dispatcher, variant: Variant | None, deadline_s: float
+        self, images: Sequence[Image | Undecoded], dispatcher: Dispatcher, variant: Variant | None, deadline_s: float
     ) -> list[Answered] | Dropped:
         loop, now = asyncio.get_running_loop(), seconds_now()
         waiting: list[asyncio.Future[Answered | Dropped]] = []

@@ -1,0 +1,83 @@
+"""The command that is a worker for servers elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jellyfish.cli.options import MaxBatch, ModelName, OnDevice, Profile, Threads, Weights
+from jellyfish.cli.parsing import device_names, listening_host
+from jellyfish.cli.running import console, guard, run_on_uvloop
+from jellyfish.cli.serving import Tls
+from jellyfish.config import DEFAULT_MODEL, DEFAULT_WORKER_PORT, AccessConfig, ServerConfig
+from jellyfish.program.ending import Ending, Stopped
+from jellyfish.program.stopping import Stop
+
+
+def worker(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for all, so that servers elsewhere reach it.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")
+    ] = DEFAULT_WORKER_PORT,
+    device: OnDevice = "cpu",
+    model: ModelName = DEFAULT_MODEL,
+    weights: Weights = None,
+    profile: Profile = None,
+    max_batch: MaxBatch = 8,
+    threads: Threads = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="File whose first line is the token that servers have to show.")
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="Its certificate in PEM, with the chain behind it: connections are encrypted.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="The key of --tls-certificate in PEM, where it is not in the same file.")
+    ] = None,
+    tls: Annotated[
+        Tls | None,
+        typer.Option(help="`self-signed`: encrypt with a certificate that it makes itself; says where that is."),
+    ] = None,
+) -> None:
+    """Run one device for servers elsewhere.
+
+    Servers reach it by `jellyfish serve --worker HOST:PORT`, several at a time if need be. It decodes and runs what
+    they send; which frames, and when, is theirs to decide (docs/scale.md). Model and weights are to be the server's.
+    """
+    if tls is not None and tls_certificate is not None:
+        raise typer.BadParameter("self-signed and --tls-certificate exclude each other", param_hint="--tls")
+    config = ServerConfig(
+        listening_host(host),
+        port,
+        device_names(device),
+        weights,
+        profile,
+        max_batch=max_batch,
+        threads=threads,
+        model=model,
+        access=AccessConfig(certificate=tls_certificate, key=tls_key, self_signed=tls is not None),
+    )
+    _run(config, token_file)
+
+
+def _run(config: ServerConfig, token_file: Path | None) -> None:
+    from jellyfish.modes.saying import Saying
+    from jellyfish.modes.worker import look_at_worker, work
+
+    guard(lambda: look_at_worker(config, token_file))
+    saying = Saying(console())
+
+    async def until(stop: Stop) -> None:
+        stopped = asyncio.Event()
+        with stop.in_order(stopped.set):
+            await work(config, token_file, saying, stopped)
+
+    try:
+        run_on_uvloop(until, Ending(code=lambda number: 0))
+    except Stopped as stopped:
+        raise Stopped(0, stopped.said) from None

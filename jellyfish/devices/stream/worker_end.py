@@ -1,0 +1,263 @@
+"""A worker's end of the conversation: fronts come and go, their batches are decoded and run.
+
+Several fronts may be there at once. One that breaks the protocol, or is not who it should be, is told why and its
+stream ended; the others notice nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from jellyfish.clock import seconds_now
+from jellyfish.core import Answer, InputSize, Variant
+from jellyfish.devices.executor import ClosableEngine, EngineExecutor, PipelinedExecutor
+from jellyfish.devices.profile.table import LatencyProfile
+from jellyfish.devices.stream.connection import StreamEnd
+from jellyfish.devices.stream.framing import MOST_BYTES, Message, StreamError, images_of, worker_framing
+from jellyfish.devices.stream.messages import (
+    PROTOCOL,
+    Done,
+    Failed,
+    FromFront,
+    GiveUp,
+    Hello,
+    ImageKind,
+    Open,
+    Ping,
+    Pong,
+    Progress,
+    Refused,
+    Run,
+    SentImage,
+)
+from jellyfish.errors import DeviceLostError, ImageError, JellyfishError
+from jellyfish.media.still import Pixels, Png, Still
+from jellyfish.models.model import Image, in_words
+
+OPEN_S = 5.0
+"""Who has connected has so long to say who he is."""
+MOST_STRANGERS, MOST_FRONTS = 16, 64
+"""Connections of whom that is not known yet, and of whom it is."""
+IN_FLIGHT = 2
+"""Batches that each worker of the device may have at least: the next one is decoded while one runs."""
+UNANSWERED = 4
+"""So many times as many batches of one front may be unanswered, before it is taken to be out of its mind."""
+
+Decode = Callable[[Still, InputSize], Awaitable[Image]]
+_NOTHING = Answer()
+
+
+class ServingDevice(msgspec.Struct, frozen=True):
+    """What is behind a worker's end, once it is ready."""
+
+    device: str
+    executor: EngineExecutor
+    profile: LatencyProfile
+    identity: str
+    """Of the model."""
+
+    @property
+    def hello(self) -> Hello:
+        """What fronts are told."""
+        in_flight = self.executor.in_flight if isinstance(self.executor, PipelinedExecutor) else 1
+        return Hello(
+            self.device, self.identity, msgspec.Raw(msgspec.msgpack.encode(self.profile)),
+            max(IN_FLIGHT, in_flight), self.executor.memory_bytes, tuple(self.executor.stated),
+        )  # fmt: skip
+
+
+@dataclass(eq=False, slots=True)
+class _Front:
+    """Who is connected."""
+
+    opened: Open | None = None
+    unanswered: int = 0
+    running: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class WorkerEnd:
+    """One device's. Fronts may come before it is ready: they wait for that, and are told how far it is."""
+
+    def __init__(self, identity: str, decode: Decode, token: str | None, ended: Callable[[str], None]) -> None:
+        """`identity`: of the model. `token`: what fronts have to show; None: nothing, for whoever can connect may.
+
+        `ended`: told why, when this process is of no use any more and is to be started anew.
+        """
+        self._identity, self._decode, self._token, self._ended = identity, decode, token, ended
+        self.left: Callable[[], object] = lambda: None
+        """Called when a front has gone."""
+        self._fronts: dict[StreamEnd[FromFront], _Front] = {}
+        self._device: ServingDevice | None = None
+
+    def protocol(self) -> StreamEnd[FromFront]:
+        """An end for one more connection."""
+        return StreamEnd(worker_framing(), self._heard, self._gone, self._came)
+
+    @property
+    def fronts(self) -> int:
+        """Those that are connected and known."""
+        return sum(front.opened is not None for front in self._fronts.values())
+
+    def tell(self, words: str, done: int, total: int) -> None:
+        """How far the device is, for those who wait."""
+        self._tell_known(Progress(words, done, total))
+
+    def ready(self, device: ServingDevice) -> None:
+        """Batches are run from now on."""
+        self._device = device
+        self._tell_known(device.hello)
+
+    def refuse(self, why: str) -> None:
+        """The device cannot be opened: those who wait for it are told so."""
+        self._tell_known(Refused(why))
+        for end in list(self._fronts):
+            end.close()
+
+    def close(self) -> None:
+        """End all streams."""
+        for end in list(self._fronts):
+            end.end("the worker stops")
+
+    def _tell_known(self, said: Progress | Hello | Refused) -> None:
+        for end, front in self._fronts.items():
+            if front.opened is not None:
+                end.send(said)
+
+    # --- fronts ------------------------------------------------------------------------------------------
+
+    def _came(self, end: StreamEnd[FromFront]) -> None:
+        strangers = [each for each, front in self._fronts.items() if front.opened is None]
+        if len(strangers) >= MOST_STRANGERS:
+            strangers[0].end("too many have connected and said nothing")
+        self._fronts[end] = _Front()
+        asyncio.get_running_loop().call_later(OPEN_S, self._expect_opened, end)
+
+    def _expect_opened(self, end: StreamEnd[FromFront]) -> None:
+        front = self._fronts.get(end)
+        if front is not None and front.opened is None:
+            end.end("it has not said who it is")
+
+    def _gone(self, end: StreamEnd[FromFront], why: str) -> None:
+        """What it had running is run to its end; nobody is told."""
+        self._fronts.pop(end, None)
+        self.left()
+
+    def _heard(self, end: StreamEnd[FromFront], message: Message[FromFront]) -> None:
+        front = self._fronts.get(end)
+        if front is None:
+            return
+        if front.opened is None:
+            if not isinstance(message.said, Open):
+                raise StreamError("the first that a front says is who it is")
+            self._open(end, front, message.said)
+            return
+        match message.said:
+            case Run() as said:
+                self._begin(end, front, said, message.images)
+            case Ping(number):
+                end.send(Pong(number))
+            case GiveUp(worker):
+                self._give_up(worker)
+            case Open():
+                raise StreamError("it has said already who it is")
+
+    def _open(self, end: StreamEnd[FromFront], front: _Front, said: Open) -> None:
+        why = self._why_not(said)
+        if why:
+            end.send(Refused(why))
+            end.close()
+            return
+        end.framing.most_bytes = MOST_BYTES
+        front.opened = said
+        if self._device is not None:
+            end.send(self._device.hello)
+
+    def _why_not(self, said: Open) -> str:
+        if self._token is not None and not hmac.compare_digest(said.token.encode(), self._token.encode()):
+            return "its token is not the one that this worker was given" if said.token else "it asks for a token"
+        if said.protocol != PROTOCOL:
+            return f"it speaks version {PROTOCOL} of the workers' protocol, not {said.protocol}: install one version"
+        if said.model not in ("", self._identity):
+            return "it runs another model, or other weights: start it with those of the server"
+        return "" if self.fronts < MOST_FRONTS else f"it has its {MOST_FRONTS} fronts"
+
+    # --- batches -----------------------------------------------------------------------------------------
+
+    def _begin(self, end: StreamEnd[FromFront], front: _Front, said: Run, images: memoryview) -> None:
+        device = self._device
+        if device is None or not said.images or len(said.variants) != len(said.images):
+            raise StreamError("a batch has a variant for each image, and comes when the worker is ready")
+        if not 0 <= said.worker < device.profile.workers or set(said.variants) - set(device.profile.variants):
+            raise StreamError("a batch for a worker, or of a size, that there is not")
+        front.unanswered += 1
+        if front.unanswered > UNANSWERED * device.hello.in_flight * device.profile.workers:
+            raise StreamError(f"{front.unanswered - 1} batches are unanswered")
+        stills = [_still(*pair) for pair in zip(said.images, images_of(said.images, images), strict=True)]
+        task = asyncio.ensure_future(self._answer(end, front, device, said, stills))
+        front.running.add(task)
+        task.add_done_callback(front.running.discard)
+
+    async def _answer(
+        self, end: StreamEnd[FromFront], front: _Front, device: ServingDevice, said: Run, stills: Sequence[Still]
+    ) -> None:
+        """Decode and run one batch, and say what came of it."""
+        try:
+            end.send(await self._run(device, said, stills))
+        except DeviceLostError as error:
+            end.send(Failed(said.batch, str(error), lost=True))
+            self._ended(str(error))
+        except JellyfishError as error:
+            end.send(Failed(said.batch, str(error)))
+        except Exception as error:
+            end.send(Failed(said.batch, in_words(error)))
+        finally:
+            front.unanswered -= 1
+
+    async def _run(self, device: ServingDevice, said: Run, stills: Sequence[Still]) -> Done:
+        began_s = seconds_now()
+        decoding = (self._decode(still, each.size) for still, each in zip(stills, said.images, strict=True))
+        decoded = await asyncio.gather(*decoding, return_exceptions=True)
+        decoded_s = seconds_now()
+        refused: dict[int, ImageError] = {}
+        images: list[Image] = []
+        variants: list[Variant] = []
+        for index, (each, variant) in enumerate(zip(decoded, said.variants, strict=True)):
+            if isinstance(each, ImageError):
+                refused[index] = each
+            elif isinstance(each, BaseException):
+                raise each
+            else:
+                images.append(each)
+                variants.append(variant)
+        found = iter(await device.executor.run(variants, images, said.worker) if images else ())
+        return Done(
+            said.batch,
+            tuple(_NOTHING if index in refused else next(found) for index in range(len(stills))),
+            decoded_s - began_s,
+            seconds_now() - decoded_s,
+            {index: (error.reason, str(error)) for index, error in refused.items()},
+        )
+
+    def _give_up(self, worker: int) -> None:
+        """Kill what that worker runs; where it is in a thread of this process, this process."""
+        device = self._device
+        if device is None or not 0 <= worker < device.profile.workers:
+            return
+        if isinstance(device.executor.engines[worker], ClosableEngine):
+            device.executor.give_up(worker)
+        else:
+            self._ended("a batch hangs")
+
+
+def _still(sent: SentImage, data: memoryview) -> Still:
+    if sent.kind is ImageKind.RGB:
+        if sent.size.width * sent.size.height * 3 != len(data):
+            raise StreamError("an image has three bytes for each pixel")
+        return Pixels(np.frombuffer(data, np.uint8).reshape(sent.size.height, sent.size.width, 3))
+    return Png(bytes(data)) if sent.kind is ImageKind.PNG else bytes(data)

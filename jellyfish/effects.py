@@ -93,6 +93,11 @@ SERVER_RULES = (
     ),
     VoidRule(("threads",), given("profile"), "with --profile, which says how the device is divided"),
 )
+_NO_DEVICE = "with --device none: nothing runs on this machine"
+WORKERS_RULES = (
+    VoidRule(("worker_token_file", "worker_ca_file"), missing("worker"), "without --worker: nobody is shown it"),
+    VoidRule(("workers", "profile"), lambda values: values.get("device") == "none", _NO_DEVICE),
+)
 STEERED_RULE = VoidRule(("planner",), given("controller"), "with --controller: cameras choose their sizes themselves")
 _ELSEWHERE = "with --connect: that server runs already, as it was started"
 _ALONE = "with --clownfish: devices answer their frames themselves, each with its own decoder and encoder"
@@ -138,10 +143,16 @@ BENCH_RULES = (
 RULES: dict[str, tuple[VoidRule, ...]] = {
     "serve": (
         *SERVER_RULES,
+        *WORKERS_RULES,
         VoidRule(("results_mb", "results_days"), missing("results"), "without --results, the log that they bound"),
         VoidRule(("tls_key",), missing("tls_certificate"), "without --tls-certificate, which it is the key of"),
         VoidRule(("mqtt_credentials",), missing("mqtt"), "without --mqtt, the broker that they are for"),
         VoidRule(("webhook_token",), missing("webhook"), "without --webhook, which it is for"),
+    ),
+    "worker": (
+        *DETECTOR_RULES,
+        VoidRule(("threads",), given("profile"), "with --profile, which says how the device is divided"),
+        VoidRule(("tls_key",), missing("tls_certificate"), "without --tls-certificate, which it is the key of"),
     ),
     "bench": BENCH_RULES,
     "camera": (_ANY_CERTIFICATE_RULE,),

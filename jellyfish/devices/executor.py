@@ -133,6 +133,16 @@ class DeviceExecutor(Executor, Protocol):
         ...
 
 
+class ServingExecutor(DeviceExecutor, Protocol):
+    """An executor that somebody else than a dispatcher of this process has run batches."""
+
+    in_flight: int
+
+    def may_give_up(self, worker: int, /) -> bool:
+        """Whether `give_up` ends what that worker runs: not where it runs in a thread of this process."""
+        ...
+
+
 def _as_it_is() -> None:
     """A worker that needs nothing before its first batch."""
 
@@ -242,6 +252,10 @@ class EngineExecutor:
             self.give_up(number)
         self.engines, self._workers = self.engines[:workers], self._workers[:workers]
         self._finishers = self._finishers[:workers]
+
+    def may_give_up(self, worker: int) -> bool:
+        """See `ServingExecutor.may_give_up`."""
+        return isinstance(self.engines[worker], ClosableEngine)
 
     def give_up(self, worker: int) -> None:
         """See `Executor.give_up`. An engine in a thread cannot be ended."""

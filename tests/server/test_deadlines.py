@@ -57,7 +57,7 @@ async def test_a_frame_whose_decoder_hangs_expires_too() -> None:
         raise AssertionError
 
     async with running() as service, welcomed(slo_ms=100.0) as peer:
-        service.sessions["camera"]._decode = never
+        service.sessions["camera"]._images = never
         await peer.send_frame(0)
         began_s = peer.clock()
         assert (await peer.until(wire.Result)).reason is Reason.EXPIRED

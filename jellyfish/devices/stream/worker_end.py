@@ -16,7 +16,7 @@ import numpy as np
 
 from jellyfish.clock import seconds_now
 from jellyfish.core import Answer, InputSize, Variant
-from jellyfish.devices.executor import ClosableEngine, EngineExecutor, PipelinedExecutor
+from jellyfish.devices.executor import ServingExecutor
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.stream.connection import StreamEnd
 from jellyfish.devices.stream.framing import MOST_BYTES, Message, StreamError, images_of, worker_framing
@@ -57,7 +57,7 @@ class ServingDevice(msgspec.Struct, frozen=True):
     """What is behind a worker's end, once it is ready."""
 
     device: str
-    executor: EngineExecutor
+    executor: ServingExecutor
     profile: LatencyProfile
     identity: str
     """Of the model."""
@@ -65,10 +65,9 @@ class ServingDevice(msgspec.Struct, frozen=True):
     @property
     def hello(self) -> Hello:
         """What fronts are told."""
-        in_flight = self.executor.in_flight if isinstance(self.executor, PipelinedExecutor) else 1
         return Hello(
             self.device, self.identity, msgspec.Raw(msgspec.msgpack.encode(self.profile)),
-            max(IN_FLIGHT, in_flight), self.executor.memory_bytes, tuple(self.executor.stated),
+            max(IN_FLIGHT, self.executor.in_flight), self.executor.memory_bytes, tuple(self.executor.stated),
         )  # fmt: skip
 
 
@@ -249,7 +248,7 @@ class WorkerEnd:
         device = self._device
         if device is None or not 0 <= worker < device.profile.workers:
             return
-        if isinstance(device.executor.engines[worker], ClosableEngine):
+        if device.executor.may_give_up(worker):
             device.executor.give_up(worker)
         else:
             self._ended("a batch hangs")

@@ -20,7 +20,7 @@ from jellyfish.config import ServerConfig
 from jellyfish.devices.opening import OpenDevice
 from jellyfish.devices.process import roam
 from jellyfish.devices.stream.executor import Connect, StreamExecutor
-from jellyfish.devices.stream.messages import Open, Progress
+from jellyfish.devices.stream.messages import OpenWorker, WorkerProgress
 from jellyfish.devices.workers import Report
 from jellyfish.errors import InputError
 from jellyfish.models.model import Model
@@ -68,7 +68,7 @@ class OwnProcess:
                 self.process.kill()
 
 
-class Elsewhere:
+class WorkerElsewhere:
     """A worker that runs by itself, at an address."""
 
     def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
@@ -78,7 +78,7 @@ class Elsewhere:
         return f"{in_url(self._host)}:{self._port}"
 
     @classmethod
-    def at(cls, address: str, ca_file: Path | None) -> Elsewhere:
+    def at(cls, address: str, ca_file: Path | None) -> WorkerElsewhere:
         """By `HOST:PORT`, or `tls://HOST:PORT`. InputError for what is neither, or a file without certificates."""
         plain = address.removeprefix("tls://")
         parts = urlsplit(f"//{plain}")
@@ -141,7 +141,7 @@ async def _in_process(
 ) -> OpenDevice:
     report(f"starting a process for {name}", 0, 1)
     own = OwnProcess(config, name, cores)
-    return await opened_device(name, model, own, Open(model=model.description.identity), report, own.kill)
+    return await opened_device(name, model, own, OpenWorker(model=model.description.identity), report, own.kill)
 
 
 async def _elsewhere(config: ServerConfig, model: Model, report: Report) -> list[OpenDevice]:
@@ -149,8 +149,8 @@ async def _elsewhere(config: ServerConfig, model: Model, report: Report) -> list
     if not config.workers.addresses:
         return []
     token = worker_token(config.workers.token_file) or ""
-    opening = Open(token=token, front=socket.gethostname(), model=model.description.identity)
-    reaching = [Elsewhere.at(address, config.workers.ca_file) for address in config.workers.addresses]
+    opening = OpenWorker(token=token, front=socket.gethostname(), model=model.description.identity)
+    reaching = [WorkerElsewhere.at(address, config.workers.ca_file) for address in config.workers.addresses]
     report(f"reaching workers at {', '.join(config.workers.addresses)}", 0, 1)
     return await _all([opened_device(str(each), model, each, opening, report) for each in reaching])
 
@@ -174,13 +174,13 @@ async def opened_device(
     name: str,
     model: Model,
     reach: Connect,
-    opening: Open,
+    opening: OpenWorker,
     report: Report,
     closed: Callable[[], None] = lambda: None,
 ) -> OpenDevice:
     """A device behind a stream that is called `name` here. InputError where it cannot be reached, or refuses."""
 
-    def told(said: Progress) -> None:
+    def told(said: WorkerProgress) -> None:
         report(said.words, said.done, said.total)
 
     executor = StreamExecutor(name, model.description, opening, reach, told, closed)

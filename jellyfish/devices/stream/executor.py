@@ -29,15 +29,15 @@ from jellyfish.devices.stream.messages import (
     Failed,
     FromWorker,
     GiveUp,
-    Hello,
     ImageKind,
-    Open,
-    Ping,
-    Pong,
-    Progress,
-    Refused,
-    Run,
+    OpenWorker,
+    RunBatch,
     SentImage,
+    WorkerHello,
+    WorkerPing,
+    WorkerPong,
+    WorkerProgress,
+    WorkerRefused,
 )
 from jellyfish.devices.stream.way import Way, WayMeter, seen_from
 from jellyfish.errors import ImageError, InputError, RunError
@@ -82,9 +82,9 @@ class StreamExecutor:
         self,
         name: str,
         model: Description,
-        opening: Open,
+        opening: OpenWorker,
         connect: Connect,
-        told: Callable[[Progress], None],
+        told: Callable[[WorkerProgress], None],
         closed: Callable[[], None] = lambda: None,
     ) -> None:
         """`name`: what the device is called here. `told`: how far the worker is, until it serves. `closed`: called when
@@ -106,7 +106,7 @@ class StreamExecutor:
         self._pings: dict[int, float] = {}
         self._end: StreamEnd[FromWorker] | None = None
         """The stream, once the worker has said hello."""
-        self._hello: asyncio.Future[Hello] | None = None
+        self._hello: asyncio.Future[WorkerHello] | None = None
         self._keeping: asyncio.Task[None] | None = None
 
     # --- the stream --------------------------------------------------------------------------------------
@@ -125,9 +125,9 @@ class StreamExecutor:
         return self._own
 
     async def _reach(self) -> asyncio.Future[str]:
-        """Open a stream and wait for the worker to be ready; a future of why the stream has ended."""
+        """OpenWorker a stream and wait for the worker to be ready; a future of why the stream has ended."""
         loop = asyncio.get_running_loop()
-        hello: asyncio.Future[Hello] = loop.create_future()
+        hello: asyncio.Future[WorkerHello] = loop.create_future()
         lost: asyncio.Future[str] = loop.create_future()
 
         def ended(end: StreamEnd[FromWorker], why: str) -> None:
@@ -150,7 +150,7 @@ class StreamExecutor:
         self._end = end
         return lost
 
-    def _take(self, hello: Hello) -> None:
+    def _take(self, hello: WorkerHello) -> None:
         """The worker is ready. InputError where it is not what is served here, or not what it was before."""
         if hello.protocol != PROTOCOL or hello.model != self._opening.model:
             raise InputError(f"the worker {self._name} serves another model, or speaks another version")
@@ -191,7 +191,7 @@ class StreamExecutor:
             if self._end is not None:
                 number = next(self._numbers)
                 self._pings = {number: seconds_now()}
-                self._end.send(Ping(number))
+                self._end.send(WorkerPing(number))
                 if seconds_now() - self._end.heard_s > SILENT_S:
                     self._end.end(f"nothing was heard of it for {SILENT_S:g} s")
             await asyncio.wait([lost], timeout=PING_S)
@@ -202,17 +202,17 @@ class StreamExecutor:
                 self._done(said)
             case Failed(batch, words):
                 self._settle(batch, RunError(words))
-            case Ping(number):
-                end.send(Pong(number))
-            case Pong(number):
+            case WorkerPing(number):
+                end.send(WorkerPong(number))
+            case WorkerPong(number):
                 asked_s = self._pings.pop(number, None)
                 if asked_s is not None:
                     self._meter.exchanged(seconds_now() - asked_s)
-            case Progress() as said:
+            case WorkerProgress() as said:
                 self._told(said)
-            case Hello() as said if self._hello is not None and not self._hello.done():
+            case WorkerHello() as said if self._hello is not None and not self._hello.done():
                 self._hello.set_result(said)
-            case Refused(words) if self._hello is not None and not self._hello.done():
+            case WorkerRefused(words) if self._hello is not None and not self._hello.done():
                 self._hello.set_exception(InputError(f"the worker {self._name} refuses: {words}"))
 
     def _lost(self, end: StreamEnd[FromWorker], why: str) -> None:
@@ -290,7 +290,7 @@ class StreamExecutor:
         batch = _Batch(asyncio.get_running_loop().create_future(), seconds_now(), size_bytes, pixels, len(images))
         self._batches[number] = batch
         try:
-            end.send(Run(number, worker, tuple(variants), tuple(sent)), parts)
+            end.send(RunBatch(number, worker, tuple(variants), tuple(sent)), parts)
             return await batch.done
         finally:
             self._batches.pop(number, None)

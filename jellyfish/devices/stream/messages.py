@@ -1,8 +1,8 @@
 """What a server (a front) and a worker say to each other, as values; `jellyfish.devices.stream.framing` has the bytes.
 
-A front opens: `Open`. The worker tells how far it is (`Progress`), and then what it is (`Hello`), or why it will not
-serve (`Refused`). From then on the front sends batches (`Run`, the images behind it) and each has one answer, `Done` or
-`Failed`. Either side may ask for a sign of life (`Ping`). Version 1.
+A front opens: `OpenWorker`. The worker tells how far it is (`WorkerProgress`), and then what it is (`WorkerHello`), or
+why it will not serve (`WorkerRefused`). From then on the front sends batches (`RunBatch`, the images behind it) and each
+has one answer, `Done` or `Failed`. Either side may ask for a sign of life (`WorkerPing`). Version 1.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SentImage(msgspec.Struct, frozen=True, array_like=True):
     """What it is to be fitted into when it is decoded; of `rgb`, its own."""
 
 
-class Open(msgspec.Struct, frozen=True, tag="open"):
+class OpenWorker(msgspec.Struct, frozen=True, tag="open"):
     """A front would like to use the worker."""
 
     protocol: int = PROTOCOL
@@ -45,7 +45,7 @@ class Open(msgspec.Struct, frozen=True, tag="open"):
     """Identity of the model that it serves; the worker refuses where its own is another."""
 
 
-class Progress(msgspec.Struct, frozen=True, tag="progress"):
+class WorkerProgress(msgspec.Struct, frozen=True, tag="progress"):
     """What the worker is busy with before it can serve."""
 
     words: str
@@ -53,7 +53,7 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
     total: int
 
 
-class Hello(msgspec.Struct, frozen=True, tag="hello"):
+class WorkerHello(msgspec.Struct, frozen=True, tag="hello"):
     """What the worker is."""
 
     device: str
@@ -70,13 +70,13 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     protocol: int = PROTOCOL
 
 
-class Refused(msgspec.Struct, frozen=True, tag="refused"):
+class WorkerRefused(msgspec.Struct, frozen=True, tag="refused"):
     """The worker does not serve this front, and why. The stream ends."""
 
     words: str
 
 
-class Run(msgspec.Struct, frozen=True, tag="run"):
+class RunBatch(msgspec.Struct, frozen=True, tag="run"):
     """A batch. Those of one worker are run in the order in which they come."""
 
     batch: int
@@ -117,17 +117,17 @@ class GiveUp(msgspec.Struct, frozen=True, tag="give_up"):
     worker: int
 
 
-class Ping(msgspec.Struct, frozen=True, tag="ping"):
-    """Asks for a `Pong` at once."""
+class WorkerPing(msgspec.Struct, frozen=True, tag="ping"):
+    """Asks for a `WorkerPong` at once."""
 
     number: int
 
 
-class Pong(msgspec.Struct, frozen=True, tag="pong"):
-    """Answers a `Ping`."""
+class WorkerPong(msgspec.Struct, frozen=True, tag="pong"):
+    """Answers a `WorkerPing`."""
 
     number: int
 
 
-FromFront = Open | Run | GiveUp | Ping | Pong
-FromWorker = Progress | Hello | Refused | Done | Failed | Ping | Pong
+FromFront = OpenWorker | RunBatch | GiveUp | WorkerPing | WorkerPong
+FromWorker = WorkerProgress | WorkerHello | WorkerRefused | Done | Failed | WorkerPing | WorkerPong

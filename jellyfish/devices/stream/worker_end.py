@@ -26,15 +26,15 @@ from jellyfish.devices.stream.messages import (
     Failed,
     FromFront,
     GiveUp,
-    Hello,
     ImageKind,
-    Open,
-    Ping,
-    Pong,
-    Progress,
-    Refused,
-    Run,
+    OpenWorker,
+    RunBatch,
     SentImage,
+    WorkerHello,
+    WorkerPing,
+    WorkerPong,
+    WorkerProgress,
+    WorkerRefused,
 )
 from jellyfish.errors import DeviceLostError, ImageError, JellyfishError
 from jellyfish.media.still import Pixels, Png, Still
@@ -63,9 +63,9 @@ class ServingDevice(msgspec.Struct, frozen=True):
     """Of the model."""
 
     @property
-    def hello(self) -> Hello:
+    def hello(self) -> WorkerHello:
         """What fronts are told."""
-        return Hello(
+        return WorkerHello(
             self.device, self.identity, msgspec.Raw(msgspec.msgpack.encode(self.profile)),
             max(IN_FLIGHT, self.executor.in_flight), self.executor.memory_bytes, tuple(self.executor.stated),
         )  # fmt: skip
@@ -75,7 +75,7 @@ class ServingDevice(msgspec.Struct, frozen=True):
 class _Front:
     """Who is connected."""
 
-    opened: Open | None = None
+    opened: OpenWorker | None = None
     unanswered: int = 0
     running: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -105,7 +105,7 @@ class WorkerEnd:
 
     def tell(self, words: str, done: int, total: int) -> None:
         """How far the device is, for those who wait."""
-        self._tell_known(Progress(words, done, total))
+        self._tell_known(WorkerProgress(words, done, total))
 
     def ready(self, device: ServingDevice) -> None:
         """Batches are run from now on."""
@@ -114,7 +114,7 @@ class WorkerEnd:
 
     def refuse(self, why: str) -> None:
         """The device cannot be opened: those who wait for it are told so."""
-        self._tell_known(Refused(why))
+        self._tell_known(WorkerRefused(why))
         for end in list(self._fronts):
             end.close()
 
@@ -123,7 +123,7 @@ class WorkerEnd:
         for end in list(self._fronts):
             end.end("the worker stops")
 
-    def _tell_known(self, said: Progress | Hello | Refused) -> None:
+    def _tell_known(self, said: WorkerProgress | WorkerHello | WorkerRefused) -> None:
         for end, front in self._fronts.items():
             if front.opened is not None:
                 end.send(said)
@@ -152,24 +152,24 @@ class WorkerEnd:
         if front is None:
             return
         if front.opened is None:
-            if not isinstance(message.said, Open):
+            if not isinstance(message.said, OpenWorker):
                 raise StreamError("the first that a front says is who it is")
             self._open(end, front, message.said)
             return
         match message.said:
-            case Run() as said:
+            case RunBatch() as said:
                 self._begin(end, front, said, message.images)
-            case Ping(number):
-                end.send(Pong(number))
+            case WorkerPing(number):
+                end.send(WorkerPong(number))
             case GiveUp(worker):
                 self._give_up(worker)
-            case Open():
+            case OpenWorker():
                 raise StreamError("it has said already who it is")
 
-    def _open(self, end: StreamEnd[FromFront], front: _Front, said: Open) -> None:
+    def _open(self, end: StreamEnd[FromFront], front: _Front, said: OpenWorker) -> None:
         why = self._why_not(said)
         if why:
-            end.send(Refused(why))
+            end.send(WorkerRefused(why))
             end.close()
             return
         end.framing.most_bytes = MOST_BYTES
@@ -177,7 +177,7 @@ class WorkerEnd:
         if self._device is not None:
             end.send(self._device.hello)
 
-    def _why_not(self, said: Open) -> str:
+    def _why_not(self, said: OpenWorker) -> str:
         if self._token is not None and not hmac.compare_digest(said.token.encode(), self._token.encode()):
             return "its token is not the one that this worker was given" if said.token else "it asks for a token"
         if said.protocol != PROTOCOL:
@@ -188,7 +188,7 @@ class WorkerEnd:
 
     # --- batches -----------------------------------------------------------------------------------------
 
-    def _begin(self, end: StreamEnd[FromFront], front: _Front, said: Run, images: memoryview) -> None:
+    def _begin(self, end: StreamEnd[FromFront], front: _Front, said: RunBatch, images: memoryview) -> None:
         device = self._device
         if device is None or not said.images or len(said.variants) != len(said.images):
             raise StreamError("a batch has a variant for each image, and comes when the worker is ready")
@@ -203,7 +203,7 @@ class WorkerEnd:
         task.add_done_callback(front.running.discard)
 
     async def _answer(
-        self, end: StreamEnd[FromFront], front: _Front, device: ServingDevice, said: Run, stills: Sequence[Still]
+        self, end: StreamEnd[FromFront], front: _Front, device: ServingDevice, said: RunBatch, stills: Sequence[Still]
     ) -> None:
         """Decode and run one batch, and say what came of it."""
         try:
@@ -218,7 +218,7 @@ class WorkerEnd:
         finally:
             front.unanswered -= 1
 
-    async def _run(self, device: ServingDevice, said: Run, stills: Sequence[Still]) -> Done:
+    async def _run(self, device: ServingDevice, said: RunBatch, stills: Sequence[Still]) -> Done:
         began_s = seconds_now()
         decoding = (self._decode(still, each.size) for still, each in zip(stills, said.images, strict=True))
         decoded = await asyncio.gather(*decoding, return_exceptions=True)

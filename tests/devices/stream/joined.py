@@ -12,7 +12,7 @@ import numpy as np
 from jellyfish.core import Answer, Detection, Variant
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.stream.executor import StreamExecutor
-from jellyfish.devices.stream.messages import Open
+from jellyfish.devices.stream.messages import OpenWorker
 from jellyfish.devices.stream.worker_end import ServingDevice, WorkerEnd
 from jellyfish.errors import ImageError
 from jellyfish.models.model import Description, Image
@@ -156,7 +156,7 @@ class Joined:
         self.wires = Wires(self.worker, delay_s)
         self.progress: list[str] = []
         self.there: list[bool] = []
-        opening = Open(token=shown, front="test", model=IDENTITY)
+        opening = OpenWorker(token=shown, front="test", model=IDENTITY)
         self.front = StreamExecutor("far", MODEL, opening, self.wires, lambda said: self.progress.append(said.words))
         self.front.on_there = self.there.append
 

@@ -20,9 +20,18 @@ from jellyfish.devices.stream.framing import (
     images_of,
     worker_framing,
 )
-from jellyfish.devices.stream.messages import Done, Failed, FromFront, ImageKind, Open, Ping, Run, SentImage
+from jellyfish.devices.stream.messages import (
+    Done,
+    Failed,
+    FromFront,
+    ImageKind,
+    OpenWorker,
+    RunBatch,
+    SentImage,
+    WorkerPing,
+)
 
-RUN = Run(
+RUN = RunBatch(
     3,
     1,
     (Variant(128, "a"), Variant(128, "a")),
@@ -46,11 +55,16 @@ def fed(framing: Framing[FromFront], data: bytes, step: int) -> list[Message[Fro
 
 @given(step=st.integers(1, 300), pings=st.integers(0, 3))
 def test_messages_come_out_as_they_went_in_whatever_pieces_they_come_in(step: int, pings: int) -> None:
-    data = b"".join(encoded(Ping(each)) for each in range(pings)) + encoded(RUN, 6) + b"abcdef" + encoded(Open())
+    data = (
+        b"".join(encoded(WorkerPing(each)) for each in range(pings))
+        + encoded(RUN, 6)
+        + b"abcdef"
+        + encoded(OpenWorker())
+    )
     *before, run, last = fed(worker_framing(), data, step)
-    assert [each.said for each in before] == [Ping(each) for each in range(pings)]
+    assert [each.said for each in before] == [WorkerPing(each) for each in range(pings)]
     assert run.said == RUN and [bytes(each) for each in images_of(RUN.images, run.images)] == [b"abcd", b"ef"]
-    assert last.said == Open()
+    assert last.said == OpenWorker()
 
 
 def test_answers_and_errors_are_told_apart() -> None:
@@ -68,7 +82,7 @@ def test_answers_and_errors_are_told_apart() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [bytes(8), b"\xff" * 8, (BEFORE_OPEN_BYTES + 1).to_bytes(4) + bytes(4), encoded(Open(), BEFORE_OPEN_BYTES),
+    [bytes(8), b"\xff" * 8, (BEFORE_OPEN_BYTES + 1).to_bytes(4) + bytes(4), encoded(OpenWorker(), BEFORE_OPEN_BYTES),
      (3).to_bytes(4) + bytes(4) + b"abc", encoded(Done(1, (), 0, 0))],
 )  # fmt: skip
 def test_what_is_no_message_or_is_too_long_is_refused(data: bytes) -> None:
@@ -78,11 +92,11 @@ def test_what_is_no_message_or_is_too_long_is_refused(data: bytes) -> None:
 
 def test_nothing_is_kept_ready_for_more_than_was_announced_and_taken() -> None:
     framing = worker_framing()
-    head = encoded(Open(), 0)[:8]
+    head = encoded(OpenWorker(), 0)[:8]
     assert len(framing.room()) == 8
     framing.room()[:] = head
     framing.filled(8)
-    assert len(framing.room()) == len(encoded(Open())) - 8
+    assert len(framing.room()) == len(encoded(OpenWorker())) - 8
 
 
 @given(st.binary(min_size=1, max_size=200))

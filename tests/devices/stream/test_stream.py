@@ -10,7 +10,7 @@ import pytest
 from jellyfish.core import InputSize
 from jellyfish.devices.executor import Undecoded
 from jellyfish.devices.stream.executor import SILENT_S, WorkerGoneError
-from jellyfish.devices.stream.messages import Open, Run
+from jellyfish.devices.stream.messages import OpenWorker, RunBatch
 from jellyfish.devices.stream.worker_end import OPEN_S, ServingDevice
 from jellyfish.errors import DeviceLostError, ImageError, InputError, RunError
 from tests.devices.stream.joined import RUN_S, Joined, a_profile, found
@@ -199,7 +199,7 @@ async def test_who_says_nothing_or_nonsense_is_sent_away_and_the_others_notice_n
     far.protocol.connection_made(far)
     await asyncio.sleep(OPEN_S + 0.1)
     assert far.closed and joined.worker.fronts == 1
-    for nonsense in (Run(0, 9, (SMALL,), ()), Run(0, 0, (), ()), Open()):
+    for nonsense in (RunBatch(0, 9, (SMALL,), ()), RunBatch(0, 0, (), ()), OpenWorker()):
         end = joined.front._end
         assert end is not None
         end.send(nonsense)

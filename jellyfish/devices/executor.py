@@ -98,6 +98,11 @@ class DistantExecutor(Protocol):
     on_there: Callable[[bool], None]
     """Told when the device is not there any more, and when it is there again."""
 
+    @property
+    def kind(self) -> str:
+        """What the device is on its own machine: `cpu` or `cuda:N`."""
+        ...
+
     def seen(self) -> LatencyProfile:
         """The device's profile with all that lies between in it, as things are now."""
         ...

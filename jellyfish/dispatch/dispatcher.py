@@ -482,7 +482,7 @@ class Dispatcher:
             execute_s = self._end(worker, batch) - started
             self._busy_s += execute_s
         self._worked(worker)
-        if not first:
+        if not first and not any(isinstance(found, ImageError) for _, _, found in answers):
             self._pace.observe(worker, execute_s, profiled_s)
         self._answer(answers, started, execute_s, on_top=worker >= self._profile.workers - self._profile.sharing)
         return True
@@ -500,6 +500,7 @@ class Dispatcher:
         if not is_there:
             self._health.gone(seconds_now())
             self._out_has_changed()
+            self._work.set()  # workers that wait for frames look after themselves now
         else:  # whoever waits for that goes on, and whoever will do so later waits
             self._there_again.set()
             self._there_again.clear()

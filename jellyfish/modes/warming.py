@@ -8,7 +8,7 @@ from functools import partial
 
 from jellyfish.config import CLIENTS_CHOOSE, ServerConfig
 from jellyfish.core import Variant
-from jellyfish.devices.executor import Progress, Shape
+from jellyfish.devices.executor import DistantExecutor, Progress, Shape
 from jellyfish.devices.opening import OpenDevice
 from jellyfish.devices.workers import Report
 from jellyfish.dispatch.warmth import Warmth, shapes_in_order
@@ -35,6 +35,10 @@ async def warmed(
     """
     warmth = {}
     for device in devices:
+        if isinstance(device.executor, DistantExecutor):
+            if device.executor.kind == "cpu":
+                warmth[device.name] = followed(device, config, variants)
+            continue
         most = device.executor.model.most(min(config.max_batch, device.profile.max_batch))
         told = partial(report, f"warming up {device.name}")
         if device.name != "cpu" or device.executor.loading:
@@ -47,6 +51,20 @@ async def warmed(
             begun = await _begun(device, singles, least, told, clock)
         warmth[device.name] = Warmth(singles, device.profile.workers, begun, follow=most - 1)
     return warmth
+
+
+def followed(device: OpenDevice, config: ServerConfig, variants: Sequence[Variant]) -> Warmth:
+    """What has run on a processor behind a stream, whose worker has seen to single frames before it was ready."""
+    most = device.executor.model.most(min(config.max_batch, device.profile.max_batch))
+    singles = shapes_in_order(variants, 1)
+    return Warmth(singles, device.profile.workers, len(singles), follow=most - 1)
+
+
+async def warm_all(device: OpenDevice, config: ServerConfig, variants: Sequence[Variant], report: Report) -> None:
+    """Run on a device what it is to have run before it serves others: see `warmed`; on a processor single frames."""
+    most = device.executor.model.most(min(config.max_batch, device.profile.max_batch))
+    shapes = shapes_in_order(variants, 1 if device.name == "cpu" and not device.executor.loading else most)
+    await device.executor.warm(shapes, partial(report, f"warming up {device.name}"))
 
 
 async def _begun(

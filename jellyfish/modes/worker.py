@@ -26,7 +26,7 @@ from jellyfish.modes.checks import bound, cannot_listen, checked
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance, of_this_machine
 from jellyfish.modes.saying import Saying
-from jellyfish.modes.warming import warmed
+from jellyfish.modes.warming import warm_all
 from jellyfish.secret_files import checked_token, first_lines
 from jellyfish.server.address import in_url
 
@@ -78,8 +78,8 @@ async def work(config: ServerConfig, token_file: Path | None, saying: Saying, st
             with saying.progress() as progress:
                 words = await stack.enter_async_context(end.opened(progress))
             saying.words(f"ready at {address}: {words} (Ctrl-C stops)")
-            for note in entrance.notes(config):
-                saying.note(note)
+            if entrance.certificate is not None and config.access.self_signed:
+                saying.note(f"servers take its certificate with --worker-ca-file and {entrance.certificate}")
             why.add_done_callback(lambda _: stopped.set())
             await stopped.wait()
     if why.done():
@@ -123,7 +123,7 @@ class OpeningWorker:
                 [device] = devices
                 assert isinstance(device.executor, EngineExecutor)
                 description = offered(self._model.description, devices)
-                await warmed(devices, config, description.variants, told)
+                await warm_all(device, config, description.variants, told)
                 self.end.ready(
                     ServingDevice(device.name, device.executor, device.profile, self._model.description.identity)
                 )

@@ -90,7 +90,7 @@ class StreamExecutor:
         """`name`: what the device is called here. `told`: how far the worker is, until it serves. `closed`: called when
         it is not needed any more.
         """
-        self.model, self.memory_bytes = model, 0
+        self.model, self.memory_bytes, self.kind = model, 0, ""
         self.loading: tuple[LoadingEngine, ...] = ()
         self.stated: list[str] = []
         self.in_flight = 2
@@ -162,7 +162,8 @@ class StreamExecutor:
         if self._own is not None and (profile.workers, profile.variants) != (self._own.workers, self._own.variants):
             raise InputError(f"the worker {self._name} is another one than before: it has other sizes, or workers")
         self._own = self._own or profile
-        self.in_flight, self.memory_bytes, self.stated = max(1, hello.in_flight), hello.memory_bytes, [*hello.stated]
+        self.in_flight, self.memory_bytes = max(1, hello.in_flight), hello.memory_bytes
+        self.kind, self.stated = hello.device, [*hello.stated]
 
     async def _keep(self, lost: asyncio.Future[str]) -> None:
         """Look whether the worker is there, and open the stream anew when it has ended, for ever."""

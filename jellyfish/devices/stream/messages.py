@@ -1,8 +1,8 @@
 """What a server (a front) and a worker say to each other, as values; `jellyfish.devices.stream.framing` has the bytes.
 
 A front opens: `OpenWorker`. The worker tells how far it is (`WorkerProgress`), and then what it is (`WorkerHello`), or
-why it will not serve (`WorkerRefused`). From then on the front sends batches (`RunBatch`, the images behind it) and each
-has one answer, `Done` or `Failed`. Either side may ask for a sign of life (`WorkerPing`). Version 1.
+why it will not serve (`WorkerRefused`). From then on the front sends batches (`RunBatch`, the images behind it), and
+each has one answer, `Done` or `Failed`. Either side may ask for a sign of life (`WorkerPing`). Version 1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A dispatcher whose device is behind a stream: images go there as they came, and what becomes of the worker is seen."""
+"""A dispatcher whose device is behind a stream: images go there as they came, and what becomes of it is noticed."""
 
 from __future__ import annotations
 

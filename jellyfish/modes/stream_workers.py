@@ -19,7 +19,8 @@ import msgspec
 from jellyfish.config import ServerConfig
 from jellyfish.devices.opening import OpenDevice
 from jellyfish.devices.process import roam
-from jellyfish.devices.stream.executor import Connect, StreamExecutor
+from jellyfish.devices.stream.executor import StreamExecutor
+from jellyfish.devices.stream.link import Connect
 from jellyfish.devices.stream.messages import OpenWorker, WorkerProgress
 from jellyfish.devices.workers import Report
 from jellyfish.errors import InputError
@@ -43,7 +44,7 @@ class OwnProcess:
         self._reaping: asyncio.Task[int] | None = None
 
     async def __call__(self, protocol: Callable[[], asyncio.BaseProtocol]) -> None:
-        """See `jellyfish.devices.stream.executor.Connect`."""
+        """See `jellyfish.devices.stream.link.Connect`."""
         self.kill()
         ours, theirs = socket.socketpair()
         with theirs:
@@ -91,7 +92,7 @@ class WorkerElsewhere:
         return cls(host, port, trusting(ca_file) if plain != address else None)
 
     async def __call__(self, protocol: Callable[[], asyncio.BaseProtocol]) -> None:
-        """See `jellyfish.devices.stream.executor.Connect`."""
+        """See `jellyfish.devices.stream.link.Connect`."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECTING_S):

@@ -1,16 +1,15 @@
-"""A device behind a stream as a dispatcher sees it: a front's end of the conversation.
+"""A device behind a stream as a dispatcher sees it: batches go out, and what came of them comes in.
 
-When the stream breaks all batches on it fail at once, and it is opened anew, again and again: a worker that was started
-anew, or is reached again, goes on.
+When the stream breaks all batches on it fail at once. It is opened anew: a worker that was started again, or is reached
+again, goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -18,26 +17,20 @@ import numpy as np
 
 from jellyfish.clock import seconds_now
 from jellyfish.core import Answer, InputSize, Variant
-from jellyfish.devices.executor import Progress as Steps
-from jellyfish.devices.executor import Shape, Undecoded, blank_frame
+from jellyfish.devices.executor import RECENT_LEADS, Progress, Shape, Undecoded, blank_frame
 from jellyfish.devices.profile.table import LatencyProfile
-from jellyfish.devices.stream.connection import StreamEnd
-from jellyfish.devices.stream.framing import Message, StreamError, front_framing
+from jellyfish.devices.stream.link import Connect, WorkerGoneError, WorkerLink
 from jellyfish.devices.stream.messages import (
     PROTOCOL,
     Done,
     Failed,
-    FromWorker,
     GiveUp,
     ImageKind,
     OpenWorker,
     RunBatch,
     SentImage,
     WorkerHello,
-    WorkerPing,
-    WorkerPong,
     WorkerProgress,
-    WorkerRefused,
 )
 from jellyfish.devices.stream.way import Way, WayMeter, seen_from
 from jellyfish.errors import ImageError, InputError, RunError
@@ -45,23 +38,8 @@ from jellyfish.media.still import Png
 from jellyfish.models.checking import checked
 from jellyfish.models.model import Description, Image, LoadingEngine
 
-_log = logging.getLogger(__name__)
-PING_S = 0.25
-"""Between two signs of life that are asked for."""
-SILENT_S = 1.5
-"""A worker that says nothing for so long, and is asked four times a second, is not there."""
-FIRST_PAUSE_S, LAST_PAUSE_S = 0.05, 2.0
-"""Before a stream that has broken is opened anew: twice as long each time it cannot be, to the last."""
-RECENT_LEADS = 16
 TYPICAL_PIXELS = 320 * 180
 """Of a frame, by which a way is compared with what it was."""
-
-Connect = Callable[[Callable[[], asyncio.BaseProtocol]], Awaitable[object]]
-"""Opens a stream to the worker with such an end here; starts it, where it is ours. OSError where that cannot be."""
-
-
-class WorkerGoneError(RunError):
-    """A worker is not there, in words."""
 
 
 @dataclass(slots=True)
@@ -84,75 +62,40 @@ class StreamExecutor:
         model: Description,
         opening: OpenWorker,
         connect: Connect,
-        told: Callable[[WorkerProgress], None],
+        told: Callable[[WorkerProgress], None] = lambda said: None,
         closed: Callable[[], None] = lambda: None,
     ) -> None:
         """`name`: what the device is called here. `told`: how far the worker is, until it serves. `closed`: called when
         it is not needed any more.
         """
-        self.model, self.memory_bytes, self.kind = model, 0, ""
+        self.model, self.memory_bytes, self.kind, self.in_flight = model, 0, "", 1
         self.loading: tuple[LoadingEngine, ...] = ()
         self.stated: list[str] = []
-        self.in_flight = 2
         self.share = 1.0
         """Of the device, that this front has."""
         self.on_there: Callable[[bool], None] = lambda is_there: None
-        self._name, self._opening, self._connect, self._told, self._closed = name, opening, connect, told, closed
+        self._name, self._identity, self._closed = name, opening.model, closed
+        self._link = WorkerLink(name, opening, connect, self, told)
         self._own: LatencyProfile | None = None
         self._meter, self._way = WayMeter(), Way()
         self._leads_s: deque[float] = deque([0.0], maxlen=RECENT_LEADS)
         self._numbers = itertools.count()
         self._batches: dict[int, _Batch] = {}
-        self._pings: dict[int, float] = {}
-        self._end: StreamEnd[FromWorker] | None = None
-        """The stream, once the worker has said hello."""
-        self._hello: asyncio.Future[WorkerHello] | None = None
-        self._keeping: asyncio.Task[None] | None = None
-
-    # --- the stream --------------------------------------------------------------------------------------
 
     async def open(self) -> LatencyProfile:
         """Reach the worker, and keep in touch with it from then on: its own profile, called as the device is here.
 
-        InputError where it cannot be reached or refuses.
+        InputError where it cannot be reached, or refuses.
         """
-        try:
-            lost = await self._reach()
-        except (OSError, StreamError, WorkerGoneError) as error:
-            raise InputError(f"the worker {self._name} cannot be used: {error}") from error
+        await self._link.open()
         assert self._own is not None
-        self._keeping = asyncio.create_task(self._keep(lost))
         return self._own
 
-    async def _reach(self) -> asyncio.Future[str]:
-        """OpenWorker a stream and wait for the worker to be ready; a future of why the stream has ended."""
-        loop = asyncio.get_running_loop()
-        hello: asyncio.Future[WorkerHello] = loop.create_future()
-        lost: asyncio.Future[str] = loop.create_future()
+    # --- what a link tells -------------------------------------------------------------------------------
 
-        def ended(end: StreamEnd[FromWorker], why: str) -> None:
-            self._lost(end, why)
-            if not hello.done():
-                hello.set_exception(WorkerGoneError(why))
-                hello.exception()  # somebody need not wait for it
-            if not lost.done():
-                lost.set_result(why)
-
-        self._hello = hello
-        end = StreamEnd(front_framing(), self._heard, ended)
-        try:
-            await self._connect(lambda: end)
-            end.send(self._opening)
-            self._take(await hello)
-        except BaseException:
-            end.end("it is of no use")
-            raise
-        self._end = end
-        return lost
-
-    def _take(self, hello: WorkerHello) -> None:
-        """The worker is ready. InputError where it is not what is served here, or not what it was before."""
-        if hello.protocol != PROTOCOL or hello.model != self._opening.model:
+    def take(self, hello: WorkerHello) -> None:
+        """See `LinkUser.take`: it has to be what is served here, and what it was before."""
+        if hello.protocol != PROTOCOL or hello.model != self._identity:
             raise InputError(f"the worker {self._name} serves another model, or speaks another version")
         try:
             profile = msgspec.msgpack.decode(hello.profile, type=LatencyProfile)
@@ -165,90 +108,44 @@ class StreamExecutor:
         self.in_flight, self.memory_bytes = max(1, hello.in_flight), hello.memory_bytes
         self.kind, self.stated = hello.device, [*hello.stated]
 
-    async def _keep(self, lost: asyncio.Future[str]) -> None:
-        """Look whether the worker is there, and open the stream anew when it has ended, for ever."""
-        told, pause_s = False, FIRST_PAUSE_S
-        while True:
-            if not lost.done():
-                await self._watch(lost)
-            if not told:
-                _log.warning("the worker %s is not there: %s; it is tried again", self._name, lost.result())
-                told = True
-            await asyncio.sleep(pause_s)
-            try:
-                lost = await self._reach()
-            except (OSError, StreamError, WorkerGoneError, InputError) as error:
-                lost = asyncio.get_running_loop().create_future()
-                lost.set_result(str(error))
-                pause_s = min(2 * pause_s, LAST_PAUSE_S)
-                continue
-            _log.warning("the worker %s is there again", self._name)
-            told, pause_s = False, FIRST_PAUSE_S
-            self.on_there(True)
+    def exchanged(self, seconds: float) -> None:
+        """See `LinkUser.exchanged`."""
+        self._meter.exchanged(seconds)
 
-    async def _watch(self, lost: asyncio.Future[str]) -> None:
-        """Ask for signs of life until the stream ends; end it where there are none."""
-        while not lost.done():
-            if self._end is not None:
-                number = next(self._numbers)
-                self._pings = {number: seconds_now()}
-                self._end.send(WorkerPing(number))
-                if seconds_now() - self._end.heard_s > SILENT_S:
-                    self._end.end(f"nothing was heard of it for {SILENT_S:g} s")
-            await asyncio.wait([lost], timeout=PING_S)
-
-    def _heard(self, end: StreamEnd[FromWorker], message: Message[FromWorker]) -> None:
-        match message.said:
-            case Done() as said:
-                self._done(said)
-            case Failed(batch, words):
-                self._settle(batch, RunError(words))
-            case WorkerPing(number):
-                end.send(WorkerPong(number))
-            case WorkerPong(number):
-                asked_s = self._pings.pop(number, None)
-                if asked_s is not None:
-                    self._meter.exchanged(seconds_now() - asked_s)
-            case WorkerProgress() as said:
-                self._told(said)
-            case WorkerHello() as said if self._hello is not None and not self._hello.done():
-                self._hello.set_result(said)
-            case WorkerRefused(words) if self._hello is not None and not self._hello.done():
-                self._hello.set_exception(InputError(f"the worker {self._name} refuses: {words}"))
-
-    def _lost(self, end: StreamEnd[FromWorker], why: str) -> None:
-        """The stream has ended: what was sent over it is not answered any more."""
-        if self._end is not end:
-            return
-        self._end = None
-        self._pings.clear()
-        for number in list(self._batches):
-            self._settle(number, WorkerGoneError(f"it is not there: {why}"))
-        self.on_there(False)
-
-    def _settle(self, number: int, outcome: list[Answer | ImageError] | Exception) -> None:
-        batch = self._batches.pop(number, None)
-        if batch is None or batch.done.done():
-            return
-        if isinstance(outcome, Exception):
-            batch.done.set_exception(outcome)
-        else:
-            batch.done.set_result(outcome)
-
-    def _done(self, said: Done) -> None:
+    def answered(self, said: Done | Failed) -> None:
+        """See `LinkUser.answered`."""
         batch = self._batches.get(said.batch)
         if batch is None:
+            return
+        if isinstance(said, Failed):
+            self._settle(said.batch, RunError(said.words))
             return
         way_s = seconds_now() - batch.sent_s - said.decode_s - said.run_s
         self._meter.carried(batch.size_bytes, batch.pixels, way_s, said.decode_s)
         self._leads_s.append(max(0.0, way_s) + said.decode_s)
         try:
-            found = checked(self.model, batch.images, list(said.found))
+            found = checked(self.model, batch.images, said.found)
         except RunError as error:
             self._settle(said.batch, error)
             return
         refused = {index: ImageError(*why) for index, why in said.no_images.items()}
         self._settle(said.batch, [refused.get(index, answer) for index, answer in enumerate(found)])
+
+    def there(self, is_there: bool, why: str) -> None:
+        """See `LinkUser.there`."""
+        if not is_there:
+            for number in list(self._batches):
+                self._settle(number, WorkerGoneError(f"it is not there: {why}"))
+        self.on_there(is_there)
+
+    def _settle(self, number: int, outcome: list[Answer | ImageError] | Exception) -> None:
+        batch = self._batches.pop(number)
+        if batch.done.done():
+            return
+        if isinstance(outcome, Exception):
+            batch.done.set_exception(outcome)
+        else:
+            batch.done.set_result(outcome)
 
     # --- what a dispatcher asks for ----------------------------------------------------------------------
 
@@ -282,8 +179,7 @@ class StreamExecutor:
         self, variants: Sequence[Variant], images: Sequence[Image | Undecoded], worker: int = 0
     ) -> list[Answer | ImageError]:
         """See `DistantExecutor.run_undecoded`. WorkerGoneError as of `run`."""
-        end = self._end
-        if end is None:
+        if not self._link.is_there:
             raise WorkerGoneError("it is not there; it is tried again")
         sent, parts = zip(*map(_sent, images), strict=True)
         number, size_bytes = next(self._numbers), sum(map(len, parts))
@@ -291,12 +187,12 @@ class StreamExecutor:
         batch = _Batch(asyncio.get_running_loop().create_future(), seconds_now(), size_bytes, pixels, len(images))
         self._batches[number] = batch
         try:
-            end.send(RunBatch(number, worker, tuple(variants), tuple(sent)), parts)
+            self._link.send(RunBatch(number, worker, tuple(variants), tuple(sent)), parts)
             return await batch.done
         finally:
             self._batches.pop(number, None)
 
-    async def warm(self, shapes: Sequence[Shape], progress: Steps | None = None) -> None:
+    async def warm(self, shapes: Sequence[Shape], progress: Progress | None = None) -> None:
         """See `Executor.warm`."""
         assert self._own is not None
         for done, (variant, batch) in enumerate(shapes, start=1):
@@ -308,15 +204,11 @@ class StreamExecutor:
 
     def give_up(self, worker: int) -> None:
         """See `Executor.give_up`: the worker kills what runs, itself if need be."""
-        if self._end is not None:
-            self._end.send(GiveUp(worker))
+        self._link.send(GiveUp(worker))
 
     def close(self) -> None:
         """See `Executor.close`."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-        if self._end is not None:
-            self._end.close()
+        self._link.close()
         self._closed()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from jellyfish.core import InputSize
 from jellyfish.devices.executor import Undecoded
-from jellyfish.devices.stream.executor import SILENT_S, WorkerGoneError
+from jellyfish.devices.stream.link import SILENT_S, WorkerGoneError
 from jellyfish.devices.stream.messages import OpenWorker, RunBatch
 from jellyfish.devices.stream.worker_end import OPEN_S, ServingDevice
 from jellyfish.errors import DeviceLostError, ImageError, InputError, RunError
@@ -200,7 +200,7 @@ async def test_who_says_nothing_or_nonsense_is_sent_away_and_the_others_notice_n
     await asyncio.sleep(OPEN_S + 0.1)
     assert far.closed and joined.worker.fronts == 1
     for nonsense in (RunBatch(0, 9, (SMALL,), ()), RunBatch(0, 0, (), ()), OpenWorker()):
-        end = joined.front._end
+        end = joined.front._link._end
         assert end is not None
         end.send(nonsense)
         await asyncio.sleep(0.5)

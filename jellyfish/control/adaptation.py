@@ -14,7 +14,7 @@ import msgspec
 from jellyfish.control.allowance import PlanningAllowance, Verdict
 from jellyfish.control.host import within_host
 from jellyfish.control.problem import Plan, Problem
-from jellyfish.control.repair import Repaired, repair
+from jellyfish.control.repair import Repaired, fits_devices, on_other_devices, repair
 from jellyfish.control.steadiness import Steadiness
 
 
@@ -113,8 +113,10 @@ class EachAnew:
         return problem
 
     def repaired(self, problem: Problem, running: Plan | None, vain: int) -> Repaired | None:
-        """Left alone: the next answer comes at once."""
-        return None
+        """Left alone, for the next answer comes at once, unless devices have come or gone."""
+        if running is None or fits_devices(problem, running):
+            return None
+        return Repaired(on_other_devices(problem, running))
 
     def decide(self, now: float, problem: Problem, running: Plan | None) -> Verdict:
         """Always."""

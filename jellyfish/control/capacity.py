@@ -151,6 +151,11 @@ def idle_plan(problem: Problem, running: Plan | None) -> Plan:
     return complete_plan(problem, running, {})
 
 
+def runs(option: DeviceOption, chosen: DevicePlan) -> bool:
+    """Whether the device has so large batches."""
+    return all(share.batch <= len(option.latency_s[0]) for share in chosen.shares)
+
+
 def full_batches_s(problem: Problem, option: DeviceOption, chosen: DevicePlan) -> list[float]:
     """What a full batch of each share takes. Their sum is the longest cycle of one worker."""
     return [option.latency_s[problem.variants.index(share.variant)][share.batch - 1] for share in chosen.shares]
@@ -198,7 +203,7 @@ def worth(problem: Problem, plan: Plan) -> tuple[float, float]:
 def worst_cases_s(problem: Problem, plan: Plan) -> dict[str, float]:
     """Client -> seconds that its frames wait and run on their device at the worst, if `plan` is feasible.
 
-    Of the clients of `problem` alone: `plan` may be older than it.
+    Of the clients and devices of `problem` alone, as far as the plan knows them: either may be older.
     """
     fps = {demand.client: demand.fps for demand in problem.clients}
     members: dict[str, list[str]] = defaultdict(list)
@@ -207,7 +212,9 @@ def worst_cases_s(problem: Problem, plan: Plan) -> dict[str, float]:
             members[device].append(client)
     worst_s: dict[str, float] = {}
     for option in problem.devices:
-        chosen, clients = plan.devices[option.device], members[option.device]
+        chosen, clients = plan.devices.get(option.device), members[option.device]
+        if chosen is None or not runs(option, chosen):
+            continue
         batches_s = full_batches_s(problem, option, chosen)
         of_variant = dict(zip((share.variant for share in chosen.shares), batches_s, strict=True))
         variants = {client: plan.variants.get(client, chosen.variant) for client in clients}

@@ -83,7 +83,7 @@ class ControlLoop:
         """Asks the planner whether there is room for more clients, beside plans."""
         self._running: Plan | None = None
         self._failing = False
-        self._solving = False
+        self._solving = self._over = False
         self._cause: str | None = None
         self._kicked = asyncio.Event()
         self._due: asyncio.TimerHandle | None = None
@@ -108,6 +108,11 @@ class ControlLoop:
             self._vain = 0
             self._repair_soon()
 
+    def repair(self) -> None:
+        """Make the plan in force fit what is now, at once: a device is gone, and nobody is to wait for a window."""
+        self._vain = 0
+        self._repair_as_is()
+
     async def run(self) -> None:
         """Serve windows until cancelled. The first one is at once.
 
@@ -126,6 +131,7 @@ class ControlLoop:
                     logger.exception("a planning window was lost")
                 cause = await self._next_cause(began_s + self._period_s)
         finally:
+            self._over = True
             if self._due is not None:
                 self._due.cancel()
 
@@ -144,11 +150,15 @@ class ControlLoop:
     async def _window(self, cause: str, began_s: float) -> None:
         self._vain = 0
         problem = self._look()
-        if not problem.clients:
-            self._put_into_force(problem, idle_plan(problem, self._running))
-            self._record(WindowRecord(t_s=began_s, cause=cause, problem=problem, plan=None, solve_s=0.0, error=None))
-            return
         self._repair(problem)
+        if not problem.devices and self.room is not None:
+            self.room.forget()
+        if not problem.clients or not problem.devices:
+            why: Why = "solved" if not problem.clients else "skipped"
+            self._record(
+                WindowRecord(t_s=began_s, cause=cause, problem=problem, plan=None, solve_s=0.0, error=None, why=why)
+            )
+            return
         verdict = self._adaptation.decide(began_s, problem, self._running)
         record = WindowRecord(
             t_s=began_s, cause=cause, problem=problem, plan=None, solve_s=0.0, error=None, why=verdict.why
@@ -170,6 +180,9 @@ class ControlLoop:
         """Make the running plan fit `problem`; how much of that is left to do, which is done soon."""
         began_s = seconds_now()
         self._repaired_s = began_s
+        if not problem.clients or not problem.devices:
+            self._put_into_force(problem, idle_plan(problem, self._running))
+            return 0
         repaired = self._adaptation.repaired(problem, self._running, self._vain)
         if repaired is None:
             return 0
@@ -183,12 +196,17 @@ class ControlLoop:
 
     def _repair_soon(self) -> None:
         """Once, at once or when the least gap since the last repair is over."""
-        if self._due is None:
+        if self._due is None and not self._over:
             due_s = max(self._repaired_s + LEAST_GAP_S, seconds_now())
             self._due = call_at(asyncio.get_running_loop(), due_s, self._repair_now)
 
     def _repair_now(self) -> None:
         self._due = None
+        self._repair_as_is()
+
+    def _repair_as_is(self) -> None:
+        if self._over:
+            return
         try:
             self._repair(self._look())
         except Exception:

@@ -19,10 +19,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.control.capacity import broken_devices
+from jellyfish.control.capacity import broken_devices, idle_plan, runs
 from jellyfish.control.importance import differ
 from jellyfish.control.planners.cycles import SAME, Cycles
-from jellyfish.control.problem import DevicePlan, Plan, Problem, Share
+from jellyfish.control.problem import ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
+from jellyfish.core import Variant
 
 TOLERANCE = 1.3
 """Budgets and latencies are estimates that come and go: what they would have to be wrong by, as a factor, before a plan
@@ -55,6 +56,8 @@ def repair(problem: Problem, running: Plan | None, sharing: bool = True, vain: i
     `vain`: of the clients without a place so many were looked after by earlier calls, in vain.
     """
     running = running or Plan({}, {})
+    if not problem.devices:
+        return Repaired(idle_plan(problem, running))
     patient = _Places(problem, running)
     broken = patient.touched()
     if not broken and not patient.homeless and patient.unchanged:
@@ -70,6 +73,56 @@ def repair(problem: Problem, running: Plan | None, sharing: bool = True, vain: i
     if staying.keys() - repaired.clients.keys() and not later and refitted == len(broken):
         return Repaired(_kept(running, staying))
     return Repaired(repaired, len(broken) - refitted + len(later), vain)
+
+
+def fits_devices(problem: Problem, plan: Plan) -> bool:
+    """Whether `plan` names the devices that there are, with batches that they have."""
+    return len(plan.devices) == len(problem.devices) and all(
+        option.device in plan.devices and runs(option, plan.devices[option.device]) for option in problem.devices
+    )
+
+
+def on_other_devices(problem: Problem, running: Plan) -> Plan:
+    """`running` on the devices that there are now, whether or not it fits: for policies that make no plans that fit, or
+    will soon. Clients of a device that is gone go where the least is to do, with the variant nearest to theirs there.
+    """
+    here = {option.device: option for option in problem.devices}
+    idle = DevicePlan(min(problem.variants), 1)
+    devices = {name: _within(running.devices.get(name, idle), option) for name, option in here.items()}
+    serving = [option.device for option in problem.devices if option.serves] or list(here)
+    load = dict.fromkeys(here, 0.0)
+    clients, variants, moving = dict[str, str](), dict[str, Variant](), list[ClientDemand]()
+    for demand in problem.clients:
+        at = running.clients.get(demand.client)
+        if at in here:
+            clients[demand.client] = at
+            load[at] += demand.fps
+        elif at is not None:
+            moving.append(demand)
+    for demand in moving if here else ():
+        device, had = min(serving, key=load.__getitem__), running.variant_of(demand.client)
+        if not load[device] and had is not None:  # it has nobody yet, and may run what the other one ran
+            devices[device] = _within(running.devices[running.clients[demand.client]], here[device])
+        clients[demand.client] = device
+        load[device] += demand.fps
+    for client, device in clients.items():
+        variants[client] = _nearest(running.variant_of(client), devices[device])
+    fps = {client: fps for client, fps in running.fps.items() if client in clients}
+    return msgspec.structs.replace(running, devices=devices, clients=clients, variants=variants, fps=fps)
+
+
+def _within(plan: DevicePlan, option: DeviceOption) -> DevicePlan:
+    """`plan` in batches that are no larger than the device's."""
+    most = len(option.latency_s[0])
+    others = tuple(Share(share.variant, min(share.batch, most)) for share in plan.others)
+    return msgspec.structs.replace(plan, batch=min(plan.batch, most), others=others)
+
+
+def _nearest(wanted: Variant | None, plan: DevicePlan) -> Variant:
+    """Of what the device runs: that, else the largest that is smaller, else the smallest."""
+    runs = sorted(share.variant for share in plan.shares)
+    smaller = [variant for variant in runs if wanted is not None and variant <= wanted]
+    return smaller[-1] if smaller else runs[0]
 
 
 def _kept(running: Plan, clients: dict[str, str]) -> Plan:

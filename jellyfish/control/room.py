@@ -68,10 +68,14 @@ class RoomSearch:
         """Whether anybody does."""
         return now - self._wanted_s <= WANTED_S
 
+    def forget(self) -> None:
+        """There is no device."""
+        self._found, self._who, self._of = None, None, None
+
     def question(self, now: float, problem: Problem, running: Plan) -> Problem | None:
         """What is to be planned, beside what is; None: nothing."""
         self._notice(now, problem, running)
-        if self._complete_s is not None or not problem.clients:
+        if self._complete_s is not None or not problem.clients or not problem.devices:
             return None
         if _is_short(problem, running):
             self._fails = 1

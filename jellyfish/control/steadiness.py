@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -82,6 +82,7 @@ class Steadiness:
 
     def shown(self, now: float, problem: Problem, running: Plan | None) -> Problem:
         """`problem` as planners are to see it: budgets of better variants as they have been for a while."""
+        self._forget_devices({option.device for option in problem.devices})
         if not problem.clients or not problem.devices:
             return problem
         devices = tuple(self._as_slow_as_lately(now, option) for option in problem.devices)
@@ -100,6 +101,13 @@ class Steadiness:
             )
         )
         return msgspec.structs.replace(problem, clients=clients)
+
+    def _forget_devices(self, here: Collection[str]) -> None:
+        """What is known of devices that are gone: another one may come under the name."""
+        remembered: tuple[dict[str, Any], ...] = self._sharing, self._taken_back_s, self._before, self._slowness
+        for of_device in remembered:
+            for device in of_device.keys() - here:
+                del of_device[device]
 
     def _as_slow_as_lately(self, now: float, option: DeviceOption) -> DeviceOption:
         """A device's whole table moves with what slows it down, so one entry tells of all."""

@@ -125,6 +125,8 @@ class Dispatcher:
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
+        self._refusal = Reason.SHUTDOWN
+        """Why frames are given up while it drains."""
         self._busy_s, self._batches, self._frames = 0.0, 0, 0
         self._batch_sizes: Counter[int] = Counter()
         self._dropped: Counter[Reason] = Counter()
@@ -248,7 +250,7 @@ class Dispatcher:
     def submit(self, request: Request) -> None:
         """Queue `request`; it and any frame that has to leave for it are answered through their `done`."""
         if self._draining or self._health.all_out:
-            self._drop([(request, Reason.SHUTDOWN if self._draining else Reason.DEVICE_ERROR)])
+            self._drop([(request, self._refusal if self._draining else Reason.DEVICE_ERROR)])
             return
         self._drop(self._queue.push(request, seconds_now()))
         self._work.set()
@@ -372,12 +374,19 @@ class Dispatcher:
         done.cancel()
         return Request("", 0, now, now, BLANK, done)
 
-    async def drain(self) -> None:
+    async def drain(self, reason: Reason = Reason.SHUTDOWN) -> None:
         """Give up everything queued and all that is still submitted; returns when what runs is answered."""
-        self._draining = True
-        self._drop((request, Reason.SHUTDOWN) for request in self._queue.clear())
+        self._draining, self._refusal = True, reason
+        self._drop((request, reason) for request in self._queue.clear())
         self._work.set()
         await self._idle.wait()
+
+    def abandon(self) -> None:
+        """The device is gone: give up what is queued, what runs, and all that is still submitted."""
+        self._draining, self._refusal = True, Reason.DEVICE_ERROR
+        running = [request for batches in self._batches_of.values() for batch in batches for request in batch]
+        self._drop((request, Reason.DEVICE_ERROR) for request in [*self._queue.clear(), *running])
+        self._work.set()
 
     def statistics(self) -> DeviceStatistics:
         """A snapshot."""

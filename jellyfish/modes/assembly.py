@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import CLIENTS_CHOOSE, DEFAULT_CARE, DEFAULT_PLANNING_SHARE, PLANNERS, Limits
@@ -22,19 +23,21 @@ from jellyfish.control.planners.fixed import FixedPlanner, accept
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.control.room import RoomSearch
 from jellyfish.control.solving import Solve, in_place
-from jellyfish.core import Variant
+from jellyfish.core import Reason, Variant
 from jellyfish.devices.executor import Executor
+from jellyfish.devices.profile.given import require_variants
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.batcher import Batcher
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.queue import FrameQueue
 from jellyfish.dispatch.warmth import Warmth
+from jellyfish.errors import InputError
 from jellyfish.media.decoding_cost import weighed
 from jellyfish.models.model import Description
 from jellyfish.modes.window_log import OnWindow
 from jellyfish.server.decoding import Weigh
 from jellyfish.server.host_meter import Decode, HostParts
-from jellyfish.server.service import Service
+from jellyfish.server.service import DRAIN_S, Service
 
 MOST_WAIT_S = 60.0
 """A request that may take longer has to be answered by then, where another model takes over: as long as a deadline."""
@@ -103,9 +106,11 @@ class ServerParts:
     """What a server is made of."""
 
     devices: Sequence[tuple[Executor, LatencyProfile]]
+    """Those to begin with; there may be none. Others may come later."""
     model: Description
     """With the sizes that are served."""
     max_batch: int
+    """The largest that is planned for; a device whose profile ends before runs no larger ones than that."""
     decode: Decode
     policy: PlanningPolicy
     limits: Limits
@@ -124,57 +129,109 @@ class ServerParts:
 
 
 class Assembly:
-    """A running service with its devices and its control loop; it may be given others while it serves."""
+    """A running service with its devices and its control loop; devices may come and go while it serves."""
 
     def __init__(self, parts: ServerParts, on_window: OnWindow, loops: asyncio.TaskGroup) -> None:
         """`loops`: what runs them; should one end of an error, whoever holds the group is told."""
         self._on_window, self._loops = on_window, loops
+        self._tasks: set[asyncio.Task[None]] = set()
+        """All that run."""
+        self._changing = False
         self.room = RoomSearch()
         """For how many more cameras there would be room."""
         dispatchers = _dispatchers(parts)
         self.service = _service(parts, dispatchers)
         self._begin(parts, dispatchers)
 
+    def add_device(self, executor: Executor, profile: LatencyProfile, warmth: Warmth | None = None) -> None:
+        """Serve with one more device, which is ready, from the next plan on. `warmth`: None where all has run.
+
+        InputError where its profile lacks a variant that is served, or there is a device of its name.
+        """
+        if self._changing:
+            raise InputError(f"another model is being put in: add {profile.device} for that one, when it serves")
+        require_variants(self._parts.model.variants, profile)
+        dispatcher = _dispatcher(self._parts, executor, profile, warmth)
+        self.service.take_in(dispatcher)
+        self._device_tasks[profile.device] = self._run(dispatcher.run())
+
+    async def remove_device(self, name: str, lost: bool = False) -> None:
+        """Serve without a device from now on; it may be the last. Returns when it has no frame any more, and may be
+        closed. InputError where there is none of this name.
+
+        Its clients are on others, as far as there is room, before this waits for anything. A frame that is on its way
+        there by now is answered there, unless the device is `lost`: then it is dropped at once, with `device_error`.
+        """
+        now = seconds_now()
+        due_s = min(self.service.last_due_s(now), now + MOST_WAIT_S)
+        dispatcher = self.service.part_with(name)
+        task = self._device_tasks.pop(name)
+        self._control.repair()
+        try:
+            if not lost:
+                await asyncio.sleep(due_s + AFTER_DUE_S - now)
+                with contextlib.suppress(TimeoutError):  # a batch that hangs is left behind
+                    async with asyncio.timeout(DRAIN_S):
+                        await dispatcher.drain(Reason.DEVICE_ERROR)
+        finally:
+            dispatcher.abandon()
+            task.cancel()
+            await asyncio.wait([task])
+            self.service.former.ended(dispatcher)
+
     async def give(self, parts: ServerParts) -> None:
         """Serve with these devices and this model from now on. Returns when the former devices have no frame any more.
 
         `parts.model` fits what clients were told (`jellyfish.server.another_model`). A frame that is here by now goes
-        its way on the device that it was received for, and has its outcome when it is due at the latest.
+        its way on the device that it was received for, and has its outcome when it is due at the latest. Devices that
+        have come later are exchanged with the others: they may come again for the new model.
         """
-        former, tasks = self._dispatchers, self._tasks
-        tasks[0].cancel()
-        await asyncio.wait(tasks[:1])
+        self._changing = True
+        try:
+            self._planning.cancel()
+            await asyncio.wait([self._planning])
+        finally:
+            self._changing = False
         now = seconds_now()
         due_s = min(self.service.last_due_s(now), now + MOST_WAIT_S)
-        dispatchers = _dispatchers(parts)
+        former, dispatchers = list(self.service.dispatchers.values()), _dispatchers(parts)
         self.service.change_to(parts.model, dispatchers)
         self._begin(parts, dispatchers)
         await asyncio.sleep(due_s + AFTER_DUE_S - seconds_now())
         for dispatcher in former:
             await dispatcher.drain()
+            self.service.former.ended(dispatcher)
 
     def stop(self) -> None:
         """End all loops."""
-        for task in self._tasks:
+        for task in list(self._tasks):
             task.cancel()
 
     def _begin(self, parts: ServerParts, dispatchers: list[Dispatcher]) -> None:
-        control = _control(parts, self.service, self._on_window)
-        control.room = self.room
-        self.service.on_change = control.kick
-        self._dispatchers = dispatchers
-        self._tasks = [self._loops.create_task(run()) for run in (control.run, *(each.run for each in dispatchers))]
+        self._parts = parts
+        self._control = _control(parts, self.service, self._on_window)
+        self._control.room = self.room
+        self.service.on_change = self._control.kick
+        self._planning = self._run(self._control.run())
+        self._device_tasks = {each.device: self._run(each.run()) for each in dispatchers}
+
+    def _run(self, loop: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loops.create_task(loop)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _dispatchers(parts: ServerParts) -> list[Dispatcher]:
-    smallest = parts.model.variants[0]
-    stand_ins = {size.variant: size.accuracy for size in parts.model.sizes if parts.actuation}
     return [
-        Dispatcher(
-            executor, profile, smallest, parts.max_batch, parts.queue(), stand_ins, parts.warmth.get(profile.device)
-        )
-        for executor, profile in parts.devices
+        _dispatcher(parts, executor, profile, parts.warmth.get(profile.device)) for executor, profile in parts.devices
     ]
+
+
+def _dispatcher(parts: ServerParts, executor: Executor, profile: LatencyProfile, warmth: Warmth | None) -> Dispatcher:
+    smallest, max_batch = parts.model.variants[0], min(parts.max_batch, profile.max_batch)
+    stand_ins = {size.variant: size.accuracy for size in parts.model.sizes if parts.actuation}
+    return Dispatcher(executor, profile, smallest, max_batch, parts.queue(), stand_ins, warmth)
 
 
 def _service(parts: ServerParts, dispatchers: list[Dispatcher]) -> Service:

@@ -136,13 +136,13 @@ async def _measure(
                 await run.go(http, url)
     finally:
         gc.unfreeze()  # a search for the most clients makes many runs in this process
-    dispatchers = None if server is None else server.service.dispatchers.values()
+    devices = None if server is None else server.service.all_statistics()
     slos_ms = {camera.name: 1000 * camera.slo_s for camera in config.cameras}
 
     def emulation(summary: Summary) -> EmulationFigures:
         return emulation_figures(summary.clients, slos_ms, config.encode, fleet.figures())
 
-    summary = run.finish(dispatchers, lag.percentiles(), emulation, fleet.losses())
+    summary = run.finish(devices, lag.percentiles(), emulation, fleet.losses())
     if (said := run.failure()) is not None:
         raise RunError(f"{said}; what was captured is in {writer.folder}")
     late = summary.loop_lag_ms

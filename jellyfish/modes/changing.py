@@ -55,13 +55,16 @@ def open_beside(cores: Sequence[int], report: Report = untold) -> OpenThem:
 
 
 def offered(model: Description, devices: Sequence[OpenDevice]) -> Description:
-    """With what planners may choose from: what is on the Pareto front of some device's profile."""
+    """With what planners may choose from: what is on the Pareto front of some device's profile; all of it where no
+    device is known yet."""
+    if not devices:
+        return model
     return model.offering({variant for device in devices for variant in pareto_front(device.profile, model.accuracy)})
 
 
 def largest_batch(config: ServerConfig, model: Description, devices: Sequence[OpenDevice]) -> int:
     """The largest that all of them run."""
-    return model.most(min(config.max_batch, *(device.profile.max_batch for device in devices)))
+    return model.most(min([config.max_batch, *(device.profile.max_batch for device in devices)]))
 
 
 def may_stand_in(config: ServerConfig, devices: Sequence[OpenDevice]) -> bool:

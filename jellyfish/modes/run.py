@@ -28,7 +28,7 @@ from jellyfish.camera.stream_log import StreamLog
 from jellyfish.clock import seconds_now, unix_seconds_now
 from jellyfish.config import CameraConfig, SecretUrl
 from jellyfish.core import Answer, Detection
-from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.dispatch.dispatcher import DeviceStatistics
 from jellyfish.effects import effective
 from jellyfish.errors import RunError
 from jellyfish.link.shaper import Shaper
@@ -274,12 +274,12 @@ class MeasuredRun:
 
     def finish(
         self,
-        dispatchers: Iterable[Dispatcher] | None,
+        devices: Iterable[DeviceStatistics] | None,
         loop_lag_ms: Percentiles | None = None,
         emulation: Callable[[Summary], EmulationFigures] | None = None,
         incomplete_videos: Mapping[str, str] | None = None,
     ) -> Summary:
-        """Sum up, check that nothing is missing, write the summary. `dispatchers`: the server's, if it is at hand.
+        """Sum up, check that nothing is missing, write the summary. `devices`: the server's, if it is at hand.
 
         RunError when a frame has no outcome or two, or when the server counted differently.
         """
@@ -291,10 +291,10 @@ class MeasuredRun:
             self.duration_s,
             {name: ledger.frames for name, ledger in self._ledgers.items()},
             streaming=streaming,
-            planner=None if dispatchers is None else self._windows.tally.figures(),
-            devices=None if dispatchers is None else _device_figures(dispatchers, self._busy_span_s),
+            planner=None if devices is None else self._windows.tally.figures(),
+            devices=None if devices is None else _device_figures(devices, self._busy_span_s),
             loop_lag_ms=loop_lag_ms,
-            host=None if dispatchers is None else self._windows.host.figures(),
+            host=None if devices is None else self._windows.host.figures(),
             agreement=self._agreement(),
             outages=self._outages.figures(),
         )
@@ -353,10 +353,9 @@ def failure_of(cameras: Mapping[str, FrameSender], stopped: bool) -> str | None:
     return f"the server took no camera in: {'; '.join(said) or 'no connection was held'}"
 
 
-def _device_figures(dispatchers: Iterable[Dispatcher], span_s: float) -> dict[str, DeviceFigures]:
+def _device_figures(devices: Iterable[DeviceStatistics], span_s: float) -> dict[str, DeviceFigures]:
     figures = {}
-    for dispatcher in dispatchers:
-        statistics = dispatcher.statistics()
+    for statistics in devices:
         share = statistics.busy_s / span_s / statistics.workers if span_s else 0.0
         busy = round(min(1.0, share), 4)  # a first frame came before the span
         figures[statistics.device] = DeviceFigures(busy, statistics.batches, round(statistics.mean_batch, 3))

@@ -242,7 +242,7 @@ async def _probe(service: Service) -> None:
     decode = service.decoding.for_client("probe", 1.0, largest)
     frame = encode_jpeg(np.full((360, 640, 3), 128, np.uint8))
     image = await decode(frame, largest, seconds_now() + PROBE_DEADLINE_S)
-    for name, dispatcher in service.dispatchers.items():
+    for name, dispatcher in list(service.dispatchers.items()):
         done: asyncio.Future[Any] = loop.create_future()
         dispatcher.submit(Request("probe", 0, seconds_now() + PROBE_DEADLINE_S, seconds_now(), image, done))
         outcome = await done

@@ -137,6 +137,8 @@ def _status(service: Service, states: Collection[DeviceState]) -> str:
         return "draining"
     if not service.ready:
         return "warming up"
+    if not states:
+        return "no device"
     if all(state in (DeviceState.FAILING, DeviceState.HANGING) for state in states):
         return "devices fail"
     return "ready" if all(state is DeviceState.WORKING for state in states) else "degraded"

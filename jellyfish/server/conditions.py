@@ -14,6 +14,8 @@ LASTS_S = 5.0
 """So long something has to be so before it is told."""
 SUSPECT, UNSUSPECTED = 1.5, 1.25
 """Times its profiled time: a device that takes more is suspect, until it takes less than the other."""
+GONE = "gone"
+"""The state of a device that is not there, or was not until now."""
 ENOUGH_FRAMES = 30
 """Of a client in a minute: of fewer frames a single one would be more than the target allows."""
 
@@ -60,14 +62,18 @@ class Conditions:
     def __init__(self) -> None:
         self._states: dict[str, str] = {}
         self._slow: dict[str, LastingCondition] = {}
+        self._looked = False
         self._crowded = LastingCondition()
         self._fared: dict[str, ClientFared] = {}
 
     def devices(self, devices: Mapping[str, DevicePace], now: float) -> list[ServerEvent]:
         """What is new of devices."""
-        news: list[ServerEvent] = []
+        gone = [(device, self._states.pop(device)) for device in self._states.keys() - devices.keys()]
+        news: list[ServerEvent] = [DeviceChanged(device, GONE, before) for device, before in sorted(gone)]
+        for device, _ in gone:
+            self._slow.pop(device, None)
         for device, pace in devices.items():
-            before = self._states.get(device, pace.state)
+            before = self._states.get(device, GONE if self._looked else pace.state)
             self._states[device] = pace.state
             if pace.state != before:
                 news.append(DeviceChanged(device, pace.state, before))
@@ -75,6 +81,7 @@ class Conditions:
             suspect = pace.slow_down > (UNSUSPECTED if slow.holds else SUSPECT)
             if slow.changed(suspect, now):
                 news.append(DeviceSuspect(device, round(pace.slow_down, 3), suspect))
+        self._looked = True
         return news
 
     def places(self, clients: int, without_place: int, now: float) -> list[ServerEvent]:

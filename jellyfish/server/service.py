@@ -23,11 +23,12 @@ from jellyfish.control.capacity import worst_cases_s
 from jellyfish.control.host import HostLoad, within_host
 from jellyfish.control.host_sizes import FrameSizes
 from jellyfish.control.learnt_care import LearntCare
-from jellyfish.control.problem import DeviceOption, Plan, Problem
+from jellyfish.control.problem import OUT_OF_SERVICE_S, DeviceOption, Plan, Problem
 from jellyfish.core import Variant
 from jellyfish.devices.health import DeviceState
-from jellyfish.dispatch.dispatcher import Dispatcher
-from jellyfish.errors import ProtocolError
+from jellyfish.dispatch.dispatcher import DeviceStatistics, Dispatcher
+from jellyfish.dispatch.nowhere import NOWHERE, FrameTaker
+from jellyfish.errors import InputError, ProtocolError
 from jellyfish.media.decoding_cost import weighed
 from jellyfish.models.model import Description
 from jellyfish.protocol import wire
@@ -35,6 +36,7 @@ from jellyfish.protocol.bucket import Bucket
 from jellyfish.server.cameras.settings_book import SettingsBook
 from jellyfish.server.decoding import Decoding, Weigh
 from jellyfish.server.events import ClientRefused, MinutePassed, ServerEvent
+from jellyfish.server.former_devices import FormerDevices
 from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.host_meter import Decode, HostMeter, HostParts
 from jellyfish.server.inference.requesters import Requesters
@@ -99,8 +101,7 @@ class Service:
         self.sessions: dict[str, Session] = {}
         self.settings = SettingsBook()
         """Of cameras by name, whether they are here or not; others may be put in at any time."""
-        self.ready = False
-        self.draining = False
+        self.ready = self.draining = False
         self._left = asyncio.Event()
         self.drained = asyncio.Event()
         """Set once all that was queued or running is answered: streams end then."""
@@ -125,6 +126,7 @@ class Service:
         self.received_bytes = self.sent_bytes = 0
         """Of the messages of all streams."""
         self._gone = self._told = Fared(0, 0)
+        self.former = FormerDevices()
         self._serve_with(model, dispatchers)
         self._care, self.target = care, target
         """Per cent of captured frames in time that care is learnt for; None where it is not."""
@@ -151,13 +153,43 @@ class Service:
         for dispatcher in self.dispatchers.values():
             dispatcher.on_change = partial(self.announce, "device")
 
+    def take_in(self, dispatcher: Dispatcher) -> None:
+        """Serve with one more device: plans count with it from the next one on. InputError where its name is taken."""
+        if dispatcher.device in self.dispatchers:
+            raise InputError(f"there is a device {dispatcher.device} already: give this one another name")
+        self.dispatchers[dispatcher.device] = dispatcher
+        dispatcher.on_change = partial(self.announce, "device")
+        self._move_from(NOWHERE)
+        self.announce("device")
+
+    def part_with(self, name: str) -> Dispatcher:
+        """Serve without this device: nothing is sent there from now on. It stays among `former.leaving` until what is
+        there has ended. InputError where there is none of this name."""
+        if name not in self.dispatchers:
+            raise InputError(f"there is no device {name}; there are {', '.join(self.dispatchers) or 'none'}")
+        dispatcher = self.dispatchers.pop(name)
+        self._leaves(dispatcher)
+        self._move_from(dispatcher)
+        self.announce("device")
+        return dispatcher
+
+    def _leaves(self, dispatcher: Dispatcher) -> None:
+        dispatcher.on_change = lambda: None
+        self.former.leaves(dispatcher)
+
+    def _move_from(self, former: FrameTaker) -> None:
+        """Send what would go to `former` elsewhere, until a plan says where."""
+        for session in self.sessions.values():
+            session.move(former, self._quietest())
+        self.requesters.leave(former)
+
     def change_to(self, model: Description, dispatchers: Iterable[Dispatcher]) -> None:
         """Serve with another model from the next frame on; clients follow their plans until there are others.
 
         `model` fits what clients were told (`jellyfish.server.another_model`).
         """
         for former in self.dispatchers.values():
-            former.on_change = lambda: None
+            self._leaves(former)
         self._serve_with(model, dispatchers)
         self._plan = None
         self.requesters.change_to(model, self.dispatchers)
@@ -224,8 +256,12 @@ class Service:
             return ()
         serving = [each for each in self.dispatchers.values() if each.takes_frames] or self.dispatchers.values()
         tables = [dispatcher.latency_table(self._variants, now, care=0.0) for dispatcher in serving]
+
+        def slowest_s(index: int) -> float:
+            return max((table[index][0] for table in tables), default=OUT_OF_SERVICE_S)
+
         return tuple(
-            wire.Offer(variant.resolution, variant.name, f1, 1000 * max(table[index][0] for table in tables))
+            wire.Offer(variant.resolution, variant.name, f1, 1000 * slowest_s(index))
             for index, (variant, f1) in enumerate(zip(self._variants, self._accuracy, strict=True))
         )
 
@@ -294,7 +330,7 @@ class Service:
             host_share=self.host.share,
             host_resolution=self.host.resolution,
         )
-        if told:
+        if told and devices:
             problem = self._sizes.within(now, self.host, problem, self._served(now))
         if self._plan is not None and self.target is not None:
             for client, seconds in worst_cases_s(within_host(problem), self._plan).items():
@@ -382,10 +418,11 @@ class Service:
         """Take no new clients, answer what is queued as dropped, and let running batches finish."""
         self.ready, self.draining = False, True
         self.decoding.close()
-        draining = [asyncio.ensure_future(dispatcher.drain()) for dispatcher in self.dispatchers.values()]
-        _, hanging = await asyncio.wait(draining, timeout=DRAIN_S)
-        for device in hanging:
-            device.cancel()
+        devices = [*self.dispatchers.values(), *self.former.leaving]
+        if devices:
+            _, hanging = await asyncio.wait([asyncio.ensure_future(each.drain()) for each in devices], timeout=DRAIN_S)
+            for device in hanging:
+                device.cancel()
         self.drained.set()
         self.hub.close()
 
@@ -399,6 +436,16 @@ class Service:
         """How each device is."""
         return {name: dispatcher.state for name, dispatcher in self.dispatchers.items()}
 
-    def _quietest(self) -> Dispatcher:
+    def statistics(self) -> list[DeviceStatistics]:
+        """What each device has done so far, also under the same name before."""
+        return self.former.with_former(self.dispatchers.values())
+
+    def all_statistics(self) -> list[DeviceStatistics]:
+        """The same, with those that are not here any more."""
+        here = self.statistics()
+        return [*here, *(did for name, did in self.former.statistics().items() if name not in self.dispatchers)]
+
+    def _quietest(self) -> FrameTaker:
         """The device with the shortest queue, of those that take frames if there are any."""
-        return min(self.dispatchers.values(), key=lambda each: (not each.takes_frames, each.queued))
+        devices = self.dispatchers.values()
+        return min(devices, key=lambda each: (not each.takes_frames, each.queued), default=NOWHERE)

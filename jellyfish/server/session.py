@@ -21,7 +21,7 @@ from jellyfish.control.host import HostLoad
 from jellyfish.control.learnt_care import LearntCare
 from jellyfish.control.problem import ClientDemand
 from jellyfish.core import FOR_WANT_OF_TIME, Answer, Reason, SourceState, Variant
-from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.dispatch.nowhere import FrameTaker
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
 from jellyfish.models.model import Description
@@ -87,7 +87,7 @@ class Session:
         hello: wire.Hello,
         send: Send,
         images: ClientImages,
-        dispatcher: Dispatcher,
+        dispatcher: FrameTaker,
         limits: Limits,
         model: Description,
         asked: Mapping[int, Variant] | None = None,
@@ -211,7 +211,7 @@ class Session:
         if self._plan.mapped and not self._host.over and not untold:
             self.learnt.ended(on_time + missed, missed)
 
-    def assign(self, dispatcher: Dispatcher, variant: Variant, mapped: bool, fps: float | None = None) -> None:
+    def assign(self, dispatcher: FrameTaker, variant: Variant, mapped: bool, fps: float | None = None) -> None:
         """Serve this client on `dispatcher` from now on, at most `fps` frames a second; an unmapped one may only probe,
         or begin if it has been silent.
 
@@ -228,7 +228,12 @@ class Session:
             self._plan = plan
             self.plan_changed.set()
 
-    def change_to(self, model: Description, dispatcher: Dispatcher) -> None:
+    def move(self, former: FrameTaker, other: FrameTaker) -> None:
+        """`former` takes no more frames: if this client's went there they go to `other`, until a plan says where."""
+        if self._dispatcher is former:
+            self._dispatcher = other
+
+    def change_to(self, model: Description, dispatcher: FrameTaker) -> None:
         """Another model answers from the next frame on: with its smallest size, until it is planned for."""
         self._model, self._dispatcher, self._variant = model, dispatcher, None
 

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import math
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jellyfish.config import PLANNERS
+from jellyfish.config import CLIENTS_CHOOSE, PLANNERS
 from jellyfish.control.capacity import violations
 from jellyfish.control.planners import exact as exact_module
 from jellyfish.control.planners import make_planner
+from jellyfish.control.planners.client import ClientsChoice
 from jellyfish.control.planners.exact import ExactPlanner
-from jellyfish.control.problem import DevicePlan, Plan, Problem
+from jellyfish.control.planners.fixed import FixedPlanner
+from jellyfish.control.problem import DevicePlan, Plan, Planner, Problem
 from jellyfish.errors import InputError
 from tests.control.problems import best_by_trying_all, problem, problems, score, variants
 
@@ -159,3 +163,14 @@ def test_annealing_repeats_itself_for_a_seed() -> None:
     clients = [(10.0 + i, [0.2 - 0.02 * i - 0.03 * m for m in range(4)]) for i in range(5)]
     question = problem(clients, [[[0.01 * (m + 1), 0.015 * (m + 1)] for m in range(4)]] * 2, [0.3, 0.5, 0.6, 0.7])
     assert solve(question, "annealing") == solve(question, "annealing")
+
+
+@pytest.mark.parametrize("name", [*PLANNERS, CLIENTS_CHOOSE, "fixed"])
+def test_without_a_device_the_plan_is_empty(name: str) -> None:
+    question = msgspec.structs.replace(problem([(10.0, [0.1])], [[[0.01]]], [0.5]), devices=())
+    others: dict[str, Planner] = {CLIENTS_CHOOSE: ClientsChoice(), "fixed": FixedPlanner(question.variants[0], 4)}
+    planner = others.get(name) or make_planner(name, 0, time_budget_s=math.inf)
+    running = Plan({"gone": DevicePlan(question.variants[0], 1)}, {"c0": "gone"})
+    for before in (None, running):
+        plan = planner.plan(question, before)
+        assert (plan.devices, plan.clients, plan.accuracy) == ({}, {}, 0.0)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jellyfish.control.capacity import broken_devices, violations
+from jellyfish.control.capacity import broken_devices, violations, worst_cases_s
 from jellyfish.control.planners.best import BestPlanner
 from jellyfish.control.planners.shared import SharedPlanner
 from jellyfish.control.problem import OUT_OF_SERVICE_S, ClientDemand, DeviceOption, DevicePlan, Plan, Problem, Share
-from jellyfish.control.repair import TOLERANCE, repair
+from jellyfish.control.repair import TOLERANCE, fits_devices, on_other_devices, repair
 from tests.control.problems import problem, problems
 
 TWO_DEVICES = problem(
@@ -152,3 +152,39 @@ def test_a_crowd_is_placed_in_bounded_pieces() -> None:
     first = repair(crowd, None)
     assert 0 < len(first.plan.clients) < 10 and first.rest > 20
     assert len(mended(crowd, None).clients) == pytest.approx(40)
+
+
+def test_without_a_device_nobody_has_a_place() -> None:
+    question = problem([(10.0, [0.1, 0.1])], [[[0.01], [0.02]]], [0.3, 0.5])
+    running = planned(question)
+    assert running.clients == {"c0": "cuda:0"}
+    nothing = msgspec.structs.replace(question, devices=())
+    assert repair(nothing, running).plan == Plan({}, {})
+    assert repair(question, Plan({}, {})).plan.clients == {"c0": "cuda:0"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(max_devices=3), st.integers(0, 3), st.integers(1, 3), st.integers(0, 1))
+def test_where_plans_are_not_repaired_nobody_stays_on_a_device_that_is_gone(
+    question: Problem, others: int, most: int, without: int
+) -> None:
+    """Some devices are others, or have come back with smaller batches, and a client may be gone."""
+    running = planned(question)
+    devices = tuple(
+        msgspec.structs.replace(
+            each, device=f"cuda:{number + others}", latency_s=tuple(row[:most] for row in each.latency_s)
+        )
+        for number, each in enumerate(question.devices)
+    )
+    changed = msgspec.structs.replace(question, devices=devices, clients=question.clients[without:])
+    moved = running if fits_devices(changed, running) else on_other_devices(changed, running)
+    assert fits_devices(changed, moved)
+    assert moved.devices.keys() == {each.device for each in devices} >= set(moved.clients.values())
+    here = {demand.client for demand in question.clients[without:]}
+    assert moved.clients.keys() & here == running.clients.keys() & here
+    for client, device in moved.clients.items():
+        stays = running.clients[client] in moved.devices
+        assert not stays or (device, moved.variant_of(client)) == (running.clients[client], running.variant_of(client))
+        assert moved.variant_of(client) in {share.variant for share in moved.devices[device].shares}
+    for plan, problem_then in ((running, changed), (moved, question), (moved, changed)):
+        assert worst_cases_s(problem_then, plan).keys() <= plan.clients.keys()

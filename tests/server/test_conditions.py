@@ -42,3 +42,18 @@ def test_a_missed_target_is_one_line_a_minute_with_whoever_has_fared_worst() -> 
     assert conditions.minute(second) == []  # nothing has ended since
     both = [("a", ClientFared(1100, 950), 99.0), ("b", ClientFared(1900, 1809), 99.0)]
     assert conditions.minute(both) == [TargetMissed(2, "a", 100, 0, 99.0)]
+
+
+def test_devices_that_come_and_go_are_told_of_but_not_those_that_it_begins_with() -> None:
+    conditions, working = Conditions(), DevicePace("working", 1.0)
+    told = [
+        conditions.devices(dict.fromkeys(here, working), float(second))
+        for second, here in enumerate([["a"], ["a", "b"], ["b"], [], ["a"]])
+    ]
+    assert told == [
+        [],
+        [DeviceChanged("b", "working", "gone")],
+        [DeviceChanged("a", "gone", "working")],
+        [DeviceChanged("b", "gone", "working")],
+        [DeviceChanged("a", "working", "gone")],
+    ]

@@ -30,7 +30,7 @@ class ClientsChoice:
         serving = [option.device for option in problem.devices if option.serves]
         load = dict.fromkeys(serving or [option.device for option in problem.devices], 0.0)
         clients: dict[str, str] = {}
-        for demand in problem.clients:
+        for demand in problem.clients if load else ():
             kept = running.clients.get(demand.client) if running else None
             clients[demand.client] = kept if kept in load else min(load, key=load.__getitem__)
             load[clients[demand.client]] += demand.fps

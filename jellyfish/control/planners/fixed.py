@@ -5,7 +5,7 @@ A baseline, and what `--variant` asks for. Clients are spread over the devices b
 
 from __future__ import annotations
 
-from jellyfish.control.problem import DevicePlan, Plan, Problem
+from jellyfish.control.problem import DeviceOption, DevicePlan, Plan, Problem
 from jellyfish.core import Variant
 
 
@@ -24,9 +24,14 @@ class FixedPlanner:
         """Every client on the device with the least load so far; clients stay where they are."""
         load = {option.device: 0.0 for option in problem.devices}
         clients: dict[str, str] = {}
-        for demand in problem.clients:
+        for demand in problem.clients if load else ():
             kept = running.clients.get(demand.client) if running else None
             clients[demand.client] = kept if kept in load else min(load, key=lambda device: load[device])
             load[clients[demand.client]] += demand.fps
-        accuracy = problem.accuracy[problem.variants.index(self._device_plan.variant)]
-        return Plan(dict.fromkeys(load, self._device_plan), clients, len(clients), accuracy)
+        accuracy = problem.accuracy[problem.variants.index(self._device_plan.variant)] if clients else 0.0
+        devices = {option.device: self._on(option) for option in problem.devices}
+        return Plan(devices, clients, len(clients), accuracy)
+
+    def _on(self, option: DeviceOption) -> DevicePlan:
+        batch = min(self._device_plan.batch, len(option.latency_s[0]))
+        return DevicePlan(self._device_plan.variant, batch)

@@ -91,7 +91,7 @@ def _is_made_up_for(fault: AnyFault, scenario: Scenario) -> bool:
     if any(isinstance(each, DeviceSlow) and each.device == fault.device for each in scenario.faults):
         return False  # found out more slowly
     troubled = {getattr(each, "device", None) for each in scenario.faults}
-    return any(device.name not in troubled for device in scenario.devices)
+    return any(device.stays and device.name not in troubled for device in scenario.devices)
 
 
 def _lost(client: str, frames: Sequence[FrameRecord]) -> list[str]:

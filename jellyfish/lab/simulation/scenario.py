@@ -25,6 +25,15 @@ class SimulatedDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Name
     model: str = "gpu"
+    join_s: Seconds = 0.0
+    leave_s: Seconds = 1e6
+    lost: bool = False
+    """Whether it is gone all at once when it leaves, with what runs there."""
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is there for as long as a run may last."""
+        return self.join_s == 0.0 and self.leave_s >= 1e6
 
 
 class Clients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -273,6 +282,9 @@ def check(scenario: Scenario, where: str) -> None:
         twice = [name for name, count in Counter(given).items() if count > 1]
         if twice:
             raise InputError(f"{where}: two {what} are called {twice[0]}; give each a name of its own")
+    for device in scenario.devices:
+        if device.leave_s <= device.join_s:
+            raise InputError(f"{where}: device {device.name} leaves before it has come; give leave_s more than join_s")
     _check_host(scenario, where)
     for fault in scenario.faults:
         _check_fault(fault, names, devices, where)

@@ -48,12 +48,20 @@ from jellyfish.lab.simulation.links import CameraLink, camera_links
 from jellyfish.lab.simulation.model import load_model
 from jellyfish.lab.simulation.network import URL, MemoryConnector, at_url
 from jellyfish.lab.simulation.place import place_of
-from jellyfish.lab.simulation.scenario import Bystander, Clients, Cut, PlannerSlow, Scenario, load_scenario
+from jellyfish.lab.simulation.scenario import (
+    Bystander,
+    Clients,
+    Cut,
+    PlannerSlow,
+    Scenario,
+    SimulatedDevice,
+    load_scenario,
+)
 from jellyfish.lab.simulation.strangers import misbehave
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
 from jellyfish.media.decoding_cost import weightless
-from jellyfish.modes.assembly import PlanningPolicy, ServerParts, adapting, assembled, clients_choose, policy
+from jellyfish.modes.assembly import Assembly, PlanningPolicy, ServerParts, adapting, assembly, clients_choose, policy
 from jellyfish.modes.progress import ProgressReport
 from jellyfish.modes.run import START_PAUSE_S, ExpectedF1, MeasuredRun, Setup, run_info
 from jellyfish.modes.window_log import WindowLog
@@ -130,7 +138,7 @@ def _frames(folder: Path) -> list[FrameRecord]:
 def _remains(service: Service) -> Remains:
     return Remains(
         clients=tuple(service.sessions),
-        queued=max(dispatcher.queued for dispatcher in service.dispatchers.values()),
+        queued=max((dispatcher.queued for dispatcher in service.dispatchers.values()), default=0),
         queue_capacity=QUEUE_CAPACITY,
         open_frames=sum(session.account.open for session in service.sessions.values()),
     )
@@ -222,7 +230,8 @@ class _Simulation:
         windows = WindowLog(scenario.planner if scenario.controller is None else CLIENTS_CHOOSE)
         async with contextlib.AsyncExitStack() as stack:
             writer = stack.enter_context(ResultWriter(folder, self._info()))
-            service = await stack.enter_async_context(assembled(self._parts(), windows))
+            whole = await stack.enter_async_context(assembly(self._parts(), windows))
+            service = whole.service
             service.settings.replace(_importances(scenario))
             await stack.enter_async_context(at_url(service))
             self._start_s = loop.time() + START_PAUSE_S
@@ -231,28 +240,21 @@ class _Simulation:
                 setups, scenario.duration_s, scenario.seed, writer, windows, expected_f1=self._expected_f1()
             )
             async with asyncio.TaskGroup() as beside:
-                tasks = [beside.create_task(task) for task in self._beside(progress)]
+                tasks = [beside.create_task(task) for task in self._beside(progress, whole)]
                 with stop.in_order(run.stop):
                     await run.go(self._http(stack), URL)
                 for task in tasks:
                     task.cancel()
             await asyncio.sleep(GRACE_S)
             on_service(service)
-            return run.finish(service.dispatchers.values()), run.notes()
+            return run.finish(service.all_statistics()), run.notes()
 
     # --- what stands in for the real things --------------------------------------------------------------
 
     def _parts(self) -> ServerParts:
-        scenario, faults = self._scenario, self._scenario.faults
-        devices: list[tuple[Executor, LatencyProfile]] = []
-        for name, model in self._models.items():
-            measured = model.profile.beside_cameras() if scenario.host.cameras else model.profile
-            profile = msgspec.structs.replace(measured, device=name)
-            disturbance = device_disturbance(profile, faults, name, f"{scenario.seed}/{name}", self._run_s)
-            take = self._place.taking(measured)
-            devices.append((TimedExecutor(profile, disturbance, take), profile))
+        scenario = self._scenario
         return ServerParts(
-            devices=devices,
+            devices=[self._device(device.name) for device in scenario.devices if device.join_s == 0.0],
             model=next(iter(self._models.values())).description.offering(self._variants),
             max_batch=self._max_batch,
             decode=self._decode,
@@ -263,6 +265,13 @@ class _Simulation:
             host=self._place.host(),
             weigh=weightless,
         )
+
+    def _device(self, name: str) -> tuple[Executor, LatencyProfile]:
+        scenario, model = self._scenario, self._models[name]
+        measured = model.profile.beside_cameras() if scenario.host.cameras else model.profile
+        profile = msgspec.structs.replace(measured, device=name)
+        disturbance = device_disturbance(profile, scenario.faults, name, f"{scenario.seed}/{name}", self._run_s)
+        return TimedExecutor(profile, disturbance, self._place.taking(measured)), profile
 
     @property
     def _max_batch(self) -> int:
@@ -370,7 +379,7 @@ class _Simulation:
 
     # --- what happens beside the cameras -----------------------------------------------------------------
 
-    def _beside(self, progress: Callable[[int, int], None]) -> Sequence[Any]:
+    def _beside(self, progress: Callable[[int, int], None], whole: Assembly) -> Sequence[Any]:
         faults = self._scenario.faults
         cuts = [self._cut(fault) for fault in faults if isinstance(fault, Cut)]
         strangers = [
@@ -378,7 +387,15 @@ class _Simulation:
             for number, fault in enumerate(faults)
         ]
         bystanders = self._place.beside(self._start_s, [each for each in faults if isinstance(each, Bystander)])
-        return [self._tell(progress), *cuts, *strangers, *bystanders]
+        devices = [self._come_and_go(whole, device) for device in self._scenario.devices if not device.stays]
+        return [self._tell(progress), *cuts, *strangers, *bystanders, *devices]
+
+    async def _come_and_go(self, whole: Assembly, device: SimulatedDevice) -> None:
+        if device.join_s:
+            await asyncio.sleep(device.join_s - self._run_s())
+            whole.add_device(*self._device(device.name))
+        await asyncio.sleep(device.leave_s - self._run_s())
+        await whole.remove_device(device.name, device.lost)
 
     async def _tell(self, progress: Callable[[int, int], None]) -> None:
         total = round(self._scenario.duration_s)

@@ -176,6 +176,9 @@ class FleetHistory:
         self._planning.append((now, self._planning_cpu_s()))
         while self._planning[0][0] < now - PLANNING_S:
             self._planning.popleft()
+        for gone in self._busy_s.keys() - self._service.dispatchers.keys():
+            del self._busy_s[gone]
+            self._busy_share.pop(gone, None)
         for name, dispatcher in self._service.dispatchers.items():
             its = dispatcher.statistics()
             more_s = its.busy_s - self._busy_s.get(name, its.busy_s)

@@ -18,7 +18,7 @@ from jellyfish.control.requesting import Granted, Requesting
 from jellyfish.control.smoothing import Ewma
 from jellyfish.core import Reason, Variant
 from jellyfish.devices.executor import Undecoded
-from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.dispatch.nowhere import FrameTaker
 from jellyfish.dispatch.request import Answered, Dropped, Request
 from jellyfish.errors import ImageError
 from jellyfish.media.still import Still
@@ -42,7 +42,7 @@ LEAST_DECODED_FPS = 30.0
 class RequestPlace(NamedTuple):
     """Where requests are run, by the plan."""
 
-    dispatcher: Dispatcher
+    dispatcher: FrameTaker
     variant: Variant | None
     """None: whatever is quickest there."""
 
@@ -57,7 +57,7 @@ class Requester:
         model: Description,
         limits: Limits,
         host: HostLoad,
-        quietest: Callable[[], Dispatcher],
+        quietest: Callable[[], FrameTaker],
         budget: DecodingBudget,
         decode: ClientImages,
     ) -> None:
@@ -94,6 +94,10 @@ class Requester:
         """Another model answers from the next request on; where, the next plan says."""
         self._model = model
         self._without_place()
+
+    def leave(self, former: FrameTaker) -> None:
+        """`former` takes no more requests."""
+        self._places = [place for place in self._places if place.dispatcher is not former]
 
     def _without_place(self) -> None:
         self._granted, self._places = None, []
@@ -205,7 +209,7 @@ class Requester:
         return min(self._places, key=lambda place: (not place.dispatcher.takes_frames, place.dispatcher.queued))
 
     async def _images(
-        self, stills: Sequence[Still], dispatcher: Dispatcher, variant: Variant | None, until_s: float
+        self, stills: Sequence[Still], dispatcher: FrameTaker, variant: Variant | None, until_s: float
     ) -> list[Image | Undecoded] | ImageError:
         """All of them as large as they are needed, and decoded where the device does not do that; or why one is not."""
         *_, largest = self._model.ladder
@@ -228,7 +232,7 @@ class Requester:
         return images
 
     async def _run(
-        self, images: Sequence[Image | Undecoded], dispatcher: Dispatcher, variant: Variant | None, deadline_s: float
+        self, images: Sequence[Image | Undecoded], dispatcher: FrameTaker, variant: Variant | None, deadline_s: float
     ) -> list[Answered] | Dropped:
         loop, now = asyncio.get_running_loop(), seconds_now()
         waiting: list[asyncio.Future[Answered | Dropped]] = []

@@ -14,6 +14,7 @@ from jellyfish.control.problem import ClientDemand, DeviceOption, Plan
 from jellyfish.control.requesting import granted
 from jellyfish.core import Variant
 from jellyfish.dispatch.dispatcher import Dispatcher
+from jellyfish.dispatch.nowhere import FrameTaker
 from jellyfish.errors import RequestError
 from jellyfish.models.model import Description
 from jellyfish.protocol.inference.codes import RequestCode
@@ -46,7 +47,7 @@ class Requesters:
         host: HostLoad,
         decoding: Decoding,
         dispatchers: Mapping[str, Dispatcher],
-        quietest: Callable[[], Dispatcher],
+        quietest: Callable[[], FrameTaker],
     ) -> None:
         self.on_begin: Callable[[], None] = lambda: None
         """Called when somebody begins to make requests."""
@@ -98,6 +99,11 @@ class Requesters:
             if key[1] is not None and key[1] not in model.variants:
                 self._leaving.append(self._requesters.pop(key))
 
+    def leave(self, former: FrameTaker) -> None:
+        """A device is gone."""
+        for each in self:
+            each.leave(former)
+
     def since_told(self) -> RequestsEnded:
         """What has ended since it was asked before."""
         counts = self.totals()
@@ -120,7 +126,7 @@ class Requesters:
         """What is to be planned for beside `cameras`."""
         self._beside_cameras = bool(cameras)
         asking = [(each, asked) for each in self if (asked := each.requesting(now, self._model.variants)) is not None]
-        if not asking:
+        if not asking or not devices:
             return ()
         share = self.limits.requests_share
         grants = granted([asked for _, asked in asking], cameras, devices, accuracy, share)

@@ -97,7 +97,8 @@ def _frames(service: Service, meter: Meter) -> Iterator[Metric]:
     yield _histogram(catalogue.SLACK, parts)
     yield _family(catalogue.RECEIVED, (RECEIVED_ALWAYS | dict(meter.received)).items())
     yield _family(catalogue.REQUESTS, (RECEIVED_ALWAYS | _requests(service)).items())
-    yield _family(catalogue.ANSWERS, meter.answers.items())
+    here = service.dispatchers
+    yield _family(catalogue.ANSWERS, (each for each in meter.answers.items() if each[0][0] in here))
 
 
 def _requests(service: Service) -> dict[tuple[str, str], int]:
@@ -160,7 +161,7 @@ def _spread(values: list[float]) -> list[Labelled]:
 
 
 def _devices(service: Service) -> Iterator[Metric]:
-    known = [dispatcher.statistics() for dispatcher in service.dispatchers.values()]
+    known = service.statistics()
 
     def each(definition: MetricDefinition, *values: float) -> Metric:
         return _family(definition, [((its.device,), value) for its, value in zip(known, values, strict=True)])

@@ -307,3 +307,29 @@ def test_a_simulated_fault_is_a_line_and_no_traceback(tmp_path: Path, caplog: py
     told = [record for record in caplog.records if "failed on" in record.getMessage()]
     assert [record.exc_info for record in told] == [None]
     assert "simulated device error" in told[0].getMessage()
+
+
+def test_devices_come_and_go_and_what_they_did_is_told(tmp_path: Path) -> None:
+    devices = (
+        SimulatedDevice("early", leave_s=1.5),
+        SimulatedDevice("late", join_s=2.0, leave_s=3.5, lost=True),
+        SimulatedDevice("last", join_s=3.0),
+    )
+    scenario = msgspec.structs.replace(SMALL, devices=devices, duration_s=5.0)
+    summary, _ = run_scenario(scenario, tmp_path / "run")
+    assert {name: figures.batches > 10 for name, figures in summary.devices.items()} == {
+        "early": True, "late": True, "last": True,
+    }  # fmt: skip
+    frames = records(tmp_path / "run")
+    without = {each.reason for each in frames if 1.7 < each.captured_s < 1.9 and each.outcome is Outcome.DROPPED}
+    assert without == {Reason.DEVICE_ERROR}
+    served = [each for each in frames if not 1.4 < each.captured_s < 2.5]
+    assert sum(each.outcome is not Outcome.ON_TIME for each in served) <= 0.02 * len(served)
+
+
+def test_a_device_that_leaves_before_it_comes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "scenario.toml").write_text(
+        'title = "T"\nduration_s = 1\nclients = [{name = "c"}]\ndevices = [{name = "d", join_s = 3, leave_s = 2}]\n'
+    )
+    with pytest.raises(InputError, match="device d leaves before it has come"):
+        load_scenario(tmp_path / "scenario.toml")

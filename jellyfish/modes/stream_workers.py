@@ -8,9 +8,9 @@ import os
 import socket
 import ssl
 import sys
-from asyncio.subprocess import Process
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from subprocess import DEVNULL, Popen, TimeoutExpired
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ import msgspec
 from jellyfish.config import ServerConfig
 from jellyfish.devices.opening import OpenDevice
 from jellyfish.devices.process import roam
+from jellyfish.devices.processes import END_S
 from jellyfish.devices.stream.executor import StreamExecutor
 from jellyfish.devices.stream.link import Connect
 from jellyfish.devices.stream.messages import OpenWorker, WorkerProgress
@@ -40,23 +41,23 @@ class OwnProcess:
 
     def __init__(self, config: ServerConfig, device: str, cores: Sequence[int]) -> None:
         self._config, self._device, self._cores = config, device, cores
-        self.process: Process | None = None
-        self._reaping: asyncio.Task[int] | None = None
+        self.process: Popen[bytes] | None = None
 
     async def __call__(self, protocol: Callable[[], asyncio.BaseProtocol]) -> None:
         """See `jellyfish.devices.stream.link.Connect`."""
         self.kill()
         ours, theirs = socket.socketpair()
         with theirs:
-            order = WorkerOrder.of(self._config, self._device, theirs.fileno())
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "jellyfish.modes.worker_process", msgspec.json.encode(order).decode(),
-                pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL, env=environment_of_child(os.environ),
-                preexec_fn=self._begin,
-            )  # fmt: skip
-        self._reaping = asyncio.create_task(self.process.wait())
+            self.process = self._started(theirs.fileno())
         ours.setblocking(False)
         await asyncio.get_running_loop().create_connection(protocol, sock=ours)
+
+    def _started(self, descriptor: int) -> Popen[bytes]:
+        order = WorkerOrder.of(self._config, self._device, descriptor)
+        return Popen(
+            [sys.executable, "-m", "jellyfish.modes.worker_process", msgspec.json.encode(order).decode()],
+            pass_fds=[descriptor], stdin=DEVNULL, env=environment_of_child(os.environ), preexec_fn=self._begin,
+        )  # fmt: skip
 
     def _begin(self) -> None:
         os.setpgrp()  # a terminal's Ctrl-C is not for it, not even while it is loaded
@@ -64,9 +65,11 @@ class OwnProcess:
 
     def kill(self) -> None:
         """End the process that there is, whatever it does: it has nothing to lose."""
-        if self.process is not None and self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
+        if self.process is None:
+            return
+        self.process.kill()
+        with contextlib.suppress(TimeoutExpired):  # where the kernel holds it, it is left behind
+            self.process.wait(END_S)
 
 
 class WorkerElsewhere:

@@ -20,7 +20,7 @@ def check_profile(config: ServerConfig, model: Description) -> None:
     """InputError for a profile file that is not of the one device and the model that it is given for."""
     if config.profile is None:
         return
-    if len(config.devices) > 1:
+    if len(config.devices) != 1:
         raise InputError("a profile file is for one device: give one --device, or no --profile")
     profile, (device,) = load_profile(config.profile), config.devices
     if profile.device != device:

@@ -239,9 +239,10 @@ class WorkersConfig:
     ca_file: Path | None = None
     """PEM: whose certificates are trusted; None: those that the system trusts."""
 
-    def in_processes(self, devices: Sequence[str]) -> bool:
-        """Whether each of its machine's `devices` has a process of its own."""
-        return self.place is WorkerPlace.PROCESS or (self.place is WorkerPlace.AUTO and len(devices) > 1)
+    def in_processes(self, devices: Sequence[str], named: bool = True) -> bool:
+        """Whether each of its machine's `devices` has a process of its own. `named`: whether the model has a name that
+        such a process could be told; an object has not."""
+        return self.place is WorkerPlace.PROCESS or (self.place is WorkerPlace.AUTO and len(devices) > 1 and named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,8 @@ class ModelChanger:
             raise InputError("a model is being changed already")
         if config.planner == CLIENTS_CHOOSE:
             raise InputError("with --planner client cameras were told what there is to choose from: start anew")
+        if config.workers.addresses:
+            raise InputError("workers elsewhere run the model that they were started with: start them anew, and this")
         self.changing = True
         try:
             return await self._change(config)

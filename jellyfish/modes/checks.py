@@ -18,6 +18,7 @@ from jellyfish.models.model import Model
 from jellyfish.models.opening import open_model, usable
 from jellyfish.modes.brought import Brought
 from jellyfish.modes.own_cameras import check_cameras
+from jellyfish.modes.reaching_workers import workers_elsewhere
 from jellyfish.server.address import in_url, why_not_listening
 
 
@@ -26,6 +27,7 @@ def look_at(config: ServerConfig) -> None:
     tune_process()
     with bound(config.host, config.port), free_for_grpc(config):
         model, _ = checked(config)
+        workers_elsewhere(config.workers, model)
         check_cameras(config, model.description)
 
 
@@ -47,7 +49,10 @@ def checked(config: ServerConfig, brought: Brought | None = None) -> tuple[Model
         raise InputError(
             f"--track follows what a detector finds; the model {description.name} is for {description.task}"
         )
-    if "cpu" in config.devices and description.movable:
+    in_processes = config.workers.in_processes(config.devices, brought.model is None)
+    if in_processes and brought.model is not None:
+        raise InputError("a model that is brought as an object stays in this process: name it, or leave workers there")
+    if "cpu" in config.devices and description.movable and not in_processes:
         begin_loading(description.preload)
     return model, fixed
 

@@ -33,9 +33,11 @@ from jellyfish.modes.changing import ModelChanger, close_devices, largest_batch,
 from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
+from jellyfish.modes.joining import JoiningWorkers
 from jellyfish.modes.metering import counted
 from jellyfish.modes.object_tracker import ByteTracker
 from jellyfish.modes.own_cameras import OwnCameras, check_cameras
+from jellyfish.modes.reaching_workers import workers_elsewhere
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.stream_workers import opening
@@ -85,8 +87,12 @@ async def serving(
         if on_processor:
             stack.enter_context(first_half_kept(cores))
         solve = await _solver(config, brought, cores, stack)
-        devices = await opening(config, cores, report)(config, model)
+        joining, named = JoiningWorkers(config, model), brought.model is None
+        for expected in workers_elsewhere(config.workers, model):
+            joining.expect(*expected)
+        devices = await opening(config, cores, named, report)(config, model)
         stack.callback(close_devices, devices)
+        devices += await joining.at_start(report)
         served = offered(model.description, devices) if fixed is None else model.description.offering({fixed})
         warmth = await warmed(devices, config, served.variants, report)
         planning = partial(_policy, brought, solve)
@@ -94,7 +100,8 @@ async def serving(
         meter, given_back = Meter(config.metrics_cameras), stack.enter_context(contextlib.ExitStack())
         whole = await stack.enter_async_context(assembly(parts, counted(meter.planner, on_window)))
         service = whole.service
-        changer = ModelChanger(whole, parts, devices, planning, opening(config, cores))
+        await stack.enter_async_context(joining.joining(whole))
+        changer = ModelChanger(whole, parts, devices, planning, opening(config, cores, named))
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
         cameras, desk = OwnCameras(config, service, entrance), Desk(service)

@@ -36,8 +36,8 @@ async def warmed(
     warmth = {}
     for device in devices:
         if isinstance(device.executor, DistantExecutor):
-            if device.executor.kind == "cpu":
-                warmth[device.name] = followed(device, config, variants)
+            if (follows := followed(device, config, variants)) is not None:
+                warmth[device.name] = follows
             continue
         most = device.executor.model.most(min(config.max_batch, device.profile.max_batch))
         told = partial(report, f"warming up {device.name}")
@@ -53,8 +53,11 @@ async def warmed(
     return warmth
 
 
-def followed(device: OpenDevice, config: ServerConfig, variants: Sequence[Variant]) -> Warmth:
-    """What has run on a processor behind a stream, whose worker has seen to single frames before it was ready."""
+def followed(device: OpenDevice, config: ServerConfig, variants: Sequence[Variant]) -> Warmth | None:
+    """What has run on a device behind a stream, whose worker has warmed it up: on a processor single frames; None where
+    all has."""
+    if not isinstance(device.executor, DistantExecutor) or device.executor.kind != "cpu":
+        return None
     most = device.executor.model.most(min(config.max_batch, device.profile.max_batch))
     singles = shapes_in_order(variants, 1)
     return Warmth(singles, device.profile.workers, len(singles), follow=most - 1)

@@ -25,20 +25,10 @@ from jellyfish.modes.changing import close_devices, offered, open_beside, untold
 from jellyfish.modes.checks import bound, cannot_listen, checked
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance, of_this_machine
+from jellyfish.modes.reaching_workers import worker_token
 from jellyfish.modes.saying import Saying
 from jellyfish.modes.warming import warm_all
-from jellyfish.secret_files import checked_token, first_lines
 from jellyfish.server.address import in_url
-
-MOST_TOKEN_LETTERS = 512
-
-
-def worker_token(path: Path | None) -> str | None:
-    """What fronts show to a worker; None where there is no such file. InputError for what is no token."""
-    if path is None:
-        return None
-    [token, *_] = first_lines(path, "the token of workers", MOST_TOKEN_LETTERS + 1)
-    return checked_token(token, f"the first line of {path}", MOST_TOKEN_LETTERS)
 
 
 def look_at_worker(config: ServerConfig, token_file: Path | None) -> None:

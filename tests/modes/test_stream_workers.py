@@ -29,7 +29,9 @@ from jellyfish.media.jpeg import encode_jpeg
 from jellyfish.models.model import Model
 from jellyfish.models.opening import open_model
 from jellyfish.modes.changing import close_devices
-from jellyfish.modes.stream_workers import OwnProcess, WorkerElsewhere, opened_device, opening
+from jellyfish.modes.joining import JoiningWorkers
+from jellyfish.modes.reaching_workers import WorkerElsewhere, workers_elsewhere
+from jellyfish.modes.stream_workers import OwnProcess, opened_device
 from jellyfish.program.child_environment import environment_of_child
 from jellyfish.server.certificates import own_certificate
 
@@ -120,6 +122,15 @@ async def test_a_device_that_cannot_be_opened_is_told_as_in_the_servers_own_proc
         await opened_device("cuda:7", model, own, OpenWorker(model=model.description.identity), untold, own.kill)
 
 
+async def reached(config: ServerConfig) -> list[OpenDevice]:
+    """What a server has of its workers at the start."""
+    model = model_of(config)
+    joining = JoiningWorkers(config, model)
+    for expected in workers_elsewhere(config.workers, model):
+        joining.expect(*expected)
+    return await joining.at_start(untold)
+
+
 async def started(arguments: Sequence[str]) -> tuple[asyncio.subprocess.Process, str]:
     """`jellyfish worker`, and the line that says that it is ready."""
     process = await asyncio.create_subprocess_exec(
@@ -158,18 +169,17 @@ async def test_a_worker_elsewhere_is_reached_by_its_certificate_and_token_alone(
                 addresses=(address,), token_file=token, ca_file=certificate
             ),
         )  # fmt: skip
-        devices = await opening(there, usable_cores())(there, model_of(config))
+        devices = await reached(there)
         assert [device.name for device in devices] == [f"127.0.0.1:{port}"]
         assert await score(devices[0], 255) == pytest.approx(1.0, abs=0.02)
         close_devices(devices)
+        with pytest.raises(InputError, match="asks for a token"):
+            await reached(replace(there, workers=WorkersConfig(addresses=(address,), ca_file=certificate)))
         for workers in (
-            WorkersConfig(addresses=(address,), ca_file=certificate),
             WorkersConfig(addresses=(address,), token_file=token),
             WorkersConfig(addresses=(f"127.0.0.1:{port}",), token_file=token),
         ):
-            wrong = ServerConfig(devices=(), model=config.model, max_batch=2, workers=workers)
-            with pytest.raises(InputError, match=f"127.0.0.1:{port}"):
-                await opening(wrong, usable_cores())(wrong, model_of(config))
+            assert await reached(replace(there, workers=workers)) == []
     finally:
         process.terminate()
         assert await process.wait() == 0

@@ -85,7 +85,7 @@ class StreamExecutor:
     async def open(self) -> LatencyProfile:
         """Reach the worker, and keep in touch with it from then on: its own profile, called as the device is here.
 
-        InputError where it cannot be reached, or refuses.
+        WorkerGoneError where it cannot be reached, InputError where it refuses.
         """
         await self._link.open()
         assert self._own is not None

@@ -93,12 +93,12 @@ class WorkerLink:
     async def open(self) -> None:
         """Reach the worker, wait until it is ready, and keep in touch with it from then on.
 
-        InputError where it cannot be reached, or refuses.
+        WorkerGoneError where it cannot be reached, InputError where it refuses.
         """
         try:
             lost = await self._reach()
         except (OSError, WorkerGoneError) as error:
-            raise InputError(f"the worker {self._name} cannot be used: {error}") from error
+            raise WorkerGoneError(f"the worker {self._name} cannot be reached: {error}") from error
         self._keeping = asyncio.create_task(self._keep(lost))
 
     def close(self) -> None:

@@ -103,6 +103,11 @@ class DistantExecutor(Protocol):
         """What the device is on its own machine: `cpu` or `cuda:N`."""
         ...
 
+    @property
+    def exchange_s(self) -> float:
+        """What a message there and back takes."""
+        ...
+
     def seen(self) -> LatencyProfile:
         """The device's profile with all that lies between in it, as things are now."""
         ...

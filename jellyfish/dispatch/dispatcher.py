@@ -68,6 +68,10 @@ class DeviceStatistics(msgspec.Struct, frozen=True):
     dropped: dict[Reason, int]
     queued: int
     slow_down: float
+    way_s: float = 0.0
+    """What a message to a device behind a stream, and back, takes; 0 for others."""
+    gone: int = 0
+    """How often its worker was not there any more."""
 
     @property
     def mean_batch(self) -> float:
@@ -117,6 +121,7 @@ class Dispatcher:
         """When that was."""
         self._testing: set[int] = set()
         self._there_again = asyncio.Event()
+        self._gone = 0
         if self._distant is not None:
             self._distant.on_there = self._there
         self.on_change: Callable[[], None] = lambda: None
@@ -401,6 +406,8 @@ class Dispatcher:
             dropped=dict(self._dropped),
             queued=len(self._queue),
             slow_down=self._pace.lasting,
+            way_s=0.0 if self._distant is None else self._distant.exchange_s,
+            gone=self._gone,
         )
 
     async def _serve_batch(self, worker: int) -> None:
@@ -507,6 +514,7 @@ class Dispatcher:
     def _there(self, is_there: bool) -> None:
         """A device behind a stream has gone, which is known before a batch fails; or it may be tried again."""
         if not is_there:
+            self._gone += 1
             self._health.gone(seconds_now())
             self._out_has_changed()
             self._work.set()  # workers that wait for frames look after themselves now

@@ -64,4 +64,5 @@ def together(before: DeviceStatistics, now: DeviceStatistics) -> DeviceStatistic
         frames=before.frames + now.frames,
         batch_sizes=dict(Counter(before.batch_sizes) + Counter(now.batch_sizes)),
         dropped=dict(Counter(before.dropped) + Counter(now.dropped)),
+        gone=before.gone + now.gone,
     )

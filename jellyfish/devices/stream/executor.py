@@ -166,9 +166,9 @@ class StreamExecutor:
         return seen_from(self._own, self._way, self.in_flight, self.share)
 
     @property
-    def way(self) -> Way:
-        """What lies between here and the worker, as plans count with it."""
-        return self._way
+    def exchange_s(self) -> float:
+        """See `DistantExecutor.exchange_s`."""
+        return self._meter.way.exchange_s
 
     async def run(self, variants: Sequence[Variant], images: Sequence[Image], worker: int = 0) -> list[Answer]:
         """See `Executor.run`. WorkerGoneError, at once, while the stream is broken or when it breaks."""

@@ -140,6 +140,12 @@ DEVICE_FRAMES = _counter("device_frames_total", "Frames in them", "device")
 DEVICE_DROPPED = _counter("device_dropped_total", "Frames that were given up while they waited", "device", "reason")
 QUEUE = _gauge("queue_frames", "Frames that wait for a device", "device")
 SLOW_DOWN = _gauge("device_slow_down_ratio", "How many times its profiled time a device lastingly takes", "device")
+DEVICE_WAY = _gauge(
+    "device_way_seconds",
+    "What a message to a device in another process, or on another machine, and back takes",
+    "device",
+)
+DEVICE_GONE = _counter("device_gone_total", "How often the worker of such a device was not there any more", "device")
 BATCH = MetricDefinition(
     "batch_frames", MetricKind.HISTOGRAM, "Frames of a batch, over all batches", ("device",), BATCH_EDGES
 )
@@ -169,7 +175,7 @@ DESCRIPTORS = _gauge("open_descriptors", "File descriptors that the server's own
 CATALOGUE = (
     FRAMES, SLACK, RECEIVED, REQUESTS, ANSWERS, STAGE_SECONDS, STAGE_SHARE,
     CLIENTS, CAMERA_LAST, REFUSED, BYTES, WATCHERS, WATCH_LOST, TARGET, CARE, MARGIN,
-    DEVICE_STATE, DEVICE_WORKERS, DEVICE_BUSY, DEVICE_BATCHES, DEVICE_FRAMES, DEVICE_DROPPED, QUEUE, SLOW_DOWN, BATCH,
+    DEVICE_STATE, DEVICE_WORKERS, DEVICE_BUSY, DEVICE_BATCHES, DEVICE_FRAMES, DEVICE_DROPPED, QUEUE, SLOW_DOWN, DEVICE_WAY, DEVICE_GONE, BATCH,
     PLANNER_CPU, WINDOWS, PLAN_CHANGES, REPAIRS, PLANNED_ACCURACY,
     HOST_BUSY, HOST_SHARE, HOST_WORK, LOOP_LAG, MEMORY, CPU, DESCRIPTORS, READY, BUILD,
 )  # fmt: skip

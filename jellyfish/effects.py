@@ -106,7 +106,7 @@ BENCH_RULES = (
     VoidRule(
         (
             *("device", "profile", "planner", "window_ms", "care", "planning_share", "variant"),
-            *("max_batch", "threads", "model", "actuation"),
+            *("max_batch", "threads", "model", "actuation", "workers"),
         ),
         given("connect"),
         _ELSEWHERE,

@@ -54,6 +54,7 @@ VOID = {
     "bench": [
         *VOID_ON_SERVERS,
         *options(OF_SERVERS, "--connect", URL),
+        ["--workers", "process", "--connect", URL],
         ["--no-actuation", "--connect", URL],
         ["--weights", "x", "--connect", URL],
         ["--planner", "best", "--controller", "mpc"],

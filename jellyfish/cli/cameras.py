@@ -32,6 +32,7 @@ from jellyfish.cli.options import (
     TokenFromFile,
     Weights,
     Window,
+    Workers,
 )
 from jellyfish.cli.parsing import (
     check_used,
@@ -67,6 +68,8 @@ from jellyfish.config import (
     Limits,
     ReachConfig,
     ServerConfig,
+    WorkerPlace,
+    WorkersConfig,
 )
 
 if TYPE_CHECKING:
@@ -175,6 +178,7 @@ def bench(
     max_batch: MaxBatch = 8,
     threads: Threads = None,
     actuation: Actuation = True,
+    workers: Workers = WorkerPlace.AUTO,
     local_variant: LocalVariant = None,
     filter: CloudFilter = DEFAULT_FILTER,
     period: Period = DEFAULT_PERIOD,
@@ -210,7 +214,7 @@ def bench(
     server = ServerConfig(
         "127.0.0.1", 0, device_names(device), weights, profile, planner, planning_window_s(window_ms), care, target,
         variant, max_batch, threads, Limits(clients=max(Limits().clients, most_clients if find_clients else clients)),
-        model, actuation, planning_share / 100,
+        model, actuation, planning_share / 100, workers=WorkersConfig(workers),
     )  # fmt: skip
     if clownfish:
         fusion = fusion_with(model)

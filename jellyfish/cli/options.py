@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from jellyfish.cli.bounds import PROCESSORS
-from jellyfish.config import DEFAULT_LOCAL, DEFAULT_LOCALS, LEAST_TARGET, MOST_CARE, MOST_TARGET
+from jellyfish.config import DEFAULT_LOCAL, DEFAULT_LOCALS, LEAST_TARGET, MOST_CARE, MOST_TARGET, WorkerPlace
 
 SHIPPED_VIDEOS = Path(__file__).parents[1] / "videos"
 """The clips that ship: in the package, wherever it is installed. In the repository they are the top folder's."""
@@ -92,6 +92,13 @@ FixedVariant = Annotated[
     typer.Option(
         "--variant",
         help="Serve this variant alone, nothing adapts, e.g. `w100e2-448`; `jellyfish variants` lists them.",
+    ),
+]
+Workers = Annotated[
+    WorkerPlace,
+    typer.Option(
+        help="Where devices of this machine run: `thread`, in the server's process; `process`, each in its own, "
+        "which also decodes; `auto`, the latter where there are several (docs/scale.md)."
     ),
 ]
 LocalVariant = Annotated[

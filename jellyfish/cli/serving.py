@@ -37,6 +37,7 @@ from jellyfish.cli.options import (
     Threads,
     Weights,
     Window,
+    Workers,
 )
 from jellyfish.cli.parsing import (
     folders,
@@ -284,13 +285,7 @@ def serve(
     mqtt_credentials: MqttCredentials = None,
     webhook: Webhook = None,
     webhook_token: WebhookToken = None,
-    workers: Annotated[
-        WorkerPlace,
-        typer.Option(
-            help="Where devices of this machine run: `thread`, in the server's process; `process`, each in its own, "
-            "which also decodes; `auto`, the latter where there are several (docs/scale.md)."
-        ),
-    ] = WorkerPlace.AUTO,
+    workers: Workers = WorkerPlace.AUTO,
     worker: Annotated[
         str,
         typer.Option(

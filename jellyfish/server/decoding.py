@@ -19,11 +19,13 @@ from jellyfish.core import InputSize, Reason
 from jellyfish.devices.executor import Undecoded
 from jellyfish.errors import ImageError
 from jellyfish.media.decoding_cost import DecodingCost
-from jellyfish.media.still import Pixels, Still
+from jellyfish.media.still import Pixels, Png, Still
 from jellyfish.server.decoding_budget import DecodingBudget
 from jellyfish.server.decoding_queue import DecodingQueue, WaitingFrame
 from jellyfish.server.host_meter import Decode, HostMeter
 
+MOST_PASSED_BYTES = 1_000_000
+"""Of a file that is handed to a device that decodes itself."""
 Image = NDArray[np.uint8]
 Weigh = Callable[[Still, InputSize], DecodingCost]
 """What it takes to decode for a size, by its header. ImageError for one that is not decoded."""
@@ -160,12 +162,18 @@ class ClientImages:
         cost = self._decoding.spend(still, size, self._budget)
         return await self._decoding.decode(still, size, until_s, self._client, cost)
 
-    def undecoded(self, still: Still, size: InputSize) -> Undecoded | Image:
-        """A still for a device that decodes itself: within the budget all the same. ImageError as above, as far as it
-        can be known from the header."""
+    async def as_taken(self, still: Still, size: InputSize, until_s: float, decodes: bool) -> Image | Undecoded:
+        """The same for a device that `decodes` itself: a file as it came, within the budget all the same. What is large
+        is decoded here: it would hold up the stream to the device, and all the others' frames behind it."""
+        if not decodes or isinstance(still, Pixels) or _size_bytes(still) > MOST_PASSED_BYTES:
+            return await self(still, size, until_s)
         self._decoding.spend(still, size, self._budget)
         self._decoding.passes(size)
-        return still.rgb if isinstance(still, Pixels) else Undecoded(still, size)
+        return Undecoded(still, size)
+
+
+def _size_bytes(still: bytes | Png) -> int:
+    return len(still) if isinstance(still, bytes) else len(still.data)
 
 
 def _expire(done: asyncio.Future[Image]) -> None:

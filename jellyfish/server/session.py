@@ -347,10 +347,8 @@ class Session:
             return FrameEnding(Dropped(Reason.EXPIRED))
         try:
             size = self._model.input_of(frame.resolution)
-            if dispatcher.decodes:
-                image = self._images.undecoded(frame.jpeg, size)
-            else:
-                image = await self._images(frame.jpeg, size, deadline_s - dispatcher.quickest_s(variant))
+            until_s = deadline_s - dispatcher.quickest_s(variant)
+            image = await self._images.as_taken(frame.jpeg, size, until_s, dispatcher.decodes)
         except ImageError as error:
             return FrameEnding(Dropped(Reason(error.reason), str(error)))
         queued_s = seconds_now()

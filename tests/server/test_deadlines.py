@@ -52,12 +52,12 @@ async def test_frames_on_a_device_that_hangs_expire_when_they_are_due_and_late_a
 
 @virtual
 async def test_a_frame_whose_decoder_hangs_expires_too() -> None:
-    async def never(jpeg: bytes, size: InputSize, until_s: float) -> NDArray[np.uint8]:
+    async def never(jpeg: bytes, size: InputSize, until_s: float, decodes: bool) -> NDArray[np.uint8]:
         await asyncio.sleep(1e6)
         raise AssertionError
 
     async with running() as service, welcomed(slo_ms=100.0) as peer:
-        service.sessions["camera"]._images = never
+        service.sessions["camera"]._images.as_taken = never
         await peer.send_frame(0)
         began_s = peer.clock()
         assert (await peer.until(wire.Result)).reason is Reason.EXPIRED

@@ -14,9 +14,10 @@ from jellyfish.clock import seconds_now
 from jellyfish.config import Limits
 from jellyfish.control.host import HostLoad
 from jellyfish.core import InputSize
+from jellyfish.devices.executor import Undecoded
 from jellyfish.errors import ImageError
 from jellyfish.media.decoding_cost import DecodingCost
-from jellyfish.server.decoding import Decoding
+from jellyfish.server.decoding import MOST_PASSED_BYTES, Decoding
 from tests.virtual import virtual
 
 SIZE = InputSize(448, 256)
@@ -146,3 +147,24 @@ async def test_what_is_over_the_budget_is_refused_before_it_is_decoded() -> None
 async def test_a_broken_frame_is_its_clients_fault_alone() -> None:
     server = Server()
     assert await asyncio.gather(server.frame("broken"), server.frame("a")) == ["bad_image", "image"]
+
+
+@virtual
+async def test_files_go_to_a_device_that_decodes_as_they_came_unless_they_are_large_or_over_the_budget() -> None:
+    server = Server()
+    images = server.decoding.for_client("a", 15.0, SIZE)
+    small, large = b"a 0.5", b"a 0.5 " + bytes(MOST_PASSED_BYTES)
+    in_s = seconds_now() + 10.0
+    assert await images.as_taken(small, SIZE, in_s, decodes=True) == Undecoded(small, SIZE)
+    assert server.decoders.begun == []
+    for still, decodes in ((small, False), (large[:6] + large[6:].replace(b"\0", b" "), True)):
+        assert await images.as_taken(still, SIZE, in_s, decodes) is IMAGE
+    assert len(server.decoders.begun) == 2
+    with pytest.raises(ImageError, match="megapixels") as caught:
+        for _ in range(100):
+            await images.as_taken(b"a 9", SIZE, in_s, decodes=True)
+    assert caught.value.reason == "image_too_large"
+    server.decoding.close()
+    with pytest.raises(ImageError) as caught:
+        await server.decoding.for_client("b", 15.0, SIZE).as_taken(small, SIZE, in_s, decodes=True)
+    assert caught.value.reason == "shutdown"

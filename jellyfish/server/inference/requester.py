@@ -214,13 +214,9 @@ class Requester:
         """All of them as large as they are needed, and decoded where the device does not do that; or why one is not."""
         *_, largest = self._model.ladder
         size = self._model.input_of(variant.resolution if variant is not None else largest)
-        if dispatcher.decodes:
-            try:
-                return [self._decode.undecoded(still, size) for still in stills]
-            except ImageError as error:
-                return error
         decoded = await asyncio.gather(
-            *(self._decode(still, size, until_s) for still in stills), return_exceptions=True
+            *(self._decode.as_taken(still, size, until_s, dispatcher.decodes) for still in stills),
+            return_exceptions=True,
         )
         images: list[Image | Undecoded] = []
         for each in decoded:

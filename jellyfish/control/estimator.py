@@ -5,6 +5,7 @@ Pure: times are arguments. Knows nothing of sockets, devices or other clients. S
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -53,13 +54,19 @@ class ClientEstimator:
         self._network_spread = Spread(INITIAL_NETWORK_SPREAD)
         self._overhead_spread = Spread(INITIAL_OVERHEAD_SPREAD_S)
         self._previous_arrival_s = float("-inf")
+        self._ways_known: tuple[float, tuple[_Way, _Way]] | None = None
+        self._demand_known: tuple[tuple[object, ...], ClientDemand] | None = None
+        """What was last answered, and to what question, while nothing new is known: plans are thought about more often
+        than a client of few frames is heard of."""
 
     def exchange(self, t0: float, t1: float, t2: float, t3: float) -> bool:
         """Take in one clock exchange, see `ClockOffset.exchange`."""
+        self._ways_known = self._demand_known = None
         return self.clock.exchange(t0, t1, t2, t3)
 
     def overhead_sample(self, client_s: float, host_s: float) -> None:
         """Take in what a frame took outside network and device: in its client before it was sent, and in this host."""
+        self._ways_known = self._demand_known = None
         if self._client_overhead.value is not None:
             self._overhead_spread.add(client_s + host_s - self.client_overhead_s - self.host_overhead_s)
         self._client_overhead.add(client_s)
@@ -73,6 +80,7 @@ class ClientEstimator:
         the same asymmetric exchange and cancel, so what is left is jitter, which makes the estimate too low, never too
         high. A small frame on a fast link is therefore underestimated, until larger frames follow it.
         """
+        self._ways_known = self._demand_known = None
         if self.clock.known:
             one_way_s = self.clock.round_trip_s / 2.0
             began_s = max(self.clock.to_server(sent_client_s), self._previous_arrival_s - one_way_s)
@@ -128,18 +136,29 @@ class ClientEstimator:
         uplink does not sustain `fps` such frames a second (Jellyfish, RTSS 2022). The smallest resolution is offered
         without care: to refuse a client for fear that it might be late sometimes would help nobody.
         """
-        resolutions = [variant.resolution for variant in variants]
-        smallest, steady_bps = min(resolutions), self.bandwidth_bps(now)
+        steady_bps = self.bandwidth_bps(now)
+        asked = steady_bps, client, fps, slo_s, variants, care
+        if self._demand_known is None or self._demand_known[0] != asked:
+            budgets_s = self._budgets_s(steady_bps, fps, slo_s, variants, care)
+            self._demand_known = asked, ClientDemand(client, fps, budgets_s)
+        return self._demand_known[1]
+
+    def _budgets_s(
+        self, steady_bps: float, fps: float, slo_s: float, variants: Sequence[Variant], care: float
+    ) -> tuple[float, ...]:
+        sizes = tuple([variant.resolution for variant in variants])
+        smallest, different = _different(sizes)
         ways, sustained_bps = self._ways(steady_bps), self._bandwidth_with(max(care, 0.0), steady_bps)
-        budgets_s = dict.fromkeys(resolutions, 0.0)
-        for resolution in budgets_s:
+        budgets_s: dict[int, float] = {}
+        for resolution in different:
             first = resolution == smallest
-            bits = self.sizes.bits(resolution)
-            if (ways[0].bandwidth_bps if first else sustained_bps) / bits > fps:
+            bits, budgets_s[resolution] = self.sizes.bits(resolution), 0.0
+            if (steady_bps if first else sustained_bps) / bits > fps:
                 usual_s, allowance_s = _beside_device_s(*ways, bits)
                 left_s = slo_s - usual_s - (min(care, 0.0) if first else care) * allowance_s
-                budgets_s[resolution] = max(0.0, left_s)
-        return ClientDemand(client, fps, tuple([budgets_s[resolution] for resolution in resolutions]))
+                if left_s > 0.0:
+                    budgets_s[resolution] = left_s
+        return tuple([budgets_s[resolution] for resolution in sizes])
 
     def beside_device_s(self, now: float, resolution: int) -> tuple[float, float]:
         """What a frame takes beside waiting and running on a device: in the mean, and what care 1 allows beyond that.
@@ -150,16 +169,24 @@ class ClientEstimator:
 
     def _ways(self, steady_bps: float) -> tuple[_Way, _Way]:
         """Without care, and with care 1."""
-        return self._way(0.0, steady_bps), self._way(1.0, steady_bps)
-
-    def _way(self, care: float, steady_bps: float) -> _Way:
-        overhead_s = careful.overhead_s(care, self.overhead_s, self._overhead_spread.deviation)
-        held_s = self.clock.held_s * math.exp(care * self._network_spread.deviation)
-        return _Way(self.clock.round_trip_s + held_s + overhead_s, self._bandwidth_with(care, steady_bps))
+        if self._ways_known is None or self._ways_known[0] != steady_bps:
+            overhead_s, trip_s, held_s = self.overhead_s, self.clock.round_trip_s, self.clock.held_s
+            careful_held_s = held_s * math.exp(self._network_spread.deviation)
+            careful_overhead_s = careful.overhead_s(1.0, overhead_s, self._overhead_spread.deviation)
+            usual = _Way(trip_s + held_s + overhead_s, steady_bps)
+            careful_way = _Way(trip_s + careful_held_s + careful_overhead_s, self._bandwidth_with(1.0, steady_bps))
+            self._ways_known = steady_bps, (usual, careful_way)
+        return self._ways_known[1]
 
     def _bandwidth_with(self, care: float, steady_bps: float) -> float:
         spread = self._network_spread.deviation
         return careful.bandwidth_bps(care, steady_bps, self.newest_bandwidth_bps, spread)
+
+
+@functools.cache
+def _different(resolutions: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """The smallest, and each of them once."""
+    return min(resolutions), tuple(dict.fromkeys(resolutions))
 
 
 def _beside_device_s(usual: _Way, careful_way: _Way, bits: float) -> tuple[float, float]:

@@ -39,5 +39,7 @@ class FrameSizeModel:
         return 1.0 if self._factor.value is None else self._factor.value
 
     def bits(self, resolution: int) -> float:
-        """Expected bits of the next frame at `resolution`."""
-        return 8.0 * self.factor * reference_bytes(resolution)
+        """Expected bits of the next frame at `resolution`. For each size of each client, whenever plans are thought
+        about."""
+        factor = self._factor.value
+        return 8.0 * (1.0 if factor is None else factor) * reference_bytes(resolution)

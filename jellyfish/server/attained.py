@@ -65,9 +65,12 @@ class Attainment:
         self._slack = [0] * wire.SLACK_BUCKETS
         self._report: wire.Report | None = None
         self._believed = True
+        self.told = 0
+        """Grows with all that `attained` depends on."""
 
     def arrived(self, number: int, now: float) -> None:
         """A frame is here."""
+        self.told += 1
         if not self._received:
             self._first_number, self._first_s = number, now
         self._received += 1
@@ -75,6 +78,7 @@ class Attainment:
 
     def answered(self, slack_s: float) -> None:
         """A frame's answer leaves now. `slack_s`: what is probably left of its SLO when the client has it."""
+        self.told += 1
         self._answered += 1
         self._slack[wire.slack_bucket(slack_s)] += 1
         if slack_s >= 0:
@@ -84,11 +88,13 @@ class Attainment:
 
     def dropped(self, reason: Reason) -> None:
         """A frame was dropped here."""
+        self.told += 1
         self._dropped += 1
         self._missed[reason.value] += 1
 
     def reported(self, report: wire.Report, now: float) -> None:
         """The client's own counts."""
+        self.told += 1
         self._believed = self._believed and self._may_be_true(report, now)
         if self._believed:
             self._report = report

@@ -55,9 +55,10 @@ class OfferedRate:
         """That as a share (0..1) of the agreed rate; so many a second were asked for since the last call."""
         if self.last_s == -math.inf:
             return 1.0 if now < self._expected_until_s else 0.0
-        kept = math.exp((self._known_s - now) / self._memory_s)
-        self._sent *= kept
-        self._asked = self._asked * kept + asked_fps * self._memory_s * (1 - kept)
-        self._known_s = now
+        if now != self._known_s:
+            kept = math.exp((self._known_s - now) / self._memory_s)
+            self._sent *= kept
+            self._asked = self._asked * kept + asked_fps * self._memory_s * (1 - kept)
+            self._known_s = now
         share = min(1.0, self._sent / (ENOUGH * self._asked)) if self._asked > 0 else 1.0
         return share if share >= SILENT else 0.0

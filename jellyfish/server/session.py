@@ -112,6 +112,7 @@ class Session:
         self.learnt: LearntCare | None = None
         """How careful its plans are; None where that is not learnt."""
         self._known = 0, 0
+        self._learnt_of = 0
         self.account = Account()
         self.estimator = ClientEstimator()
         self._host = host or HostLoad()
@@ -176,7 +177,8 @@ class Session:
             return None
         taken = care if self.learnt is None else self.learnt.care
         demand = self.estimator.demand(now, self.client, fps, self.slo_s, variants, taken)
-        return msgspec.structs.replace(demand, importance=self.importance)
+        importance = self.importance
+        return demand if importance == 1.0 else msgspec.structs.replace(demand, importance=importance)
 
     def beside_device_s(self, resolution: int, now: float) -> float:
         """What a frame of `resolution` takes beside waiting and running on a device, with as much care as was learnt;
@@ -201,8 +203,9 @@ class Session:
         Not while the host has more to do than it can, for no care would help; nor where frames that a plan has left out
         cannot be told from those that the client could not send.
         """
-        if self.learnt is None:
+        if self.learnt is None or self._learnt_of == self._attainment.told:
             return
+        self._learnt_of = self._attainment.told
         attained = self.attained
         missed = sum(frames for reason, frames in attained.missed_by_reason.items() if reason in SPARED_BY_CARE)
         before, self._known = self._known, (attained.on_time, missed)

@@ -26,6 +26,9 @@ from jellyfish.errors import JellyfishError
 logger = logging.getLogger(__name__)
 LEAST_GAP_S = 0.05
 """Between the beginnings of two windows, and between two repairs of which nobody waits for the second."""
+SPARING, MOST_GAP_S = 10.0, 1.0
+"""They are further apart where looking at all clients, and repairing, take the event loop long: so many times as long,
+so that frames have the rest of its time; but no further than that."""
 
 
 class WindowRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +51,8 @@ class WindowRecord(msgspec.Struct, frozen=True, kw_only=True):
     before."""
     repairs_s: tuple[float, ...] = ()
     """What each repair that changed the plan took, since the record before."""
+    looks_s: float = 0.0
+    """What looking at clients and devices took since the record before."""
     changes: int = 0
     """Clients whose variant changed since the record before, each time counted."""
 
@@ -88,8 +93,12 @@ class ControlLoop:
         self._kicked = asyncio.Event()
         self._due: asyncio.TimerHandle | None = None
         self._repaired_s = float("-inf")
+        self._gap_s = LEAST_GAP_S
+        self._looked_s = 0.0
+        """When clients and devices were last looked at."""
         self._vain = 0
         self._repairs_s: list[float] = []
+        self._looks_s = 0.0
         self._changes = 0
         self._beside_s = 0.0
         """Processor seconds of questions beside plans, of which no record has told."""
@@ -129,20 +138,21 @@ class ControlLoop:
                     raise
                 except Exception:
                     logger.exception("a planning window was lost")
-                cause = await self._next_cause(began_s + self._period_s)
+                cause = await self._next_cause(began_s)
         finally:
             self._over = True
             if self._due is not None:
                 self._due.cancel()
 
-    async def _next_cause(self, due_s: float) -> str:
+    async def _next_cause(self, began_s: float) -> str:
+        """Wait for the next window's time; `began_s`: when the last one began."""
         try:
-            async with timeout_at(due_s):
+            async with timeout_at(began_s + max(self._period_s, self._gap_s)):
                 await self._kicked.wait()
         except TimeoutError:
             return "period"
         # Clients often come and go together: what happens within the least gap is one window's business.
-        await asyncio.sleep(due_s - self._period_s + LEAST_GAP_S - seconds_now())
+        await asyncio.sleep(began_s + self._gap_s - seconds_now())
         cause, self._cause = self._cause or "period", None
         self._kicked.clear()
         return cause
@@ -174,7 +184,15 @@ class ControlLoop:
 
     def _look(self) -> Problem:
         """The newest problem, as it is to be planned for."""
-        return self._adaptation.shown(seconds_now(), self._observe(), self._running)
+        self._looked_s = began_s = seconds_now()
+        problem = self._adaptation.shown(began_s, self._observe(), self._running)
+        self._looks_s += seconds_now() - began_s
+        self._space_out()
+        return problem
+
+    def _space_out(self) -> None:
+        """Leave as much time to frames as what has been done since the last look asks for."""
+        self._gap_s = min(max(LEAST_GAP_S, SPARING * (seconds_now() - self._looked_s)), MOST_GAP_S)
 
     def _repair(self, problem: Problem) -> int:
         """Make the running plan fit `problem`; how much of that is left to do, which is done soon."""
@@ -190,6 +208,7 @@ class ControlLoop:
         if repaired.plan is not self._running:
             self._repairs_s.append(seconds_now() - began_s)
         self._put_into_force(problem, repaired.plan)
+        self._space_out()
         if repaired.rest:
             self._repair_soon()
         return repaired.rest
@@ -197,7 +216,7 @@ class ControlLoop:
     def _repair_soon(self) -> None:
         """Once, at once or when the least gap since the last repair is over."""
         if self._due is None and not self._over:
-            due_s = max(self._repaired_s + LEAST_GAP_S, seconds_now())
+            due_s = max(self._repaired_s + self._gap_s, seconds_now())
             self._due = call_at(asyncio.get_running_loop(), due_s, self._repair_now)
 
     def _repair_now(self) -> None:
@@ -301,9 +320,12 @@ class ControlLoop:
 
     def _record(self, record: WindowRecord) -> None:
         repairs_s, changes, cpu_s = tuple(self._repairs_s), self._changes, record.cpu_s + self._beside_s
-        self._repairs_s, self._changes, self._beside_s = [], 0, 0.0
+        looks_s = self._looks_s
+        self._repairs_s, self._looks_s, self._changes, self._beside_s = [], 0.0, 0, 0.0
         self._log(
-            msgspec.structs.replace(record, plan=self._running, repairs_s=repairs_s, changes=changes, cpu_s=cpu_s)
+            msgspec.structs.replace(
+                record, plan=self._running, repairs_s=repairs_s, looks_s=looks_s, changes=changes, cpu_s=cpu_s
+            )
         )
 
 

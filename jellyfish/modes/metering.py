@@ -13,7 +13,7 @@ def counted(counts: PlannerCounts, on_window: OnWindow) -> OnWindow:
 
     def told(record: WindowRecord, service: Service) -> None:
         accuracy = 0.0 if record.plan is None else record.plan.accuracy
-        counts.window(_result(record), record.cpu_s, sum(record.repairs_s), record.changes, accuracy)
+        counts.window(_result(record), record.cpu_s, sum(record.repairs_s), record.looks_s, record.changes, accuracy)
         on_window(record, service)
 
     return told

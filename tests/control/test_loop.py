@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
 from jellyfish.control.adaptation import Adaptation, Adapting, EachAnew
-from jellyfish.control.loop import ControlLoop, WindowRecord
+from jellyfish.control.loop import SPARING, ControlLoop, WindowRecord
 from jellyfish.control.planners.exact import ExactPlanner
 from jellyfish.control.problem import DeviceOption, DevicePlan, Plan, Problem
 from jellyfish.control.solving import Solved, in_place
 from jellyfish.core import Variant
 from jellyfish.errors import RunError
+from jellyfish.lab.simulation.virtual_loop import VirtualLoop
 from tests.control.problems import problem, variants
 from tests.virtual import virtual
 
@@ -81,6 +83,32 @@ class Rig:
     @property
     def times(self) -> list[float]:
         return [round(record.t_s, 6) for record in self.records]
+
+
+class BusyLoop(VirtualLoop):
+    """Whose callbacks may take time."""
+
+    def take(self, seconds: float) -> None:
+        self._now += seconds
+
+
+def test_where_looking_takes_long_it_is_done_less_often() -> None:
+    rig = Rig()
+
+    async def run(clock: BusyLoop) -> None:
+        def look() -> Problem:
+            clock.take(0.03)
+            return rig.question
+
+        rig.loop = ControlLoop(look, rig.applied.append, rig.solve, EachAnew(), rig.records.append)
+        await rig.run(2.0, {0.1 * each: "join" for each in range(1, 19)})
+
+    clock = BusyLoop()
+    with asyncio.Runner(loop_factory=lambda: clock) as runner:
+        runner.run(run(clock))
+    gaps = [after - before for before, after in itertools.pairwise(rig.times)]
+    assert len(gaps) >= 4
+    assert min(gaps) >= SPARING * 0.03 - 1e-6
 
 
 @virtual

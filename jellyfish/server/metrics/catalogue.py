@@ -160,6 +160,7 @@ WINDOWS = _counter(
 )
 PLAN_CHANGES = _counter("plan_changes_total", "Clients whose variant was changed by a plan, each time counted")
 REPAIRS = _counter("plan_repair_seconds_total", "Time that repairs of the running plan took in the event loop")
+LOOKS = _counter("plan_look_seconds_total", "Time that looking at clients and devices for plans took in the event loop")
 PLANNED_ACCURACY = _gauge("planned_accuracy_ratio", "Accuracy that the running plan expects, over clients it may serve")
 
 HOST_BUSY = _gauge("host_busy_ratio", "Share of the time that event loop and decoders of this machine had work", "part")
@@ -177,7 +178,7 @@ CATALOGUE = (
     CLIENTS, CAMERA_LAST, REFUSED, BYTES, WATCHERS, WATCH_LOST, TARGET, CARE, MARGIN,
     DEVICE_STATE, DEVICE_WORKERS, DEVICE_BUSY, DEVICE_BATCHES, DEVICE_FRAMES, DEVICE_DROPPED, QUEUE, SLOW_DOWN,
     DEVICE_WAY, DEVICE_GONE, BATCH,
-    PLANNER_CPU, WINDOWS, PLAN_CHANGES, REPAIRS, PLANNED_ACCURACY,
+    PLANNER_CPU, WINDOWS, PLAN_CHANGES, REPAIRS, LOOKS, PLANNED_ACCURACY,
     HOST_BUSY, HOST_SHARE, HOST_WORK, LOOP_LAG, MEMORY, CPU, DESCRIPTORS, READY, BUILD,
 )  # fmt: skip
 """In the order in which they are told."""

@@ -200,6 +200,7 @@ def _planner(meter: Meter) -> Iterator[Metric]:
     yield _family(catalogue.WINDOWS, (((result,), count) for result, count in planner.windows.items()))
     yield _one(catalogue.PLAN_CHANGES, planner.changes)
     yield _one(catalogue.REPAIRS, planner.repairs_s)
+    yield _one(catalogue.LOOKS, planner.looks_s)
     yield _one(catalogue.PLANNED_ACCURACY, planner.accuracy)
 
 

@@ -28,15 +28,18 @@ class PlannerCounts:
     """What the control loop did, so far."""
 
     def __init__(self) -> None:
-        self.cpu_s = self.repairs_s = self.accuracy = 0.0
+        self.cpu_s = self.repairs_s = self.looks_s = self.accuracy = 0.0
         self.changes = 0
         self.windows: Counter[str] = Counter()
 
-    def window(self, result: str, cpu_s: float, repairs_s: float, changes: int, accuracy: float) -> None:
+    def window(
+        self, result: str, cpu_s: float, repairs_s: float, looks_s: float, changes: int, accuracy: float
+    ) -> None:
         """Count one window. `cpu_s`: of the planner; `accuracy`: that the plan in force expects."""
         self.windows[result] += 1
         self.cpu_s += cpu_s
         self.repairs_s += repairs_s
+        self.looks_s += looks_s
         self.changes += changes
         self.accuracy = accuracy
 

@@ -21,7 +21,9 @@ from jellyfish.protocol import wire
 
 OPENING_PINGS = 4
 """Exchanges before the welcome: the uplink is idle then, so these are the best ones for the clock offset."""
-PING_PERIOD_S = 0.5
+PING_PERIOD_S, MOST_PING_PERIOD_S, FRAMES_A_PING = 0.5, 1.0, 2.0
+"""A client of few frames is asked whenever it should have sent so many, for else pings cost more than its frames; but
+no later than the second: a camera that hears nothing for twice as long takes its server for gone."""
 MOST_OPEN_PINGS = 64
 """Pings whose pongs are waited for; the oldest is forgotten. Only what was asked for is taken in."""
 
@@ -89,6 +91,8 @@ class ServerStream:
         self._limits, self._phase = limits, phase
         self.state = State.WAITING
         self._heard_s = now
+        self.ping_period_s = PING_PERIOD_S
+        """Between the pings that go out by themselves."""
         self._ping_s = float("inf")
         """When the next ping goes out."""
         self._open_pings: OrderedDict[float, None] = OrderedDict()
@@ -121,6 +125,8 @@ class ServerStream:
     def _hello(self, hello: wire.Hello, now: float) -> list[Event]:
         self.state = State.MEASURING
         self._heard_s = now
+        slowest_s = min(MOST_PING_PERIOD_S, self._limits.silence_timeout_s / 2)  # by its pongs it is known to be there
+        self.ping_period_s = max(PING_PERIOD_S, min(FRAMES_A_PING / hello.fps, slowest_s))
         self._ping(now)
         return [HelloSaid(hello)]
 
@@ -160,7 +166,7 @@ class ServerStream:
             raise RuntimeError(f"a stream is opened after its first exchanges, not while {self.state.name}")
         self.state = State.OPEN
         self._out.append(welcome)
-        self._ping_s = now + PING_PERIOD_S * (1 - self._phase / 2)
+        self._ping_s = now + self.ping_period_s * (1 - self._phase / 2)
 
     def ping(self, now: float) -> None:
         """Ask for the client's clock once more, beyond the pings that go out by themselves."""
@@ -205,4 +211,4 @@ class ServerStream:
             raise ProtocolError("silent", f"nothing was heard from the client for {limit_s:g} s")
         if now >= self._ping_s:
             self._ping(now)
-            self._ping_s = now + PING_PERIOD_S
+            self._ping_s = now + self.ping_period_s

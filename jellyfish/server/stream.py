@@ -16,7 +16,6 @@ from jellyfish.clock import seconds_now
 from jellyfish.errors import ProtocolError, each_error
 from jellyfish.protocol import wire
 from jellyfish.protocol.server_stream import (
-    PING_PERIOD_S,
     ByeSaid,
     Event,
     FrameCame,
@@ -194,7 +193,8 @@ class _Connection:
         """Do what is due by the clock: pings, and noticing clients that have fallen silent or may be here no more."""
         while True:
             # What is due moves with what comes, mostly on; for what moves forward it is looked at this often.
-            await sleep_until(self._loop, min(self._conversation.next_timer_s, seconds_now() + PING_PERIOD_S))
+            look_s = seconds_now() + self._conversation.ping_period_s
+            await sleep_until(self._loop, min(self._conversation.next_timer_s, look_s))
             self._conversation.timeout(seconds_now())
             if not self._request.app[ACCESS].still(self._allowed):
                 raise ProtocolError("forbidden", "the token of this stream is no longer one of this server's")

@@ -35,9 +35,9 @@ def pong(ping: wire.Message) -> bytes:
     return wire.encode(wire.Pong(ping.server_s, 1.0, 1.0))
 
 
-def opened(now: float = 0.0) -> ServerStream:
+def opened(now: float = 0.0, hello: bytes = HELLO) -> ServerStream:
     stream = ServerStream(LIMITS, now)
-    stream.receive(HELLO, now)
+    stream.receive(hello, now)
     for _ in range(OPENING_PINGS):
         (ping,) = stream.to_send()
         now += 0.01
@@ -121,6 +121,14 @@ def test_pings_go_out_and_silence_ends_it() -> None:
             pings += len(stream.to_send())
     assert now == pytest.approx(10.0, abs=0.05)
     assert pings == pytest.approx(10.0 / PING_PERIOD_S, abs=1)
+
+
+@pytest.mark.parametrize(("fps", "period_s"), [(15, PING_PERIOD_S), (3, 2 / 3), (1, 1.0), (0.1, 1.0)])
+def test_a_camera_of_few_frames_is_pinged_less_often(fps: float, period_s: float) -> None:
+    stream = opened(hello=wire.encode(wire.Hello("camera", fps, 100)))
+    begin_s = stream.next_timer_s
+    stream.timeout(begin_s)
+    assert stream.next_timer_s - begin_s == pytest.approx(period_s)
 
 
 def test_open_pings_are_bounded() -> None:

@@ -108,6 +108,11 @@ class Health:
         batch = self._running(worker)
         return 0.0 if batch is None else (now - batch.started_s) / batch.profiled_s
 
+    def hangs(self, worker: int, now: float) -> bool:
+        """Whether its batch has taken so long that it is taken to hang."""
+        batch = self._running(worker)
+        return batch is not None and batch.hangs_s <= now
+
     def _running(self, worker: int) -> RunningBatch | None:
         return self.running[worker][0] if worker in self.running else None
 

@@ -22,7 +22,7 @@ from jellyfish.control.care import batch_s
 from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan, Share
 from jellyfish.core import Answer, Reason, Variant
 from jellyfish.devices.executor import DistantExecutor, Executor, PipelinedExecutor, Shape
-from jellyfish.devices.health import HANGING, DeviceState, Health
+from jellyfish.devices.health import DeviceState, Health
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.slowdown import Pace
 from jellyfish.dispatch.batcher import Batcher
@@ -193,9 +193,9 @@ class Dispatcher:
         are overdue on all workers slow the device down before they are done: one that hangs must not get more clients.
         """
         self._look_from_here()
-        overdue = min(self._health.overdue(worker, now) for worker in self._pace.counted)
-        if self._health.all_out or overdue > HANGING:
+        if self._health.all_out or all(self._health.hangs(worker, now) for worker in self._pace.counted):
             return ((OUT_OF_SERVICE_S,) * self._max_batch,) * len(variants)
+        overdue = min(self._health.overdue(worker, now) for worker in self._pace.counted)
         overdue = overdue if overdue > OVERDUE else 0.0
         usual, careful = self._pace.beyond(0.0), self._pace.beyond(care)
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from jellyfish.devices.health import DeviceState, Health
+from jellyfish.devices.health import HANGING_S, DeviceState, Health
 
 
 def failed(health: Health, times: int, worker: int = 0) -> list[float]:
@@ -70,6 +70,15 @@ def test_what_hung_and_then_failed_is_out_until_a_test_of_it_succeeds_which_may_
     health.began(0, 16.1, 0.01)
     health.ended(0, 16.2, failed=False)
     assert (health.state, health.out) == (DeviceState.WORKING, frozenset())
+
+
+def test_a_batch_of_a_quick_device_does_not_hang_within_a_moment() -> None:
+    """An event loop that has much to do hears late that it is over."""
+    health = Health(2)
+    health.began(0, 0.0, 0.0003)
+    assert not health.hangs(0, HANGING_S - 0.01)
+    assert health.hangs(0, HANGING_S)
+    assert not health.hangs(1, HANGING_S)
 
 
 def test_what_has_hung_and_answers_works_when_a_test_is_in_time() -> None:

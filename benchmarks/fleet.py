@@ -24,9 +24,10 @@ import numpy as np
 import uvloop
 
 from jellyfish.camera.frames import scaled_jpeg
+from jellyfish.camera.reporting import ReportTally
 from jellyfish.camera.sources.file import VideoSource
 from jellyfish.camera.thinning import Thinner
-from jellyfish.core import InputSize
+from jellyfish.core import InputSize, Outcome, Reason
 from jellyfish.protocol import wire
 from jellyfish.protocol.served_model import served_model
 
@@ -34,6 +35,9 @@ CLIP_FRAMES, CLIP_FPS = 45, 15.0
 """Frames encoded per resolution; clients go round them, each from a place of its own."""
 START_S = 0.2
 """From the last client's welcome to the first frame."""
+JOINING_AT_ONCE = 16
+"""Connections that wait for their welcome; servers have few places for those."""
+REPORT_PERIOD_S = 1.0
 FAREWELL_LIMIT_S = 10.0
 """A server that has not answered all so long after the goodbye never will."""
 
@@ -51,6 +55,9 @@ class Load:
     slo_s: float
     seconds: float
     warm_s: float = 2.0
+    reports: bool = False
+    """Whether each tells once a second how its frames fared, as cameras do."""
+    name: str = "client"
 
     @property
     def offered_fps(self) -> float:
@@ -105,6 +112,8 @@ class Client:
         self._next_probe_s = 0.0
         self._plan: wire.PlanMessage | None = None
         self._welcomed = asyncio.Event()
+        self._reported = ReportTally()
+        self._report_s = 0.0
 
     async def open(self, http: aiohttp.ClientSession) -> None:
         """Connect and read from then on; returns with the welcome."""
@@ -112,6 +121,7 @@ class Client:
         await self._socket.send_bytes(wire.encode(wire.Hello(self._name, self._load.fps, self._load.slo_s * 1000)))
         self._reading = asyncio.create_task(self._read())
         welcomed = asyncio.create_task(self._welcomed.wait())
+        self._report_s = asyncio.get_running_loop().time()
         await asyncio.wait([self._reading, welcomed], return_when=asyncio.FIRST_COMPLETED)
         welcomed.cancel()
         if self._reading.done():
@@ -127,6 +137,10 @@ class Client:
             due_s = begin_s + number / fps
             await asyncio.sleep(due_s - loop.time())
             await self._send(number, due_s)
+            if self._load.reports and due_s >= self._report_s + REPORT_PERIOD_S:
+                self._report_s = due_s
+                with contextlib.suppress(ConnectionError):
+                    await self._socket.send_bytes(wire.encode(self._reported.report))
         with contextlib.suppress(ConnectionError):
             await self._socket.send_bytes(wire.encode(wire.Bye()))
         with contextlib.suppress(ConnectionError, TimeoutError):
@@ -140,15 +154,18 @@ class Client:
         assert self._plan is not None
         counts = due_s >= self._count_from_s
         self._tally.captured += counts
+        self._reported.captured()
         if self._reading.done():
             self._tally.dropped["disconnected"] += counts
             return
         if not self._thinner.takes(due_s, self._plan.fps):
             self._tally.dropped["thinned"] += counts
+            self._reported.ended(Outcome.SKIPPED, Reason.THINNED, None)
             return
         if not self._plan.mapped:
             if due_s < self._next_probe_s:
                 self._tally.dropped["paused"] += counts
+                self._reported.ended(Outcome.SKIPPED, Reason.PAUSED, None)
                 return
             self._next_probe_s = due_s + self._plan.probe_interval_ms / 1000
         self._due[number] = due_s
@@ -181,6 +198,8 @@ class Client:
 
     def _answered(self, result: wire.Result, now: float) -> None:
         due_s = self._due.pop(result.frame)
+        if self._load.reports:
+            self._enter(result, self._load.slo_s - (now - due_s))
         if due_s < self._count_from_s:
             return
         if result.reason is not None:
@@ -194,17 +213,32 @@ class Client:
         self._tally.on_time += 1
         self._tally.variants[result.variant] += 1
 
+    def _enter(self, result: wire.Result, slack_s: float) -> None:
+        """For the report."""
+        if result.reason is not None:
+            self._reported.ended(Outcome.DROPPED, result.reason, None)
+        elif slack_s < 0:
+            self._reported.ended(Outcome.LATE, Reason.SERVER, slack_s)
+        else:
+            self._reported.ended(Outcome.ON_TIME, None, slack_s)
+
 
 async def offer(load: Load, clip: Clip, seed: int = 0) -> Tally:
     """Put `load` on the server. Clients' phases are random, the same for every call with the same seed."""
     phases = random.Random(seed)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        clients = [Client(f"client-{number}", load, 7 * number) for number in range(load.clients)]
-        await asyncio.gather(*(client.open(http) for client in clients))
+        clients = [Client(f"{load.name}-{number}", load, 7 * number) for number in range(load.clients)]
+        places = asyncio.Semaphore(JOINING_AT_ONCE)
+        await asyncio.gather(*(_opened(client, http, places) for client in clients))
         frames = await asyncio.to_thread(clip.frames, clients[0].inputs)
         start_s = asyncio.get_running_loop().time() + START_S
         running = [client.run(start_s + phases.random() / load.fps, frames) for client in clients]
         return sum(await asyncio.gather(*running), start=Tally())
+
+
+async def _opened(client: Client, http: aiohttp.ClientSession, places: asyncio.Semaphore) -> None:
+    async with places:
+        await client.open(http)
 
 
 class Clip:
@@ -251,6 +285,12 @@ class Fleet:
         else:
             self._process.terminate()
         self._process.join()
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        assert self._process.pid is not None
+        return self._process.pid
 
     async def offer(self, load: Load) -> Tally:
         """Put `load` on the server from the other process; EOFError if that one died."""

@@ -52,7 +52,7 @@ class Network:
         """`queue_bytes`: what waits before an uplink; more is lost. `congestion`: the kernel's algorithm by name."""
         prefix = f"jellyfish-{os.getpid()}"
         self.server = f"{prefix}-server"
-        self._clients = [f"{prefix}-{number}" for number in range(clients)]
+        self.clients = [f"{prefix}-{number}" for number in range(clients)]
         self._queue_bytes, self._congestion = queue_bytes, congestion
         self._shapers: list[subprocess.Popen[str]] = []
         self._nudges: list[socket.socket] = []
@@ -60,12 +60,12 @@ class Network:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:  # unwinds what is there when a step fails
-            for name in (self.server, *self._clients):
+            for name in (self.server, *self.clients):
                 _ip("netns", "add", name)
                 stack.callback(_ip, "netns", "delete", name)
                 _ip("-netns", name, "link", "set", "lo", "up")
             _ip("-netns", self.server, "address", "add", f"{SERVER_ADDRESS}/32", "dev", "lo")
-            for number, name in enumerate(self._clients):
+            for number, name in enumerate(self.clients):
                 self._join(number, name, stack)
             self._stack = stack.pop_all()
         return self
@@ -77,7 +77,7 @@ class Network:
 
     def client_socket(self, client: int, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """A socket in the client's namespace, where it stays whoever uses it."""
-        with _inside(self._clients[client]):
+        with _inside(self.clients[client]):
             opened = socket.socket(family, kind, protocol)
         if kind == socket.SOCK_STREAM:
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, self._congestion.encode())

@@ -5,7 +5,7 @@
 Cameras (`jellyfish bench --connect`, with its own account of every frame) stream through a front (`jellyfish serve`)
 that runs nothing itself, and two workers (`jellyfish worker`). `worker`: one worker is killed with all its processes,
 in turn, and started again at the same address a second later, as a supervisor would. `front`: there are two fronts
-before the same workers that name each other to cameras; the one that has the cameras is killed, and started again.
+before the same workers, which name each other to cameras, half of which begin at each; they are killed in turn.
 
 For each kill: how many cameras it had to do with (those that the worker had answered last; those that lost their
 connection), how long from the kill to the last of their first answers in time (the bar: 2 s), how many of their frames
@@ -119,17 +119,12 @@ class Place:
         self.fronts = [
             Again(
                 f"front-{port}", stack, folder, Program, "serve", "--port", str(port), "--quiet", "--device", "none",
-                "--worker", addresses, *model, *self._alternatives(port, front_ports),
+                "--worker", addresses, *model, *(("--public-url", url) if fronts > 1 else ()),
             )
-            for port in front_ports
+            for port, url in zip(front_ports, self.urls, strict=True)
         ]  # fmt: skip
         for front in self.fronts:
             front.ready()
-
-    @staticmethod
-    def _alternatives(port: int, ports: Sequence[int]) -> tuple[str, ...]:
-        others = ",".join(f"ws://127.0.0.1:{other}/v1/stream" for other in ports if other != port)
-        return ("--alternative", others) if others else ()
 
 
 @contextmanager

@@ -37,9 +37,7 @@ class Program:
         paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         environment = os.environ | {"PYTHONPATH": paths} | self._environment
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                self._command, stdout=log, stderr=log, env=environment, start_new_session=True
-            )
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=environment, process_group=0)
         return self
 
     def __exit__(

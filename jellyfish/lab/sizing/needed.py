@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from statistics import fmean
+from statistics import median
 
 import msgspec
 
@@ -13,7 +13,7 @@ from jellyfish.config import DEFAULT_CARE
 from jellyfish.control.problem import Problem
 from jellyfish.devices.profile.host import HostCosts
 from jellyfish.lab.simulation.model import SimulatedModel
-from jellyfish.lab.simulation.scenario import Host, Scenario, SimulatedDevice
+from jellyfish.lab.simulation.scenario import Clients, Host, Scenario, SimulatedDevice
 from jellyfish.lab.sizing.cameras import Groups, count_of, fps_of, part_of
 from jellyfish.lab.sizing.demands import Device, Look, looks_at
 from jellyfish.lab.sizing.outlook import (
@@ -96,6 +96,11 @@ def parts_of(groups: Groups, host: HostCosts | None) -> int:
     return max(by_cameras, 1 if front is None else front.fronts)
 
 
+def _beside(group: Clients) -> Clients:
+    """One camera of it, if its link took no time."""
+    return msgspec.structs.replace(group, count=1, trace="none", delay_ms=0.0)
+
+
 class _Study:
     def __init__(self, kind: SimulatedModel, wish: Wish, progress: Progress) -> None:
         self._kind, self._wish, self._progress = kind, wish, progress
@@ -108,7 +113,7 @@ class _Study:
 
     def answer(self) -> Needed:
         """See `devices_needed`."""
-        self._looks = self._look()
+        self._looks, self._near = self._look(self._groups), self._look(tuple(map(_beside, self._groups)))[0]
         self._careful(dict.fromkeys((group.name for group in self._groups), DEFAULT_CARE))
         if reasons := why_not(self._kind, self._looks, [self._problem(moment, 1) for moment in self._looks]):
             return self._none(reasons)
@@ -130,7 +135,7 @@ class _Study:
 
     # --- plans -------------------------------------------------------------------------------------------
 
-    def _look(self) -> list[list[Look]]:
+    def _look(self, groups: Groups) -> list[list[Look]]:
         variants, profile = self._kind.variants, self._kind.profile
         least_s: dict[int, float] = {}
         for variant in variants:
@@ -138,7 +143,7 @@ class _Study:
             least_s[variant.resolution] = min(seconds, least_s.get(variant.resolution, seconds))
         device = Device(variants, least_s, self._kind.description.ladder)
         usual = Scenario(
-            title="", duration_s=1.0, devices=(SimulatedDevice("device"),), clients=self._groups,
+            title="", duration_s=1.0, devices=(SimulatedDevice("device"),), clients=groups,
             seed=self._wish.seed, host=self._host,
         )  # fmt: skip
         return looks_at(usual, device, partial(self._progress, "looking at the cameras' links"))
@@ -147,8 +152,8 @@ class _Study:
         """Plan with so much care from now on."""
         self._cares, self._outlooks = cares, {}
         problems = [self._problem(moment, 1) for moment in self._looks]
-        fixed_s = (self._host.encode_ms + self._host.decode_ms) / 1000
-        self._possible: Possible = possible(problems, self._looks, fixed_s)
+        near = {look.group.name: look.demand(self._kind.variants, cares[look.group.name]) for look in self._near}
+        self._possible: Possible = possible(problems, self._looks, near)
 
     def _problem(self, moment: list[Look], devices: int) -> Problem:
         return problem_of_look(self._kind, moment, devices, self._wish.max_batch, self._cares)
@@ -178,12 +183,13 @@ class _Study:
 
     def _simulate(self, numbers: list[int]) -> list[SimulatedOutcome]:
         wish = self._wish
+        care = median(self._cares.values())
         words = f"simulating {', '.join(map(str, numbers))} device{'s' * (numbers[-1] > 1)}"
         found = simulated_outcomes(
             self._kind,
             self._groups,
             numbers,
-            lambda part, model: scenario_of(part, model, self._host, wish.planner, wish.target, wish.seed),
+            lambda part, model: scenario_of(part, model, self._host, wish.planner, wish.target, care, wish.seed),
             wish.workers,
             partial(self._progress, words),
         )
@@ -234,11 +240,9 @@ class _Study:
 
     def _needed(self, found: int | None, reasons: list[str]) -> Needed:
         wish = self._wish
-        for number in ([] if found is None else [found - 1, found, found + 1]) + list(self._simulated):
-            if number >= 1:
-                self._outlook(number)
-        planned = list(self._outlooks.values())
-        resolution = self._outlooks[found].resolution if found else fmean(each.resolution for each in planned or ())
+        around = {1} if found is None else {max(1, found - 1), found, found + 1}
+        shown = [self._outlook(number) for number in sorted(around | set(self._outlooks) | set(self._simulated))]
+        resolution = shown[0].resolution if found is None else self._outlook(found).resolution
         return Needed(
             kind=self._kind.origin,
             cameras=count_of(wish.groups),
@@ -251,7 +255,7 @@ class _Study:
             cameras_per_part=count_of(self._groups),
             devices_per_part=found,
             most_accuracy=self._possible.accuracy,
-            outlooks=[self._outlooks[number] for number in sorted(self._outlooks)],
+            outlooks=shown,
             simulated=[self._simulated[number] for number in sorted(self._simulated)],
             front=front_of(self._kind.profile.host, fps_of(wish.groups), resolution),
         )

@@ -154,24 +154,24 @@ def _busy(problem: Problem, plan: Plan) -> float:
 # --- what no number of devices can do ------------------------------------------------------------------------
 
 
-def possible(problems: Sequence[Problem], looks: Sequence[Sequence[Look]], fixed_s: float) -> Possible:
-    """What each camera could have alone. `fixed_s`: what a frame takes beside link and device."""
-    near = [_near(problem, moment, fixed_s) for problem, moment in zip(problems, looks, strict=True)]
+def possible(
+    problems: Sequence[Problem], looks: Sequence[Sequence[Look]], near: Mapping[str, ClientDemand]
+) -> Possible:
+    """What each camera could have alone. `near`: group -> one of it whose link takes no time."""
+    beside = [_beside_server(problem, moment, near) for problem, moment in zip(problems, looks, strict=True)]
     alone = [mappable_clients(problem, device_capacities(problem.devices)) for problem in problems]
     return Possible(
         servable=fmean(map(len, alone)),
         accuracy=fmean(map(alone_accuracy, problems)),
-        near=fmean(map(alone_accuracy, near)),
+        near=fmean(map(alone_accuracy, beside)),
         best=max(problems[0].accuracy),
     )
 
 
-def _near(problem: Problem, looks: Sequence[Look], fixed_s: float) -> Problem:
-    """The same cameras beside the server."""
-    left_s = {look.name: max(0.0, look.group.slo_ms / 1000 - fixed_s) for look in looks}
+def _beside_server(problem: Problem, looks: Sequence[Look], near: Mapping[str, ClientDemand]) -> Problem:
     clients = (
-        msgspec.structs.replace(demand, budget_s=len(demand.budget_s) * (left_s[demand.client],))
-        for demand in problem.clients
+        msgspec.structs.replace(demand, budget_s=near[look.group.name].budget_s)
+        for demand, look in zip(problem.clients, looks, strict=True)
     )
     return msgspec.structs.replace(problem, clients=tuple(clients))
 

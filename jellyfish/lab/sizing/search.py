@@ -38,12 +38,12 @@ def to_check(expected: int, does: Mapping[int, bool], most: int) -> list[int]:
         last, step = max(does), max(1, len(does) // AT_ONCE)
         return _unknown((last + step, last + 2 * step, last + 3 * step), does, most)
     bad = max((number for number, well in does.items() if not well and number < good), default=None)
-    if bad is None and good > 1:
-        return _unknown((good - 4, good - 2, good - 1), does, most)
     if bad is not None and good - bad > 1:
         between = good - bad
         return sorted({bad + between * part // (AT_ONCE + 1) for part in range(1, AT_ONCE + 1)} - {bad})
-    return _unknown((good + 1,), does, most)
+    lower = bad is None and good < expected  # the plans asked for too many: there may be more to save
+    fewer = (good - 4, good - 2, good - 1) if lower else (good - 1,)
+    return _unknown((*fewer, good + 1), does, most)
 
 
 def _unknown(numbers: tuple[int, ...], does: Mapping[int, bool], most: int) -> list[int]:

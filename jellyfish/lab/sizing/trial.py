@@ -16,6 +16,7 @@ from statistics import fmean, median
 
 import msgspec
 
+from jellyfish.config import MOST_CARE
 from jellyfish.core import Outcome
 from jellyfish.lab.processes import process_pool
 from jellyfish.lab.simulation.model import SimulatedModel
@@ -28,11 +29,11 @@ from jellyfish.results.records import FrameRecord
 
 MOST_SIMULATED = 32
 """Cameras beyond which only a part is simulated, if there is more than one device."""
-BEGINNING_S = 8.0
-"""What is not counted: by then care is no longer what it began with."""
+BEGINNING_S = 6.0
+"""What is not counted: by then links are known, and care is learnt."""
 EVENTS = 3
 """So many misses should be allowed in what is counted, that a few more or less say something;"""
-LEAST_S, MOST_S = 10.0, 90.0
+LEAST_S, MOST_S = 5.0, 90.0
 """it is no shorter and no longer."""
 STEPS = 40
 """Of a search for a plan: as long as most in service are (`control.allowance`)."""
@@ -80,8 +81,10 @@ def counted_s(fps: float, target: float) -> float:
     return min(max(EVENTS / (1 - target / 100) / fps, LEAST_S), MOST_S)
 
 
-def scenario_of(part: TrialPart, model: Path, host: Host, planner: str, target: float, seed: int) -> Scenario:
-    """What is run."""
+def scenario_of(
+    part: TrialPart, model: Path, host: Host, planner: str, target: float, care: float, seed: int
+) -> Scenario:
+    """What is run, with so much `care` at its beginning."""
     return Scenario(
         title=f"{part.devices} devices, {count_of(part.groups)} cameras",
         duration_s=BEGINNING_S + counted_s(fps_of(part.groups), target),
@@ -90,6 +93,7 @@ def scenario_of(part: TrialPart, model: Path, host: Host, planner: str, target: 
         seed=seed,
         planner=planner,
         target=target,
+        care=min(max(care, 0.0), MOST_CARE),
         host=host,
     )
 

@@ -43,7 +43,7 @@ class Device(NamedTuple):
     sizes: Mapping[int, InputSize]
 
 
-class Look(NamedTuple):
+class CameraLook(NamedTuple):
     """What is known of one camera at one moment."""
 
     name: str
@@ -64,7 +64,7 @@ def moments_of(cameras: int) -> tuple[float, ...]:
     return tuple(SETTLED_S + BETWEEN_S * number for number in range(count))
 
 
-def looks_at(scenario: Scenario, device: Device, progress: Callable[[int, int], None]) -> list[list[Look]]:
+def looks_at(scenario: Scenario, device: Device, progress: Callable[[int, int], None]) -> list[list[CameraLook]]:
     """By moment: what is known of each camera of `scenario`."""
     groups = [group for group in scenario.clients for _ in range(group.count)]
     links = camera_links(scenario)
@@ -78,7 +78,7 @@ def looks_at(scenario: Scenario, device: Device, progress: Callable[[int, int], 
 
 def _watched(
     scenario: Scenario, group: Clients, link: CameraLink, device: Device, moments: Sequence[float]
-) -> Iterator[Look]:
+) -> Iterator[CameraLook]:
     """One camera, from its first frame on."""
     estimator, frames = ClientEstimator(), link.frames()
     encode_s, decode_s = scenario.host.encode_ms / 1000, scenario.host.decode_ms / 1000
@@ -88,14 +88,14 @@ def _watched(
     pending = list(moments)
     while pending:
         if captured_s > pending[0]:
-            yield Look(link.name, group, pending.pop(0), copy.deepcopy(estimator))
+            yield CameraLook(link.name, group, pending.pop(0), copy.deepcopy(estimator))
             continue
         if captured_s >= pinged_s + PING_S:
             one_way_s = captured_s + link.delay_s
             estimator.exchange(captured_s, one_way_s, one_way_s, one_way_s + link.delay_s)
             pinged_s = captured_s
         if captured_s >= chosen_s + AS_PLANNED_S:
-            resolution, chosen_s = _largest(Look(link.name, group, captured_s, estimator), device), captured_s
+            resolution, chosen_s = _largest(CameraLook(link.name, group, captured_s, estimator), device), captured_s
         sent_s = captured_s + encode_s
         if free_s - sent_s < 1 / group.fps:  # else the camera has a newer frame by the time that the link is free
             size_bytes = len(frames(NO_PICTURE, device.sizes[resolution])) + wire.FRAME_OVERHEAD_BYTES
@@ -106,7 +106,7 @@ def _watched(
         captured_s += 1 / group.fps
 
 
-def _largest(look: Look, device: Device) -> int:
+def _largest(look: CameraLook, device: Device) -> int:
     """The largest frames that leave a device its time; the smallest ones where none do."""
     demand = look.demand(device.variants, care=1.0)
     budgets_s = {variant.resolution: budget for variant, budget in zip(device.variants, demand.budget_s, strict=True)}

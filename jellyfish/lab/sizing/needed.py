@@ -15,7 +15,7 @@ from jellyfish.devices.profile.host import HostCosts
 from jellyfish.lab.simulation.model import SimulatedModel
 from jellyfish.lab.simulation.scenario import Clients, Host, Scenario, SimulatedDevice
 from jellyfish.lab.sizing.cameras import Groups, count_of, fps_of, part_of
-from jellyfish.lab.sizing.demands import Device, Look, looks_at
+from jellyfish.lab.sizing.demands import CameraLook, Device, looks_at
 from jellyfish.lab.sizing.outlook import (
     Cares,
     Front,
@@ -135,7 +135,7 @@ class _Study:
 
     # --- plans -------------------------------------------------------------------------------------------
 
-    def _look(self, groups: Groups) -> list[list[Look]]:
+    def _look(self, groups: Groups) -> list[list[CameraLook]]:
         variants, profile = self._kind.variants, self._kind.profile
         least_s: dict[int, float] = {}
         for variant in variants:
@@ -155,7 +155,7 @@ class _Study:
         near = {look.group.name: look.demand(self._kind.variants, cares[look.group.name]) for look in self._near}
         self._possible: Possible = possible(problems, self._looks, near)
 
-    def _problem(self, moment: list[Look], devices: int) -> Problem:
+    def _problem(self, moment: list[CameraLook], devices: int) -> Problem:
         return problem_of_look(self._kind, moment, devices, self._wish.max_batch, self._cares)
 
     def _outlook(self, devices: int) -> Outlook:

@@ -19,7 +19,7 @@ from jellyfish.devices.profile.host import HostCosts
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.lab.simulation.model import SimulatedModel
 from jellyfish.lab.simulation.timed_executor import TimedExecutor
-from jellyfish.lab.sizing.demands import Look
+from jellyfish.lab.sizing.demands import CameraLook
 from jellyfish.server.service import LEAST_DEVICE_CARE, MOST_DEVICE_CARE
 
 STEPS = 300
@@ -79,7 +79,9 @@ def options_of(kind: SimulatedModel, count: int, max_batch: int, care: float) ->
     return tuple(msgspec.structs.replace(one, device=f"device-{number}") for number in range(count))
 
 
-def problem_of_look(kind: SimulatedModel, looks: Sequence[Look], devices: int, max_batch: int, cares: Cares) -> Problem:
+def problem_of_look(
+    kind: SimulatedModel, looks: Sequence[CameraLook], devices: int, max_batch: int, cares: Cares
+) -> Problem:
     """The cameras at one moment, and so many devices."""
     variants, care = kind.variants, median(cares[look.group.name] for look in looks)
     return Problem(
@@ -155,7 +157,7 @@ def _busy(problem: Problem, plan: Plan) -> float:
 
 
 def possible(
-    problems: Sequence[Problem], looks: Sequence[Sequence[Look]], near: Mapping[str, ClientDemand]
+    problems: Sequence[Problem], looks: Sequence[Sequence[CameraLook]], near: Mapping[str, ClientDemand]
 ) -> Possible:
     """What each camera could have alone. `near`: group -> one of it whose link takes no time."""
     beside = [_beside_server(problem, moment, near) for problem, moment in zip(problems, looks, strict=True)]
@@ -168,7 +170,7 @@ def possible(
     )
 
 
-def _beside_server(problem: Problem, looks: Sequence[Look], near: Mapping[str, ClientDemand]) -> Problem:
+def _beside_server(problem: Problem, looks: Sequence[CameraLook], near: Mapping[str, ClientDemand]) -> Problem:
     clients = (
         msgspec.structs.replace(demand, budget_s=near[look.group.name].budget_s)
         for demand, look in zip(problem.clients, looks, strict=True)
@@ -194,9 +196,9 @@ def _most(problem: Problem, option: DeviceOption, demand: ClientDemand) -> float
     return most
 
 
-def why_not(kind: SimulatedModel, looks: Sequence[Sequence[Look]], problems: Sequence[Problem]) -> list[str]:
+def why_not(kind: SimulatedModel, looks: Sequence[Sequence[CameraLook]], problems: Sequence[Problem]) -> list[str]:
     """Of the groups of which no device can serve a camera at any moment: why, a sentence each."""
-    by_group: dict[str, list[tuple[Look, ClientDemand]]] = {}
+    by_group: dict[str, list[tuple[CameraLook, ClientDemand]]] = {}
     served: set[str] = set()
     for moment, problem in zip(looks, problems, strict=True):
         mappable = set(mappable_clients(problem, device_capacities(problem.devices)))
@@ -208,7 +210,7 @@ def why_not(kind: SimulatedModel, looks: Sequence[Sequence[Look]], problems: Seq
     return [_why(kind, option, known) for name, known in by_group.items() if name not in served]
 
 
-def _why(kind: SimulatedModel, option: DeviceOption, known: Sequence[tuple[Look, ClientDemand]]) -> str:
+def _why(kind: SimulatedModel, option: DeviceOption, known: Sequence[tuple[CameraLook, ClientDemand]]) -> str:
     """In the mean over a group's cameras."""
     group, smallest = known[0][0].group, kind.variants[0].resolution
     left_ms = 1000 * fmean(max(demand.budget_s) for _, demand in known)

@@ -104,7 +104,7 @@ def _fronts(needed: Needed) -> str:
         )
     return (
         f"{rate} need {_many(front.fronts, 'front')}: an event loop on such a host carries {front.most_fps:,.0f}; "
-        f"decoding takes {front.decoding_cores:.1f} cores."
+        f"decoding takes {front.decoding_cores:.2g} cores."
     )
 
 

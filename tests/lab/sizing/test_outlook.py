@@ -8,7 +8,7 @@ from jellyfish.devices.profile.host import HostCosts
 from jellyfish.lab.simulation.model import load_model
 from jellyfish.lab.simulation.scenario import Host, Scenario, SimulatedDevice
 from jellyfish.lab.sizing.cameras import alike_but_for
-from jellyfish.lab.sizing.demands import SETTLED_S, Device, Look, looks_at, moments_of
+from jellyfish.lab.sizing.demands import SETTLED_S, CameraLook, Device, looks_at, moments_of
 from jellyfish.lab.sizing.kind import quicker
 from jellyfish.lab.sizing.outlook import (
     Outlook,
@@ -25,7 +25,7 @@ KIND = load_model("gpu")
 MAX_BATCH = 8
 
 
-def looks(count: int, trace: str, slo_ms: float = 100.0, delay_ms: float = 5.0) -> list[list[Look]]:
+def looks(count: int, trace: str, slo_ms: float = 100.0, delay_ms: float = 5.0) -> list[list[CameraLook]]:
     ladder = KIND.description.ladder
     least_s = {variant.resolution: 2 * KIND.profile.of(variant).p50_s[0] for variant in KIND.variants}
     groups = alike_but_for(count, [10.0], [slo_ms], [trace], delay_ms)

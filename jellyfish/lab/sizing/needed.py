@@ -206,16 +206,18 @@ class _Study:
 
     def _too_few(self) -> list[str]:
         """Why not even the most devices do, by plans."""
-        wish, possible_ = self._wish, self._possible
-        if possible_.accuracy < wish.least_accuracy:
-            limit = "these links and deadlines" if possible_.accuracy < possible_.near else "these deadlines"
-            if possible_.near < wish.least_accuracy and possible_.best >= wish.least_accuracy:
-                limit = "what one frame takes such a device, and the deadline,"
-            if possible_.best < wish.least_accuracy:
-                limit = "the most accurate variant there is"
+        wished, most_there_is = self._wish.least_accuracy, self._possible
+        if most_there_is.best < wished:
+            return [f"the most accurate variant has {most_there_is.best:.3f}, {wished:g} was asked for"]
+        if most_there_is.near < wished:
             return [
-                f"with a device for each camera, {limit} allow{'' if limit.endswith('deadlines') else 's'} an accuracy "
-                f"of {possible_.accuracy:.3f}; {wish.least_accuracy:g} was asked for"
+                f"one frame takes such a device too long for these deadlines: whatever the links, an accuracy of "
+                f"{most_there_is.near:.3f} is the most, {wished:g} was asked for"
+            ]
+        if most_there_is.accuracy < wished:
+            return [
+                f"with a device for each camera these links and deadlines allow an accuracy of "
+                f"{most_there_is.accuracy:.3f}, {wished:g} was asked for"
             ]
         most = self._outlook(self._most)
         return [

@@ -52,6 +52,11 @@ def _own_weights(values: Values) -> bool:
     return not takes_weights(name)
 
 
+def _asks_for_devices(values: Values) -> bool:
+    file = values.get("file")
+    return file is None or str(file).endswith(".toml")
+
+
 def _torchvision(values: Values) -> bool:
     return str(values.get("model")).partition(":")[0] == "torchvision"
 
@@ -140,6 +145,22 @@ BENCH_RULES = (
     ),
     *SERVER_RULES,
 )
+_ABOUT_CAMERAS = ("clients", "fps", "slo_ms", "trace", "delay_ms")
+_SAID_THERE = "with a file, which says it of its cameras"
+PLAN_RULES = (
+    VoidRule(_ABOUT_CAMERAS, given("file"), _SAID_THERE),
+    VoidRule(
+        (
+            *("target", "least_accuracy", "device", "profile", "model", "weights", "times_as_fast", "max_batch"),
+            *("most_devices", "seed", "plot"),
+        ),
+        lambda values: not _asks_for_devices(values),
+        "with a file in JSON, which says how many devices there are",
+    ),
+    VoidRule(("time_budget_ms",), _asks_for_devices, "without a file in JSON: plans end after a number of steps"),
+    VoidRule(("device",), given("profile"), "with --profile, which says what the device is"),
+    VoidRule(("weights",), _own_weights, "with this --model, which brings its own"),
+)
 RULES: dict[str, tuple[VoidRule, ...]] = {
     "serve": (
         *SERVER_RULES,
@@ -167,6 +188,7 @@ RULES: dict[str, tuple[VoidRule, ...]] = {
             "without --coco or --validation, which name the images",
         ),
     ),
+    "plan": PLAN_RULES,
     "simulate": (
         VoidRule(
             ("seed", "care"), lambda values: values["chaos"] is not None, "with --chaos SEED, which draws everything"

@@ -42,6 +42,8 @@ MOST_VIDEO_S = 3_600
 """An hour, which takes hours to draw."""
 MOST_SOLVE_MS = 60_000
 """A minute: where no better plan has been found by then, hardly one is later."""
+MOST_PLANNED = 1_000_000
+"""Cameras or devices of a plan: more than a country's roads have."""
 MOST_SEEDS = 1_000
 """Of one cell of a matrix: its mean is known to a thirtieth of its spread."""
 MOST_SCENES = 100_000

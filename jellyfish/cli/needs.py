@@ -20,7 +20,6 @@ ALWAYS = {
     "train": LABELLED,
     "evaluate": LABELLED,
     "simulate": PLANNERS,
-    "plan": PLANNERS,
     "reproduce": FIGURES,
     "report": FIGURES,
     "model inspect": GRAPHS,
@@ -43,6 +42,8 @@ def needs(command: str, options: Mapping[str, Any]) -> tuple[str, ...]:
             *(["grpc"] if options["grpc_port"] is not None else []),
             *(["paho"] if options["mqtt"] is not None else []),
         )
+    if command == "plan":
+        return PLANNERS + (("matplotlib",) if options["plot"] is not None else ())
     if command == "trace show" and options["plot"] is not None:
         return ("matplotlib",)
     return ALWAYS.get(command, ())

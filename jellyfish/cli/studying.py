@@ -7,10 +7,26 @@ from typing import Annotated
 
 import typer
 
-from jellyfish.cli.bounds import MOST_PROCESSES, MOST_SEED, MOST_SEEDS, MOST_SOLVE_MS, MOST_VIRTUAL_S
-from jellyfish.cli.parsing import positive_numbers, whole_numbers
+from jellyfish.cli.bounds import (
+    MOST_DELAY_MS,
+    MOST_PLANNED,
+    MOST_PROCESSES,
+    MOST_SEED,
+    MOST_SEEDS,
+    MOST_SOLVE_MS,
+    MOST_VIRTUAL_S,
+)
+from jellyfish.cli.options import MaxBatch, ModelName, Weights
+from jellyfish.cli.parsing import check_used, positive_numbers, whole_numbers
 from jellyfish.cli.running import console, guard
-from jellyfish.config import MOST_CARE
+from jellyfish.config import (
+    DEFAULT_MODEL,
+    DEFAULT_PLANNER,
+    DEFAULT_TARGET,
+    LEAST_TARGET,
+    MOST_CARE,
+    MOST_TARGET,
+)
 
 
 def simulate(
@@ -129,24 +145,117 @@ def report(
 
 
 def plan(
-    file: Annotated[Path, typer.Argument(help="One instance or a list of them, in JSON (docs/planning.md).")],
-    planner: Annotated[
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Instead of --clients: groups of cameras, in TOML (docs/plan.md). Or in JSON cameras and devices to "
+            "plan for once, one instance or a list of them (docs/planning.md)."
+        ),
+    ] = None,
+    clients: Annotated[int | None, typer.Option(min=1, max=MOST_PLANNED, help="How many cameras there are.")] = None,
+    fps: Annotated[
+        str, typer.Option(help="Frames per second; of several, e.g. `15,25`, the cameras take turns.")
+    ] = "15",
+    slo_ms: Annotated[
         str,
         typer.Option(
-            help="`best`, `exact` or `annealing` (the published algorithm): one variant per device; `shared`: several "
-            "in turn."
+            help="Milliseconds from capture to answer; of several, e.g. `75,100,150`, the cameras take turns."
         ),
-    ] = "best",
+    ] = "150",
+    trace: Annotated[
+        str,
+        typer.Option(
+            help="Their uplinks: `wifi`, `lte`, `outage`, `steps`, a rate such as `10mbps`, `none`, or a file "
+            "(docs/traces.md); of several, e.g. `wifi,lte`, the cameras take turns."
+        ),
+    ] = "wifi",
+    delay_ms: Annotated[
+        float, typer.Option(min=0, max=MOST_DELAY_MS, help="Milliseconds that a link takes one way.")
+    ] = 5.0,
+    target: Annotated[
+        float,
+        typer.Option(min=LEAST_TARGET, max=MOST_TARGET, help="Percent of the frames that are to be answered in time."),
+    ] = DEFAULT_TARGET,
+    least_accuracy: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Expected accuracy that is wanted over all frames: F1 of a detector, 0 to 1."),
+    ] = 0.0,
+    device: Annotated[
+        str, typer.Option(help="The kind of device: the one of this machine whose saved profile is taken.")
+    ] = "cpu",
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            help="The kind of device: a file that `jellyfish profile` wrote, here or elsewhere; or `gpu`, `cpu` or a "
+            "file as scenarios have them (docs/scenarios.md)."
+        ),
+    ] = None,
+    model: ModelName = DEFAULT_MODEL,
+    weights: Weights = None,
+    times_as_fast: Annotated[
+        float,
+        typer.Option(
+            min=0.01, max=1000, help="A device that would be so many times as fast, where there is none to measure."
+        ),
+    ] = 1.0,
+    max_batch: MaxBatch = 8,
+    most_devices: Annotated[
+        int, typer.Option(min=1, max=MOST_PLANNED, help="More are not tried, for each front.")
+    ] = 256,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Everything that is drawn at random comes from it.")
+    ] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw what so many devices give, as a PNG or SVG file.")
+    ] = None,
+    planner: Annotated[
+        str | None,
+        typer.Option(
+            help="`best`, `exact` or `annealing` (the published algorithm): one variant per device; `shared`: several "
+            "in turn. By default `shared`, as a server's, and `best` for a file in JSON."
+        ),
+    ] = None,
     time_budget_ms: Annotated[
         float,
-        typer.Option(min=1, max=MOST_SOLVE_MS, help="The planner improves its plan for at most this long."),
+        typer.Option(
+            min=1,
+            max=MOST_SOLVE_MS,
+            help="For a file in JSON: the planner improves its plan for at most this long.",
+        ),
     ] = 300,
-    json: Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
 ) -> None:
-    """Plan for given cameras and devices, running nothing.
+    """How many devices do these cameras need?
 
-    For "what if there were more of them?" (docs/planning.md).
+    The fewest that answer the target's share of frames in time, with the wished accuracy; what one fewer and one more
+    would give; how many fronts. Planned for as a server does, then simulated in virtual time (docs/plan.md).
     """
-    from jellyfish.lab.studies.what_if import plan as plan_mode
+    if file is not None and file.suffix != ".toml":
+        from jellyfish.lab.studies.what_if import plan as plan_mode
 
-    guard(lambda: plan_mode(file, planner, time_budget_ms / 1000, json, console()))
+        guard(lambda: plan_mode(file, planner or "best", time_budget_ms / 1000, json, console()))
+        return
+    if file is None and clients is None:
+        raise typer.BadParameter(
+            "say how many cameras there are, or give a file with groups of them", param_hint="--clients"
+        )
+    rates, slos = positive_numbers("--fps", fps, 240), positive_numbers("--slo-ms", slo_ms, 60_000)
+    traces = trace.split(",")
+    if file is None and clients is not None:
+        check_used({"--fps": rates, "--slo-ms": slos, "--trace": traces}, clients)
+
+    def run() -> None:
+        from jellyfish.lab.sizing.ask import ask
+        from jellyfish.lab.sizing.cameras import alike_but_for, load_cameras
+        from jellyfish.lab.sizing.kind import kind_of
+        from jellyfish.lab.sizing.needed import Wish
+
+        groups = alike_but_for(clients or 0, rates, slos, traces, delay_ms) if file is None else load_cameras(file)
+        kind = kind_of(profile, device, model, weights, max_batch, times_as_fast)
+        wish = Wish(
+            groups=groups, target=target, least_accuracy=least_accuracy, most_devices=most_devices,
+            max_batch=max_batch, planner=planner or DEFAULT_PLANNER, seed=seed,
+        )  # fmt: skip
+        ask(kind, wish, json, plot, console())
+
+    guard(run)

@@ -102,6 +102,7 @@ async def serving(
         service = whole.service
         await stack.enter_async_context(joining.joining(whole))
         changer = ModelChanger(whole, parts, devices, planning, opening(config, cores, named))
+        service.alternatives = config.elsewhere
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
         cameras, desk = OwnCameras(config, service, entrance), Desk(service)

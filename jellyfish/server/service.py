@@ -101,9 +101,10 @@ class Service:
         self.sessions: dict[str, Session] = {}
         self.settings = SettingsBook()
         """Of cameras by name, whether they are here or not; others may be put in at any time."""
+        self.alternatives: tuple[str, ...] = ()
+        """URLs of streams of other servers: there clients go on that are not served here any more, or not at all."""
         self.ready = self.draining = False
-        self._left = asyncio.Event()
-        self.drained = asyncio.Event()
+        self._left, self.drained = asyncio.Event(), asyncio.Event()
         """Set once all that was queued or running is answered: streams end then."""
         self.apply_s = 0.0
         """What putting the newest plan into force took."""

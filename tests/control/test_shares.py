@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jellyfish.control.planners.shared import SharedPlanner
@@ -143,6 +143,7 @@ def test_a_share_takes_longer_for_what_it_does_and_waits_for_others() -> None:
     assert (size_of(DEVICE), size_of(two[1])) == pytest.approx((100.0, 200.0))
 
 
+@settings(deadline=None, max_examples=50)
 @given(problems(max_clients=8), st.floats(0.1, 0.9))
 def test_plans_within_shares_that_add_up_to_a_device_never_ask_more_of_it(problem: Problem, share: float) -> None:
     """Two fronts with half of the clients each plan for themselves; together they keep each device no longer than it

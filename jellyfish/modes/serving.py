@@ -88,7 +88,7 @@ async def serving(
             stack.enter_context(first_half_kept(cores))
         solve = await _solver(config, brought, cores, stack)
         joining, named = JoiningWorkers(config, model), brought.model is None
-        for expected in workers_elsewhere(config.workers, model):
+        for expected in workers_elsewhere(config.workers, model, config.public_url or ""):
             joining.expect(*expected)
         devices = await opening(config, cores, named, report)(config, model)
         stack.callback(close_devices, devices)

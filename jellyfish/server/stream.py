@@ -190,7 +190,7 @@ class _Connection:
     @property
     def _alternatives(self) -> tuple[str, ...]:
         """Where the client may go on elsewhere: not a camera that the server fetches itself, whose token is its own."""
-        return () if self._allowed.own else self._service.alternatives[: wire.MOST_ALTERNATIVES]
+        return () if self._allowed.own else self._service.elsewhere[: wire.MOST_ALTERNATIVES]
 
     async def _answer(self, session: Session, frame: wire.Frame, arrived_s: float) -> None:
         try:

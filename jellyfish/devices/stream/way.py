@@ -24,8 +24,6 @@ OLD = 0.9
 STEP = 1.15
 """A way that has become longer or shorter by no more than this is the same: plans are not to change for less."""
 LEAST_STEP_S = 0.0005
-LEAST_SHARE = 0.02
-"""Of a device, where several fronts share it: what is planned with at least."""
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -92,8 +90,8 @@ def _beyond(seconds: list[float], usual_s: float) -> float:
     return max(0.0, quantiles(seconds, n=10)[-1] - usual_s) if len(seconds) > 1 else 0.0
 
 
-def seen_from(own: LatencyProfile, way: Way, in_flight: int, share: float = 1.0) -> LatencyProfile:
-    """A worker's own profile as it is for a front to which it is that far, and which has such a share of it.
+def seen_from(own: LatencyProfile, way: Way, in_flight: int) -> LatencyProfile:
+    """A worker's own profile as it is for a front to which it is that far.
 
     With `in_flight` batches on the way at a time the next one is there when one is done, unless the way takes longer.
     """
@@ -104,7 +102,7 @@ def seen_from(own: LatencyProfile, way: Way, in_flight: int, share: float = 1.0)
         p50_s = tuple(own_s + way_s for own_s, way_s in zip(entry.p50_s, ways_s, strict=True))
         p99_s = tuple(own_s + way_s + way.beyond_s for own_s, way_s in zip(entry.p99_s, ways_s, strict=True))
         keeps_s = tuple(
-            max(own_s / max(share, LEAST_SHARE), carry_s * own.workers, whole_s / in_flight)
+            max(own_s, carry_s * own.workers, whole_s / in_flight)
             for own_s, carry_s, whole_s in zip(entry.keeps_s, carries_s, p50_s, strict=True)
         )
         return msgspec.structs.replace(entry, p50_s=p50_s, p99_s=p99_s, occupancy_s=keeps_s)

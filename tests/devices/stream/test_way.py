@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from jellyfish.devices.stream.way import Way, WayMeter, seen_from
-from tests.server.peer import LARGE, PROFILE, SMALL
+from tests.server.peer import LARGE, PROFILE
 
 PIXELS = 448 * 252
 
@@ -66,12 +66,6 @@ def test_a_near_device_keeps_its_rate_and_a_thin_link_takes_it() -> None:
     # the link is one, however many workers there are behind it
     many = seen_from(msgspec.structs.replace(PROFILE, workers=4), Way(per_byte_s=1e-6, bytes_per_pixel=0.2), 2)
     assert many.of(LARGE).keeps_s[0] == pytest.approx(4 * thin.of(LARGE).keeps_s[0])
-
-
-def test_a_share_of_a_device_makes_it_slower_in_rate_alone() -> None:
-    half = seen_from(PROFILE, Way(), in_flight=2, share=0.5)
-    assert half.of(SMALL).p50_s == PROFILE.of(SMALL).p50_s
-    assert half.of(SMALL).keeps_s == tuple(2 * each for each in PROFILE.of(SMALL).keeps_s)
 
 
 def test_a_way_that_is_about_the_same_changes_nothing() -> None:

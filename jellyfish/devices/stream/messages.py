@@ -100,11 +100,11 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
     """What decoding all of its images took."""
     run_s: float
     """From then until it was answered, waiting for the batches before it included."""
-    waited_s: float = 0.0
-    """Of that, for batches of other fronts."""
     no_images: dict[int, tuple[str, str]] = {}
     """Of those that could not be decoded: index -> reason and words (`jellyfish.errors.ImageError`). What was found in
     them is empty."""
+    waited_s: float = 0.0
+    """Of `run_s`, for batches of other fronts."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

@@ -287,8 +287,8 @@ class WorkerEnd:
             tuple(_NOTHING if index in refused else next(found) for index in range(len(stills))),
             decoded_s - began_s,
             seconds_now() - decoded_s,
-            waited_s,
             {index: (error.reason, str(error)) for index, error in refused.items()},
+            waited_s,
         )
 
     async def _decoded(

@@ -89,8 +89,8 @@ class _Front:
     opened: OpenWorker | None = None
     unanswered: int = 0
     running: set[asyncio.Task[None]] = field(default_factory=set)
-    decoding: dict[int, asyncio.Lock] = field(default_factory=dict)
-    """Of each of the device's workers: one batch after the other is decoded for it."""
+    newest: dict[int, asyncio.Event] = field(default_factory=dict)
+    """Of each of the device's workers: set when the newest batch for it waits for its turn."""
 
 
 class WorkerEnd:
@@ -251,16 +251,25 @@ class WorkerEnd:
         if front.unanswered > UNANSWERED * device.hello.in_flight * device.profile.workers:
             raise StreamError(f"{front.unanswered - 1} batches are unanswered")
         stills = [_still(*pair) for pair in zip(said.images, images_of(said.images, images), strict=True)]
-        task = asyncio.ensure_future(self._answer(end, front, device, said, stills))
+        before, mine = front.newest.get(said.worker), asyncio.Event()
+        front.newest[said.worker] = mine
+        task = asyncio.ensure_future(self._answer(end, front, device, said, stills, before, mine))
         front.running.add(task)
         task.add_done_callback(front.running.discard)
 
     async def _answer(
-        self, end: StreamEnd[FromFront], front: _Front, device: ServingDevice, said: RunBatch, stills: Sequence[Still]
+        self,
+        end: StreamEnd[FromFront],
+        front: _Front,
+        device: ServingDevice,
+        said: RunBatch,
+        stills: Sequence[Still],
+        before: asyncio.Event | None,
+        mine: asyncio.Event,
     ) -> None:
-        """Decode and run one batch, and say what came of it."""
+        """Decode and run one batch, and say what came of it. `before`: of the one that is to run before it."""
         try:
-            end.send(await self._run(front, device, said, stills))
+            end.send(await self._run(front, device, said, stills, before, mine))
         except DeviceLostError as error:
             end.send(Failed(said.batch, str(error), lost=True))
             self._ended(str(error))
@@ -269,15 +278,26 @@ class WorkerEnd:
         except Exception as error:
             end.send(Failed(said.batch, in_words(error)))
         finally:
+            mine.set()
             front.unanswered -= 1
 
-    async def _run(self, front: _Front, device: ServingDevice, said: RunBatch, stills: Sequence[Still]) -> Done:
+    async def _run(
+        self,
+        front: _Front,
+        device: ServingDevice,
+        said: RunBatch,
+        stills: Sequence[Still],
+        before: asyncio.Event | None,
+        mine: asyncio.Event,
+    ) -> Done:
         turns, cost_s = self._turns[said.worker], _cost_s(device.profile, said.variants)
-        async with front.decoding.setdefault(said.worker, asyncio.Lock()):
-            began_s = seconds_now()
-            images, variants, refused = await self._decoded(said, stills)
-            decoded_s = seconds_now()
-            turn = turns.come(front.name, cost_s)
+        began_s = seconds_now()
+        images, variants, refused = await self._decoded(said, stills)
+        decoded_s = seconds_now()
+        if before is not None:
+            await before.wait()
+        turn = turns.come(front.name, cost_s)
+        mine.set()
         if front.name in turns.fair.shares:
             self._sharing.ran(front.name, cost_s, decoded_s)
         async with turns.turn(turn, decoded_s) as waited_s:

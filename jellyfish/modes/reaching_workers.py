@@ -76,8 +76,9 @@ def trusting(ca_file: Path | None) -> ssl.SSLContext:
 def workers_elsewhere(
     config: WorkersConfig, model: Model, url: str = ""
 ) -> list[tuple[str, WorkerElsewhere, OpenWorker]]:
-    """The configured ones: what each is called, how it is reached, and what is said to it first. `url`: of our stream, for
-    clients of other servers that use them.
+    """The configured ones: what each is called, how it is reached, and what is said to it first.
+
+    `url`: of our stream, for clients of other servers that use them.
 
     InputError for what is no address, and for files that cannot be used.
     """

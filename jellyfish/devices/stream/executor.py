@@ -123,7 +123,7 @@ class StreamExecutor:
             self._settle(said.batch, RunError(said.words))
             return
         way_s = seconds_now() - batch.sent_s - said.decode_s - said.run_s
-        self._meter.carried(batch.size_bytes, batch.pixels, way_s, said.decode_s)
+        self._meter.carried(batch.size_bytes, batch.pixels, way_s, said.decode_s, seconds_now())
         self._leads_s.append(max(0.0, way_s) + said.decode_s)
         try:
             found = checked(self.model, batch.images, said.found)
@@ -178,6 +178,7 @@ class StreamExecutor:
     def seen(self) -> LatencyProfile:
         """See `DistantExecutor.seen`."""
         assert self._own is not None
+        self._meter.forget(seconds_now())
         way = self._meter.way
         if not way.like(self._way, TYPICAL_PIXELS):
             self._way = way
@@ -200,7 +201,8 @@ class StreamExecutor:
         if not self._link.is_there:
             raise WorkerGoneError("it is not there; it is tried again")
         sent, parts = zip(*map(_sent, images), strict=True)
-        number, size_bytes = next(self._numbers), sum(map(len, parts))
+        compressed = all(each.kind is not ImageKind.RGB for each in sent)  # others are tests, and no frames
+        number, size_bytes = next(self._numbers), sum(map(len, parts)) if compressed else 0
         pixels = sum(each.size.width * each.size.height for each in sent)
         batch = _Batch(asyncio.get_running_loop().create_future(), seconds_now(), size_bytes, pixels, len(images))
         self._batches[number] = batch

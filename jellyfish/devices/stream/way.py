@@ -17,6 +17,8 @@ from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 
 KEPT = 64
 """Newest exchanges that are looked at."""
+FORGOTTEN_S = 10.0
+"""What a batch took so long ago is not known any more: a device that gets none for being too far is tried again."""
 FIRST_BYTES_PER_PIXEL = 0.15
 """Of a JPEG, before any was sent."""
 OLD = 0.9
@@ -60,18 +62,26 @@ class WayMeter:
         self._exchanges: deque[float] = deque(maxlen=KEPT)
         self._batches: deque[tuple[int, float, float]] = deque(maxlen=KEPT)
         """(bytes, seconds on the way, seconds of decoding)."""
+        self._newest_s = 0.0
+        """When the last of them was answered."""
         self._bytes_per_pixel = FIRST_BYTES_PER_PIXEL
 
     def exchanged(self, seconds: float) -> None:
         """A message without images came and was answered."""
         self._exchanges.append(max(0.0, seconds))
 
-    def carried(self, size_bytes: int, pixels: int, way_s: float, decode_s: float) -> None:
-        """A batch was answered."""
+    def carried(self, size_bytes: int, pixels: int, way_s: float, decode_s: float, now: float = 0.0) -> None:
+        """A batch of compressed images was answered."""
         if size_bytes <= 0 or pixels <= 0:
             return
+        self._newest_s = now
         self._batches.append((size_bytes, max(0.0, way_s), max(0.0, decode_s)))
         self._bytes_per_pixel = OLD * self._bytes_per_pixel + (1 - OLD) * size_bytes / pixels
+
+    def forget(self, now: float) -> None:
+        """Nothing is known of batches where the last one was long ago."""
+        if now - self._newest_s > FORGOTTEN_S:
+            self._batches.clear()
 
     @property
     def way(self) -> Way:

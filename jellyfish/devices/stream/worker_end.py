@@ -42,7 +42,7 @@ from jellyfish.devices.stream.messages import (
 )
 from jellyfish.devices.stream.sharing import Asked, DeviceSharing, ShareOut, equally
 from jellyfish.devices.stream.turn_queue import TurnQueue
-from jellyfish.errors import DeviceLostError, ImageError, JellyfishError
+from jellyfish.errors import DeviceLostError, ImageError, JellyfishError, RunError
 from jellyfish.media.still import Pixels, Png, Still
 from jellyfish.models.model import Image, in_words
 
@@ -87,10 +87,23 @@ class _Front:
     name: str
     """Nobody else's."""
     opened: OpenWorker | None = None
+    gone: bool = False
     unanswered: int = 0
     running: set[asyncio.Task[None]] = field(default_factory=set)
     newest: dict[int, asyncio.Event] = field(default_factory=dict)
-    """Of each of the device's workers: set when the newest batch for it waits for its turn."""
+    """Of each of the device's workers: `queued` of the newest batch for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """One that has come."""
+
+    said: RunBatch
+    stills: Sequence[Still]
+    before: asyncio.Event | None
+    """`queued` of the one of its front that is to run before it, on the same of the device's workers."""
+    queued: asyncio.Event
+    """Set when it waits for its turn, or will not."""
 
 
 class WorkerEnd:
@@ -173,6 +186,7 @@ class WorkerEnd:
         """What it had running is run to its end, and nobody told; what waited is not, and its share is the others'."""
         front = self._fronts.pop(end, None)
         if front is not None and front.opened is not None:
+            front.gone = True
             self._sharing.leave(front.name)
             for turns in self._turns:
                 turns.forget(front.name)
@@ -251,60 +265,46 @@ class WorkerEnd:
         if front.unanswered > UNANSWERED * device.hello.in_flight * device.profile.workers:
             raise StreamError(f"{front.unanswered - 1} batches are unanswered")
         stills = [_still(*pair) for pair in zip(said.images, images_of(said.images, images), strict=True)]
-        before, mine = front.newest.get(said.worker), asyncio.Event()
-        front.newest[said.worker] = mine
-        task = asyncio.ensure_future(self._answer(end, front, device, said, stills, before, mine))
+        batch = _Batch(said, stills, front.newest.get(said.worker), asyncio.Event())
+        front.newest[said.worker] = batch.queued
+        task = asyncio.ensure_future(self._answer(end, front, device, batch))
         front.running.add(task)
         task.add_done_callback(front.running.discard)
 
-    async def _answer(
-        self,
-        end: StreamEnd[FromFront],
-        front: _Front,
-        device: ServingDevice,
-        said: RunBatch,
-        stills: Sequence[Still],
-        before: asyncio.Event | None,
-        mine: asyncio.Event,
-    ) -> None:
-        """Decode and run one batch, and say what came of it. `before`: of the one that is to run before it."""
+    async def _answer(self, end: StreamEnd[FromFront], front: _Front, device: ServingDevice, batch: _Batch) -> None:
+        """Decode and run one batch, and say what came of it."""
+        number = batch.said.batch
         try:
-            end.send(await self._run(front, device, said, stills, before, mine))
+            end.send(await self._run(front, device, batch))
         except DeviceLostError as error:
-            end.send(Failed(said.batch, str(error), lost=True))
+            end.send(Failed(number, str(error), lost=True))
             self._ended(str(error))
         except JellyfishError as error:
-            end.send(Failed(said.batch, str(error)))
+            end.send(Failed(number, str(error)))
         except Exception as error:
-            end.send(Failed(said.batch, in_words(error)))
+            end.send(Failed(number, in_words(error)))
         finally:
-            mine.set()
+            batch.queued.set()
             front.unanswered -= 1
 
-    async def _run(
-        self,
-        front: _Front,
-        device: ServingDevice,
-        said: RunBatch,
-        stills: Sequence[Still],
-        before: asyncio.Event | None,
-        mine: asyncio.Event,
-    ) -> Done:
+    async def _run(self, front: _Front, device: ServingDevice, batch: _Batch) -> Done:
+        said, began_s = batch.said, seconds_now()
         turns, cost_s = self._turns[said.worker], _cost_s(device.profile, said.variants)
-        began_s = seconds_now()
-        images, variants, refused = await self._decoded(said, stills)
+        images, variants, refused = await self._decoded(said, batch.stills)
         decoded_s = seconds_now()
-        if before is not None:
-            await before.wait()
+        if batch.before is not None:
+            await batch.before.wait()
+        if front.gone:
+            raise RunError("nobody waits for it any more")
         turn = turns.come(front.name, cost_s)
-        mine.set()
+        batch.queued.set()
         if front.name in turns.fair.shares:
             self._sharing.ran(front.name, cost_s, decoded_s)
         async with turns.turn(turn, decoded_s) as waited_s:
             found = iter(await device.executor.run(variants, images, said.worker) if images else ())
         return Done(
             said.batch,
-            tuple(_NOTHING if index in refused else next(found) for index in range(len(stills))),
+            tuple(_NOTHING if index in refused else next(found) for index in range(len(said.images))),
             decoded_s - began_s,
             seconds_now() - decoded_s,
             {index: (error.reason, str(error)) for index, error in refused.items()},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from jellyfish.devices.stream.way import Way, WayMeter, seen_from
+from jellyfish.devices.stream.way import FORGOTTEN_S, Way, WayMeter, seen_from
 from tests.server.peer import LARGE, PROFILE
 
 PIXELS = 448 * 252
@@ -44,6 +44,16 @@ def test_nothing_is_known_at_first_and_signs_of_life_tell_something() -> None:
     meter.exchanged(0.03)
     meter.exchanged(0.03)
     assert meter.way.exchange_s == pytest.approx(0.03)
+
+
+def test_what_batches_took_long_ago_is_not_known_any_more() -> None:
+    meter = WayMeter()
+    meter.exchanged(0.001)
+    meter.carried(20_000, PIXELS, 3.0, 0.5, now=100.0)
+    meter.forget(100.0 + FORGOTTEN_S)
+    assert meter.way.per_byte_s > 0
+    meter.forget(100.1 + FORGOTTEN_S)
+    assert (meter.way.per_byte_s, meter.way.exchange_s) == (0.0, 0.001)
 
 
 def test_a_device_far_away_is_a_slower_one() -> None:

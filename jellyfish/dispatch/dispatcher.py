@@ -72,6 +72,8 @@ class DeviceStatistics(msgspec.Struct, frozen=True):
     """What a message to a device behind a stream, and back, takes; 0 for others."""
     gone: int = 0
     """How often its worker was not there any more."""
+    share: float = 1.0
+    """What this server has of it, where others use it, too."""
 
     @property
     def mean_batch(self) -> float:
@@ -419,6 +421,7 @@ class Dispatcher:
             slow_down=self._pace.lasting,
             way_s=0.0 if self._distant is None else self._distant.exchange_s,
             gone=self._gone,
+            share=self.grant.share,
         )
 
     async def _serve_batch(self, worker: int) -> None:

@@ -1,5 +1,5 @@
-"""Kill a server (a front) in mid-stream, again and again: how soon are its cameras answered in time by another, and what do
-the others' cameras notice? On this machine, over real sockets: a worker, two fronts that share it, cameras of either.
+"""Kill a server (a front) in mid-stream, again and again: how soon are its cameras answered in time by another, and
+what do the others' cameras notice? On this machine, over real sockets: a worker, two fronts that share it, cameras.
 
 python -m benchmarks.front_kills --kills 20
 """
@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
+from collections import Counter
 from pathlib import Path
 from statistics import median
 
 from benchmarks.small_site import Program, Site, SiteCamera, free_port, site, streaming
+from jellyfish.api.camera import FrameAnswer
 
 FPS, SLO_MS, EACH_S = 10.0, 200.0, 0.002
 BEFORE_S, AFTER_S = 3.0, 3.0
@@ -27,18 +29,16 @@ class Kills:
         """From the kill to the first answer in time, of each camera of the front that was killed."""
         self.lost = self.captured = 0
         """Of frames of these cameras, those without an outcome; and all."""
-        self.before, self.after = [0, 0], [0, 0]
-        """(misses, frames) of the other front's cameras."""
+        self.others: tuple[list[FrameAnswer], list[FrameAnswer]] = [], []
+        """What became of frames of the other front's cameras before kills, and after them."""
 
     def told(self) -> str:
         """In words."""
-        before, after = (
-            f"{100 * missed / max(frames, 1):.2f} % of {frames}" for missed, frames in (self.before, self.after)
-        )
+        before, after = map(_missed, self.others)
         return (
-            f"first answer in time after the kill: {median(self.first_s):.2f} s (median), {max(self.first_s):.2f} s (worst) "
-            f"of {len(self.first_s)} cameras; frames without an outcome: {self.lost} of {self.captured}; others missed "
-            f"{before} frames before, {after} after"
+            f"first answer in time after the kill: {median(self.first_s):.2f} s (median), {max(self.first_s):.2f} s "
+            f"(worst) of {len(self.first_s)} cameras; frames without an outcome: {self.lost} of {self.captured}; "
+            f"others missed {before} before, {after} after"
         )
 
 
@@ -56,10 +56,16 @@ async def kill_once(here: Site, victim: Program, cameras: int, others: list[Site
     kills.first_s += [each_s - killed_s for each_s in first_s]
     kills.captured += sum(camera.captured for camera in theirs)
     kills.lost += sum(camera.captured - len(camera.ended) for camera in theirs)
-    for seen, from_s in ((kills.before, killed_s - BEFORE_S), (kills.after, killed_s)):
-        for missed, frames in (camera.missed(from_s, from_s + AFTER_S) for camera in others):
-            seen[0] += missed
-            seen[1] += frames
+    for seen, from_s in zip(kills.others, (killed_s - BEFORE_S, killed_s), strict=True):
+        for camera in others:
+            seen += camera.between(from_s, from_s + AFTER_S)
+
+
+def _missed(answers: list[FrameAnswer]) -> str:
+    """How many, and why."""
+    why = Counter(str(answer.reason) for answer in answers if not answer.on_time)
+    reasons = ", ".join(f"{reason} {many}" for reason, many in why.most_common(4))
+    return f"{100 * why.total() / max(len(answers), 1):.2f} % of {len(answers)} frames ({reasons or 'none'})"
 
 
 async def main(kills: int, cameras: int) -> None:

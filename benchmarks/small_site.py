@@ -187,10 +187,9 @@ class SiteCamera:
             self._one_ended.clear()
             await self._one_ended.wait()
 
-    def missed(self, from_s: float, to_s: float) -> tuple[int, int]:
-        """(misses, frames) of those captured then."""
-        answers = [answer for captured_s, _, answer in self.ended if from_s <= captured_s < to_s]
-        return sum(not answer.on_time for answer in answers), len(answers)
+    def between(self, from_s: float, to_s: float) -> list[FrameAnswer]:
+        """What became of the frames captured then."""
+        return [answer for captured_s, _, answer in self.ended if from_s <= captured_s < to_s]
 
     async def _frame(self, camera: Camera) -> None:
         self.captured += 1

@@ -317,7 +317,8 @@ def serve(
         str | None,
         typer.Option(
             "--public-url",
-            help="This server's own stream, as cameras and other servers reach it: ws://HOST:PORT/v1/stream.",
+            help="This server's own stream, as cameras reach it: ws://HOST:PORT/v1/stream. Other servers that use the "
+            "same workers name it to their cameras (docs/scale.md).",
         ),
     ] = None,
     config: Annotated[

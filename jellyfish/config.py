@@ -301,6 +301,15 @@ class ServerConfig:
     mqtt: MqttConfig | None = None
     webhook: WebhookConfig | None = None
     workers: WorkersConfig = field(default_factory=WorkersConfig)
+    public_url: str | None = None
+    """Of its stream, as others reach it; None: they are not told."""
+    alternatives: tuple[str, ...] = ()
+    """URLs of the streams of servers where its clients may go on without it. It may be among them."""
+
+    @property
+    def elsewhere(self) -> tuple[str, ...]:
+        """Those of the alternatives that are other servers."""
+        return tuple(url for url in self.alternatives if url != self.public_url)
 
     @property
     def planned_by(self) -> str:

@@ -169,6 +169,11 @@ RULES: dict[str, tuple[VoidRule, ...]] = {
         VoidRule(("tls_key",), missing("tls_certificate"), "without --tls-certificate, which it is the key of"),
         VoidRule(("mqtt_credentials",), missing("mqtt"), "without --mqtt, the broker that they are for"),
         VoidRule(("webhook_token",), missing("webhook"), "without --webhook, which it is for"),
+        VoidRule(
+            ("public_url",),
+            lambda values: not values.get("alternative") and not values.get("worker"),
+            "without --alternative or --worker: nobody is told of it",
+        ),
     ),
     "worker": (
         *DETECTOR_RULES,

@@ -49,6 +49,7 @@ VOID = {
         *(["--mqtt-credentials", "x"], ["--webhook-token", "x"]),
         *(["--worker-token-file", "x"], ["--worker-ca-file", "x"]),
         *options({"workers": "process", "profile": "x"}, "--device", "none", "--worker", "h:1"),
+        ["--public-url", URL],
     ],
     "worker": [*VOID_ON_SERVERS[:3], ["--tls-key", "x"]],
     "bench": [
@@ -132,7 +133,7 @@ ALWAYS = {
     *("cloud", "variant", "filter", "period", "name", "weights", "device", "max_batch", "window_ms", "planner", "seed"),
     *("host", "port", "max_clients", "max_message_kb", "max_image_side", "max_in_flight", "hello_timeout_s", "quiet"),
     *("requests_share", "request_timeout_ms", "max_request_kb", "grpc_port", "cameras_file", "camera_files"),
-    *("mqtt", "webhook", "begin", "end", "camera", "worker"),
+    *("mqtt", "webhook", "alternative", "begin", "end", "camera", "worker"),
     *("silence_timeout_s", "per_address", "proxy", "scenario", "chaos", "evaluation", "policies", "seeds", "workers"),
     *("runs", "output", "file", "time_budget_ms", "json", "quick", "model", "profile", "folder", "coco", "validation"),
     *("backbone", "scenes", "steps", "resume", "images", "limit", "draw", "score", "layout", "plot", "kind"),

@@ -29,7 +29,7 @@ from typer.testing import CliRunner
 from jellyfish import cli
 from jellyfish.camera.credentials import TOKEN_VARIABLE, http_session
 from jellyfish.config import ReachConfig
-from jellyfish.core import Outcome
+from jellyfish.core import Outcome, Reason
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 from jellyfish.models.slimmable.sizes import SIZES, VARIANTS
 from jellyfish.models.slimmable.street import CLASSES
@@ -302,6 +302,38 @@ async def test_a_server_of_its_own_serves_is_measured_and_stops_in_order(tmp_pat
         assert any(f"{client} joined from 127.0.0.1: " in line for line in lines)
     assert all(any(f"{client} left after " in line for line in lines) for client in ("camera-0", "camera-1"))
     assert "Traceback" not in errors
+
+
+async def test_cameras_of_a_server_that_is_killed_are_answered_by_the_other(tmp_path: Path, profile: Path) -> None:
+    folder = tmp_path / "run"
+    async with server(tmp_path, *FAST, "--profile", profile) as other:
+        there = (await line_with(other, "ready")).split()[1]
+        async with server(tmp_path, *FAST, "--profile", profile, "--alternative", there) as home:
+            here = (await line_with(home, "ready")).split()[1]
+            running = asyncio.create_task(
+                asyncio.to_thread(bench, "--clients", "3", "--duration", "6", "--connect", here, "--results", folder)
+            )
+            for _ in range(3):
+                await line_with(home, "joined")
+            home.kill()
+            for _ in range(3):
+                await line_with(other, "joined")
+            done = await running
+    assert done.exit_code == 0, done.output
+    assert f"3 cameras went on at {there}." in done.output
+    clients = {"camera-0", "camera-1", "camera-2"}
+    check_sums(folder, clients)
+    plans = lines_of(folder / "plans.jsonl", PlanRecord)
+    moved_s = {
+        client: min(plan.t_s for plan in plans if plan.client == client and plan.server == there) for client in clients
+    }
+    for frame in frames_of(folder):
+        if frame.captured_s > moved_s[frame.client] + 0.1:
+            assert frame.reason is not Reason.DISCONNECTED
+    answered = {
+        frame.client for frame in frames_of(folder) if frame.captured_s > moved_s[frame.client] and frame.e2e_ms
+    }
+    assert answered == clients
 
 
 async def _see_the_server_go(http: aiohttp.ClientSession, url: str, process: asyncio.subprocess.Process) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from jellyfish.camera.reaching import check_stream_url
+from jellyfish.camera.stream_url import OF_THIS_MACHINE, check_stream_url
 from jellyfish.config import ReachConfig
 from jellyfish.errors import InputError
 from jellyfish.secret_files import checked_token, first_lines
@@ -31,7 +31,7 @@ def http_session(reach: ReachConfig, url: str, environment: Mapping[str, str], l
     parts = urlsplit(url)
     if token and "@" in parts.netloc:
         raise InputError("a token and a password in the URL exclude each other: leave one out")
-    if token and parts.scheme == "ws" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+    if token and parts.scheme == "ws" and parts.hostname not in OF_THIS_MACHINE:
         _log.warning("the token goes to %s unencrypted: give wss://, unless the network is your own", parts.hostname)
     headers = {"Authorization": f"Bearer {token}"} if token else None
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=limit, ssl=_trusted(reach, url)), headers=headers)

@@ -11,6 +11,7 @@ import aiohttp
 
 from jellyfish.camera.ledger import Captured, Ledger
 from jellyfish.camera.sender import FrameSender
+from jellyfish.camera.server_choice import ServerChoice
 from jellyfish.camera.sources.live.messages import FrameShown
 from jellyfish.camera.sources.live.rate import RateMeter
 from jellyfish.camera.sources.live.source import LiveSource, Start
@@ -84,6 +85,7 @@ class LiveCamera:
         self.stopped = asyncio.Event()
         """Set when it is to end."""
         self._http, self._url, self._on_state = http, url, on_state
+        self._choice = ServerChoice(config.name)
         self._recording = recording or NoRecording()
         self._source = LiveSource(config, self._shown, self._changed, start)
         self._meter = RateMeter()
@@ -209,7 +211,7 @@ class LiveCamera:
         hello = wire.Hello(config.name, round(fps, 3), config.slo_s * 1000, arrivals=True, target=config.target)
         up, down = Shaper(None, 0.0), Shaper(None, 0.0)
         log = self._recording.log(config.name)
-        return FrameSender(hello, _LiveFrames(self._source), ledger, up, down, log=log)
+        return FrameSender(hello, _LiveFrames(self._source), ledger, up, down, log=log, choice=self._choice)
 
 
 class _LiveFrames:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
+from jellyfish.camera.stream_url import STREAM_PATH, check_stream_url
 from jellyfish.errors import InputError
 
-STREAM_PATH = "/v1/stream"
 PATIENCE_S = 3.0
 """Longest wait for the answer of a server that should be there."""
 MOST_BYTES = 65_536
 """Of that answer."""
 
-_FORM = f"give ws://HOST:PORT{STREAM_PATH}, as `jellyfish serve` prints it"
 _OF_SYSTEM = {
     errno.ECONNREFUSED: "nobody listens there; run `jellyfish serve` there, or check host and port",
     errno.ENETUNREACH: "there is no network that leads there; check the address and the network",
@@ -30,13 +28,6 @@ class _Readiness(msgspec.Struct):
 
     status: str
     clients: int
-
-
-def check_stream_url(url: str) -> None:
-    """InputError for what is not the URL of a stream. Whether anybody answers there is not asked."""
-    trouble = _trouble(url)
-    if trouble is not None:
-        raise InputError(f"{url or 'an empty text'} is not the URL of a stream{trouble}; {_FORM}")
 
 
 async def require_ready(http: aiohttp.ClientSession, url: str) -> None:
@@ -95,39 +86,6 @@ def _why_no_connection(error: aiohttp.ClientConnectorError) -> str:
             return f"there is no host called {error.host!r}; check the name"
     system = error.os_error
     return _OF_SYSTEM.get(system.errno or 0, system.strerror or str(system))
-
-
-def _trouble(url: str) -> str | None:
-    """What is wrong with the URL of a stream: nothing, or words that follow on `is not the URL of a stream`."""
-    scheme, rest, _ = url.partition("://")
-    if scheme in ("http", "https") and rest:
-        return f": it begins with {scheme}:// instead of {scheme.replace('http', 'ws')}://"
-    if scheme not in ("ws", "wss") or not url.endswith(STREAM_PATH):
-        return ""
-    host = url.removeprefix(f"{scheme}://").removesuffix(STREAM_PATH).rpartition("@")[2]
-    if "[" not in host and host.count(":") > 1:
-        return ": an IPv6 address goes into brackets"
-    return _trouble_of_host(url)
-
-
-def _trouble_of_host(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ": its IPv6 address is not one in brackets"
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if port == 0:
-        return ": its port is not a number from 1 to 65535"
-    if not parts.hostname:
-        return ": it names no host"
-    try:
-        parts.hostname.encode("idna")
-    except UnicodeError:
-        return ": its host is no name that a host can have"
-    return "" if parts.path != STREAM_PATH or any(letter.isspace() for letter in url) else None
 
 
 def _understood(body: bytes) -> _Readiness | None:

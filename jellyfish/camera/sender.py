@@ -19,6 +19,7 @@ import msgspec
 from jellyfish.camera.controllers.controller import Controller, OnTheWay
 from jellyfish.camera.frames import FrameEncoder
 from jellyfish.camera.ledger import LATE_S, Captured, Ledger
+from jellyfish.camera.server_choice import ServerChoice
 from jellyfish.camera.sizing import FrameSizer, Sizer
 from jellyfish.camera.steering import Steering, feedback
 from jellyfish.camera.stream import Stream
@@ -49,14 +50,16 @@ class FrameSender:
         steering: Steering | None = None,
         sizer: FrameSizer | None = None,
         log: StreamLog | None = None,
+        choice: ServerChoice | None = None,
     ) -> None:
         """`clock` turns the event loop's time into the camera's own, which is what it tells the server.
 
         Without `steering` the camera follows the server's plan, and without `sizer` it backs off from it by a `Sizer`.
+        `log`, `choice`: as of its `Stream`.
         """
         self.hello = hello
         self._frames, self._ledger, self._clock = frames, ledger, clock
-        self._stream = Stream(self, hello, uplink, downlink, clock, log)
+        self._stream = Stream(self, hello, uplink, downlink, clock, log, choice)
         self._sizer = sizer or Sizer(hello.fps, hello.slo_ms / 1000)
         self._thinner = Thinner()
         self._steering, self._uplink = steering, uplink
@@ -112,6 +115,11 @@ class FrameSender:
     def given_up(self) -> bool:
         """Whether the server has refused this camera for good."""
         return self._stream.given_up
+
+    @property
+    def elsewhere(self) -> str | None:
+        """The address of the server that it is at, unless that is the one it was told."""
+        return self._stream.elsewhere
 
     async def go(
         self, http: aiohttp.ClientSession, url: str, capturing: Coroutine[Any, Any, None], start_s: float, end_s: float

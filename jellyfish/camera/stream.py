@@ -16,7 +16,8 @@ from typing import Protocol
 import aiohttp
 
 from jellyfish.camera.reaching import why_refused, why_unreachable
-from jellyfish.camera.retries import RetryPace, is_hopeless, is_hopeless_status
+from jellyfish.camera.retries import is_hopeless, is_hopeless_status
+from jellyfish.camera.server_choice import ServerChoice
 from jellyfish.camera.stream_log import SILENT, StreamLog
 from jellyfish.clock import call_at, seconds_now
 from jellyfish.errors import ProtocolError, each_error
@@ -29,6 +30,8 @@ from jellyfish.waiting import Signal
 
 CONNECT_S = 10.0
 """Longest wait for a connection and its upgrade."""
+CONNECT_OTHERWISE_S = 3.0
+"""The same while there is another server to try: a machine that is gone refuses nothing."""
 CLOSE_S = 1.0
 """Longest wait for the server's part in closing a connection."""
 SILENT_S = 2.0
@@ -91,10 +94,12 @@ class Stream:
         downlink: Shaper,
         clock: Callable[[float], float],
         log: StreamLog | None = None,
+        choice: ServerChoice | None = None,
     ) -> None:
         """`clock` turns the event loop's time into the client's own, which is what it tells the server.
 
-        `log` is told of plans and outages; it is the owner's to say from when to when frames are wanted.
+        `log` is told of plans and outages; it is the owner's to say from when to when frames are wanted. `choice` knows
+        of servers what streams before have learnt.
         """
         self.log = log or StreamLog(hello.client)
         self.plan: wire.PlanMessage | None = None
@@ -112,7 +117,7 @@ class Stream:
         self._uplink_shaper, self._downlink_shaper = uplink, downlink
         self._uplink: Link | None = None
         self._conversation: ClientStream | None = None
-        self._pace = RetryPace(hello.client)
+        self._choice = choice or ServerChoice(hello.client)
         self._hopeless = self._stopped = False
         self._lost_because = ""
         """Why the newest connection ended."""
@@ -129,26 +134,35 @@ class Stream:
 
     @property
     def given_up(self) -> bool:
-        """Whether the server has refused this client in a way that no further try would change."""
+        """Whether every server has refused this client in a way that no further try would change."""
         return self._hopeless
 
+    @property
+    def elsewhere(self) -> str | None:
+        """The address of the server that it is at or tries, unless that is the one it was told."""
+        return self._choice.elsewhere
+
     async def run(self, http: aiohttp.ClientSession, url: str) -> None:
-        """Hold a connection open until the farewell; a lost one is opened anew, unless it would be refused again."""
+        """Hold a connection open until the farewell; a lost one is opened anew, here or elsewhere, unless it would be
+        refused again.
+        """
+        self._choice.begin(url, "Authorization" in http.headers)
         while True:
             try:
-                await self._connect(http, url)
+                await self._connect(http, self._choice.url)
             except* (aiohttp.ClientError, ConnectionError, TimeoutError) as lost:
                 self._lost(each_error(lost))
             except* ProtocolError as refused:
                 self._refused(each_error(refused))
             if self._finished.is_set() or self._stopped:
                 return
-            pause_s = self._pace.pause_s(self._open_s)
+            pause_s = self._choice.pause_s(self._open_s)
+            self._hopeless = pause_s is None
             now = seconds_now()
             self.log.lost(now - (self._silent_s(now) or 0.0), self._lost_because)
             self._conversation = self._uplink = self.plan = None
             self._owner.disconnected()
-            if self._hopeless:
+            if pause_s is None:
                 _log.warning("%s: not tried again", self._hello.client)
                 return
             await asyncio.sleep(pause_s)
@@ -193,7 +207,7 @@ class Stream:
     async def _connect(self, http: aiohttp.ClientSession, url: str) -> None:
         """One connection, from its hello to its end."""
         timeout = aiohttp.ClientWSTimeout(ws_receive=None, ws_close=CLOSE_S)
-        async with asyncio.timeout(CONNECT_S):
+        async with asyncio.timeout(CONNECT_OTHERWISE_S if self._choice.others else CONNECT_S):
             socket = await http.ws_connect(url, max_msg_size=MAX_ANSWER_BYTES, compress=0, timeout=timeout)
         self.unreachable = None
         async with socket:
@@ -263,6 +277,7 @@ class Stream:
                     self.model = conversation.model
                     assert self.model is not None  # a conversation knows it from the welcome on
                     self._owner.welcomed(event, self.model)
+                    self._choice.name(event.alternatives)
                     self.let_in = True
                     self.log.opened(now)
                     self._take_plan(event.plan, now)
@@ -271,18 +286,24 @@ class Stream:
                     self.farewell = event
                     self._finished.set()
                 case wire.ErrorMessage():
-                    raise ProtocolError(event.code, f"refused by the server ({event.code}): {event.message}")
+                    raise self._sent_away(event)
 
     def _heard(self, now: float) -> None:
         """A message is here, perhaps after a long silence."""
         if (silent_s := self._silent_s(now)) is not None:
             self.log.silent(now - silent_s, now)
 
+    def _sent_away(self, why: wire.ErrorMessage) -> ProtocolError:
+        """The server ends the stream; it may know who has a place for this client."""
+        if why.alternatives:
+            self._choice.name(why.alternatives)
+        return ProtocolError(why.code, f"refused by the server ({why.code}): {why.message}")
+
     def _take_plan(self, plan: wire.PlanMessage, now: float) -> None:
         self.plan = plan
         if self.model is not None and plan.version:
             self.model = replace(self.model, name=plan.model, version=plan.version)
-        self.log.planned(plan, now)
+        self.log.planned(plan, now, self._choice.elsewhere)
         self._owner.planned(plan)
 
     # --- how a connection ended --------------------------------------------------------------------------
@@ -299,11 +320,13 @@ class Stream:
             _log.info("%s: connection lost: %r", self._hello.client, error)
             if isinstance(error, aiohttp.WSServerHandshakeError):
                 self.refusal = why_refused(error.status)
-                self._hopeless |= is_hopeless_status(error.status)
+                if is_hopeless_status(error.status):
+                    self._choice.strike()
             elif self._conversation is None:
                 self.unreachable = why_unreachable(error)
 
     def _refused(self, errors: list[ProtocolError]) -> None:
         self.refusal = self._lost_because = "; ".join(map(str, errors))
         _log.warning("%s: %s", self._hello.client, self.refusal)
-        self._hopeless |= any(is_hopeless(error.code, self._open_s) for error in errors)
+        if any(is_hopeless(error.code, self._open_s) for error in errors):
+            self._choice.strike()

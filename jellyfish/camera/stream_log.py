@@ -53,8 +53,8 @@ class StreamLog:
         self._end(now, now)
         self._down_s, self._why = None, ""
 
-    def planned(self, plan: PlanMessage, now: float) -> None:
-        """This is the plan from now on."""
+    def planned(self, plan: PlanMessage, now: float, elsewhere: str | None = None) -> None:
+        """This is the plan from now on. `elsewhere`: the server that says so, where that is not the run's."""
         record = PlanRecord(
             client=self._client,
             t_s=self._timeline.run_s(now),
@@ -64,6 +64,7 @@ class StreamLog:
             resolution=plan.resolution,
             fps=plan.fps,
             probe_interval_ms=plan.probe_interval_ms,
+            server=elsewhere,
         )
         self._told(record)
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import typer
 
+from jellyfish.camera.stream_url import check_stream_url
 from jellyfish.cli.options import CLASSIFIER_VIDEOS, SHIPPED_VIDEOS
 from jellyfish.config import CLOUD_FILTERS, DEFAULT_FUSION, FUSED_MODELS
 from jellyfish.errors import InputError
 from jellyfish.media.files import require_file
-from jellyfish.protocol.wire import LONGEST_NAME, NAME_PATTERN
+from jellyfish.protocol.wire import LONGEST_NAME, LONGEST_URL, MOST_ALTERNATIVES, NAME_PATTERN
 
 VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg")
 """Of the files of a folder that are played, in any letters; others are named one by one."""
@@ -83,6 +84,41 @@ def web_origins(text: str) -> tuple[str, ...]:
                 param_hint="--allow-origin",
             )
     return origins
+
+
+def told_url(url: str | None) -> str | None:
+    """`url`, if clients can be told of it."""
+    return None if url is None else _told_url(url, "--public-url")
+
+
+def alternatives(text: str, tls: bool) -> tuple[str, ...]:
+    """`ws://10.0.0.2:8765/v1/stream` and more -> its parts; none of an empty text.
+
+    `tls`: whether clients of this server come to it encrypted.
+    """
+    urls = tuple(_told_url(part.strip(), "--alternative") for part in text.split(",")) if text else ()
+    if len(urls) > MOST_ALTERNATIVES:
+        raise typer.BadParameter(
+            f"{len(urls)} addresses: clients are told of {MOST_ALTERNATIVES}", param_hint="--alternative"
+        )
+    for url in urls:
+        if tls and not url.startswith("wss://"):
+            raise typer.BadParameter(
+                f"{url} is not encrypted, so no client of this server would go there: give wss://",
+                param_hint="--alternative",
+            )
+    return urls
+
+
+def _told_url(url: str, option: str) -> str:
+    try:
+        check_stream_url(url)
+    except InputError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+    if "@" in url or len(url) > LONGEST_URL:
+        what = "has a password" if "@" in url else f"has more than {LONGEST_URL} characters"
+        raise typer.BadParameter(f"this address {what}, and is told to every client: leave that out", param_hint=option)
+    return url
 
 
 def ip_networks(text: str, option: str) -> frozenset[str]:

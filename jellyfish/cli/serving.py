@@ -40,6 +40,7 @@ from jellyfish.cli.options import (
     Workers,
 )
 from jellyfish.cli.parsing import (
+    alternatives,
     folders,
     host_names,
     ip_addresses,
@@ -47,6 +48,7 @@ from jellyfish.cli.parsing import (
     listening_host,
     planning_window_s,
     served_devices,
+    told_url,
     web_origins,
     worker_addresses,
 )
@@ -303,6 +305,22 @@ def serve(
             "By default those that the system trusts."
         ),
     ] = None,
+    alternative: Annotated[
+        str,
+        typer.Option(
+            help="Streams of other servers where cameras go on when this one is gone, full or draining: "
+            "`ws://10.0.0.2:8765/v1/stream,ws://10.0.0.3:8765/v1/stream` (docs/protocol.md). --public-url may be among "
+            "them, so that all servers can have the same list."
+        ),
+    ] = "",
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            "--public-url",
+            help="This server's own stream, as cameras reach it: ws://HOST:PORT/v1/stream. Other servers that use the "
+            "same workers name it to their cameras (docs/scale.md).",
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -374,6 +392,8 @@ def serve(
             ),
             cameras_file=cameras_file,
             allowance=Allowance(folders(camera_files, "--camera-files")),
+            public_url=told_url(public_url),
+            alternatives=alternatives(alternative, tls is not None or tls_certificate is not None),
         ),
         quiet,
         check,

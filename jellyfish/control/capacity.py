@@ -101,6 +101,19 @@ def device_capacities(devices: Iterable[DeviceOption]) -> tuple[Capacities, ...]
     return tuple(known[kind] for kind in kinds)
 
 
+def best_need(clients: Iterable[ClientDemand], capacities: Sequence[Capacities], accuracy: Sequence[float]) -> float:
+    """What clients would take, in shares of all devices, if each had the most accurate variant that it could have."""
+    best = sorted(range(len(accuracy)), key=accuracy.__getitem__, reverse=True)
+    need = 0.0
+    for client in clients:
+        for variant in best:
+            rate = sum(each[variant].rate_within(client.budget_s[variant]) for each in capacities)
+            if rate > 0:
+                need += client.fps / rate
+                break
+    return need
+
+
 def mappable_clients(problem: Problem, capacities: Iterable[Capacities]) -> list[int]:
     """Indices of the clients that some device could serve with some variant, had it no other client."""
     different = list({id(table): table for table in capacities}.values())

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jellyfish.control.capacity import Capacities, VariantCapacity, device_capacities
+from jellyfish.control.capacity import Capacities, VariantCapacity, best_need, device_capacities
 from jellyfish.control.problem import ClientDemand, DeviceOption
 
 FULL = 0.9
@@ -60,7 +60,7 @@ def granted(
     capacities = device_capacities(device for device in devices if device.serves) or device_capacities(devices)
     rates = [_rates(each, capacities) for each in requesting]
     wanted = [_part(ROOM * each.fps, float(rate.max())) for each, rate in zip(requesting, rates, strict=True)]
-    allowed = max(share, FULL - _need(cameras, capacities, accuracy)) if cameras else FULL
+    allowed = max(share, FULL - best_need(cameras, capacities, accuracy)) if cameras else FULL
     parts = divided(wanted, allowed)
     spare = max(0.0, allowed - sum(parts))
     alone = len(requesting) == 1 and not cameras
@@ -104,19 +104,6 @@ def _all_rates(budget_s: float, capacities: Sequence[Capacities]) -> _Rates:
 def _rate(capacity: VariantCapacity, budget_s: float) -> float:
     """Where plans have no room for another batch before it, one that is alone may still be in time."""
     return capacity.rate_within(budget_s) or (capacity.rate_fps[0] if capacity.worst_s[0] <= 2 * budget_s else 0.0)
-
-
-def _need(cameras: Sequence[ClientDemand], capacities: Sequence[Capacities], accuracy: Sequence[float]) -> float:
-    """What cameras would take if each had the most accurate variant that it could have."""
-    best = sorted(range(len(accuracy)), key=accuracy.__getitem__, reverse=True)
-    need = 0.0
-    for camera in cameras:
-        for variant in best:
-            rate = sum(each[variant].rate_within(camera.budget_s[variant]) for each in capacities)
-            if rate > 0:
-                need += camera.fps / rate
-                break
-    return need
 
 
 def _part(fps: float, rate: float) -> float:

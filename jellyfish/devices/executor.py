@@ -91,12 +91,39 @@ class Undecoded(NamedTuple):
     """What it is to be fitted into."""
 
 
+class DeviceGrant(NamedTuple):
+    """What a server has of a device that others use, too."""
+
+    share: float = 1.0
+    """Of its time; 1 where nobody else is there."""
+    waiting_s: float = 0.0
+    """For so long a batch may have to wait for one of theirs."""
+    fronts: tuple[str, ...] = ()
+    """Where their clients reach them: URLs of streams."""
+
+
+class Ran(NamedTuple):
+    """What came of a batch on a device far away."""
+
+    found: list[Answer | ImageError]
+    """For each image an answer, or why there is no image."""
+    waited_s: float = 0.0
+    """For so long it had to wait for batches of other servers."""
+
+
 @runtime_checkable
 class DistantExecutor(Protocol):
     """An executor behind a stream of bytes: images go there as they came, and batches take a way there and back."""
 
+    grant: DeviceGrant
     on_there: Callable[[bool], None]
     """Told when the device is not there any more, and when it is there again."""
+    on_grant: Callable[[], None]
+    """Told when `grant` is another one."""
+
+    def want(self, wanted: float, weight: float, /) -> None:
+        """Ask for a share (`jellyfish.control.shares.ShareDemand`)."""
+        ...
 
     @property
     def kind(self) -> str:
@@ -114,8 +141,8 @@ class DistantExecutor(Protocol):
 
     async def run_undecoded(
         self, variants: Sequence[Variant], images: Sequence[Image | Undecoded], worker: int = 0, /
-    ) -> list[Answer | ImageError]:
-        """See `Executor.run`; in place of an answer, why there is no image."""
+    ) -> Ran:
+        """See `Executor.run`."""
         ...
 
 

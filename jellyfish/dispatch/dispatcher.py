@@ -21,7 +21,7 @@ from jellyfish.clock import call_at, seconds_now
 from jellyfish.control.care import batch_s
 from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan, Share
 from jellyfish.core import Answer, Reason, Variant
-from jellyfish.devices.executor import DistantExecutor, Executor, PipelinedExecutor, Shape
+from jellyfish.devices.executor import DeviceGrant, DistantExecutor, Executor, PipelinedExecutor, Shape
 from jellyfish.devices.health import DeviceState, Health
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.slowdown import Pace
@@ -72,6 +72,8 @@ class DeviceStatistics(msgspec.Struct, frozen=True):
     """What a message to a device behind a stream, and back, takes; 0 for others."""
     gone: int = 0
     """How often its worker was not there any more."""
+    share: float = 1.0
+    """What this server has of it, where others use it, too."""
 
     @property
     def mean_batch(self) -> float:
@@ -124,6 +126,7 @@ class Dispatcher:
         self._gone = 0
         if self._distant is not None:
             self._distant.on_there = self._there
+            self._distant.on_grant = lambda: self.on_change()
         self.on_change: Callable[[], None] = lambda: None
         """Called when a worker is out, or back in service."""
         self._work = asyncio.Event()
@@ -156,6 +159,16 @@ class Dispatcher:
     def decodes(self) -> bool:
         """Whether the device decodes images itself: requests have them as they came."""
         return self._distant is not None
+
+    @property
+    def grant(self) -> DeviceGrant:
+        """What this server has of the device."""
+        return DeviceGrant() if self._distant is None else self._distant.grant
+
+    def want(self, wanted: float, weight: float) -> None:
+        """Say what could be used of it, where others use it, too."""
+        if self._distant is not None:
+            self._distant.want(wanted, weight)
 
     @property
     def takes_frames(self) -> bool:
@@ -408,6 +421,7 @@ class Dispatcher:
             slow_down=self._pace.lasting,
             way_s=0.0 if self._distant is None else self._distant.exchange_s,
             gone=self._gone,
+            share=self.grant.share,
         )
 
     async def _serve_batch(self, worker: int) -> None:
@@ -483,9 +497,10 @@ class Dispatcher:
         behind = worker in self._batches_of  # prepared beside another one, it takes what it keeps the worker
         entries = [(self._profile.of(variant), size) for variant, size in groups.items()]
         profiled_s = sum((entry.keeps_s if behind else entry.p50_s)[size - 1] for entry, size in entries)
-        self._begin(worker, batch, started, profiled_s)
+        self._begin(worker, batch, started, profiled_s + self.grant.waiting_s)
         try:
-            answers = list(zip(batch, variants, await self._run(variants, batch, worker), strict=True))
+            found, waited_s = await self._run(variants, batch, worker)
+            answers = list(zip(batch, variants, found, strict=True))
         except asyncio.CancelledError:
             self._health.cancelled(worker, seconds_now())
             self._drop((request, Reason.SHUTDOWN) for request in batch)
@@ -499,15 +514,18 @@ class Dispatcher:
             self._busy_s += execute_s
         self._worked(worker)
         if not first and not any(isinstance(found, ImageError) for _, _, found in answers):
-            self._pace.observe(worker, execute_s, profiled_s)
+            self._pace.observe(worker, max(0.0, execute_s - waited_s), profiled_s)
         self._answer(answers, started, execute_s, on_top=worker >= self._profile.workers - self._profile.sharing)
         return True
 
-    async def _run(self, variants: list[Variant], batch: list[Request], worker: int) -> Sequence[Answer | ImageError]:
+    async def _run(
+        self, variants: list[Variant], batch: list[Request], worker: int
+    ) -> tuple[Sequence[Answer | ImageError], float]:
+        """What was found, and how long the batch had to wait for those of other servers."""
         images = [request.image for request in batch]
         if self._distant is not None:
             return await self._distant.run_undecoded(variants, images, worker)
-        return await self._executor.run(variants, cast("list[Image]", images), worker)
+        return await self._executor.run(variants, cast("list[Image]", images), worker), 0.0
 
     # --- devices that fail or hang -----------------------------------------------------------------------
 

@@ -14,9 +14,10 @@ from rich.text import Text
 
 from jellyfish.camera.credentials import http_session
 from jellyfish.camera.live_camera import LiveCamera
-from jellyfish.camera.reaching import check_stream_url, require_ready
+from jellyfish.camera.reaching import require_ready
 from jellyfish.camera.sources.allowed import terms, without_credentials
 from jellyfish.camera.stream_log import StreamLog
+from jellyfish.camera.stream_url import check_stream_url
 from jellyfish.clock import seconds_now
 from jellyfish.config import LiveConfig
 from jellyfish.core import Answer, SourceState

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from jellyfish.camera.credentials import http_session
-from jellyfish.camera.reaching import check_stream_url
+from jellyfish.camera.stream_url import check_stream_url
 from jellyfish.config import DevicesConfig
 from jellyfish.devices.process import tune_process
 from jellyfish.errors import RunError

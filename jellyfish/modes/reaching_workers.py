@@ -73,12 +73,16 @@ def trusting(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-def workers_elsewhere(config: WorkersConfig, model: Model) -> list[tuple[str, WorkerElsewhere, OpenWorker]]:
+def workers_elsewhere(
+    config: WorkersConfig, model: Model, url: str = ""
+) -> list[tuple[str, WorkerElsewhere, OpenWorker]]:
     """The configured ones: what each is called, how it is reached, and what is said to it first.
+
+    `url`: of our stream, for clients of other servers that use them.
 
     InputError for what is no address, and for files that cannot be used.
     """
     token = worker_token(config.token_file) or ""
-    opening = OpenWorker(token=token, front=socket.gethostname(), model=model.description.identity)
+    opening = OpenWorker(token=token, front=socket.gethostname(), model=model.description.identity, url=url)
     reaching = [WorkerElsewhere.at(address, config.ca_file) for address in config.addresses]
     return [(str(each), each, opening) for each in reaching]

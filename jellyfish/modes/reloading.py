@@ -25,6 +25,7 @@ AT_RUN_TIME = frozenset(
         *("max_clients", "max_message_kb", "max_in_flight", "hello_timeout_s", "silence_timeout_s"),
         *("requests_share", "request_timeout_ms"),
         *("per_address", "proxy", "tokens", "allow_host", "allow_origin", "tls_certificate", "tls_key"),
+        *("alternative", "public_url"),
     }
 )
 """Options that a running server takes anew."""
@@ -80,6 +81,7 @@ class Reloading:
         warnings = tuple(each for each in self._entrance.warnings(config) if each not in known)
         self._service.keep_to(config.limits)
         self._service.aim_at(config.target)
+        self._service.alternatives = config.elsewhere
         taken = {name: asked.options[name] for name in changed if name in asked.options}
         self._asked = Asked(config, {**self._asked.options, **taken})
         with_model = tuple(name for name in names if name in WITH_MODEL)
@@ -113,7 +115,15 @@ class Reloading:
         if access.tls != running.access.tls or access.self_signed != running.access.self_signed:
             mine = running.access
             access = replace(access, certificate=mine.certificate, key=mine.key, self_signed=mine.self_signed)
-        return replace(running, target=newest.target, limits=limits, access=access, cameras=newest.cameras)
+        return replace(
+            running,
+            target=newest.target,
+            limits=limits,
+            access=access,
+            cameras=newest.cameras,
+            public_url=newest.public_url,
+            alternatives=newest.alternatives,
+        )
 
 
 @contextlib.asynccontextmanager

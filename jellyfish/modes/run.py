@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import random
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -338,6 +339,8 @@ class MeasuredRun:
                 f"{model.name} {model.version}".strip() or "one without a name" for model in self._models
             )
             lines.append(f"The model in service changed: {met}.")
+        elsewhere = Counter(camera.elsewhere for camera in self.cameras.values() if camera.elsewhere is not None)
+        lines += [f"{many} camera{'s' * (many > 1)} went on at {url}." for url, many in sorted(elsewhere.items())]
         return lines + sorted({camera.refusal for camera in self.cameras.values() if camera.refusal})
 
 

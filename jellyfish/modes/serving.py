@@ -88,7 +88,7 @@ async def serving(
             stack.enter_context(first_half_kept(cores))
         solve = await _solver(config, brought, cores, stack)
         joining, named = JoiningWorkers(config, model), brought.model is None
-        for expected in workers_elsewhere(config.workers, model):
+        for expected in workers_elsewhere(config.workers, model, config.public_url or ""):
             joining.expect(*expected)
         devices = await opening(config, cores, named, report)(config, model)
         stack.callback(close_devices, devices)
@@ -102,6 +102,7 @@ async def serving(
         service = whole.service
         await stack.enter_async_context(joining.joining(whole))
         changer = ModelChanger(whole, parts, devices, planning, opening(config, cores, named))
+        service.alternatives = config.elsewhere
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
         cameras, desk = OwnCameras(config, service, entrance), Desk(service)

@@ -10,13 +10,15 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from jellyfish.config import ServerConfig
+from jellyfish.control.shares import ShareDemand, granted
 from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.opening import in_words
 from jellyfish.devices.process import first_half_kept, tune_process, usable_cores
+from jellyfish.devices.stream.sharing import Asked
 from jellyfish.devices.stream.worker_end import ServingDevice, WorkerEnd
 from jellyfish.devices.workers import Report
 from jellyfish.errors import InputError, RunError
@@ -123,6 +125,11 @@ class OpeningWorker:
                 close_devices(devices)
 
 
+def shared_out(asked: Mapping[str, Asked]) -> dict[str, float]:
+    """The share of each front."""
+    return granted({front: ShareDemand(*each) for front, each in asked.items()})
+
+
 @contextlib.asynccontextmanager
 async def worker_end(
     config: ServerConfig, model: Model, token: str | None, why: asyncio.Future[str]
@@ -134,7 +141,7 @@ async def worker_end(
         if not why.done():
             why.set_result(words)
 
-    end = WorkerEnd(model.description.identity, decoders.decode, token, ended)
+    end = WorkerEnd(model.description.identity, decoders.decode, token, ended, shared_out)
     try:
         yield OpeningWorker(end, config, model)
     finally:

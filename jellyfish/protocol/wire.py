@@ -35,6 +35,8 @@ NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+\Z"
 """Names of clients have no control characters: they get into logs and terminals."""
 LONGEST_NAME = 64
 """In characters."""
+MOST_ALTERNATIVES, LONGEST_URL = 16, 512
+"""Of other servers that a client is told of, and of the address of one, in characters."""
 LEAST_FPS, LONGEST_SLO_MS = 0.001, 60_000
 """What clients may say of themselves."""
 _STEPS_MS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
@@ -68,6 +70,10 @@ _ReasonName = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,32}\Z")]
 _MOST_REASONS = 32
 _Traceparent = Annotated[str, msgspec.Meta(pattern=r"^(|00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})\Z")]
 """As in W3C's Trace Context; empty for none."""
+_Alternatives = Annotated[
+    tuple[Annotated[str, msgspec.Meta(max_length=LONGEST_URL)], ...], msgspec.Meta(max_length=MOST_ALTERNATIVES)
+]
+"""URLs of streams where a client of this server may go on. The newest word of any server counts."""
 
 
 class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -136,6 +142,8 @@ class Welcome(msgspec.Struct, frozen=True, omit_defaults=True):
     inputs: tuple[InputSize, ...] = ()
     """What the network takes at each of `resolutions`. Of a server that does not say so: a width of the resolution, and
     a height of nine sixteenths of it, rounded up to a multiple of 32."""
+    alternatives: _Alternatives = ()
+    """For when this server is gone, or sends the client away."""
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -240,11 +248,13 @@ class Farewell(msgspec.Struct, frozen=True):
     dropped: dict[str, int]
 
 
-class ErrorMessage(msgspec.Struct, frozen=True):
+class ErrorMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Server: the stream cannot go on; the connection is closed after this."""
 
     code: str
     message: str
+    alternatives: _Alternatives = ()
+    """Where it may go on, of a server that has no place for it."""
 
 
 Message = (

@@ -178,6 +178,8 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
     """At most so many frames a second; null: as many as it captures."""
     probe_interval_ms: Milliseconds
     """Between probes, where it is not mapped."""
+    server: str | None = None
+    """The stream's URL at the server that told it, and serves the client; null where that is the one of the run."""
 
 
 class OutageRecord(msgspec.Struct, frozen=True, kw_only=True):

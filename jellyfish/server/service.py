@@ -17,13 +17,15 @@ from functools import partial
 from statistics import median
 from typing import NamedTuple
 
+import msgspec
+
 from jellyfish.clock import seconds_now
 from jellyfish.config import DEFAULT_CARE, Limits
 from jellyfish.control.capacity import worst_cases_s
 from jellyfish.control.host import HostLoad, within_host
 from jellyfish.control.host_sizes import FrameSizes
 from jellyfish.control.learnt_care import LearntCare
-from jellyfish.control.problem import OUT_OF_SERVICE_S, DeviceOption, Plan, Problem
+from jellyfish.control.problem import OUT_OF_SERVICE_S, ClientDemand, DeviceOption, Plan, Problem
 from jellyfish.core import Variant
 from jellyfish.devices.health import DeviceState
 from jellyfish.dispatch.dispatcher import DeviceStatistics, Dispatcher
@@ -41,6 +43,7 @@ from jellyfish.server.frame_way import FrameWay
 from jellyfish.server.host_meter import Decode, HostMeter, HostParts
 from jellyfish.server.inference.requesters import Requesters
 from jellyfish.server.session import Send, Session
+from jellyfish.server.shared_devices import SharedDevices, other_fronts
 from jellyfish.server.watching.hub import Hub
 
 LEAST_DEVICE_CARE, MOST_DEVICE_CARE = 0.25, 1.0
@@ -101,9 +104,10 @@ class Service:
         self.sessions: dict[str, Session] = {}
         self.settings = SettingsBook()
         """Of cameras by name, whether they are here or not; others may be put in at any time."""
+        self.alternatives: tuple[str, ...] = ()
+        """URLs of streams of other servers: there clients go on that are not served here any more, or not at all."""
         self.ready = self.draining = False
-        self._left = asyncio.Event()
-        self.drained = asyncio.Event()
+        self._left, self.drained = asyncio.Event(), asyncio.Event()
         """Set once all that was queued or running is answered: streams end then."""
         self.apply_s = 0.0
         """What putting the newest plan into force took."""
@@ -126,12 +130,11 @@ class Service:
         self.received_bytes = self.sent_bytes = 0
         """Of the messages of all streams."""
         self._gone = self._told = Fared(0, 0)
-        self.former = FormerDevices()
+        self.former, self._shared, self._requests = FormerDevices(), SharedDevices(), tuple[ClientDemand, ...]()
         self._serve_with(model, dispatchers)
         self._care, self.target = care, target
         """Per cent of captured frames in time that care is learnt for; None where it is not."""
-        self._streams = 0
-        self._welcomes = Bucket(WELCOMES_PER_S, WELCOMES_AT_ONCE)
+        self._streams, self._welcomes = 0, Bucket(WELCOMES_PER_S, WELCOMES_AT_ONCE)
         self._plan: Plan | None = None
         self._asked = asked
         self.narrows = asked is not None and narrowed
@@ -265,6 +268,11 @@ class Service:
             for index, (variant, f1) in enumerate(zip(self._variants, self._accuracy, strict=True))
         )
 
+    @property
+    def elsewhere(self) -> tuple[str, ...]:
+        """Where clients may go on without this server."""
+        return tuple(dict.fromkeys((*self.alternatives, *other_fronts(self.dispatchers.values()))))
+
     def announce(self, cause: str) -> None:
         """Tell whoever plans that clients or devices have changed."""
         self.on_change(cause)
@@ -321,16 +329,19 @@ class Service:
         for session in self.sessions.values():
             session.learn()
         asked = (session.demand(self._variants, now, self._care) for session in self.sessions.values())
-        cameras, devices = tuple(demand for demand in asked if demand is not None), self._options(now)
-        problem = Problem(
-            clients=cameras + self.requesters.demands(now, cameras, devices, self._accuracy),
-            devices=devices,
+        cameras = tuple(demand for demand in asked if demand is not None)
+        whole = Problem(
+            clients=cameras + self._requests,
+            devices=self._options(now),
             variants=self._variants,
             accuracy=self._accuracy,
             host_share=self.host.share,
             host_resolution=self.host.resolution,
         )
-        if told and devices:
+        problem = self._shared.within(whole, self.dispatchers)
+        self._requests = self.requesters.demands(now, cameras, problem.devices, self._accuracy)
+        problem = msgspec.structs.replace(problem, clients=cameras + self._requests)
+        if told and problem.devices:
             problem = self._sizes.within(now, self.host, problem, self._served(now))
         if self._plan is not None and self.target is not None:
             for client, seconds in worst_cases_s(within_host(problem), self._plan).items():

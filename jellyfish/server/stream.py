@@ -38,6 +38,8 @@ from jellyfish.waiting import Patience, sleep_until
 SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
 WRITE_TIMEOUT_S = 5.0
 """A client that does not read for so long is cut off, so that its answers cannot pile up here."""
+ELSEWHERE_CODES = frozenset({"full", "idle", "draining"})
+"""Errors of a client that another server may have a place for."""
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
@@ -181,7 +183,13 @@ class _Connection:
             version=model.version,
             task=model.task,
             inputs=tuple(service.told.values()),
+            alternatives=self._alternatives,
         )
+
+    @property
+    def _alternatives(self) -> tuple[str, ...]:
+        """Where the client may go on elsewhere: not a camera that the server fetches itself, whose token is its own."""
+        return () if self._allowed.own else self._service.elsewhere[: wire.MOST_ALTERNATIVES]
 
     async def _answer(self, session: Session, frame: wire.Frame, arrived_s: float) -> None:
         try:
@@ -243,9 +251,11 @@ class _Connection:
 
     async def refuse(self, errors: list[ProtocolError]) -> None:
         """Tell the client what it did wrong first, as far as it still listens."""
-        self.ended(errors[0].code, str(errors[0]))
+        code = errors[0].code
+        self.ended(code, str(errors[0]))
+        elsewhere = self._alternatives if code in ELSEWHERE_CODES else ()
         with contextlib.suppress(ConnectionError, TimeoutError):
-            await self.send(wire.ErrorMessage(errors[0].code, str(errors[0])))
+            await self.send(wire.ErrorMessage(code, str(errors[0]), elsewhere))
 
 
 def _bytes(received: WSMessage) -> bytes:

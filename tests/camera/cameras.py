@@ -24,7 +24,7 @@ from jellyfish.link.shaper import Shaper
 from jellyfish.link.trace import BandwidthTrace
 from jellyfish.models.slimmable.street import CLASSES
 from jellyfish.protocol import wire
-from jellyfish.results.records import FrameRecord, OutageRecord, Timeline
+from jellyfish.results.records import FrameRecord, OutageRecord, PlanRecord, Timeline
 from tests.server.peer import http
 
 URL = "ws://server/v1/stream"
@@ -91,18 +91,19 @@ class Setup:
         shapers = Shaper(trace, delay_s), Shaper(None, delay_s)
         self.frames = OwnFrames(source or PlainSource(), offload)
         self.outages: list[OutageRecord] = []
-        log = StreamLog(name, out=self.outages.append)
+        self.plans: list[PlanRecord] = []
+        log = StreamLog(name, told=self.plans.append, out=self.outages.append)
         self.camera = FrameSender(hello, self.frames, self.ledger, *shapers, steering=steering, sizer=sizer, log=log)
 
     def emit(self, record: FrameRecord, answer: Answer) -> None:
         self.records.append(record)
         self.ended_s[record.frame] = asyncio.get_running_loop().time()
 
-    async def run(self, start_s: float, end_s: float) -> None:
+    async def run(self, start_s: float, end_s: float, url: str = URL) -> None:
         async with http() as session:
             assert isinstance(session.connector, MemoryConnector)
             self.connector = session.connector
-            await emulate(self.camera, self.frames, session, URL, start_s, end_s)
+            await emulate(self.camera, self.frames, session, url, start_s, end_s)
 
     @property
     def outcomes(self) -> Counter[tuple[Outcome, Reason | None]]:

@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from jellyfish.camera.reaching import check_stream_url, require_ready, why_unreachable
+from jellyfish.camera.reaching import require_ready, why_unreachable
+from jellyfish.camera.stream_url import check_stream_url
 from jellyfish.errors import InputError
 
 STREAM = "/v1/stream"

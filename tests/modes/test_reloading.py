@@ -117,6 +117,22 @@ async def test_target_and_limits_are_taken_while_streams_go_on_and_what_takes_a_
 
 
 @virtual
+async def test_other_servers_are_taken_anew_and_it_is_not_one_of_them() -> None:
+    told_of = Configured(None)
+    mine, other = "ws://one:8765/v1/stream", "ws://two:8765/v1/stream"
+    told_of.options |= {"alternative": "", "public_url": None}
+    async with running() as service, http() as session:
+        told_of.serves(service)
+        told_of.config = replace(told_of.config, public_url=mine, alternatives=(mine, other))
+        told_of.options |= {"alternative": f"{mine},{other}", "public_url": mine}
+        assert told_of.reload() == Changes(("alternative", "public_url"), ())
+        async with session.ws_connect(URL) as socket:
+            peer = Peer(socket, asyncio.get_running_loop().time)
+            await peer.send(wire.Hello("camera", 15, 100.0))
+            assert (await peer.until(wire.Welcome)).alternatives == (other,)
+
+
+@virtual
 async def test_cameras_are_taken_anew_all_or_none(tmp_path: Path) -> None:
     told_of = Configured(tokens_in(tmp_path / "tokens.toml", DOOR))
     gate, yard = ServedCamera("gate", CameraSettings(min_score=0.5)), ServedCamera("yard", CameraSettings(importance=2))

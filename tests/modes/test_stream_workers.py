@@ -79,7 +79,7 @@ async def score(device: OpenDevice, brightness: int) -> float:
     jpeg = encode_jpeg(np.full((90, 160, 3), brightness, np.uint8))
     executor = device.executor
     assert isinstance(executor, DistantExecutor)
-    [answer] = await executor.run_undecoded([VARIANT], [Undecoded(jpeg, SIZE)])
+    [answer] = (await executor.run_undecoded([VARIANT], [Undecoded(jpeg, SIZE)])).found
     assert not isinstance(answer, Exception)
     return answer.detections[0].score
 

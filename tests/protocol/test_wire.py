@@ -15,6 +15,7 @@ from jellyfish.protocol import wire
 seconds = st.floats(-1e12, 1e12)
 shares = st.floats(0, 1)
 counts = st.integers(0, 2**31)
+urls = st.lists(st.text(max_size=20), max_size=wire.MOST_ALTERNATIVES).map(tuple)
 plans = st.builds(
     wire.PlanMessage,
     st.sampled_from([128, 448]),
@@ -53,6 +54,7 @@ messages = st.one_of(
         st.lists(st.builds(wire.Offer, counts, st.text(max_size=10), shares, shares), max_size=3).map(tuple),
         st.booleans(),
         st.booleans(),
+        alternatives=urls,
     ),
     st.builds(wire.Frame, st.integers(0, 2**32 - 1), st.integers(1, 65535), seconds, seconds, st.binary(max_size=200)),
     st.builds(
@@ -68,7 +70,7 @@ messages = st.one_of(
     reports,
     st.builds(wire.Bye, st.none() | reports),
     st.builds(wire.Farewell, counts, counts, st.dictionaries(st.text(max_size=5), counts, max_size=3)),
-    st.builds(wire.ErrorMessage, st.text(max_size=10), st.text(max_size=50)),
+    st.builds(wire.ErrorMessage, st.text(max_size=10), st.text(max_size=50), urls),
 )
 
 
@@ -117,6 +119,17 @@ def test_as_many_reasons_are_taken_as_documented() -> None:
     assert len(report.missed["lost"]) == 32
 
 
+@pytest.mark.parametrize(("many", "longest", "taken"), [(16, 512, True), (17, 1, False), (1, 513, False)])
+def test_no_more_alternatives_are_taken_than_documented(many: int, longest: int, taken: bool) -> None:
+    fields = {"code": "full", "message": "", "alternatives": ["u" * longest] * many}
+    data = sealed(wire.Kind.ERROR, msgspec.json.encode(fields))
+    if taken:
+        assert wire.decode(data) == wire.ErrorMessage("full", "", ("u" * longest,) * many)
+    else:
+        with pytest.raises(ProtocolError, match="cannot be read"):
+            wire.decode(data)
+
+
 @given(messages.filter(lambda message: not isinstance(message, wire.Frame)))
 def test_keys_of_later_versions_are_passed_over(message: wire.Message) -> None:
     data = wire.encode(message)
@@ -134,6 +147,7 @@ def test_keys_of_later_versions_are_passed_over(message: wire.Message) -> None:
         ),
         (wire.Bye(), b"{}"),
         (wire.Report(3), b'{"captured":3}'),
+        (wire.ErrorMessage("full", "no place"), b'{"code":"full","message":"no place"}'),
     ],
 )
 def test_what_is_optional_is_not_sent_where_it_says_nothing(message: wire.Message, body: bytes) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from jellyfish.clock import seconds_now
 from jellyfish.core import Answer, InputSize, Variant
-from jellyfish.devices.executor import RECENT_LEADS, Progress, Shape, Undecoded, blank_frame
+from jellyfish.devices.executor import RECENT_LEADS, DeviceGrant, Progress, Ran, Shape, Undecoded, blank_frame
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.stream.link import Connect, WorkerGoneError, WorkerLink
 from jellyfish.devices.stream.messages import (
@@ -29,6 +29,8 @@ from jellyfish.devices.stream.messages import (
     OpenWorker,
     RunBatch,
     SentImage,
+    ShareGranted,
+    ShareWanted,
     WorkerHello,
     WorkerProgress,
 )
@@ -46,7 +48,7 @@ TYPICAL_PIXELS = 320 * 180
 class _Batch:
     """One that was sent."""
 
-    done: asyncio.Future[list[Answer | ImageError]]
+    done: asyncio.Future[Ran]
     sent_s: float
     size_bytes: int
     pixels: int
@@ -71,8 +73,8 @@ class StreamExecutor:
         self.model, self.memory_bytes, self.kind, self.in_flight = model, 0, "", 1
         self.loading: tuple[LoadingEngine, ...] = ()
         self.stated: list[str] = []
-        self.share = 1.0
-        """Of the device, that this front has."""
+        self.grant, self._wanted = DeviceGrant(), ShareWanted(0.0, 0.0)
+        self.on_grant: Callable[[], None] = lambda: None
         self.on_there: Callable[[bool], None] = lambda is_there: None
         self._name, self._identity, self._closed = name, opening.model, closed
         self._link = WorkerLink(name, opening, connect, self, told)
@@ -121,7 +123,7 @@ class StreamExecutor:
             self._settle(said.batch, RunError(said.words))
             return
         way_s = seconds_now() - batch.sent_s - said.decode_s - said.run_s
-        self._meter.carried(batch.size_bytes, batch.pixels, way_s, said.decode_s)
+        self._meter.carried(batch.size_bytes, batch.pixels, way_s, said.decode_s, seconds_now())
         self._leads_s.append(max(0.0, way_s) + said.decode_s)
         try:
             found = checked(self.model, batch.images, said.found)
@@ -129,16 +131,25 @@ class StreamExecutor:
             self._settle(said.batch, error)
             return
         refused = {index: ImageError(*why) for index, why in said.no_images.items()}
-        self._settle(said.batch, [refused.get(index, answer) for index, answer in enumerate(found)])
+        told = [refused.get(index, answer) for index, answer in enumerate(found)]
+        self._settle(said.batch, Ran(told, said.waited_s))
+
+    def granted(self, said: ShareGranted) -> None:
+        """See `LinkUser.granted`."""
+        self.grant = DeviceGrant(said.share, said.waiting_s, said.fronts)
+        self.on_grant()
 
     def there(self, is_there: bool, why: str) -> None:
         """See `LinkUser.there`."""
         if not is_there:
             for number in list(self._batches):
                 self._settle(number, WorkerGoneError(f"it is not there: {why}"))
+            self.grant = DeviceGrant()
+        else:
+            self._link.send(self._wanted)
         self.on_there(is_there)
 
-    def _settle(self, number: int, outcome: list[Answer | ImageError] | Exception) -> None:
+    def _settle(self, number: int, outcome: Ran | Exception) -> None:
         batch = self._batches.pop(number)
         if batch.done.done():
             return
@@ -148,6 +159,13 @@ class StreamExecutor:
             batch.done.set_result(outcome)
 
     # --- what a dispatcher asks for ----------------------------------------------------------------------
+
+    def want(self, wanted: float, weight: float) -> None:
+        """See `DistantExecutor.want`."""
+        asked = ShareWanted(wanted, weight)
+        if asked != self._wanted:
+            self._wanted = asked
+            self._link.send(asked)
 
     def ready(self, variant: Variant) -> Variant:
         """See `Executor.ready`."""
@@ -160,10 +178,11 @@ class StreamExecutor:
     def seen(self) -> LatencyProfile:
         """See `DistantExecutor.seen`."""
         assert self._own is not None
+        self._meter.forget(seconds_now())
         way = self._meter.way
         if not way.like(self._way, TYPICAL_PIXELS):
             self._way = way
-        return seen_from(self._own, self._way, self.in_flight, self.share)
+        return seen_from(self._own, self._way, self.in_flight)
 
     @property
     def exchange_s(self) -> float:
@@ -172,17 +191,18 @@ class StreamExecutor:
 
     async def run(self, variants: Sequence[Variant], images: Sequence[Image], worker: int = 0) -> list[Answer]:
         """See `Executor.run`. WorkerGoneError, at once, while the stream is broken or when it breaks."""
-        found = await self.run_undecoded(variants, images, worker)
-        return [each for each in found if isinstance(each, Answer)]  # all are: there was nothing to decode
+        ran = await self.run_undecoded(variants, images, worker)
+        return [each for each in ran.found if isinstance(each, Answer)]  # all are: there was nothing to decode
 
     async def run_undecoded(
         self, variants: Sequence[Variant], images: Sequence[Image | Undecoded], worker: int = 0
-    ) -> list[Answer | ImageError]:
+    ) -> Ran:
         """See `DistantExecutor.run_undecoded`. WorkerGoneError as of `run`."""
         if not self._link.is_there:
             raise WorkerGoneError("it is not there; it is tried again")
         sent, parts = zip(*map(_sent, images), strict=True)
-        number, size_bytes = next(self._numbers), sum(map(len, parts))
+        compressed = all(each.kind is not ImageKind.RGB for each in sent)  # others are tests, and no frames
+        number, size_bytes = next(self._numbers), sum(map(len, parts)) if compressed else 0
         pixels = sum(each.size.width * each.size.height for each in sent)
         batch = _Batch(asyncio.get_running_loop().create_future(), seconds_now(), size_bytes, pixels, len(images))
         self._batches[number] = batch

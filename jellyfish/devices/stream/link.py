@@ -16,6 +16,7 @@ from jellyfish.devices.stream.messages import (
     FromFront,
     FromWorker,
     OpenWorker,
+    ShareGranted,
     WorkerHello,
     WorkerPing,
     WorkerPong,
@@ -49,6 +50,10 @@ class LinkUser(Protocol):
 
     def answered(self, said: Done | Failed) -> None:
         """Something came of a batch."""
+        ...
+
+    def granted(self, said: ShareGranted) -> None:
+        """This is what the front has of the device from now on."""
         ...
 
     def exchanged(self, seconds: float) -> None:
@@ -178,6 +183,8 @@ class WorkerLink:
                 asked_s = self._pings.pop(number, None)
                 if asked_s is not None:
                     self._user.exchanged(seconds_now() - asked_s)
+            case ShareGranted() as said:
+                self._user.granted(said)
             case WorkerProgress() as said:
                 self._told(said)
             case WorkerHello() as said if self._hello is not None and not self._hello.done():

@@ -2,7 +2,8 @@
 
 A front opens: `OpenWorker`. The worker tells how far it is (`WorkerProgress`), and then what it is (`WorkerHello`), or
 why it will not serve (`WorkerRefused`). From then on the front sends batches (`RunBatch`, the images behind it), and
-each has one answer, `Done` or `Failed`. Either side may ask for a sign of life (`WorkerPing`). Version 1.
+each has one answer, `Done` or `Failed`. Where several fronts are there each says what it could use (`ShareWanted`) and
+is told what it has (`ShareGranted`). Either side may ask for a sign of life (`WorkerPing`). Version 1.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class OpenWorker(msgspec.Struct, frozen=True, tag="open"):
     """What it is called, for people."""
     model: str = ""
     """Identity of the model that it serves; the worker refuses where its own is another."""
+    url: str = ""
+    """Of its stream, for clients of other fronts that are gone; empty where it does not say."""
 
 
 class WorkerProgress(msgspec.Struct, frozen=True, tag="progress"):
@@ -100,6 +103,8 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
     no_images: dict[int, tuple[str, str]] = {}
     """Of those that could not be decoded: index -> reason and words (`jellyfish.errors.ImageError`). What was found in
     them is empty."""
+    waited_s: float = 0.0
+    """Of `run_s`, for batches of other fronts."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -117,6 +122,25 @@ class GiveUp(msgspec.Struct, frozen=True, tag="give_up"):
     worker: int
 
 
+class ShareWanted(msgspec.Struct, frozen=True, tag="wanted"):
+    """What the front could use of the device: it is told where others are there, and anew when that changes."""
+
+    wanted: float
+    """Part of the time of all devices that it knows; more than 1 where they are not enough."""
+    weight: float
+    """What that counts beside the others'."""
+
+
+class ShareGranted(msgspec.Struct, frozen=True, tag="granted"):
+    """What the front has of the device from now on; before it is told, all of it."""
+
+    share: float
+    waiting_s: float
+    """A batch may have to wait so long for one of the others'."""
+    fronts: tuple[str, ...] = ()
+    """URLs of the others."""
+
+
 class WorkerPing(msgspec.Struct, frozen=True, tag="ping"):
     """Asks for a `WorkerPong` at once."""
 
@@ -129,5 +153,5 @@ class WorkerPong(msgspec.Struct, frozen=True, tag="pong"):
     number: int
 
 
-FromFront = OpenWorker | RunBatch | GiveUp | WorkerPing | WorkerPong
-FromWorker = WorkerProgress | WorkerHello | WorkerRefused | Done | Failed | WorkerPing | WorkerPong
+FromFront = OpenWorker | RunBatch | GiveUp | ShareWanted | WorkerPing | WorkerPong
+FromWorker = WorkerProgress | WorkerHello | WorkerRefused | Done | Failed | ShareGranted | WorkerPing | WorkerPong

@@ -17,6 +17,8 @@ from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
 
 KEPT = 64
 """Newest exchanges that are looked at."""
+FORGOTTEN_S = 10.0
+"""What a batch took so long ago is not known any more: a device that gets none for being too far is tried again."""
 FIRST_BYTES_PER_PIXEL = 0.15
 """Of a JPEG, before any was sent."""
 OLD = 0.9
@@ -24,8 +26,6 @@ OLD = 0.9
 STEP = 1.15
 """A way that has become longer or shorter by no more than this is the same: plans are not to change for less."""
 LEAST_STEP_S = 0.0005
-LEAST_SHARE = 0.02
-"""Of a device, where several fronts share it: what is planned with at least."""
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -62,18 +62,26 @@ class WayMeter:
         self._exchanges: deque[float] = deque(maxlen=KEPT)
         self._batches: deque[tuple[int, float, float]] = deque(maxlen=KEPT)
         """(bytes, seconds on the way, seconds of decoding)."""
+        self._newest_s = 0.0
+        """When the last of them was answered."""
         self._bytes_per_pixel = FIRST_BYTES_PER_PIXEL
 
     def exchanged(self, seconds: float) -> None:
         """A message without images came and was answered."""
         self._exchanges.append(max(0.0, seconds))
 
-    def carried(self, size_bytes: int, pixels: int, way_s: float, decode_s: float) -> None:
-        """A batch was answered."""
+    def carried(self, size_bytes: int, pixels: int, way_s: float, decode_s: float, now: float = 0.0) -> None:
+        """A batch of compressed images was answered."""
         if size_bytes <= 0 or pixels <= 0:
             return
+        self._newest_s = now
         self._batches.append((size_bytes, max(0.0, way_s), max(0.0, decode_s)))
         self._bytes_per_pixel = OLD * self._bytes_per_pixel + (1 - OLD) * size_bytes / pixels
+
+    def forget(self, now: float) -> None:
+        """Nothing is known of batches where the last one was long ago."""
+        if now - self._newest_s > FORGOTTEN_S:
+            self._batches.clear()
 
     @property
     def way(self) -> Way:
@@ -92,8 +100,8 @@ def _beyond(seconds: list[float], usual_s: float) -> float:
     return max(0.0, quantiles(seconds, n=10)[-1] - usual_s) if len(seconds) > 1 else 0.0
 
 
-def seen_from(own: LatencyProfile, way: Way, in_flight: int, share: float = 1.0) -> LatencyProfile:
-    """A worker's own profile as it is for a front to which it is that far, and which has such a share of it.
+def seen_from(own: LatencyProfile, way: Way, in_flight: int) -> LatencyProfile:
+    """A worker's own profile as it is for a front to which it is that far.
 
     With `in_flight` batches on the way at a time the next one is there when one is done, unless the way takes longer.
     """
@@ -104,7 +112,7 @@ def seen_from(own: LatencyProfile, way: Way, in_flight: int, share: float = 1.0)
         p50_s = tuple(own_s + way_s for own_s, way_s in zip(entry.p50_s, ways_s, strict=True))
         p99_s = tuple(own_s + way_s + way.beyond_s for own_s, way_s in zip(entry.p99_s, ways_s, strict=True))
         keeps_s = tuple(
-            max(own_s / max(share, LEAST_SHARE), carry_s * own.workers, whole_s / in_flight)
+            max(own_s, carry_s * own.workers, whole_s / in_flight)
             for own_s, carry_s, whole_s in zip(entry.keeps_s, carries_s, p50_s, strict=True)
         )
         return msgspec.structs.replace(entry, p50_s=p50_s, p99_s=p99_s, occupancy_s=keeps_s)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import itertools
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -30,13 +32,17 @@ from jellyfish.devices.stream.messages import (
     OpenWorker,
     RunBatch,
     SentImage,
+    ShareGranted,
+    ShareWanted,
     WorkerHello,
     WorkerPing,
     WorkerPong,
     WorkerProgress,
     WorkerRefused,
 )
-from jellyfish.errors import DeviceLostError, ImageError, JellyfishError
+from jellyfish.devices.stream.sharing import Asked, DeviceSharing, ShareOut, equally
+from jellyfish.devices.stream.turn_queue import TurnQueue
+from jellyfish.errors import DeviceLostError, ImageError, JellyfishError, RunError
 from jellyfish.media.still import Pixels, Png, Still
 from jellyfish.models.model import Image, in_words
 
@@ -48,6 +54,9 @@ IN_FLIGHT = 2
 """Batches that each worker of the device may have at least: the next one is decoded while one runs."""
 UNANSWERED = 4
 """So many times as many batches of one front may be unanswered, before it is taken to be out of its mind."""
+
+LOOK_S = 0.5
+"""How often it is looked who is there, and what for they may have to wait: as often as they plan."""
 
 Decode = Callable[[Still, InputSize], Awaitable[Image]]
 _NOTHING = Answer()
@@ -75,24 +84,53 @@ class ServingDevice(msgspec.Struct, frozen=True):
 class _Front:
     """Who is connected."""
 
+    name: str
+    """Nobody else's."""
     opened: OpenWorker | None = None
+    gone: bool = False
     unanswered: int = 0
     running: set[asyncio.Task[None]] = field(default_factory=set)
+    newest: dict[int, asyncio.Event] = field(default_factory=dict)
+    """Of each of the device's workers: `queued` of the newest batch for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """One that has come."""
+
+    said: RunBatch
+    stills: Sequence[Still]
+    before: asyncio.Event | None
+    """`queued` of the one of its front that is to run before it, on the same of the device's workers."""
+    queued: asyncio.Event
+    """Set when it waits for its turn, or will not."""
 
 
 class WorkerEnd:
     """One device's. Fronts may come before it is ready: they wait for that, and are told how far it is."""
 
-    def __init__(self, identity: str, decode: Decode, token: str | None, ended: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        identity: str,
+        decode: Decode,
+        token: str | None,
+        ended: Callable[[str], None],
+        share_out: ShareOut = equally,
+    ) -> None:
         """`identity`: of the model. `token`: what fronts have to show; None: nothing, for whoever can connect may.
 
-        `ended`: told why, when this process is of no use any more and is to be started anew.
+        `ended`: told why, when this process is of no use any more and is to be started anew. `share_out`: which part of
+        the device each of several fronts has.
         """
         self._identity, self._decode, self._token, self._ended = identity, decode, token, ended
         self.left: Callable[[], object] = lambda: None
         """Called when a front has gone."""
         self._fronts: dict[StreamEnd[FromFront], _Front] = {}
         self._device: ServingDevice | None = None
+        self._names = itertools.count()
+        self._sharing, self._look_s = DeviceSharing(share_out), 0.0
+        self._turns: list[TurnQueue] = []
+        """Of each of the device's workers."""
 
     def protocol(self) -> StreamEnd[FromFront]:
         """An end for one more connection."""
@@ -110,7 +148,9 @@ class WorkerEnd:
     def ready(self, device: ServingDevice) -> None:
         """Batches are run from now on."""
         self._device = device
+        self._turns = [TurnQueue(device.executor.in_flight) for _ in range(device.profile.workers)]
         self._tell_known(device.hello)
+        self._share()
 
     def refuse(self, why: str) -> None:
         """The device cannot be opened: those who wait for it are told so."""
@@ -134,7 +174,7 @@ class WorkerEnd:
         strangers = [each for each, front in self._fronts.items() if front.opened is None]
         if len(strangers) >= MOST_STRANGERS:
             strangers[0].end("too many have connected and said nothing")
-        self._fronts[end] = _Front()
+        self._fronts[end] = _Front(str(next(self._names)))
         asyncio.get_running_loop().call_later(OPEN_S, self._expect_opened, end)
 
     def _expect_opened(self, end: StreamEnd[FromFront]) -> None:
@@ -143,8 +183,14 @@ class WorkerEnd:
             end.end("it has not said who it is")
 
     def _gone(self, end: StreamEnd[FromFront], why: str) -> None:
-        """What it had running is run to its end; nobody is told."""
-        self._fronts.pop(end, None)
+        """What it had running is run to its end, and nobody told; what waited is not, and its share is the others'."""
+        front = self._fronts.pop(end, None)
+        if front is not None and front.opened is not None:
+            front.gone = True
+            self._sharing.leave(front.name)
+            for turns in self._turns:
+                turns.forget(front.name)
+            self._share()
         self.left()
 
     def _heard(self, end: StreamEnd[FromFront], message: Message[FromFront]) -> None:
@@ -156,6 +202,9 @@ class WorkerEnd:
                 raise StreamError("the first that a front says is who it is")
             self._open(end, front, message.said)
             return
+        self._sharing.heard(front.name, end.heard_s)
+        if end.heard_s >= self._look_s:
+            self._share()
         match message.said:
             case RunBatch() as said:
                 self._begin(end, front, said, message.images)
@@ -163,6 +212,9 @@ class WorkerEnd:
                 end.send(WorkerPong(number))
             case GiveUp(worker):
                 self._give_up(worker)
+            case ShareWanted(wanted, weight):
+                self._sharing.ask(front.name, Asked(wanted, weight))
+                self._share()
             case OpenWorker():
                 raise StreamError("it has said already who it is")
 
@@ -174,8 +226,10 @@ class WorkerEnd:
             return
         end.framing.most_bytes = MOST_BYTES
         front.opened = said
+        self._sharing.come(front.name, said.url, end.heard_s)
         if self._device is not None:
             end.send(self._device.hello)
+            self._share()
 
     def _why_not(self, said: OpenWorker) -> str:
         if self._token is not None and not hmac.compare_digest(said.token.encode(), self._token.encode()):
@@ -185,6 +239,19 @@ class WorkerEnd:
         if said.model not in ("", self._identity):
             return "it runs another model, or other weights: start it with those of the server"
         return "" if self.fronts < MOST_FRONTS else f"it has its {MOST_FRONTS} fronts"
+
+    def _share(self) -> None:
+        """Share the device out anew among those who are there, and tell them, once it is ready."""
+        if not self._turns:
+            return
+        now = seconds_now()
+        self._look_s = now + LOOK_S
+        for turns in self._turns:
+            turns.fair.shares = self._sharing.shares(now)
+        changed = self._sharing.changed(now)
+        for end, front in self._fronts.items():
+            if front.name in changed:
+                end.send(ShareGranted(*changed[front.name]))
 
     # --- batches -----------------------------------------------------------------------------------------
 
@@ -198,31 +265,58 @@ class WorkerEnd:
         if front.unanswered > UNANSWERED * device.hello.in_flight * device.profile.workers:
             raise StreamError(f"{front.unanswered - 1} batches are unanswered")
         stills = [_still(*pair) for pair in zip(said.images, images_of(said.images, images), strict=True)]
-        task = asyncio.ensure_future(self._answer(end, front, device, said, stills))
+        batch = _Batch(said, stills, front.newest.get(said.worker), asyncio.Event())
+        front.newest[said.worker] = batch.queued
+        task = asyncio.ensure_future(self._answer(end, front, device, batch))
         front.running.add(task)
         task.add_done_callback(front.running.discard)
 
-    async def _answer(
-        self, end: StreamEnd[FromFront], front: _Front, device: ServingDevice, said: RunBatch, stills: Sequence[Still]
-    ) -> None:
+    async def _answer(self, end: StreamEnd[FromFront], front: _Front, device: ServingDevice, batch: _Batch) -> None:
         """Decode and run one batch, and say what came of it."""
+        number = batch.said.batch
         try:
-            end.send(await self._run(device, said, stills))
+            end.send(await self._run(front, device, batch))
         except DeviceLostError as error:
-            end.send(Failed(said.batch, str(error), lost=True))
+            end.send(Failed(number, str(error), lost=True))
             self._ended(str(error))
         except JellyfishError as error:
-            end.send(Failed(said.batch, str(error)))
+            end.send(Failed(number, str(error)))
         except Exception as error:
-            end.send(Failed(said.batch, in_words(error)))
+            end.send(Failed(number, in_words(error)))
         finally:
+            batch.queued.set()
             front.unanswered -= 1
 
-    async def _run(self, device: ServingDevice, said: RunBatch, stills: Sequence[Still]) -> Done:
-        began_s = seconds_now()
+    async def _run(self, front: _Front, device: ServingDevice, batch: _Batch) -> Done:
+        said, began_s = batch.said, seconds_now()
+        turns, cost_s = self._turns[said.worker], _cost_s(device.profile, said.variants)
+        images, variants, refused = await self._decoded(said, batch.stills)
+        decoded_s = seconds_now()
+        if batch.before is not None:
+            await batch.before.wait()
+        if front.gone:
+            raise RunError("nobody waits for it any more")
+        turn = turns.come(front.name, cost_s)
+        batch.queued.set()
+        if front.name in turns.fair.shares:
+            self._sharing.ran(front.name, cost_s, decoded_s)
+        async with turns.turn(turn, decoded_s) as waited_s:
+            found = iter(await device.executor.run(variants, images, said.worker) if images else ())
+        return Done(
+            said.batch,
+            tuple(_NOTHING if index in refused else next(found) for index in range(len(said.images))),
+            decoded_s - began_s,
+            seconds_now() - decoded_s,
+            {index: (error.reason, str(error)) for index, error in refused.items()},
+            waited_s,
+        )
+
+    async def _decoded(
+        self, said: RunBatch, stills: Sequence[Still]
+    ) -> tuple[list[Image], list[Variant], dict[int, ImageError]]:
+        """The images, with what each is to be run with; of those that are none, why."""
         decoding = (self._decode(still, each.size) for still, each in zip(stills, said.images, strict=True))
         decoded = await asyncio.gather(*decoding, return_exceptions=True)
-        decoded_s = seconds_now()
         refused: dict[int, ImageError] = {}
         images: list[Image] = []
         variants: list[Variant] = []
@@ -234,14 +328,7 @@ class WorkerEnd:
             else:
                 images.append(each)
                 variants.append(variant)
-        found = iter(await device.executor.run(variants, images, said.worker) if images else ())
-        return Done(
-            said.batch,
-            tuple(_NOTHING if index in refused else next(found) for index in range(len(stills))),
-            decoded_s - began_s,
-            seconds_now() - decoded_s,
-            {index: (error.reason, str(error)) for index, error in refused.items()},
-        )
+        return images, variants, refused
 
     def _give_up(self, worker: int) -> None:
         """Kill what that worker runs; where it is in a thread of this process, this process."""
@@ -252,6 +339,12 @@ class WorkerEnd:
             device.executor.give_up(worker)
         else:
             self._ended("a batch hangs")
+
+
+def _cost_s(profile: LatencyProfile, variants: Sequence[Variant]) -> float:
+    """For how long a batch keeps its worker."""
+    groups = Counter(variants).items()
+    return sum(profile.of(variant).keeps_s[min(size, profile.max_batch) - 1] for variant, size in groups)
 
 
 def _still(sent: SentImage, data: memoryview) -> Still:

@@ -145,6 +145,11 @@ DEVICE_WAY = _gauge(
     "What a message to a device in another process, or on another machine, and back takes",
     "device",
 )
+DEVICE_SHARE = _gauge(
+    "device_share_ratio",
+    "Part of a device that this server has, where others use it, too; 1 where it is alone",
+    "device",
+)
 DEVICE_GONE = _counter("device_gone_total", "How often the worker of such a device was not there any more", "device")
 BATCH = MetricDefinition(
     "batch_frames", MetricKind.HISTOGRAM, "Frames of a batch, over all batches", ("device",), BATCH_EDGES
@@ -177,7 +182,7 @@ CATALOGUE = (
     FRAMES, SLACK, RECEIVED, REQUESTS, ANSWERS, STAGE_SECONDS, STAGE_SHARE,
     CLIENTS, CAMERA_LAST, REFUSED, BYTES, WATCHERS, WATCH_LOST, TARGET, CARE, MARGIN,
     DEVICE_STATE, DEVICE_WORKERS, DEVICE_BUSY, DEVICE_BATCHES, DEVICE_FRAMES, DEVICE_DROPPED, QUEUE, SLOW_DOWN,
-    DEVICE_WAY, DEVICE_GONE, BATCH,
+    DEVICE_WAY, DEVICE_SHARE, DEVICE_GONE, BATCH,
     PLANNER_CPU, WINDOWS, PLAN_CHANGES, REPAIRS, LOOKS, PLANNED_ACCURACY,
     HOST_BUSY, HOST_SHARE, HOST_WORK, LOOP_LAG, MEMORY, CPU, DESCRIPTORS, READY, BUILD,
 )  # fmt: skip

@@ -183,6 +183,7 @@ def _devices(service: Service) -> Iterator[Metric]:
     yield each(catalogue.QUEUE, *(its.queued for its in known))
     yield each(catalogue.SLOW_DOWN, *(its.slow_down for its in known))
     yield each(catalogue.DEVICE_WAY, *(its.way_s for its in known))
+    yield each(catalogue.DEVICE_SHARE, *(its.share for its in known))
     yield each(catalogue.DEVICE_GONE, *(its.gone for its in known))
     yield _histogram(catalogue.BATCH, (((its.device,), _batches(its)) for its in known))
 

@@ -7,7 +7,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from jellyfish.core import InputSize
+from jellyfish.core import Answer, InputSize
 from jellyfish.devices.executor import Undecoded
 from jellyfish.devices.stream.link import SILENT_S, WorkerGoneError
 from jellyfish.devices.stream.messages import OpenWorker, RunBatch
@@ -36,8 +36,8 @@ async def test_images_and_stills_come_back_answered_in_their_order() -> None:
     joined = Joined()
     profile = await joined.open()
     assert (profile.device, joined.front.in_flight, joined.front.memory_bytes) == ("far", 2, 5)
-    answers = await joined.front.run_undecoded([SMALL, SMALL, SMALL], [jpeg(40), image(9), jpeg(7)])
-    assert [each.detections[0].score for each in answers] == [40 / 255, 9 / 255, 7 / 255]
+    ran = await joined.front.run_undecoded([SMALL, SMALL, SMALL], [jpeg(40), image(9), jpeg(7)])
+    assert [each.detections[0].score for each in ran.found if isinstance(each, Answer)] == [40 / 255, 9 / 255, 7 / 255]
     assert await joined.front.run([LARGE], [image(255)]) == [found(image(255))]
 
 
@@ -45,10 +45,11 @@ async def test_images_and_stills_come_back_answered_in_their_order() -> None:
 async def test_an_image_that_cannot_be_decoded_is_told_and_the_others_are_run() -> None:
     joined = Joined()
     await joined.open()
-    first, broken, last = await joined.front.run_undecoded([SMALL] * 3, [jpeg(1), Undecoded(b"broken", SIZE), jpeg(2)])
+    some = [jpeg(1), Undecoded(b"broken", SIZE), jpeg(2)]
+    first, broken, last = (await joined.front.run_undecoded([SMALL] * 3, some)).found
     assert isinstance(broken, ImageError) and broken.reason == "bad_image" and str(broken) == "it is broken"
     assert [first, last] == [found(image(1)), found(image(2))] and joined.device.batches == [2]
-    [broken] = await joined.front.run_undecoded([SMALL], [Undecoded(b"broken", SIZE)])
+    [broken] = (await joined.front.run_undecoded([SMALL], [Undecoded(b"broken", SIZE)])).found
     assert isinstance(broken, ImageError) and joined.device.batches == [2]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from jellyfish.devices.stream.way import Way, WayMeter, seen_from
-from tests.server.peer import LARGE, PROFILE, SMALL
+from jellyfish.devices.stream.way import FORGOTTEN_S, Way, WayMeter, seen_from
+from tests.server.peer import LARGE, PROFILE
 
 PIXELS = 448 * 252
 
@@ -46,6 +46,16 @@ def test_nothing_is_known_at_first_and_signs_of_life_tell_something() -> None:
     assert meter.way.exchange_s == pytest.approx(0.03)
 
 
+def test_what_batches_took_long_ago_is_not_known_any_more() -> None:
+    meter = WayMeter()
+    meter.exchanged(0.001)
+    meter.carried(20_000, PIXELS, 3.0, 0.5, now=100.0)
+    meter.forget(100.0 + FORGOTTEN_S)
+    assert meter.way.per_byte_s > 0
+    meter.forget(100.1 + FORGOTTEN_S)
+    assert (meter.way.per_byte_s, meter.way.exchange_s) == (0.0, 0.001)
+
+
 def test_a_device_far_away_is_a_slower_one() -> None:
     way = Way(exchange_s=0.020, per_byte_s=1 / 12.5e6, beyond_s=0.003, bytes_per_pixel=0.2)
     seen = seen_from(PROFILE, way, in_flight=2)
@@ -66,12 +76,6 @@ def test_a_near_device_keeps_its_rate_and_a_thin_link_takes_it() -> None:
     # the link is one, however many workers there are behind it
     many = seen_from(msgspec.structs.replace(PROFILE, workers=4), Way(per_byte_s=1e-6, bytes_per_pixel=0.2), 2)
     assert many.of(LARGE).keeps_s[0] == pytest.approx(4 * thin.of(LARGE).keeps_s[0])
-
-
-def test_a_share_of_a_device_makes_it_slower_in_rate_alone() -> None:
-    half = seen_from(PROFILE, Way(), in_flight=2, share=0.5)
-    assert half.of(SMALL).p50_s == PROFILE.of(SMALL).p50_s
-    assert half.of(SMALL).keeps_s == tuple(2 * each for each in PROFILE.of(SMALL).keeps_s)
 
 
 def test_a_way_that_is_about_the_same_changes_nothing() -> None:

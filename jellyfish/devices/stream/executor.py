@@ -45,7 +45,7 @@ TYPICAL_PIXELS = 320 * 180
 
 
 @dataclass(slots=True)
-class _Batch:
+class _SentBatch:
     """One that was sent."""
 
     done: asyncio.Future[Ran]
@@ -82,7 +82,7 @@ class StreamExecutor:
         self._meter, self._way = WayMeter(), Way()
         self._leads_s: deque[float] = deque([0.0], maxlen=RECENT_LEADS)
         self._numbers = itertools.count()
-        self._batches: dict[int, _Batch] = {}
+        self._batches: dict[int, _SentBatch] = {}
 
     async def open(self) -> LatencyProfile:
         """Reach the worker, and keep in touch with it from then on: its own profile, called as the device is here.
@@ -204,7 +204,7 @@ class StreamExecutor:
         compressed = all(each.kind is not ImageKind.RGB for each in sent)  # others are tests, and no frames
         number, size_bytes = next(self._numbers), sum(map(len, parts)) if compressed else 0
         pixels = sum(each.size.width * each.size.height for each in sent)
-        batch = _Batch(asyncio.get_running_loop().create_future(), seconds_now(), size_bytes, pixels, len(images))
+        batch = _SentBatch(asyncio.get_running_loop().create_future(), seconds_now(), size_bytes, pixels, len(images))
         self._batches[number] = batch
         try:
             self._link.send(RunBatch(number, worker, tuple(variants), tuple(sent)), parts)

@@ -5,7 +5,7 @@
 Cameras (`jellyfish bench --connect`, with its own account of every frame) stream through a front (`jellyfish serve`)
 that runs nothing itself, and two workers (`jellyfish worker`). `worker`: one worker is killed with all its processes,
 in turn, and started again at the same address a second later, as a supervisor would. `front`: there are two fronts
-before the same workers, which name each other to cameras, half of which begin at each; they are killed in turn.
+before the same workers, which name each other to cameras; the one that has them is killed, so that they go to and fro.
 
 For each kill: how many cameras it had to do with (those that the worker had answered last; those that lost their
 connection), how long from the kill to the last of their first answers in time (the bar: 2 s), how many of their frames

@@ -16,6 +16,8 @@ from hashlib import blake2b
 from jellyfish.camera.retries import STEADY_S, RetryPace
 from jellyfish.camera.stream_url import may_go_on_at
 
+MOST_NAMED = 16
+"""Addresses that are kept."""
 SOON_S = 0.25
 """Within so long a client goes on elsewhere, not all in the same moment."""
 
@@ -50,9 +52,14 @@ class ServerChoice:
         return [url for url in self._known if url not in self._tried and url != self.url]
 
     def name(self, alternatives: Sequence[str]) -> None:
-        """The server here names these. Those that are less safe than home are passed over."""
+        """The server here names these. Those that are less safe than home are passed over.
+
+        What was named before is kept, up to a bound: a server that has just been started anew has not met all others.
+        """
+        safe = (url for url in alternatives if may_go_on_at(url, self._home, self._with_token))
+        namer = (self._namer,) if self._namer else ()
+        self._named = tuple(dict.fromkeys((*safe, *namer, *self._named)))[:MOST_NAMED]
         self._namer = self.url
-        self._named = tuple(url for url in alternatives if may_go_on_at(url, self._home, self._with_token))
 
     def strike(self) -> None:
         """The server here will never take this client in."""

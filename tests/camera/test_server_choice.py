@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jellyfish.camera.retries import FIRST_S, STEADY_S, RetryPace
-from jellyfish.camera.server_choice import SOON_S, ServerChoice
+from jellyfish.camera.server_choice import MOST_NAMED, SOON_S, ServerChoice
 
 
 def stream_at(host: str, scheme: str = "ws") -> str:
@@ -106,6 +106,22 @@ def test_who_refuses_for_good_is_not_asked_again_until_none_is_left() -> None:
         assert chosen.url == HOME
     chosen.strike()
     assert chosen.pause_s(0.0) is None
+
+
+def test_a_server_that_was_started_anew_and_knows_no_other_yet_takes_nothing_from_what_is_known() -> None:
+    """Of two, each is killed and started again in turn: the camera goes to and fro."""
+    chosen = choice("camera", B)
+    for expected in (B, HOME, B, HOME):
+        assert moved(chosen, 60.0) == expected
+        chosen.name([])
+
+
+def test_only_so_many_addresses_are_kept_the_newest_first() -> None:
+    chosen = choice("camera")
+    for number in range(3 * MOST_NAMED):
+        chosen.name([stream_at(f"other-{number}")])
+    assert len(chosen.others) == MOST_NAMED - 1  # one of them is where it is
+    assert stream_at(f"other-{3 * MOST_NAMED - 1}") in chosen.others
 
 
 def test_what_is_known_lasts_over_streams() -> None:

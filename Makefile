@@ -8,11 +8,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 GPU ?= cuda:0
 
-.PHONY: mqtt-check browser-check help demo demo-live real-cameras test check gpu-check gpu-check-bundle bench-promise bench-peers abuse fuzz soak clean
+.PHONY: mqtt-check browser-check help demo demo-live real-cameras test test-ray check gpu-check gpu-check-bundle bench-promise bench-peers abuse fuzz soak clean
 help:
 	@echo "make demo    4 emulated cameras against a server on this machine, 20 seconds, then a page of figures and pictures"
 	@echo "make demo-live   four clips as RTSP cameras, a server that fetches them, and its page in your browser, until Ctrl-C"
 	@echo "make test    run the tests"
+	@echo "make test-ray    the tests with Ray, which it installs (80 MB): a cluster on loopback, whose parts are killed; 5 minutes"
 	@echo "make check   ruff, mypy, import contracts, and the tests"
 	@echo "make browser-check   the page in Chromium (apt install chromium), and its JavaScript under node"
 	@echo "make gpu-check   one GPU tested and measured, under 8 minutes; GPU=cuda:1 for another, GPU=cpu for none"
@@ -46,6 +47,10 @@ demo-live: $(STAMP)
 test: $(STAMP)
 	@echo "==> Tests"
 	@$(BIN)/python -m pytest
+
+test-ray: $(STAMP)
+	@$(BIN)/python -c 'import ray' 2> /dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[ray]"
+	@$(BIN)/python -m pytest tests/modes/cluster
 
 check: $(STAMP)
 	@echo "==> ruff"

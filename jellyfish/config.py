@@ -227,6 +227,26 @@ class WorkerPlace(enum.StrEnum):
     """`thread` for one device, `process` for each of several."""
 
 
+class EngineKind(enum.StrEnum):
+    """Who places a server's workers."""
+
+    LOCAL = "local"
+    """Nobody: they run on its machine, or where it is told."""
+    RAY = "ray"
+    """A cluster that Ray keeps."""
+    AUTO = "auto"
+    """Ray where this machine is a node of such a cluster, else nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Who places a server's workers, and where that is to be found."""
+
+    kind: EngineKind = EngineKind.LOCAL
+    address: str | None = None
+    """`ray://HOST:PORT`, of Ray Client; None: the cluster that this machine is a node of."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkersConfig:
     """Which workers a server has beside what runs in its own process."""
@@ -238,6 +258,7 @@ class WorkersConfig:
     """Its first line is what it shows to them; None: nothing."""
     ca_file: Path | None = None
     """PEM: whose certificates are trusted; None: those that the system trusts."""
+    engine: EngineConfig = field(default_factory=EngineConfig)
 
     def in_processes(self, devices: Sequence[str], named: bool = True) -> bool:
         """Whether each of its machine's `devices` has a process of its own. `named`: whether the model has a name that

@@ -65,6 +65,10 @@ def _only_gpus(values: Values) -> bool:
     return "cpu" not in values.get("device", "cpu")
 
 
+def _placed_by_ray(values: Values) -> bool:
+    return str(values.get("engine")).startswith("ray")
+
+
 def _unseeded(values: Values) -> bool:
     from jellyfish.link.synthetic import RADIOS  # numpy: a wrong option need not wait for it
 
@@ -102,6 +106,12 @@ _NO_DEVICE = "with --device none: nothing runs on this machine"
 WORKERS_RULES = (
     VoidRule(("worker_token_file", "worker_ca_file"), missing("worker"), "without --worker: nobody is shown it"),
     VoidRule(("workers", "profile"), lambda values: values.get("device") == "none", _NO_DEVICE),
+    VoidRule(("workers",), _placed_by_ray, "with --engine ray: nothing runs in a process of this server"),
+    VoidRule(
+        ("profile",),
+        _placed_by_ray,
+        "with --engine ray: each node takes what `jellyfish profile` has kept there, or measures",
+    ),
 )
 STEERED_RULE = VoidRule(("planner",), given("controller"), "with --controller: cameras choose their sizes themselves")
 _ELSEWHERE = "with --connect: that server runs already, as it was started"

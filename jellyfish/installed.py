@@ -11,6 +11,7 @@ EXTRAS = {
     "faster_coco_eval": ("faster-coco-eval", "lab"),
     "grpc": ("grpcio protobuf", "grpc"),
     "cryptography": ("cryptography", "tls"),
+    "ray": ("ray", "ray"),
     "aio_rtsp_toolkit": ("aio-rtsp-toolkit", "live-demo"),
     "edgefirst": ("edgefirst-tracker", "track"),
     "opentelemetry": ("opentelemetry-sdk opentelemetry-exporter-otlp-proto-http", "otel"),

@@ -37,6 +37,7 @@ def needs(command: str, options: Mapping[str, Any]) -> tuple[str, ...]:
         return (
             *SERVER,
             *(["cryptography"] if options["tls"] is not None else []),
+            *(["ray", "cryptography"] if options["engine"].startswith("ray") else []),
             *(["opentelemetry"] if options["spans"] else []),
             *(["edgefirst"] if options["track"] else []),
             *(["grpc"] if options["grpc_port"] is not None else []),

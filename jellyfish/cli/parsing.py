@@ -6,12 +6,13 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import typer
 
 from jellyfish.camera.stream_url import check_stream_url
 from jellyfish.cli.options import CLASSIFIER_VIDEOS, SHIPPED_VIDEOS
-from jellyfish.config import CLOUD_FILTERS, DEFAULT_FUSION, FUSED_MODELS
+from jellyfish.config import CLOUD_FILTERS, DEFAULT_FUSION, FUSED_MODELS, EngineConfig, EngineKind
 from jellyfish.errors import InputError
 from jellyfish.media.files import require_file
 from jellyfish.protocol.wire import LONGEST_NAME, LONGEST_URL, MOST_ALTERNATIVES, NAME_PATTERN
@@ -28,13 +29,35 @@ def device_names(text: str) -> tuple[str, ...]:
     return devices
 
 
-def served_devices(text: str, worker: str) -> tuple[str, ...]:
-    """As `device_names`; `none` where there are workers elsewhere."""
+def served_devices(text: str, worker: str, engine: EngineConfig) -> tuple[str, ...]:
+    """As `device_names`; `none` where there are workers elsewhere, `cpu` or `cuda` alone where Ray places them."""
+    if engine.kind is EngineKind.RAY and text.strip() not in ("cpu", "cuda"):
+        raise typer.BadParameter(
+            f"{text!r}: with --engine ray it is cuda, for all GPUs of the cluster, or cpu", param_hint="--device"
+        )
     if text.strip() != "none":
         return device_names(text)
     if not worker:
         raise typer.BadParameter("none: then there must be a --worker elsewhere", param_hint="--device")
     return ()
+
+
+def engine_config(text: str) -> EngineConfig:
+    """`local`, `auto`, `ray` or `ray://HOST:PORT`."""
+    if text in list(EngineKind):
+        return EngineConfig(EngineKind(text))
+    parts = urlsplit(text)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if parts.scheme != "ray" or not host or port is None or parts.path or "@" in parts.netloc:
+        raise typer.BadParameter(
+            f"{text!r}: give local, auto, ray (the cluster that this machine is a node of) or ray://HOST:PORT (its Ray "
+            "Client server, usually at port 10001 of the head)",
+            param_hint="--engine",
+        )
+    return EngineConfig(EngineKind.RAY, text)
 
 
 def worker_addresses(text: str) -> tuple[str, ...]:

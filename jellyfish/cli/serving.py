@@ -41,6 +41,7 @@ from jellyfish.cli.options import (
 )
 from jellyfish.cli.parsing import (
     alternatives,
+    engine_config,
     folders,
     host_names,
     ip_addresses,
@@ -321,6 +322,14 @@ def serve(
             "same workers name it to their cameras (docs/scale.md).",
         ),
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="Who places workers: `local`, nobody; `ray`, the Ray cluster that this machine is a node of; "
+            "`ray://HOST:PORT`, the one whose Ray Client server that is; `auto`, `ray` where there is one (needs the "
+            "extra `ray`; docs/scale.md). Ray's workers are on all GPUs with --device cuda, else on all processors."
+        ),
+    ] = "local",
     config: Annotated[
         Path | None,
         typer.Option(
@@ -341,6 +350,7 @@ def serve(
     """
     if tls is not None and tls_certificate is not None:
         raise typer.BadParameter("self-signed and --tls-certificate exclude each other", param_hint="--tls")
+    placed_by = engine_config(engine)
     limits = Limits(
         clients=max_clients,
         message_bytes=max_message_kb * 1024,
@@ -358,7 +368,7 @@ def serve(
         ServerConfig(
             listening_host(host),
             port,
-            served_devices(device, worker),
+            served_devices(device, worker, placed_by),
             weights,
             profile,
             planner,
@@ -380,7 +390,7 @@ def serve(
             metrics_from=ip_networks(metrics_from, "--metrics-from"),
             mqtt=mqtt_config(mqtt, mqtt_credentials),
             webhook=webhook_config(webhook, webhook_token),
-            workers=WorkersConfig(workers, worker_addresses(worker), worker_token_file, worker_ca_file),
+            workers=WorkersConfig(workers, worker_addresses(worker), worker_token_file, worker_ca_file, placed_by),
             log=None if results is None else LogConfig(results, int(1e6 * results_mb), 86_400 * results_days),
             access=AccessConfig(
                 tokens,

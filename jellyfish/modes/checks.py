@@ -6,7 +6,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-from jellyfish.config import ServerConfig
+from jellyfish.config import EngineKind, ServerConfig
 from jellyfish.control.planners import check_planner
 from jellyfish.core import Task, Variant
 from jellyfish.devices.naming import check_device, parse_variant
@@ -36,7 +36,8 @@ def checked(config: ServerConfig, brought: Brought | None = None) -> tuple[Model
 
     As nothing is wrong, what workers need begins to load.
     """
-    for name in config.devices:
+    alone = config.workers.engine.kind is EngineKind.LOCAL
+    for name in config.devices if alone else ():  # else they are other machines'
         check_device(name)
     brought = brought or Brought()
     model = open_model(config.model, config.weights) if brought.model is None else usable(brought.model, "model")
@@ -52,7 +53,7 @@ def checked(config: ServerConfig, brought: Brought | None = None) -> tuple[Model
     in_processes = config.workers.in_processes(config.devices, brought.model is None)
     if in_processes and brought.model is not None:
         raise InputError("a model that is brought as an object stays in this process: name it, or leave workers there")
-    if "cpu" in config.devices and description.movable and not in_processes:
+    if "cpu" in config.devices and description.movable and alone and not in_processes:
         begin_loading(description.preload)
     return model, fixed
 

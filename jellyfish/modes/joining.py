@@ -8,8 +8,11 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from jellyfish.config import ServerConfig
 from jellyfish.devices.opening import OpenDevice
+from jellyfish.devices.stream.executor import StreamExecutor
 from jellyfish.devices.stream.link import Connect, WorkerGoneError
 from jellyfish.devices.stream.messages import OpenWorker
 from jellyfish.devices.workers import Report
@@ -61,7 +64,7 @@ class JoiningWorkers:
             await asyncio.gather(*reaching, return_exceptions=True)
             self._close_all()
             raise
-        return [each.device for each in self._expected.values() if each.device is not None]
+        return self.devices
 
     @contextlib.asynccontextmanager
     async def joining(self, assembly: Assembly) -> AsyncIterator[None]:
@@ -86,6 +89,20 @@ class JoiningWorkers:
         expected = self._expected[name] = ExpectedWorker(name, connect, opening)
         if self._assembly is not None:
             expected.task = asyncio.create_task(self._join(expected))
+
+    def shows(self, name: str, token: str) -> None:
+        """One that is expected asks for another token, from the next time on that it is reached."""
+        expected = self._expected[name]
+        expected.opening = msgspec.structs.replace(expected.opening, token=token)
+        if expected.device is not None:
+            executor = expected.device.executor
+            assert isinstance(executor, StreamExecutor)
+            executor.show(token)
+
+    @property
+    def devices(self) -> list[OpenDevice]:
+        """Those that have been reached."""
+        return [each.device for each in self._expected.values() if each.device is not None]
 
     async def forget(self, name: str) -> None:
         """A worker is gone for good: its frames have their outcome at once, its cameras go elsewhere."""

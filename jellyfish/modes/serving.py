@@ -31,6 +31,7 @@ from jellyfish.modes.assembly import PlanningPolicy, ServerParts, as_answered, a
 from jellyfish.modes.brought import Brought, on_a_thread
 from jellyfish.modes.changing import ModelChanger, close_devices, largest_batch, may_stand_in, offered
 from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc
+from jellyfish.modes.cluster.joined import joined
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
 from jellyfish.modes.joining import JoiningWorkers
@@ -83,8 +84,9 @@ async def serving(
         brought, entrance = brought or Brought(), entrance or Entrance(config)
         model, fixed = checked(config, brought)
         check_cameras(config, model.description)
-        cores, on_processor = usable_cores(), "cpu" in config.devices
-        if on_processor:
+        config, cluster = await stack.enter_async_context(joined(config, report))
+        cores = usable_cores()
+        if "cpu" in config.devices:
             stack.enter_context(first_half_kept(cores))
         solve = await _solver(config, brought, cores, stack)
         joining, named = JoiningWorkers(config, model), brought.model is None
@@ -101,7 +103,7 @@ async def serving(
         whole = await stack.enter_async_context(assembly(parts, counted(meter.planner, on_window)))
         service = whole.service
         await stack.enter_async_context(joining.joining(whole))
-        changer = ModelChanger(whole, parts, devices, planning, opening(config, cores, named))
+        changer = ModelChanger(whole, parts, devices, planning, cluster.opening(opening(config, cores, named)))
         service.alternatives = config.elsewhere
         given_back.callback(changer.close)  # after those who run batches on them
         await stack.enter_async_context(meter.watching(service))
@@ -116,7 +118,9 @@ async def serving(
         listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes, desk)
         url = await stack.enter_async_context(listening_now)
         grpc_address = await _listening_for_grpc(config, desk, entrance, stack)
+        await stack.enter_async_context(cluster.followed(joining, model, report))
         await _probe(service)
+        devices += [each for each in joining.devices if each not in devices]
         gc.collect()
         gc.freeze()
         service.ready = True

@@ -93,6 +93,10 @@ class StreamExecutor:
         assert self._own is not None
         return self._own
 
+    def show(self, token: str) -> None:
+        """The worker asks for another token, from the next time on that the stream is opened."""
+        self._link.opening = msgspec.structs.replace(self._link.opening, token=token)
+
     # --- what a link tells -------------------------------------------------------------------------------
 
     def take(self, hello: WorkerHello) -> None:

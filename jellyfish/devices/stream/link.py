@@ -77,7 +77,9 @@ class WorkerLink:
         told: Callable[[WorkerProgress], None],
     ) -> None:
         """`name`: what the worker is called here. `told`: how far it is, until it serves."""
-        self._name, self._opening, self._connect, self._user, self._told = name, opening, connect, user, told
+        self.opening = opening
+        """What is said when the stream is opened, from the next time on."""
+        self._name, self._connect, self._user, self._told = name, connect, user, told
         self._end: StreamEnd[FromWorker] | None = None
         """The stream, once the worker has said hello."""
         self._hello: asyncio.Future[WorkerHello] | None = None
@@ -131,7 +133,7 @@ class WorkerLink:
         end = StreamEnd(front_framing(), self._heard, ended)
         try:
             await self._connect(lambda: end)
-            end.send(self._opening)
+            end.send(self.opening)
             self._user.take(await hello)
         except BaseException:
             end.end("it is of no use")

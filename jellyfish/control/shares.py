@@ -117,18 +117,17 @@ def size_of(option: DeviceOption) -> float:
 
 
 def within(problem: Problem, shares: Mapping[str, float], waiting_s: Mapping[str, float]) -> Problem:
-    """`problem` for a front that has these shares (0..1) of its devices; none of those that are not named.
+    """`problem` for a front that has these shares (0..1) of its devices; those of which it has none are left out.
 
     `waiting_s`: device -> how long a batch may have to wait there for other fronts' batches.
     """
-    options = (_shared(each, shares.get(each.device, 0.0), waiting_s.get(each.device, 0.0)) for each in problem.devices)
-    return msgspec.structs.replace(problem, devices=tuple(options))
+    options = [each for each in problem.devices if shares.get(each.device, 0.0) > 0.0]
+    shared = tuple(_shared(each, shares[each.device], waiting_s.get(each.device, 0.0)) for each in options)
+    return msgspec.structs.replace(problem, devices=shared)
 
 
 def _shared(option: DeviceOption, share: float, waiting_s: float) -> DeviceOption:
     """A batch keeps the share as long as it keeps the device, and so much longer as the share is smaller."""
-    if share <= 0.0:
-        return option.out_of_service()
     if share >= 1.0 and waiting_s <= 0.0:
         return option
     return msgspec.structs.replace(

@@ -135,11 +135,10 @@ def test_what_is_asked_for_is_the_time_of_the_best_that_clients_could_have() -> 
 def test_a_share_takes_longer_for_what_it_does_and_waits_for_others() -> None:
     two = (DEVICE, msgspec.structs.replace(DEVICE, device="two", workers=2), DeviceOption("three", DEVICE.latency_s))
     problem = within(asked(devices=two), {"one": 0.5, "two": 1.0}, {"one": 0.02})
-    one, whole, none = problem.devices
+    one, whole = problem.devices
     assert one.latency_s[1] == pytest.approx((0.06, 0.09))
     assert one.occupancy_s[1] == pytest.approx((0.08, 0.14))
     assert whole is two[1]
-    assert not none.serves
     assert (size_of(DEVICE), size_of(two[1])) == pytest.approx((100.0, 200.0))
 
 

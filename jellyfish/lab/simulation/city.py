@@ -107,27 +107,30 @@ def processors() -> int:
 
 def simulate_city(
     scenario: Scenario, folder: Path, progress: Callable[[int, int], None] = lambda done, total: None, workers: int = 1
-) -> CityFigures:
-    """Simulate all sites, `workers` at a time, and write their result files into `folder`.
+) -> tuple[CityFigures, float]:
+    """Simulate all sites, `workers` at a time, and write their result files into `folder`; what came of it, and the
+    processor seconds that it took.
 
     RunError when the frames of a front do not add up, or a file cannot be written.
     """
     tasks = site_tasks(scenario)
     found: dict[str, SiteFigures] = {}
+    processor_s = 0.0
     progress(0, len(tasks))
     with process_pool(min(len(tasks), workers)) as pool:
         with deaf_children():
             running = [pool.submit(simulate_site, scenario, task, folder / task.name) for task in tasks]
         for done, future in enumerate(as_completed(running), 1):
-            figures = future.result()
+            figures, spent_s = future.result()
             found[figures.name] = figures
+            processor_s += spent_s
             progress(done, len(tasks))
     whole = _together(scenario, tasks, [found[task.name] for task in tasks])
     try:
         (folder / FIGURES_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(whole)))
     except OSError as error:
         raise RunError(f"{folder / FIGURES_FILE} cannot be written: {error.strerror}") from error
-    return whole
+    return whole, processor_s
 
 
 def _together(scenario: Scenario, tasks: Sequence[SiteTask], sites: Sequence[SiteFigures]) -> CityFigures:
@@ -199,11 +202,12 @@ def _rates(offered: int, on_time: int, f1: float) -> tuple[str, str, str]:
     return f"{offered:,}", f"{100 * (offered - on_time) / offered:.2f}", f"{f1 / offered:.3f}"
 
 
-def city_in_words(figures: CityFigures, took_s: float, processes: int) -> list[str]:
+def city_in_words(figures: CityFigures, took_s: float, processor_s: float, processes: int) -> list[str]:
     """What else a person should know; `took_s`: seconds of a real clock."""
+    what = f"{figures.cameras:,} cameras, {figures.devices} devices, {figures.fronts} fronts"
     lines = [
-        f"{figures.cameras:,} cameras, {figures.devices} devices, {figures.fronts} fronts, {figures.duration_s:g} s in "
-        f"{took_s:.0f} s on {processes} processes: {_pace(took_s / figures.duration_s)}."
+        f"{what}: {figures.duration_s:g} s took {took_s:.0f} s, {_pace(took_s / figures.duration_s)}, on {processes} "
+        f"processes; {processor_s / figures.duration_s:.1f} processor seconds for each."
     ]
     missed = list(figures.missed_by_reason.items())[:SHOWN_REASONS]
     if missed:

@@ -53,10 +53,14 @@ def simulate(path: Path, folder: Path | None, seed: int | None, care: float | No
 def _show_city(scenario: Scenario, folder: Path, console: Console) -> None:
     began_s, processes = time.monotonic(), processors()
     with ProgressReport(console) as progress:
-        figures = simulate_city(scenario, folder, functools.partial(progress, f"{scenario.title}: sites"), processes)
+        figures, processor_s = simulate_city(
+            scenario, folder, functools.partial(progress, f"{scenario.title}: sites"), processes
+        )
     console.print(city_table(figures))
     console.print(
-        "\n".join(city_in_words(figures, time.monotonic() - began_s, processes)), highlight=False, markup=False
+        "\n".join(city_in_words(figures, time.monotonic() - began_s, processor_s, processes)),
+        highlight=False,
+        markup=False,
     )
     console.print(f"Everything else is in {folder}", soft_wrap=True, markup=False)
 

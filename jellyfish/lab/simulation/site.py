@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ import msgspec
 
 from jellyfish.control.capacity import full_batches_s
 from jellyfish.control.problem import Plan, Problem
-from jellyfish.control.shares import ShareDemand, demanded, granted, laid_out, settled, size_of, within
+from jellyfish.control.shares import ShareDemand, demanded, granted, kept, laid_out, within
 from jellyfish.core import Outcome
 from jellyfish.lab.simulation.network import MemoryConnector
 from jellyfish.lab.simulation.position import CameraPart, Position
@@ -89,28 +90,31 @@ class Sharing:
     def __init__(self, fronts: Sequence[str], devices: Sequence[str]) -> None:
         self.turns = {device: Turns() for device in devices}
         self._demands = dict.fromkeys(fronts, ShareDemand(0.0, 0.0))
-        self._asked: dict[str, ShareDemand] = {}
+        self._newest: dict[str, Problem] = {}
+        """Of each front, with devices that are whole."""
         self._longest_s: dict[str, Mapping[str, float]] = {}
         """Front -> device -> its longest batch there, as planned."""
         self._sizes = dict.fromkeys(devices, 1.0)
+        self._parts: Mapping[str, float] = {}
         self._agree()
 
     async def go_on(self, window_s: float) -> None:
         """Agree anew, until cancelled."""
         while True:
             await asyncio.sleep(window_s)
-            self._demands |= self._asked
+            for front, problem in self._newest.items():
+                self._demands[front] = demanded(problem)
             self._agree()
 
     def _agree(self) -> None:
-        self._shares = laid_out(granted(self._demands), self._sizes)
+        self._parts = kept(self._parts, granted(self._demands))
+        self._shares = laid_out(self._parts, self._sizes)
         for device, turns in self.turns.items():
             turns.share_out({front: own.get(device, 0.0) for front, own in self._shares.items()})
 
     def within(self, front: str, problem: Problem) -> Problem:
-        """What is that front's of a problem; what its clients could use is heard of for the next window."""
-        self._asked[front] = settled(self._asked.get(front), demanded(problem))
-        self._sizes = {option.device: size_of(option) for option in problem.devices if option.serves} or self._sizes
+        """What is that front's of a problem; what its clients could use is asked for in the next window."""
+        self._newest[front] = problem
         own = self._shares[front]
         others = [longest_s for other, longest_s in self._longest_s.items() if other != front]
         waits_s = {device: sum(longest_s.get(device, 0.0) for longest_s in others) for device in own if own[device] < 1}
@@ -174,12 +178,16 @@ class _Front:
         )
 
 
-def simulate_site(scenario: Scenario, task: SiteTask, folder: Path) -> SiteFigures:
-    """Simulate one site of a city; each of its fronts has a folder of result files of its own in `folder`."""
+def simulate_site(scenario: Scenario, task: SiteTask, folder: Path) -> tuple[SiteFigures, float]:
+    """Simulate one site of a city; what came of it, and the processor seconds that it took.
+
+    Each of its fronts has a folder of result files of its own in `folder`.
+    """
+    began_s = time.process_time()
     gc.freeze()  # what is there by now stays: the collector need not look through all modules again and again
     try:
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            return runner.run(_simulated(scenario, task, folder))
+            return runner.run(_simulated(scenario, task, folder)), time.process_time() - began_s
     finally:
         gc.unfreeze()
 

@@ -1,4 +1,4 @@
-"""Who of several fronts has a device's worker next. Pure but for futures: no clock is read."""
+"""Who of several fronts has a device's worker next."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 
+from jellyfish.clock import seconds_now
 from jellyfish.lab.simulation.timed_executor import Take
 
 LEAST_SHARE = 0.01
@@ -36,12 +37,14 @@ class Turns:
     def taking(self, front: str, take: Take) -> Take:
         """How a batch of `front` spends its time: it waits for its turn, and is then run as `take` says."""
 
-        async def in_turn(seconds: float, worker: int, resolution: int, frames: int) -> None:
+        async def in_turn(seconds: float, worker: int, resolution: int, frames: int) -> float:
+            asked_s = seconds_now()
             await self._turn(front, worker)
+            waited_s = seconds_now() - asked_s
             try:
                 self.busy_s += seconds
                 self._had[front] = self._newest + seconds / max(self._shares.get(front, 0.0), LEAST_SHARE)
-                await take(seconds, worker, resolution, frames)
+                return waited_s + await take(seconds, worker, resolution, frames)
             finally:
                 self._next(worker)
 

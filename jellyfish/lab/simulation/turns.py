@@ -64,7 +64,12 @@ class Turns:
         self._newest = max(self._newest, self._had[front])
 
     def _next(self, worker: int) -> None:
-        """It is free: for whoever has had least, if anybody waits."""
+        """It is free. Whose turn it is is seen when the front that has just ended has had time to come again: it may be
+        due more than one turn after the other."""
+        asyncio.get_running_loop().call_soon(self._choose, worker)
+
+    def _choose(self, worker: int) -> None:
+        """For whoever has had least, if anybody waits."""
         waiting = self._waiting[worker]
         if not waiting:
             self._running.discard(worker)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import gc
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from jellyfish.effects import SERVER_RULES, void
 from jellyfish.errors import InputError, RunError
 from jellyfish.lab.simulation.chaos import chaos
 from jellyfish.lab.simulation.city import city_in_words, city_table, processors, simulate_city
+from jellyfish.lab.simulation.collecting import seldom_collected
 from jellyfish.lab.simulation.invariants import Remains, breaches
 from jellyfish.lab.simulation.position import alone
 from jellyfish.lab.simulation.scenario import Scenario, load_scenario
@@ -145,8 +145,5 @@ async def simulated(
     planner: Planner | None = None,
 ) -> tuple[Summary, list[str]]:
     """What `run_scenario` does, on a `VirtualLoop`; `stop` ends it before its time."""
-    gc.freeze()  # what is there by now stays: the collector need not look through all modules again and again
-    try:
+    with seldom_collected():
         return await Simulation(scenario, planner, alone(scenario)).run(folder, progress, on_service, stop)
-    finally:
-        gc.unfreeze()

@@ -7,7 +7,6 @@ A site knows nothing of others but what is known beforehand: when one fails, and
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -20,6 +19,7 @@ from jellyfish.control.capacity import full_batches_s
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.control.shares import ShareDemand, demanded, granted, kept, laid_out, within
 from jellyfish.core import Outcome
+from jellyfish.lab.simulation.collecting import seldom_collected
 from jellyfish.lab.simulation.network import MemoryConnector
 from jellyfish.lab.simulation.position import CameraPart, Position
 from jellyfish.lab.simulation.scenario import Scenario, SimulatedDevice
@@ -184,12 +184,8 @@ def simulate_site(scenario: Scenario, task: SiteTask, folder: Path) -> tuple[Sit
     Each of its fronts has a folder of result files of its own in `folder`.
     """
     began_s = time.process_time()
-    gc.freeze()  # what is there by now stays: the collector need not look through all modules again and again
-    try:
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            return runner.run(_simulated(scenario, task, folder)), time.process_time() - began_s
-    finally:
-        gc.unfreeze()
+    with seldom_collected(), asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(_simulated(scenario, task, folder)), time.process_time() - began_s
 
 
 async def _simulated(scenario: Scenario, task: SiteTask, folder: Path) -> SiteFigures:

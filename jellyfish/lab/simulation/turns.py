@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from jellyfish.clock import seconds_now
 from jellyfish.lab.simulation.timed_executor import Take
 
-LEAST_SHARE = 0.01
+LEAST_SHARE = 0.1
 """Whoever has none is served as if it had so much: what it has begun has to end."""
 
 
@@ -31,7 +31,10 @@ class Turns:
         self._waiting: defaultdict[int, dict[str, asyncio.Future[None]]] = defaultdict(dict)
 
     def share_out(self, shares: Mapping[str, float]) -> None:
-        """Front -> its share from now on."""
+        """Front -> its share from now on. What it had for another one does not count where that is new."""
+        if shares != self._shares:
+            self._had.clear()
+            self._newest = 0.0
         self._shares = shares
 
     def taking(self, front: str, take: Take) -> Take:

@@ -24,7 +24,7 @@ from jellyfish.lab.simulation.network import MemoryConnector
 from jellyfish.lab.simulation.position import CameraPart, Position
 from jellyfish.lab.simulation.scenario import Scenario, SimulatedDevice
 from jellyfish.lab.simulation.simulation import Simulation
-from jellyfish.lab.simulation.turns import Turns
+from jellyfish.lab.simulation.turns import DeviceTurns
 from jellyfish.lab.simulation.virtual_loop import VirtualLoop
 from jellyfish.modes.run import EndedFrame
 from jellyfish.program.stopping import Stop
@@ -84,11 +84,11 @@ class MovingConnector(MemoryConnector):
         return await super()._create_connection(req, *arguments)
 
 
-class Sharing:
+class SiteSharing:
     """Who of a site's fronts has what of its devices, agreed once a window."""
 
     def __init__(self, fronts: Sequence[str], devices: Sequence[str]) -> None:
-        self.turns = {device: Turns() for device in devices}
+        self.turns = {device: DeviceTurns() for device in devices}
         self._demands = dict.fromkeys(fronts, ShareDemand(0.0, 0.0))
         self._newest: dict[str, Problem] = {}
         """Of each front, with devices that are whole."""
@@ -131,10 +131,10 @@ class Sharing:
         }
 
 
-class _Front:
+class _SiteFront:
     """One front of a site, with what is counted of it."""
 
-    def __init__(self, name: str, cameras: tuple[CameraPart, ...], sharing: Sharing) -> None:
+    def __init__(self, name: str, cameras: tuple[CameraPart, ...], sharing: SiteSharing) -> None:
         self.name, self.cameras, self._sharing = name, cameras, sharing
         self._since_s = {camera.name: camera.had_until_s for camera in cameras if camera.had_until_s is not None}
         self._back_s: dict[str, float] = {}
@@ -193,8 +193,8 @@ async def _simulated(scenario: Scenario, task: SiteTask, folder: Path) -> SiteFi
     own_s = scenario.duration_s if task.fails_s is None else min(scenario.duration_s, task.fails_s)
     alone = msgspec.structs.replace(scenario, devices=devices, sites=(), faults=(), duration_s=own_s)
     names = [f"front-{number}" for number in range(len(task.fronts))]
-    sharing = Sharing(names, [device.name for device in devices])
-    fronts = [_Front(name, cameras, sharing) for name, cameras in zip(names, task.fronts, strict=True)]
+    sharing = SiteSharing(names, [device.name for device in devices])
+    fronts = [_SiteFront(name, cameras, sharing) for name, cameras in zip(names, task.fronts, strict=True)]
     runs = [Simulation(alone, None, front.position(task, number)) for number, front in enumerate(fronts)]
     agreeing = asyncio.get_running_loop().create_task(sharing.go_on(scenario.window_ms / 1000))
     async with asyncio.TaskGroup() as group:

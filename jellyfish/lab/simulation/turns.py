@@ -13,7 +13,7 @@ LEAST_SHARE = 0.1
 """Whoever has none is served as if it had so much: what it has begun has to end."""
 
 
-class Turns:
+class DeviceTurns:
     """One device: each worker runs a batch at a time, next that of the front that has had least for its share.
 
     Whoever has had nothing for a while does not get all of that back: it begins where the others are.

@@ -9,12 +9,12 @@ import pytest
 
 from jellyfish.clock import seconds_now
 from jellyfish.lab.simulation.timed_executor import asleep
-from jellyfish.lab.simulation.turns import Turns
+from jellyfish.lab.simulation.turns import DeviceTurns
 from tests.virtual import run_virtual
 
 
 def test_fronts_that_want_all_of_a_device_have_it_by_their_shares() -> None:
-    turns = Turns()
+    turns = DeviceTurns()
     turns.share_out({"one": 0.75, "other": 0.25})
     had_s: Counter[str] = Counter()
 
@@ -36,7 +36,7 @@ def test_fronts_that_want_all_of_a_device_have_it_by_their_shares() -> None:
 
 
 def test_who_is_alone_does_not_wait_and_who_comes_back_waits_for_one_batch() -> None:
-    turns = Turns()
+    turns = DeviceTurns()
     turns.share_out({"one": 0.5, "other": 0.5})
 
     async def waits() -> list[float]:
@@ -55,7 +55,7 @@ def test_who_is_alone_does_not_wait_and_who_comes_back_waits_for_one_batch() -> 
 
 
 def test_workers_have_turns_of_their_own_and_who_gives_up_waiting_holds_up_nobody() -> None:
-    turns = Turns()
+    turns = DeviceTurns()
 
     async def gave_up() -> float:
         one, other = turns.taking("one", asleep), turns.taking("other", asleep)

@@ -27,7 +27,9 @@ ROOM = 1.2
 """Plans cannot fill devices to the brim: so many times the time is asked for that the batches themselves would take."""
 STEADY = 0.1
 """What a front could use has to be so much more or less than what it asked for, until it asks for something else."""
-WHOLE = 0.1
+KEPT = 0.2
+"""As long as no front's part has become so much larger or smaller, as a share of it, all keep what they have."""
+WHOLE = 0.25
 """A border between two fronts that is so near an edge of a device is that edge: a sliver costs more than it gives."""
 NOTHING = 1e-9
 
@@ -81,10 +83,20 @@ def granted(demands: Mapping[str, ShareDemand], least: float = LEAST) -> dict[st
     return {front: part / whole for front, part in parts.items()}
 
 
+def kept(before: Mapping[str, float], now: Mapping[str, float]) -> Mapping[str, float]:
+    """The parts to go on with: those from `before`, unless fronts have come or gone or one's has become another.
+
+    One border that moves takes others along, and each costs clients their places.
+    """
+    same = before.keys() == now.keys() and all(abs(now[front] - part) <= KEPT * part for front, part in before.items())
+    return before if same else now
+
+
 def laid_out(parts: Mapping[str, float], sizes: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """Front -> device -> its share (0..1) of it, where it has any: each device is shared out whole.
 
-    `parts`: of `granted`; `sizes`: what each device can do, beside the others. In the order of the fronts' names.
+    `parts`: of `granted`, in the order of the fronts' names; `sizes`: what each device can do, as profiled, beside the
+    others.
     """
     fronts = sorted(parts)
     edges = [0.0, *accumulate(sizes.values())]
@@ -101,7 +113,7 @@ def laid_out(parts: Mapping[str, float], sizes: Mapping[str, float]) -> dict[str
 
 def _borders(lengths: Sequence[float], edges: Sequence[float], size: float) -> list[float]:
     """Where each front's part begins, and where the last one ends; at edges of devices where they are near."""
-    near = WHOLE * size
+    near = WHOLE * size * (1 + NOTHING)
     borders = [0.0, *accumulate(lengths)]
     for number, (before, behind) in enumerate(pairwise(lengths), start=1):
         edge = min(edges, key=lambda each: abs(each - borders[number]))
@@ -111,24 +123,18 @@ def _borders(lengths: Sequence[float], edges: Sequence[float], size: float) -> l
     return borders
 
 
-def size_of(option: DeviceOption) -> float:
-    """What a device can do, beside others: single frames of the first variant that it usually runs in a second."""
-    return option.workers / option.keeps_s[0][0]
-
-
 def within(problem: Problem, shares: Mapping[str, float], waiting_s: Mapping[str, float]) -> Problem:
-    """`problem` for a front that has these shares (0..1) of its devices; none of those that are not named.
+    """`problem` for a front that has these shares (0..1) of its devices; those of which it has none are left out.
 
     `waiting_s`: device -> how long a batch may have to wait there for other fronts' batches.
     """
-    options = (_shared(each, shares.get(each.device, 0.0), waiting_s.get(each.device, 0.0)) for each in problem.devices)
-    return msgspec.structs.replace(problem, devices=tuple(options))
+    options = [each for each in problem.devices if shares.get(each.device, 0.0) > 0.0]
+    shared = tuple(_shared(each, shares[each.device], waiting_s.get(each.device, 0.0)) for each in options)
+    return msgspec.structs.replace(problem, devices=shared)
 
 
 def _shared(option: DeviceOption, share: float, waiting_s: float) -> DeviceOption:
     """A batch keeps the share as long as it keeps the device, and so much longer as the share is smaller."""
-    if share <= 0.0:
-        return option.out_of_service()
     if share >= 1.0 and waiting_s <= 0.0:
         return option
     return msgspec.structs.replace(

@@ -54,6 +54,15 @@ class PipelinedExecutor(Protocol):
         ...
 
 
+@runtime_checkable
+class SharedExecutor(Protocol):
+    """An executor whose device runs other servers' batches, too."""
+
+    def waited_s(self, worker: int, /) -> float:
+        """How long the batch that `worker` ended last had to wait for theirs: the device was not slower for that."""
+        ...
+
+
 class Executor(Protocol):
     """A device, real or simulated. The seam at which tests and simulations put theirs."""
 

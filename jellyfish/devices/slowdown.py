@@ -131,6 +131,8 @@ class Pace:
         self._workers = [SlowDown(1.0 if number < alone else UNKNOWN) for number in range(workers)]
         self._quick = [number < alone for number in range(workers)]
         self._out: Set[int] = frozenset()
+        self.changes = 0
+        """Times that something was learnt: until the next one every figure here stays what it is."""
         self._choose()
 
     def leaves_out(self, workers: Set[int]) -> None:
@@ -139,6 +141,7 @@ class Pace:
         self._choose()
 
     def _choose(self) -> None:
+        self.changes += 1
         there = [number for number in range(len(self._workers)) if number not in self._out]
         self._used = frozenset(number for number in there if self._quick[number]) or frozenset(there)
         alone = [number for number in there if number < self._alone]
@@ -161,6 +164,7 @@ class Pace:
 
     def observe(self, worker: int, measured_s: float, profiled_s: float) -> None:
         """See `SlowDown.observe`. What those do that share is not fitted: plans do not count with them."""
+        self.changes += 1
         if worker < self._alone:
             self._fit.observe(measured_s, profiled_s)
         self._workers[worker].observe(measured_s, profiled_s, self._fit.expected_s(profiled_s))

@@ -21,7 +21,7 @@ from jellyfish.clock import call_at, seconds_now
 from jellyfish.control.care import batch_s
 from jellyfish.control.problem import OUT_OF_SERVICE_S, DevicePlan, Share
 from jellyfish.core import Answer, Reason, Variant
-from jellyfish.devices.executor import DeviceGrant, DistantExecutor, Executor, PipelinedExecutor, Shape
+from jellyfish.devices.executor import DeviceGrant, DistantExecutor, Executor, PipelinedExecutor, Shape, SharedExecutor
 from jellyfish.devices.health import DeviceState, Health
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.devices.slowdown import Pace
@@ -48,6 +48,8 @@ LEADS = 2.0
 """Times what it takes to prepare a batch, before a worker is expected to be free, it is given the next one."""
 LEAST_LEFT_S = 0.001
 """What a batch that should be done is taken to need yet."""
+Table = tuple[tuple[float, ...], ...]
+"""Seconds of each variant at each batch size."""
 
 
 class DeviceStatistics(msgspec.Struct, frozen=True):
@@ -117,6 +119,7 @@ class Dispatcher:
         self._batches_of: dict[int, list[list[Request]]] = {}
         """Worker -> what it runs, and what waits for that."""
         self._pipelined = executor if isinstance(executor, PipelinedExecutor) and executor.in_flight > 1 else None
+        self._shared = executor if isinstance(executor, SharedExecutor) else None
         self._over = [asyncio.Event() for _ in range(profile.workers)]
         """Of each worker: set whenever a batch of it has ended."""
         self._over_s = [-math.inf] * profile.workers
@@ -127,6 +130,8 @@ class Dispatcher:
         if self._distant is not None:
             self._distant.on_there = self._there
             self._distant.on_grant = lambda: self.on_change()
+        self._tables: dict[str, tuple[object, Table]] = {}
+        """For planning, each with what it was made of."""
         self.on_change: Callable[[], None] = lambda: None
         """Called when a worker is out, or back in service."""
         self._work = asyncio.Event()
@@ -199,7 +204,7 @@ class Dispatcher:
         lane = self._lanes[lane_of(self._lanes, variant, self._profile)]
         return self._pace.cautious_factor * lane.quickest.latency_s[0]
 
-    def latency_table(self, variants: Sequence[Variant], now: float, care: float) -> tuple[tuple[float, ...], ...]:
+    def latency_table(self, variants: Sequence[Variant], now: float, care: float) -> Table:
         """For planning: seconds of each variant at each batch size that may run, with so much `care`.
 
         The profile's spread with the slow-down that lasts, or the slow-down's own spread if that is more. Batches that
@@ -210,6 +215,9 @@ class Dispatcher:
             return ((OUT_OF_SERVICE_S,) * self._max_batch,) * len(variants)
         overdue = min(self._health.overdue(worker, now) for worker in self._pace.counted)
         overdue = overdue if overdue > OVERDUE else 0.0
+        return self._table("latency", variants, (care, overdue), lambda: self._latencies(variants, care, overdue))
+
+    def _latencies(self, variants: Sequence[Variant], care: float, overdue: float) -> Table:
         usual, careful = self._pace.beyond(0.0), self._pace.beyond(care)
 
         def row(variant: Variant) -> Iterator[float]:
@@ -235,8 +243,11 @@ class Dispatcher:
         """The largest batch of it that has run before."""
         return min(self._warmth.depth(variant), self._max_batch)
 
-    def occupancy_table(self, variants: Sequence[Variant]) -> tuple[tuple[float, ...], ...]:
+    def occupancy_table(self, variants: Sequence[Variant]) -> Table:
         """For planning: how long a batch of each variant and size usually keeps a worker from the next one."""
+        return self._table("occupancy", variants, (), lambda: self._occupancies(variants))
+
+    def _occupancies(self, variants: Sequence[Variant]) -> Table:
         usual = self._pace.beyond(0.0)
 
         def row(variant: Variant) -> Iterator[float]:
@@ -246,6 +257,14 @@ class Dispatcher:
             yield from (OUT_OF_SERVICE_S,) * (self._max_batch - may)
 
         return tuple(tuple(row(variant)) for variant in variants)
+
+    def _table(self, kind: str, variants: Sequence[Variant], of: tuple[float, ...], made: Callable[[], Table]) -> Table:
+        """A table as it was made before, where nothing has changed that it is made of."""
+        based = of, variants, self._profile, self._pace.changes, tuple(map(self._may, variants))
+        known = self._tables.get(kind)
+        if known is None or known[0] != based:
+            known = self._tables[kind] = based, made()
+        return known[1]
 
     def apply(self, plan: DevicePlan, clients: Mapping[Variant, int]) -> None:
         """Run `plan` from the next batch on. InputError if it is not profiled.
@@ -525,7 +544,8 @@ class Dispatcher:
         images = [request.image for request in batch]
         if self._distant is not None:
             return await self._distant.run_undecoded(variants, images, worker)
-        return await self._executor.run(variants, cast("list[Image]", images), worker), 0.0
+        found = await self._executor.run(variants, cast("list[Image]", images), worker)
+        return found, 0.0 if self._shared is None else self._shared.waited_s(worker)
 
     # --- devices that fail or hang -----------------------------------------------------------------------
 

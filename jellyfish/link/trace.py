@@ -9,7 +9,8 @@ import itertools
 import math
 import statistics
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 
 from jellyfish.errors import InputError
 
@@ -62,7 +63,9 @@ class BandwidthTrace:
 
         `shifted(-started_s)` starts the trace at a clock's `started_s`.
         """
-        return replace(self, offset_s=self.offset_s + offset_s)
+        shifted = copy(self)  # its numbers are right, and what follows from them is known
+        object.__setattr__(shifted, "offset_s", self.offset_s + offset_s)
+        return shifted
 
     def _local(self, time_s: float) -> float:
         return (time_s + self.offset_s) % self.duration_s

@@ -126,6 +126,8 @@ class ServerParts:
     """What decodes a picture that takes long; None where that is like any other."""
     warmth: Mapping[str, Warmth] = field(default_factory=dict)
     """What has run on a device so far; on those that are not named, all has."""
+    within: Callable[[Problem], Problem] = lambda problem: problem
+    """What of the devices is this server's, where others use them too (`jellyfish.control.shares`)."""
 
 
 class Assembly:
@@ -246,7 +248,7 @@ def _service(parts: ServerParts, dispatchers: list[Dispatcher]) -> Service:
 
 def _control(parts: ServerParts, service: Service, on_window: OnWindow) -> ControlLoop:
     return ControlLoop(
-        lambda: service.observe(seconds_now()),
+        lambda: parts.within(service.observe(seconds_now())),
         service.apply,
         parts.policy.solve,
         parts.policy.adaptation,

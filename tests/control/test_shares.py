@@ -15,9 +15,9 @@ from jellyfish.control.shares import (
     ShareDemand,
     demanded,
     granted,
+    kept,
     laid_out,
     settled,
-    size_of,
     within,
 )
 from tests.control.problems import problems, variants
@@ -91,7 +91,7 @@ def test_devices_are_laid_out_whole(demands: dict[str, ShareDemand], sizes: dict
     for front, own in shares.items():
         assert own and all(0.0 < share <= 1.0 + SAME for share in own.values())
         has = sum(share * sizes[device] for device, share in own.items()) / whole
-        assert has == pytest.approx(parts[front], abs=0.2 * min(sizes.values()) / whole + SAME)
+        assert has == pytest.approx(parts[front], abs=0.51 * min(sizes.values()) / whole + SAME)
         inner = list(own.values())[1:-1]
         assert inner == pytest.approx([1.0] * len(inner))  # shared with others at both ends alone
 
@@ -101,6 +101,15 @@ def test_fronts_that_are_nearly_alike_have_devices_of_their_own() -> None:
     shares = laid_out(granted(demands), {f"cuda:{number}": 1.0 for number in range(8)})
     for number in range(4):
         assert shares[f"front-{number}"] == {f"cuda:{2 * number}": 1.0, f"cuda:{2 * number + 1}": 1.0}
+
+
+def test_parts_are_kept_until_one_of_them_has_become_another() -> None:
+    before = {"a": 0.5, "b": 0.5}
+    assert kept(before, {"a": 0.45, "b": 0.55}) is before
+    assert kept(before, {"a": 0.35, "b": 0.65}) == {"a": 0.35, "b": 0.65}
+    assert kept(before, {"a": 1.0}) == {"a": 1.0}
+    assert kept(before, {"a": 0.45, "b": 0.45, "c": 0.1}) == {"a": 0.45, "b": 0.45, "c": 0.1}
+    assert kept({}, before) is before
 
 
 def test_little_changes_nothing_in_what_is_asked_for() -> None:
@@ -135,12 +144,10 @@ def test_what_is_asked_for_is_the_time_of_the_best_that_clients_could_have() -> 
 def test_a_share_takes_longer_for_what_it_does_and_waits_for_others() -> None:
     two = (DEVICE, msgspec.structs.replace(DEVICE, device="two", workers=2), DeviceOption("three", DEVICE.latency_s))
     problem = within(asked(devices=two), {"one": 0.5, "two": 1.0}, {"one": 0.02})
-    one, whole, none = problem.devices
+    one, whole = problem.devices
     assert one.latency_s[1] == pytest.approx((0.06, 0.09))
     assert one.occupancy_s[1] == pytest.approx((0.08, 0.14))
     assert whole is two[1]
-    assert not none.serves
-    assert (size_of(DEVICE), size_of(two[1])) == pytest.approx((100.0, 200.0))
 
 
 @settings(deadline=None, max_examples=50)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from jellyfish.control.planners.counted import CountedClock
 from jellyfish.control.planners.dive import dive
 from jellyfish.control.planners.exchange import Exchange
 from jellyfish.control.planners.grouping import Grouping
@@ -41,7 +42,7 @@ WIDE = 0.005
 MAX_PATTERNS = 600
 """Patterns of frame rates up to which the integer programme finds good plans in time."""
 NODES = 300
-"""It may look at, under a clock that stands still."""
+"""It may look at, under a clock that stands still; so many for a second under one that counts."""
 
 
 class ManyClients:
@@ -145,6 +146,8 @@ class ManyClients:
         left_s = self._budget_s - (self._clock() - self._began_s)
         known = self._grouping.problem_groups(self._best[1])
         effort = Effort(max(left_s, 0.0), self._clock, NODES if math.isinf(self._budget_s) else None)
+        if isinstance(self._clock, CountedClock):
+            effort = Effort(math.inf, nodes=max(1, int(NODES * left_s)))
         answer = program.solve(effort, known)
         if answer.groups is None:
             return

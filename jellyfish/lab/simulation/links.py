@@ -37,7 +37,7 @@ class CameraLink:
 
 def camera_link(scenario: Scenario, group: Clients, number: int) -> CameraLink:
     """The link of camera `number` of `group`. InputError for a trace that cannot be used."""
-    name = f"{group.name}-{number}"
+    name = group.camera_name(number)
     seed = random.Random(f"{scenario.seed}/{name}").randrange(2**31)
     trace = resolve_trace(group.trace, seed)
     if trace is not None:

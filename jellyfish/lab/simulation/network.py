@@ -22,13 +22,15 @@ URL = f"ws://{HOST}:{PORT}/v1/stream"
 class MemoryConnector(aiohttp.TCPConnector):
     """Connects through the event loop itself, so that a virtual-time loop can keep the sockets in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str | None = None) -> None:
+        """`host`: where it connects to, whatever a URL names; None for that."""
         super().__init__(limit=0)
+        self._host = host
         self._transports: list[asyncio.BaseTransport] = []
 
     async def _create_connection(self, req: Any, *_: Any) -> Any:
         loop = asyncio.get_running_loop()
-        transport, protocol = await loop.create_connection(self._factory, req.url.host, req.url.port)
+        transport, protocol = await loop.create_connection(self._factory, self._host or req.url.host, req.url.port)
         self._transports = [known for known in self._transports if not known.is_closing()]
         self._transports.append(transport)
         return protocol
@@ -58,8 +60,9 @@ async def at_url(
     access: Access | None = None,
     administration: Administration | None = None,
     routes: Iterable[web.RouteDef] = (),
+    host: str = HOST,
 ) -> AsyncIterator[None]:
-    """Serve `service` at `URL` for the time of the context, then drain."""
-    async with listening(service, HOST, PORT, access=access, administration=administration, routes=routes):
+    """Serve `service` at `URL`, or at another host, for the time of the context, then drain."""
+    async with listening(service, host, PORT, access=access, administration=administration, routes=routes):
         service.ready = True
         yield

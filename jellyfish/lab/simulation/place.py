@@ -162,10 +162,11 @@ class OnMachine:
         cores = worker_cores(range(self._host.cores), profile.workers, profile.threads)
         threads = [_threads(each, profile.threads, self._host.cores // 2) for each in cores]
 
-        async def take(seconds: float, worker: int, resolution: int, frames: int) -> None:
+        async def take(seconds: float, worker: int, resolution: int, frames: int) -> float:
             hand_s = min(seconds, frames * self._costs.handing_s(resolution))
             await self._machine.hand(hand_s)
             await self._machine.batch(seconds - hand_s, threads[worker])
+            return 0.0
 
         return take
 

@@ -36,6 +36,23 @@ class SimulatedDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.join_s == 0.0 and self.leave_s >= 1e6
 
 
+class Sites(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`count` sites alike, called `name-0`, `name-1`, ...: in each `fronts` servers share `devices`.
+
+    Cameras are divided among sites and their fronts, one after the other.
+    """
+
+    name: Name
+    count: Count = 1
+    fronts: Count = 1
+    devices: Count = 1
+    model: str = "gpu"
+
+    def names(self) -> tuple[str, ...]:
+        """Of the sites."""
+        return tuple(f"{self.name}-{number}" for number in range(self.count))
+
+
 class Clients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`count` cameras alike, called `name-0`, `name-1`, ... With `spread_s` they join one after the other."""
 
@@ -56,6 +73,10 @@ class Clients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Each camera finds the trace so much further on than the one before."""
     importance: Annotated[float, msgspec.Meta(ge=0.01, le=100)] = 1.0
     """What each counts in plans."""
+
+    def camera_name(self, number: int) -> str:
+        """Of one of them."""
+        return f"{self.name}-{number}"
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -181,6 +202,14 @@ class Bystander(Fault, frozen=True, tag="bystander"):
     """Beside the server's threads, which have 1."""
 
 
+class SiteDown(Fault, frozen=True, tag="site_down"):
+    """A site is gone for good: its fronts, its devices and all connections. Its cameras go to other sites' fronts."""
+
+    site: str
+    further_ms: Seconds = 0.0
+    """How much longer their way is then, one way."""
+
+
 AnyFault = (
     LinkDown
     | Cut
@@ -197,6 +226,7 @@ AnyFault = (
     | Deaf
     | Vanish
     | Bystander
+    | SiteDown
 )
 
 
@@ -232,10 +262,15 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     title: str
     duration_s: Annotated[float, msgspec.Meta(gt=0, le=1e6)]
-    devices: Annotated[tuple[SimulatedDevice, ...], msgspec.Meta(min_length=1)]
-    clients: Annotated[tuple[Clients, ...], msgspec.Meta(min_length=1)]
+    devices: tuple[SimulatedDevice, ...] = ()
+    """Of one server."""
+    clients: tuple[Clients, ...] = ()
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    sites: tuple[Sites, ...] = ()
+    """Instead of devices: many servers."""
     planner: str = DEFAULT_PLANNER
+    search: Literal["ended", "charged"] = "ended"
+    """How long the planner searches, whatever time it is charged: to the end, or as many steps as fit that time."""
     controller: str | None = None
     """With one, clients steer themselves and nothing is planned for them."""
     variant: str | None = None
@@ -258,7 +293,11 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def client_names(self) -> tuple[str, ...]:
         """Every camera's name."""
-        return tuple(f"{group.name}-{number}" for group in self.clients for number in range(group.count))
+        return tuple(group.camera_name(number) for group in self.clients for number in range(group.count))
+
+    def site_names(self) -> tuple[str, ...]:
+        """Every site's name."""
+        return tuple(name for sites in self.sites for name in sites.names())
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -278,7 +317,11 @@ def load_scenario(path: Path) -> Scenario:
 def check(scenario: Scenario, where: str) -> None:
     """InputError for names that are used twice or that nothing has."""
     names, devices = scenario.client_names(), [device.name for device in scenario.devices]
-    for what, given in (("clients", names), ("devices", devices)):
+    if not names:
+        raise InputError(f"{where}: there are no clients; give [[clients]]")
+    if bool(devices) == bool(scenario.sites):
+        raise InputError(f"{where}: give [[devices]] of one server, or [[sites]] of several; not both")
+    for what, given in (("clients", names), ("devices", devices), ("sites", scenario.site_names())):
         twice = [name for name, count in Counter(given).items() if count > 1]
         if twice:
             raise InputError(f"{where}: two {what} are called {twice[0]}; give each a name of its own")
@@ -286,6 +329,7 @@ def check(scenario: Scenario, where: str) -> None:
         if device.leave_s <= device.join_s:
             raise InputError(f"{where}: device {device.name} leaves before it has come; give leave_s more than join_s")
     _check_host(scenario, where)
+    _check_sites(scenario, where)
     for fault in scenario.faults:
         _check_fault(fault, names, devices, where)
 
@@ -297,6 +341,23 @@ def _check_host(scenario: Scenario, where: str) -> None:
         raise InputError(f"{where}: what a host is charged needs cores to be done on; give [host] cores")
     if not host.cores and any(isinstance(fault, Bystander) for fault in scenario.faults):
         raise InputError(f"{where}: a bystander takes cores from a host; give [host] cores")
+
+
+def _check_sites(scenario: Scenario, where: str) -> None:
+    """A city is simulated site by site, so that much of what happens to one server is not to be had there."""
+    sites, downs = scenario.site_names(), [fault for fault in scenario.faults if isinstance(fault, SiteDown)]
+    for fault in downs:
+        if fault.site not in sites:
+            known = ", ".join(sites) or "none, without [[sites]]"
+            raise InputError(f"{where}: fault site_down is for site {fault.site!r}; there are {known}")
+    if not sites:
+        return
+    if len({fault.site for fault in downs}) < len(downs) or len(downs) == len(sites):
+        raise InputError(f"{where}: each site can fail once, and one of them has to stay")
+    if len(downs) < len(scenario.faults):
+        raise InputError(f"{where}: with [[sites]] there are no other faults than site_down")
+    if scenario.host.cores or scenario.foresight:
+        raise InputError(f"{where}: [host] cores and foresight are for [[devices]] of one server, not for [[sites]]")
 
 
 def _check_fault(fault: AnyFault, names: Sequence[str], devices: Sequence[str], where: str) -> None:

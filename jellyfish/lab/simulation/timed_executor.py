@@ -21,14 +21,18 @@ Disturbance = Callable[[Variant, int], float]
 class Take(Protocol):
     """How a batch spends its time."""
 
-    async def __call__(self, seconds: float, worker: int, resolution: int, frames: int) -> None:
-        """Of so many frames, which take a worker `seconds` where it has its cores to itself."""
+    async def __call__(self, seconds: float, worker: int, resolution: int, frames: int) -> float:
+        """Of so many frames, which take a worker `seconds` where it has its cores to itself.
+
+        Seconds that it had to wait for other servers' batches, on a device that they use, too.
+        """
         ...
 
 
-async def asleep(seconds: float, worker: int, resolution: int, frames: int) -> None:
+async def asleep(seconds: float, worker: int, resolution: int, frames: int) -> float:
     """How a worker on cores of its own spends a batch."""
     await asyncio.sleep(seconds)
+    return 0.0
 
 
 class TimedExecutor:
@@ -36,6 +40,7 @@ class TimedExecutor:
 
     def __init__(self, profile: LatencyProfile, disturbance: Disturbance | None = None, take: Take = asleep) -> None:
         self._profile, self._disturbance, self._take = profile, disturbance, take
+        self._waited_s = [0.0] * profile.workers
 
     def ready(self, variant: Variant) -> Variant:
         """The variant itself: nothing has to be loaded."""
@@ -49,7 +54,7 @@ class TimedExecutor:
         Several variants take as long as one batch for each, which is what is planned with.
         """
         seconds = sum(self._seconds(variant, size) for variant, size in Counter(variants).items())
-        await self._take(seconds, worker, variants[0].resolution, len(images))
+        self._waited_s[worker] = await self._take(seconds, worker, variants[0].resolution, len(images))
         return [Answer()] * len(images)
 
     def _seconds(self, variant: Variant, batch: int) -> float:
@@ -58,6 +63,10 @@ class TimedExecutor:
 
     async def warm(self, shapes: Sequence[Shape], progress: Progress | None = None) -> None:
         """Nothing to warm."""
+
+    def waited_s(self, worker: int) -> float:
+        """See `SharedExecutor`."""
+        return self._waited_s[worker]
 
     def give_up(self, worker: int) -> None:
         """As an engine in a thread: what hangs hangs."""

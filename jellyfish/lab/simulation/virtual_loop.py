@@ -132,6 +132,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._listeners[host, port] = protocol_factory
         return _Server(self._listeners, (host, port))
 
+    def listen_no_more(self, host: str, port: int) -> None:
+        """Whoever listens there is gone."""
+        self._listeners.pop((host, port), None)
+
     async def create_connection(self, protocol_factory: Factory, host: Any = None, port: Any = None, **_: Any) -> Any:
         """Connect to a server of this loop; ConnectionRefusedError when nobody listens there."""
         factory = self._listeners.get((host, port))

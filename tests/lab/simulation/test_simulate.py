@@ -238,6 +238,30 @@ WRONG = {
         'faults = [{kind = "earthquake", at_s = 1.0}]',
         "earthquake",
     ),
+    "no clients": ('title = "x"\nduration_s = 1.0\ndevices = [{name = "a"}]', "no clients"),
+    "devices and sites": (
+        'title = "x"\nduration_s = 1.0\ndevices = [{name = "a"}]\nsites = [{name = "s"}]\nclients = [{name = "a"}]',
+        "not both",
+    ),
+    "sites with other faults": (
+        'title = "x"\nduration_s = 1.0\nsites = [{name = "s", count = 2}]\nclients = [{name = "a"}]\n'
+        'faults = [{kind = "cut", at_s = 1.0, client = "a-0"}]',
+        "no other faults than site_down",
+    ),
+    "no site is left": (
+        'title = "x"\nduration_s = 1.0\nsites = [{name = "s"}]\nclients = [{name = "a"}]\n'
+        'faults = [{kind = "site_down", at_s = 1.0, site = "s-0"}]',
+        "one of them has to stay",
+    ),
+    "fault of no site": (
+        'title = "x"\nduration_s = 1.0\nsites = [{name = "s", count = 2}]\nclients = [{name = "a"}]\n'
+        'faults = [{kind = "site_down", at_s = 1.0, site = "s-2"}]',
+        "s-0, s-1",
+    ),
+    "sites on a host": (
+        'title = "x"\nduration_s = 1.0\nsites = [{name = "s"}]\nclients = [{name = "a"}]\nhost = {cores = 2}',
+        "cores",
+    ),
     "fault of nobody": (
         'title = "x"\nduration_s = 1.0\ndevices = [{name = "a"}]\nclients = [{name = "a"}]\n'
         'faults = [{kind = "cut", at_s = 1.0, client = "b-0"}]',

@@ -11,6 +11,7 @@ import pytest
 from jellyfish.config import Limits
 from jellyfish.core import Variant
 from jellyfish.devices.executor import DeviceGrant, Ran, Undecoded
+from jellyfish.devices.health import DeviceState
 from jellyfish.devices.profile.table import LatencyProfile
 from jellyfish.dispatch.dispatcher import Dispatcher
 from jellyfish.dispatch.request import Answered, Dropped, Request
@@ -19,7 +20,7 @@ from jellyfish.lab.simulation.timed_executor import TimedExecutor
 from jellyfish.models.model import Image
 from jellyfish.protocol import wire
 from jellyfish.server.service import Service
-from tests.server.peer import MODEL, PROFILE, SMALL, Peer, decode, http
+from tests.server.peer import LARGE, MODEL, PROFILE, SMALL, Peer, decode, http
 from tests.virtual import virtual
 
 
@@ -87,24 +88,36 @@ async def test_plans_are_made_within_the_share_that_is_granted_and_what_could_be
 
 
 class Waiting(Shared):
-    """A device on which each batch waits for another server's first."""
+    """A device on which each batch waits for those of other servers first."""
+
+    def __init__(self, wait_s: float, grant: DeviceGrant) -> None:
+        super().__init__()
+        self.grant, self._wait_s = grant, wait_s
 
     async def run_undecoded(
         self, variants: Sequence[Variant], images: Sequence[Image | Undecoded], worker: int = 0
     ) -> Ran:
-        await asyncio.sleep(0.5)
-        return await super().run_undecoded(variants, images, worker)
+        await asyncio.sleep(self._wait_s)
+        ran = await super().run_undecoded(variants, images, worker)
+        return Ran(ran.found, self._wait_s)
 
 
 @virtual
-async def test_a_device_is_not_taken_for_slow_because_batches_wait_for_those_of_others() -> None:
+async def test_a_device_is_taken_neither_for_slow_nor_for_hanging_because_batches_wait_for_those_of_others() -> None:
+    """With a fiftieth of it one has to wait long, as everybody knows."""
     loop = asyncio.get_running_loop()
-    dispatcher = Dispatcher(Waiting(), PROFILE, SMALL, 4)
+    wait_s = 50 * PROFILE.of(SMALL).p50_s[0] + 1.0
+    dispatcher = Dispatcher(Waiting(wait_s, DeviceGrant(0.02, 1.0)), PROFILE, SMALL, 4)
     running = asyncio.create_task(dispatcher.run())
+    tables = [dispatcher.latency_table((SMALL, LARGE), loop.time(), care=0.0)]
     for number in range(20):
         done: asyncio.Future[Answered | Dropped] = loop.create_future()
         image = np.zeros((72, 128, 3), np.uint8)
         dispatcher.submit(Request("camera", number, loop.time() + 9.0, loop.time(), image, done))
+        await asyncio.sleep(0.9 * wait_s)
+        tables.append(dispatcher.latency_table((SMALL, LARGE), loop.time(), care=0.0))
         assert isinstance(await done, Answered)
-    assert dispatcher.statistics().slow_down == pytest.approx(1.0, abs=0.01)
+        assert dispatcher.state is DeviceState.WORKING
+    for table in tables:
+        assert table[0][0] == pytest.approx(tables[0][0][0], rel=0.01)
     running.cancel()

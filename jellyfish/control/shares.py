@@ -74,11 +74,13 @@ def granted(demands: Mapping[str, ShareDemand], least: float = LEAST) -> dict[st
     beyond = {front: max(0.0, each.wanted - least) for front, each in demands.items()}
     counting = [front for front, each in demands.items() if beyond[front] > 0 and each.weight > 0]
     parts = dict.fromkeys(demands, least)
-    left, weight = 1.0 - least * len(demands), sum(demands[front].weight for front in counting)
-    for front in sorted(counting, key=lambda each: (beyond[each] / demands[each].weight, each)):
-        part = min(beyond[front], left * min(1.0, demands[front].weight / weight))
+    left = 1.0 - least * len(demands)
+    counting.sort(key=lambda each: (beyond[each] / demands[each].weight, each))
+    for number, front in enumerate(counting):
+        weight = sum(demands[each].weight for each in counting[number:])
+        part = min(beyond[front], left * demands[front].weight / weight)
         parts[front] += part
-        left, weight = max(0.0, left - part), max(NOTHING, weight - demands[front].weight)
+        left = max(0.0, left - part)
     whole = sum(parts.values())
     return {front: part / whole for front, part in parts.items()}
 

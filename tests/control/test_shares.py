@@ -74,6 +74,11 @@ def test_parts_follow_weights_where_there_is_not_enough() -> None:
     assert parts == pytest.approx({"little": 0.1, "many": 0.9})
 
 
+def test_weights_far_apart_lose_nobody_a_part() -> None:
+    parts = granted({"heavy": ShareDemand(0.1, 500.0), "light": ShareDemand(2.0, 1e-12)}, least=0.0)
+    assert parts == pytest.approx({"heavy": 0.1, "light": 0.9})
+
+
 def test_what_nobody_wants_is_shared_out_too() -> None:
     parts = granted({"one": ShareDemand(0.1, 10.0), "other": ShareDemand(0.3, 10.0)}, least=0.0)
     assert parts == pytest.approx({"one": 0.25, "other": 0.75})

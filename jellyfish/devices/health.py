@@ -49,6 +49,8 @@ class RunningBatch(NamedTuple):
     started_s: float
     """When it was given to it, or the one before it ended."""
     profiled_s: float
+    expected_s: float
+    """What it should take at most where all is well: more than the profiled time on a device that others use, too."""
     patience_s: float
     """For how long it may run before it is ended by force."""
 
@@ -60,7 +62,7 @@ class RunningBatch(NamedTuple):
     @property
     def hangs_s(self) -> float:
         """From when on it hangs."""
-        return self.started_s + max(HANGING * self.profiled_s, HANGING_S)
+        return self.started_s + max(HANGING * self.expected_s, HANGING_S)
 
 
 class Health:
@@ -104,9 +106,9 @@ class Health:
         return 0.0 if failed < 0 else min(FIRST_TEST_S * LONGER ** min(failed, 99), LAST_TEST_S)
 
     def overdue(self, worker: int, now: float) -> float:
-        """Time that its batch has taken so far, over the profiled one; 0 where none runs."""
+        """Time that its batch has taken so far, over that which is expected; 0 where none runs."""
         batch = self._running(worker)
-        return 0.0 if batch is None else (now - batch.started_s) / batch.profiled_s
+        return 0.0 if batch is None else (now - batch.started_s) / batch.expected_s
 
     def hangs(self, worker: int, now: float) -> bool:
         """Whether its batch has taken so long that it is taken to hang."""
@@ -123,10 +125,11 @@ class Health:
             ends_s = (batch.started_s if ends_s is None else ends_s) + factor * batch.profiled_s
         return ends_s
 
-    def began(self, worker: int, now: float, profiled_s: float) -> None:
-        """A batch of frames or a test begins, or waits for the one before it."""
-        patience_s = max(GIVEN_UP * profiled_s, STARTING_S if worker in self.out else GIVEN_UP_S)
-        self.running.setdefault(worker, []).append(RunningBatch(now, profiled_s, patience_s))
+    def began(self, worker: int, now: float, profiled_s: float, expected_s: float = 0.0) -> None:
+        """A batch of frames or a test begins, or waits for the one before it. `expected_s`: where that is more."""
+        expected_s = max(expected_s, profiled_s)
+        patience_s = max(GIVEN_UP * expected_s, STARTING_S if worker in self.out else GIVEN_UP_S)
+        self.running.setdefault(worker, []).append(RunningBatch(now, profiled_s, expected_s, patience_s))
 
     def on_probation(self, now: float) -> bool:
         """Whether the device has come back but lately, after having come back and failed before."""

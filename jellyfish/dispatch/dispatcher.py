@@ -497,7 +497,7 @@ class Dispatcher:
         behind = worker in self._batches_of  # prepared beside another one, it takes what it keeps the worker
         entries = [(self._profile.of(variant), size) for variant, size in groups.items()]
         profiled_s = sum((entry.keeps_s if behind else entry.p50_s)[size - 1] for entry, size in entries)
-        self._begin(worker, batch, started, profiled_s + self.grant.waiting_s)
+        self._begin(worker, batch, started, profiled_s)
         try:
             found, waited_s = await self._run(variants, batch, worker)
             answers = list(zip(batch, variants, found, strict=True))
@@ -541,7 +541,8 @@ class Dispatcher:
             self._there_again.clear()
 
     def _begin(self, worker: int, batch: list[Request], started: float, profiled_s: float) -> None:
-        self._health.began(worker, started, profiled_s)
+        grant = self.grant
+        self._health.began(worker, started, profiled_s, profiled_s / grant.share + grant.waiting_s)
         self._batches_of.setdefault(worker, []).append(batch)
         self._idle.clear()
         if self._looking is None:

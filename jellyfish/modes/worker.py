@@ -18,7 +18,7 @@ from jellyfish.control.shares import ShareDemand, granted
 from jellyfish.devices.executor import EngineExecutor
 from jellyfish.devices.opening import in_words
 from jellyfish.devices.process import first_half_kept, tune_process, usable_cores
-from jellyfish.devices.stream.sharing import Asked
+from jellyfish.devices.stream.sharing import AskedShare
 from jellyfish.devices.stream.worker_end import ServingDevice, WorkerEnd
 from jellyfish.devices.workers import Report
 from jellyfish.errors import InputError, RunError
@@ -125,7 +125,7 @@ class OpeningWorker:
                 close_devices(devices)
 
 
-def shared_out(asked: Mapping[str, Asked]) -> dict[str, float]:
+def shared_out(asked: Mapping[str, AskedShare]) -> dict[str, float]:
     """The share of each front."""
     return granted({front: ShareDemand(*each) for front, each in asked.items()})
 

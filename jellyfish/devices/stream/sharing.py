@@ -16,18 +16,18 @@ MOST_TOLD = 16
 """Other fronts that one is told of."""
 
 
-class Asked(NamedTuple):
+class AskedShare(NamedTuple):
     """What a front says that it could use (`jellyfish.control.shares.ShareDemand`)."""
 
     wanted: float = 0.0
     weight: float = 0.0
 
 
-ShareOut = Callable[[Mapping[str, Asked]], Mapping[str, float]]
+ShareOut = Callable[[Mapping[str, AskedShare]], Mapping[str, float]]
 """What each front asks for -> its share of the device; all together are 1."""
 
 
-def equally(asked: Mapping[str, Asked]) -> dict[str, float]:
+def equally(asked: Mapping[str, AskedShare]) -> dict[str, float]:
     """To each the same."""
     return {front: 1.0 / len(asked) for front in asked}
 
@@ -59,7 +59,7 @@ class Longest:
 class _Sharer:
     url: str
     heard_s: float
-    asked: Asked = field(default_factory=Asked)
+    asked: AskedShare = field(default_factory=AskedShare)
     batches: Longest = field(default_factory=Longest)
     grant: DeviceGrant = field(default_factory=DeviceGrant)
 
@@ -83,7 +83,7 @@ class DeviceSharing:
         """It has said something."""
         self._sharers[front].heard_s = now
 
-    def ask(self, front: str, asked: Asked) -> None:
+    def ask(self, front: str, asked: AskedShare) -> None:
         """It asks for that from now on."""
         self._sharers[front].asked = asked
 

@@ -40,7 +40,7 @@ from jellyfish.devices.stream.messages import (
     WorkerProgress,
     WorkerRefused,
 )
-from jellyfish.devices.stream.sharing import Asked, DeviceSharing, ShareOut, equally
+from jellyfish.devices.stream.sharing import AskedShare, DeviceSharing, ShareOut, equally
 from jellyfish.devices.stream.turn_queue import TurnQueue
 from jellyfish.errors import DeviceLostError, ImageError, JellyfishError, RunError
 from jellyfish.media.still import Pixels, Png, Still
@@ -95,7 +95,7 @@ class _Front:
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class _BatchCame:
     """One that has come."""
 
     said: RunBatch
@@ -213,7 +213,7 @@ class WorkerEnd:
             case GiveUp(worker):
                 self._give_up(worker)
             case ShareWanted(wanted, weight):
-                self._sharing.ask(front.name, Asked(wanted, weight))
+                self._sharing.ask(front.name, AskedShare(wanted, weight))
                 self._share()
             case OpenWorker():
                 raise StreamError("it has said already who it is")
@@ -265,13 +265,13 @@ class WorkerEnd:
         if front.unanswered > UNANSWERED * device.hello.in_flight * device.profile.workers:
             raise StreamError(f"{front.unanswered - 1} batches are unanswered")
         stills = [_still(*pair) for pair in zip(said.images, images_of(said.images, images), strict=True)]
-        batch = _Batch(said, stills, front.newest.get(said.worker), asyncio.Event())
+        batch = _BatchCame(said, stills, front.newest.get(said.worker), asyncio.Event())
         front.newest[said.worker] = batch.queued
         task = asyncio.ensure_future(self._answer(end, front, device, batch))
         front.running.add(task)
         task.add_done_callback(front.running.discard)
 
-    async def _answer(self, end: StreamEnd[FromFront], front: _Front, device: ServingDevice, batch: _Batch) -> None:
+    async def _answer(self, end: StreamEnd[FromFront], front: _Front, device: ServingDevice, batch: _BatchCame) -> None:
         """Decode and run one batch, and say what came of it."""
         number = batch.said.batch
         try:
@@ -287,7 +287,7 @@ class WorkerEnd:
             batch.queued.set()
             front.unanswered -= 1
 
-    async def _run(self, front: _Front, device: ServingDevice, batch: _Batch) -> Done:
+    async def _run(self, front: _Front, device: ServingDevice, batch: _BatchCame) -> Done:
         said, began_s = batch.said, seconds_now()
         turns, cost_s = self._turns[said.worker], _cost_s(device.profile, said.variants)
         images, variants, refused = await self._decoded(said, batch.stills)

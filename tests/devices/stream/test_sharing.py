@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jellyfish.devices.executor import DeviceGrant
-from jellyfish.devices.stream.sharing import LATELY_S, MOST_TOLD, SILENT_S, Asked, DeviceSharing, Longest
+from jellyfish.devices.stream.sharing import LATELY_S, MOST_TOLD, SILENT_S, AskedShare, DeviceSharing, Longest
 from jellyfish.modes.worker import shared_out
 
 A, B = "ws://a/v1/stream", "ws://b/v1/stream"
@@ -25,8 +25,8 @@ def test_a_second_front_is_given_something_at_once_and_both_are_told_of_each_oth
 
 def test_shares_follow_what_each_could_use() -> None:
     sharing = both()
-    sharing.ask("1", Asked(0.6, 100.0))
-    sharing.ask("2", Asked(0.2, 100.0))
+    sharing.ask("1", AskedShare(0.6, 100.0))
+    sharing.ask("2", AskedShare(0.2, 100.0))
     told = sharing.changed(0.0)
     assert told["1"].share == pytest.approx(0.75)
     assert told["1"].share + told["2"].share == pytest.approx(1.0)

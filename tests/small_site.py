@@ -1,5 +1,5 @@
-"""A site on this machine, for tests and `benchmarks.front_kills`: workers, servers (fronts) that share them, and their
-cameras, all over real sockets. What answers is no network, and takes the time that it is told.
+"""A site on this machine: workers, servers (fronts) that share them, and their cameras, all over real sockets. What
+answers is no network, and takes the time that it is told.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ import numpy as np
 from jellyfish.api.camera import Camera, FrameAnswer
 from jellyfish.core import Variant
 from jellyfish.devices.profile.table import LatencyProfile, VariantLatency
+from jellyfish.errors import InputError, RunError
 from jellyfish.program.child_environment import environment_of_child
 
 ROOT = Path(__file__).parent.parent
 MOST_BATCH = 4
+READY_S = 60.0
+"""Longest wait for a server that has just been ready."""
 MODEL = """
 import time
 
@@ -164,15 +167,24 @@ class SiteCamera:
 
     async def run(self) -> None:
         """Until it is stopped; then all its frames have ended."""
-        async with (
-            Camera(self._url, fps=self._fps, slo_ms=self._slo_ms, name=self.name) as camera,
-            asyncio.TaskGroup() as frames,
-        ):
+        async with contextlib.AsyncExitStack() as stack:
+            camera = await self._opened(stack)
+            frames = await stack.enter_async_context(asyncio.TaskGroup())
             while not self._stopped.is_set():
                 frames.create_task(self._frame(camera))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(1 / self._fps):
                         await self._stopped.wait()
+
+    async def _opened(self, stack: contextlib.AsyncExitStack) -> Camera:
+        """The camera, when its server is ready: on a busy machine it may have lost its worker for a moment."""
+        async with asyncio.timeout(READY_S):
+            while True:
+                try:
+                    camera = Camera(self._url, fps=self._fps, slo_ms=self._slo_ms, name=self.name)
+                    return await stack.enter_async_context(camera)
+                except (InputError, RunError):
+                    await asyncio.sleep(0.1)
 
     def stop(self) -> None:
         """Capture no more."""
@@ -186,10 +198,6 @@ class SiteCamera:
                 return min(ended_s)
             self._one_ended.clear()
             await self._one_ended.wait()
-
-    def between(self, from_s: float, to_s: float) -> list[FrameAnswer]:
-        """What became of the frames captured then."""
-        return [answer for captured_s, _, answer in self.ended if from_s <= captured_s < to_s]
 
     async def _frame(self, camera: Camera) -> None:
         self.captured += 1

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.small_site import Program, SiteCamera, free_port, share_of, site, streaming
+from tests.small_site import Program, SiteCamera, free_port, share_of, site, streaming
 
 SOON_S = 60.0
 """What happens does so within a fraction of that, on any machine."""

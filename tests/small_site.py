@@ -1,5 +1,5 @@
-"""A site on this machine, for tests and `benchmarks.front_kills`: workers, servers (fronts) that share them, and their
-cameras, all over real sockets. What answers is no network, and takes the time that it is told.
+"""A site on this machine: workers, servers (fronts) that share them, and their cameras, all over real sockets. What
+answers is no network, and takes the time that it is told.
 """
 
 from __future__ import annotations
@@ -198,10 +198,6 @@ class SiteCamera:
                 return min(ended_s)
             self._one_ended.clear()
             await self._one_ended.wait()
-
-    def between(self, from_s: float, to_s: float) -> list[FrameAnswer]:
-        """What became of the frames captured then."""
-        return [answer for captured_s, _, answer in self.ended if from_s <= captured_s < to_s]
 
     async def _frame(self, camera: Camera) -> None:
         self.captured += 1

@@ -19,6 +19,7 @@ from jellyfish.devices.workers import Report
 from jellyfish.errors import InputError
 from jellyfish.models.model import Model
 from jellyfish.modes.assembly import Assembly
+from jellyfish.modes.reaching_workers import workers_elsewhere
 from jellyfish.modes.stream_workers import opened_device
 from jellyfish.modes.warming import followed
 
@@ -153,6 +154,14 @@ class JoiningWorkers:
             device.executor.close()
             raise
         _log.warning("the worker %s has joined", device.name)
+
+
+def joining_workers(config: ServerConfig, model: Model) -> JoiningWorkers:
+    """Those of a server, which expects the configured ones. InputError for what is no address or token of any."""
+    joining = JoiningWorkers(config, model)
+    for expected in workers_elsewhere(config.workers, model, config.public_url or ""):
+        joining.expect(*expected)
+    return joining
 
 
 def _untold(words: str, done: int, total: int) -> None:

@@ -34,11 +34,10 @@ from jellyfish.modes.checks import bound, cannot_listen, checked, free_for_grpc
 from jellyfish.modes.cluster.joined import joined
 from jellyfish.modes.decoders import Decoders
 from jellyfish.modes.entrance import Entrance
-from jellyfish.modes.joining import JoiningWorkers
+from jellyfish.modes.joining import joining_workers
 from jellyfish.modes.metering import counted
 from jellyfish.modes.object_tracker import ByteTracker
 from jellyfish.modes.own_cameras import OwnCameras, check_cameras
-from jellyfish.modes.reaching_workers import workers_elsewhere
 from jellyfish.modes.running_server import RunningServer
 from jellyfish.modes.solver_process import solver_process
 from jellyfish.modes.stream_workers import opening
@@ -89,9 +88,7 @@ async def serving(
         if "cpu" in config.devices:
             stack.enter_context(first_half_kept(cores))
         solve = await _solver(config, brought, cores, stack)
-        joining, named = JoiningWorkers(config, model), brought.model is None
-        for expected in workers_elsewhere(config.workers, model, config.public_url or ""):
-            joining.expect(*expected)
+        joining, named = joining_workers(config, model), brought.model is None
         devices = await opening(config, cores, named, report)(config, model)
         stack.callback(close_devices, devices)
         devices += await joining.at_start(report)

@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 GPU ?= cuda:0
 
-.PHONY: mqtt-check browser-check help demo demo-live real-cameras test test-ray check gpu-check gpu-check-bundle bench-promise bench-peers abuse fuzz soak clean
+.PHONY: far-worker mqtt-check browser-check help demo demo-live real-cameras test test-ray check gpu-check gpu-check-bundle bench-promise bench-peers abuse fuzz soak clean
 help:
 	@echo "make demo    4 emulated cameras against a server on this machine, 20 seconds, then a page of figures and pictures"
 	@echo "make demo-live   four clips as RTSP cameras, a server that fetches them, and its page in your browser, until Ctrl-C"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench-peers     beside LitServe and mosec, which it installs into an environment of their own; 10 minutes"
 	@echo "make abuse   what abusers of each kind cost good cameras, and 149 odd HTTP requests; 20 minutes of a quiet machine"
 	@echo "make real-cameras   RTSP cameras that stall, freeze and die, read both ways for 10 minutes each; needs GStreamer's RTSP server"
+	@echo "make far-worker   a worker behind 20 ms and 100 Mbit/s between network namespaces: which cameras it is used for; as root, 3 minutes"
 	@echo "make fuzz    100,000 messages, 3,000 requests and 20,000 JPEGs that are nearly right; prints its seeds"
 	@echo "make mqtt-check  what a broker that is killed and a webhook that hangs cost cameras, and what the broker keeps; 2 minutes"
 	@echo "make soak    does a server grow under steady use and abuse, does anything crash in 1,000 starts? over an hour"
@@ -84,6 +85,9 @@ abuse: $(STAMP)
 	@$(BIN)/python -m benchmarks.odd_requests
 	@$(BIN)/python -m benchmarks.abuse
 	@$(BIN)/python -m benchmarks.abuse --mixed
+
+far-worker: $(STAMP)
+	@$(BIN)/python -m benchmarks.far_worker
 
 real-cameras: $(STAMP)
 	@$(BIN)/python -m benchmarks.real_cameras

@@ -64,8 +64,10 @@ async def measured(front: Front, fleets: list[Fleet], cameras: int, arguments: a
     ended_s, memory = time.monotonic() - 1.0, pss_mb(front.pid)[0]
     tally = sum(await asyncio.gather(*running), start=Tally())
     looking.cancel()
-    of_interest = [look for look in looks if ended_s - arguments.seconds <= look.at_s <= ended_s]
-    joining_s = ended_s - arguments.seconds - arguments.warm - began_s
+    began_counting_s = ended_s - arguments.seconds
+    earlier = [look for look in looks if look.at_s <= began_counting_s][-1:]  # one may take long to come
+    of_interest = earlier + [look for look in looks if began_counting_s < look.at_s <= ended_s]
+    joining_s = max(0.0, began_counting_s - arguments.warm - began_s)
     (_, before, spent), (_, after, now_spent) = of_interest[0], of_interest[-1]
     span_s = of_interest[-1].at_s - of_interest[0].at_s
 

@@ -1,6 +1,7 @@
 """A Ray cluster on this machine's loopback, to kill parts of: a head without workers, and nodes of one processor each.
 
     python -m benchmarks.raylets            two nodes until Ctrl-C; says how to serve with them
+    python -m benchmarks.raylets --idle 60  what they take in memory and of a processor in a minute without anything
 
 Nodes are `ray start --block`, each a session of its own at an address of its own (127.0.0.2, ...), bound to
 processors in turn, as if they were machines. Only who has the token of the environment that `Raylets` tells may use it.
@@ -182,12 +183,42 @@ def _words(process: int) -> list[str]:
     return [""]
 
 
+def idle(cluster: Raylets, seconds: float) -> None:
+    """Say what each node takes."""
+
+    def taken(node: RayletNode) -> dict[int, float]:
+        stats = {number: stat for number, stat in _processes() if int(stat[3]) == node.process.pid and stat[0] != "Z"}
+        return {number: (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK") for number, stat in stats.items()}
+
+    nodes = [cluster.head, *cluster.nodes.values()]
+    before = [taken(node) for node in nodes]
+    time.sleep(seconds)
+    for node, began in zip(nodes, before, strict=True):
+        ended = taken(node)
+        busy_s = sum(ended[each] - began[each] for each in ended.keys() & began.keys())
+        memory = sum(_own_bytes(each) for each in ended)
+        print(f"{node.host}: {memory / 1e6:.0f} MB in {len(ended)} processes, {100 * busy_s / seconds:.1f} % of a core")
+
+
+def _own_bytes(process: int) -> int:
+    """Of its memory, what it shares with others only by its part (proportional set size)."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return 1024 * int(line.split()[1])
+    return 0
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, default=2)
     parser.add_argument("--client", action="store_true", help="serve Ray Client, too")
+    parser.add_argument("--idle", type=float, metavar="SECONDS", help="measure what they take, and end")
     options = parser.parse_args()
     with raylets(options.nodes, options.client) as cluster:
+        if options.idle:
+            idle(cluster, options.idle)
+            return
         print(f"{options.nodes} nodes: {', '.join(cluster.nodes)}. In another shell:")
         print(
             " ".join(f"{name}={value}" for name, value in cluster.environment.items()), "jellyfish serve --engine ray"

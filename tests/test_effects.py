@@ -49,6 +49,7 @@ VOID = {
         *(["--mqtt-credentials", "x"], ["--webhook-token", "x"]),
         *(["--worker-token-file", "x"], ["--worker-ca-file", "x"]),
         *options({"workers": "process", "profile": "x"}, "--device", "none", "--worker", "h:1"),
+        *options({"workers": "process", "profile": "x"}, "--engine", "ray"),
         ["--public-url", URL],
     ],
     "worker": [*VOID_ON_SERVERS[:3], ["--tls-key", "x"]],
@@ -118,6 +119,7 @@ def test_the_table_is_of_options_that_there_are() -> None:
 
 ALWAYS = {
     *(
+        "engine",
         "clients",
         "fps",
         "slo_ms",

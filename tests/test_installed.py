@@ -32,6 +32,7 @@ NEEDY = {
         ["bench", "--connect", STREAM, "--report"], ["trace", "make", "lte", "a.csv", "--variation", "0.5"],
     ),
     "matplotlib": (["trace", "show", "lte", "--plot", "a.png"],),
+    "ray": (["serve", "--engine", "ray"], ["serve", "--engine", "ray://10.0.0.1:10001"]),
     "onnxruntime": (["model", "inspect", "a.onnx"], ["model", "check", "folder", "a.png"]),
 }  # fmt: skip
 """A package that is missing -> commands that say so."""

@@ -115,9 +115,8 @@ async def serving(
         listening_now = _listening_on(service, sockets, config.host, entrance, administration, routes, desk)
         url = await stack.enter_async_context(listening_now)
         grpc_address = await _listening_for_grpc(config, desk, entrance, stack)
-        await stack.enter_async_context(cluster.followed(joining, model, report))
+        devices += await stack.enter_async_context(cluster.followed(joining, model, report))
         await _probe(service)
-        devices += [each for each in joining.devices if each not in devices]
         gc.collect()
         gc.freeze()
         service.ready = True

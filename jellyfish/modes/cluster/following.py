@@ -18,7 +18,7 @@ from jellyfish.modes.cluster.lines import (
     as_bytes,
     keeper_said,
 )
-from jellyfish.modes.cluster.places import ClusterNode, Place, PlaceNames, places, why_none
+from jellyfish.modes.cluster.places import ClusterNode, ClusterPlace, PlaceNames, places, why_none
 
 NODES_S = 0.5
 """Between two looks at which nodes there are."""
@@ -47,7 +47,7 @@ class ClusterSeen(Protocol):
         """Those that live. ClusterSilentError where it does not answer."""
         ...
 
-    async def keeper(self, place: Place) -> KeeperSeen:
+    async def keeper(self, place: ClusterPlace) -> KeeperSeen:
         """The one at that place, which is begun where there is none. KeeperGoneError."""
         ...
 
@@ -64,8 +64,8 @@ class ClusterFollower:
         self._front, self._wish = told.front, as_bytes(told.wish)
         self._device = told.wish.device
         self._names = PlaceNames()
-        self._following: dict[Place, asyncio.Task[None]] = {}
-        self._workers: dict[Place, PlacedWorker | PlaceWithout] = {}
+        self._following: dict[ClusterPlace, asyncio.Task[None]] = {}
+        self._workers: dict[ClusterPlace, PlacedWorker | PlaceWithout] = {}
         self._nodes = 0
         self._told: WorkersNow | None = None
         self._silent = False
@@ -110,7 +110,7 @@ class ClusterFollower:
         self._why_none = why
         self._tell()
 
-    async def _follow(self, place: Place, name: str) -> None:
+    async def _follow(self, place: ClusterPlace, name: str) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
@@ -127,7 +127,7 @@ class ClusterFollower:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LAST_PAUSE_S)
 
-    async def _ask(self, place: Place, name: str, keeper: KeeperSeen, seen: int) -> int:
+    async def _ask(self, place: ClusterPlace, name: str, keeper: KeeperSeen, seen: int) -> int:
         asking = asyncio.create_task(keeper.ask(self._front, self._wish, seen))
         try:
             if seen < 0:
@@ -148,10 +148,10 @@ class ClusterFollower:
             self._without(place, name, said.words)
         return said.version
 
-    def _without(self, place: Place, name: str, words: str) -> None:
+    def _without(self, place: ClusterPlace, name: str, words: str) -> None:
         self._now(place, PlaceWithout(name, words[:LONGEST_WORDS]))
 
-    def _now(self, place: Place, there: PlacedWorker | PlaceWithout) -> None:
+    def _now(self, place: ClusterPlace, there: PlacedWorker | PlaceWithout) -> None:
         self._workers[place] = there
         self._tell()
 

@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from jellyfish.config import EngineKind, ServerConfig
 from jellyfish.devices.opening import OpenDevice
 from jellyfish.devices.stream.link import Connect
@@ -66,9 +68,9 @@ class Expecting(Protocol):
 class ClusterWorkers:
     """Has a server expect the workers that a placer tells of, and forget those that are gone."""
 
-    def __init__(self, joining: Expecting, identity: str, front: str) -> None:
-        """`identity`: of the model. `front`: what workers know the server by."""
-        self._joining, self._front, self._identity = joining, front, identity
+    def __init__(self, joining: Expecting, opening: OpenWorker) -> None:
+        """`opening`: what is said to each first, but for its token."""
+        self._joining, self._opening = joining, opening
         self._reached: dict[str, PlacedReach] = {}
         self._told: set[str] = set()
         self._forgetting: set[asyncio.Task[None]] = set()
@@ -92,7 +94,7 @@ class ClusterWorkers:
         reach = self._reached.get(worker.name)
         if reach is None:
             reach = self._reached[worker.name] = PlacedReach(worker)
-            opening = OpenWorker(token=worker.token, front=self._front, model=self._identity)
+            opening = msgspec.structs.replace(self._opening, token=worker.token)
             self._joining.expect(worker.name, reach, opening)
         elif reach.worker != worker:  # its stream has broken, or is about to, and is tried again
             reach.worker = worker
@@ -111,32 +113,35 @@ class Alone:
         return open_them
 
     @contextlib.asynccontextmanager
-    async def followed(self, joining: JoiningWorkers, model: Model, report: Report) -> AsyncIterator[None]:
+    async def followed(self, joining: JoiningWorkers, model: Model, report: Report) -> AsyncIterator[list[OpenDevice]]:
         """Nothing joins."""
-        yield
+        yield []
 
 
 class JoinedCluster:
     """A cluster that a server has joined."""
 
-    def __init__(self, placing: Placing, front: str) -> None:
-        self._placing, self._front = placing, front
+    def __init__(self, placing: Placing, url: str) -> None:
+        """`url`: of our stream, for clients of other servers that use its workers; or empty."""
+        self._placing, self._url = placing, url
 
     def opening(self, open_them: OpenThem) -> OpenThem:
         """How devices for another model are opened: not at all."""
         return _not_changed
 
     @contextlib.asynccontextmanager
-    async def followed(self, joining: JoiningWorkers, model: Model, report: Report) -> AsyncIterator[None]:
-        """Its workers join and leave for the time of the context, which begins when the server has a device."""
-        workers = ClusterWorkers(joining, model.description.identity, self._front)
+    async def followed(self, joining: JoiningWorkers, model: Model, report: Report) -> AsyncIterator[list[OpenDevice]]:
+        """Its workers join and leave for the time of the context, which begins when the server has a device: those of
+        them that are there by then."""
+        opening = OpenWorker(front=socket.gethostname(), model=model.description.identity, url=self._url)
+        workers, others = ClusterWorkers(joining, opening), joining.devices
         self._placing.on_workers = workers.take
         try:
             workers.take(self._placing.newest)
             while not joining.devices:
                 report(*_so_far(self._placing.newest))
                 await asyncio.sleep(LOOK_S)
-            yield
+            yield [each for each in joining.devices if each not in others]
         finally:
             self._placing.on_workers = lambda now: None
             await workers.close()
@@ -189,4 +194,5 @@ async def joined(config: ServerConfig, report: Report) -> AsyncIterator[tuple[Se
             _log.warning("this machine serves alone: %s", error)
             yield config, Alone()
             return
-        yield replace(config, devices=()), JoinedCluster(placing, front)  # those of this machine are the cluster's
+        here = replace(config, devices=())  # those of this machine are the cluster's
+        yield here, JoinedCluster(placing, config.public_url or "")

@@ -133,7 +133,7 @@ def own_output() -> BinaryIO:
 
 
 def main() -> None:
-    """Place until the server is gone."""
+    """ClusterPlace until the server is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     output = own_output()
     with contextlib.suppress(BrokenPipeError):

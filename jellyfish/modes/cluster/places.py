@@ -20,7 +20,7 @@ class ClusterNode:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ClusterPlace:
     """One GPU of a node, or its processors."""
 
     node: ClusterNode
@@ -38,11 +38,11 @@ class Place:
         return "cpu" if self.number is None else f"cuda:{self.number}"
 
 
-def places(nodes: Iterable[ClusterNode], device: str) -> list[Place]:
+def places(nodes: Iterable[ClusterNode], device: str) -> list[ClusterPlace]:
     """Of all workers for `device`, `cpu` or `cuda`."""
     if device == "cpu":
-        return [Place(node, None) for node in nodes if node.processors > 0]
-    return [Place(node, number) for node in nodes for number in range(node.gpus)]
+        return [ClusterPlace(node, None) for node in nodes if node.processors > 0]
+    return [ClusterPlace(node, number) for node in nodes for number in range(node.gpus)]
 
 
 def why_none(nodes: Sequence[ClusterNode], device: str) -> str:
@@ -63,12 +63,12 @@ class PlaceNames:
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
 
-    def keep(self, there: Iterable[Place]) -> None:
+    def keep(self, there: Iterable[ClusterPlace]) -> None:
         """These are there, and no others."""
         keys = {place.key for place in there}
         self._names = {key: name for key, name in self._names.items() if key in keys}
 
-    def of(self, place: Place) -> str:
+    def of(self, place: ClusterPlace) -> str:
         """`cuda:0@10.0.0.7`; where that is another's, which may be on its way out, with a part of the node's key."""
         name = self._names.get(place.key)
         if name is None:

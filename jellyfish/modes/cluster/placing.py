@@ -109,8 +109,8 @@ class Placing:
             case WorkersNow():
                 if not self._joined.done():
                     self._joined.set_result(None)
-                elif self._words:
-                    self._say("the cluster is in sight again")
+                elif self._out_of_sight:
+                    _log.warning("the cluster is in sight again")
                     self._out_of_sight = ""
                 self.newest = told
                 self.on_workers(told)

@@ -19,7 +19,7 @@ from jellyfish.errors import InputError, RunError
 from jellyfish.modes.cluster.following import ClusterSilentError, KeeperGoneError
 from jellyfish.modes.cluster.keeper import Keeper
 from jellyfish.modes.cluster.lines import LONGEST_WORDS
-from jellyfish.modes.cluster.places import ClusterNode, Place
+from jellyfish.modes.cluster.places import ClusterNode, ClusterPlace
 from jellyfish.modes.cluster.worker_child import worker_child
 
 NAMESPACE = "jellyfish"
@@ -89,11 +89,11 @@ class RayCluster:
             if node["Alive"]
         ]
 
-    async def keeper(self, place: Place) -> RayKeeperSeen:
+    async def keeper(self, place: ClusterPlace) -> RayKeeperSeen:
         """See there."""
         return RayKeeperSeen(await asyncio.to_thread(self._keeper, place))
 
-    def _keeper(self, place: Place) -> Any:
+    def _keeper(self, place: ClusterPlace) -> Any:
         processors = place.node.processors if place.number is None else 0
         options = ray.remote(RayKeeper).options(
             name=place.key, namespace=NAMESPACE, get_if_exists=True, lifetime="detached", max_restarts=-1,

@@ -23,7 +23,7 @@ from jellyfish.modes.cluster.lines import (
     WorkerWish,
     as_bytes,
 )
-from jellyfish.modes.cluster.places import ClusterNode, Place
+from jellyfish.modes.cluster.places import ClusterNode, ClusterPlace
 from tests.virtual import virtual
 
 WISH = WorkerWish("cpu", "small")
@@ -70,7 +70,7 @@ class Played:
             raise ClusterSilentError("nothing for 10 s")
         return list(self.here)
 
-    async def keeper(self, place: Place) -> PlayedKeeper:
+    async def keeper(self, place: ClusterPlace) -> PlayedKeeper:
         if place.node.host in self.unplaceable:
             raise KeeperGoneError("it cannot be placed")
         if self.slow:

@@ -9,30 +9,26 @@ import signal
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from jellyfish.config import Limits, ServerConfig
-from jellyfish.core import InputSize, Variant
-from jellyfish.devices.executor import DistantExecutor, Undecoded
 from jellyfish.devices.stream.link import WorkerGoneError
-from jellyfish.media.jpeg import encode_jpeg
+from jellyfish.devices.stream.messages import OpenWorker
 from jellyfish.models.opening import open_model
 from jellyfish.modes.assembly import ServerParts, assembly, policy
 from jellyfish.modes.cluster.following import ClusterFollower, KeeperSeen
 from jellyfish.modes.cluster.joined import ClusterWorkers, wish_for
 from jellyfish.modes.cluster.keeper import Keeper
 from jellyfish.modes.cluster.lines import FromPlacer, JoinCluster, WorkersNow
-from jellyfish.modes.cluster.places import ClusterNode, Place
+from jellyfish.modes.cluster.places import ClusterNode, ClusterPlace
 from jellyfish.modes.cluster.worker_child import worker_child
 from jellyfish.modes.joining import JoiningWorkers
-from tests.modes.test_stream_workers import FILE
+from tests.modes.test_stream_workers import FILE, score
 from tests.server.inference.asking import decode
 
 pytest.importorskip("cryptography")
 WITHIN_S = 60.0
 NODE = ClusterNode("a" * 56, "127.0.0.1", 1, 0)
-VARIANT, SIZE = Variant(160, "plain"), InputSize(160, 160)
 
 
 class ThisMachine:
@@ -45,24 +41,18 @@ class ThisMachine:
     async def nodes(self) -> list[ClusterNode]:
         return [NODE]
 
-    async def keeper(self, place: Place) -> KeeperSeen:
+    async def keeper(self, place: ClusterPlace) -> KeeperSeen:
         return self.own
 
 
-async def score(joining: JoiningWorkers) -> float:
+async def answered(joining: JoiningWorkers) -> float:
     """What is found in a white JPEG, once there is a worker."""
-    jpeg = encode_jpeg(np.full((90, 160, 3), 255, np.uint8))
     async with asyncio.timeout(WITHIN_S):
         while True:
-            try:
-                [device] = joining.devices
-                assert isinstance(device.executor, DistantExecutor)
-                [answer] = await device.executor.run_undecoded([VARIANT], [Undecoded(jpeg, SIZE)])
-            except (ValueError, WorkerGoneError):
-                await asyncio.sleep(0.05)
-            else:
-                assert not isinstance(answer, Exception)
-                return answer.detections[0].score
+            for device in joining.devices:
+                with contextlib.suppress(WorkerGoneError):
+                    return await score(device, 255)
+            await asyncio.sleep(0.05)
 
 
 def programs() -> list[int]:
@@ -88,7 +78,7 @@ async def test_a_worker_is_reached_by_what_its_keeper_tells_and_again_after_it_w
     model, cluster = open_model(config.model, config.weights), ThisMachine()
     parts = ServerParts([], model.description, 1, decode, policy("shared", None, 1, 0.5, seed=0), Limits())
     joining = JoiningWorkers(config, model)
-    workers = ClusterWorkers(joining, model.description.identity, "front")
+    workers = ClusterWorkers(joining, OpenWorker(model=model.description.identity))
     told, moved = [WorkersNow(0)], asyncio.Event()
 
     def take(said: FromPlacer) -> None:
@@ -102,7 +92,7 @@ async def test_a_worker_is_reached_by_what_its_keeper_tells_and_again_after_it_w
         join = JoinCluster(None, "front", wish_for(config))
         following = asyncio.create_task(ClusterFollower(cluster, join, take).run())
         try:
-            assert await score(joining) == pytest.approx(1.0, abs=0.02)
+            assert await answered(joining) == pytest.approx(1.0, abs=0.02)
             assert list(whole.service.dispatchers) == ["cpu@127.0.0.1"]
             [first], [program] = told[-1].workers, programs()
             words = shown(program)
@@ -113,7 +103,7 @@ async def test_a_worker_is_reached_by_what_its_keeper_tells_and_again_after_it_w
             async with asyncio.timeout(WITHIN_S):
                 await moved.wait()
             assert told[-1].workers[0].token != first.token
-            assert await score(joining) == pytest.approx(1.0, abs=0.02)
+            assert await answered(joining) == pytest.approx(1.0, abs=0.02)
             workers.take(WorkersNow(0))
             await workers.close()
             assert not whole.service.dispatchers and not joining.devices

@@ -36,7 +36,7 @@ class Program:
         return await asyncio.shield(self.over)
 
 
-class Place:
+class KeptPlace:
     """A keeper's, where programs are started."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Place:
 
 @virtual
 async def test_who_asks_hears_at_once_of_what_is_new_and_else_after_a_while() -> None:
-    place, loop = Place(), asyncio.get_running_loop()
+    place, loop = KeptPlace(), asyncio.get_running_loop()
     first = await place.ask()
     assert first.port == 0 and loop.time() == 0
     said = await place.ask(seen=first.version)
@@ -88,7 +88,7 @@ async def test_who_asks_hears_at_once_of_what_is_new_and_else_after_a_while() ->
 
 @virtual
 async def test_a_program_that_ends_is_started_anew_with_another_token() -> None:
-    place, loop = Place(), asyncio.get_running_loop()
+    place, loop = KeptPlace(), asyncio.get_running_loop()
     said = await place.runs()
     asking = asyncio.create_task(place.ask(seen=said.version))
     await asyncio.sleep(0.5)
@@ -103,7 +103,7 @@ async def test_a_program_that_ends_is_started_anew_with_another_token() -> None:
 
 @virtual
 async def test_what_never_begins_is_tried_more_and_more_rarely_and_why_is_told() -> None:
-    place = Place()
+    place = KeptPlace()
     place.broken = "there is no file my.py"
     asking = asyncio.create_task(place.runs())
     await asyncio.sleep(600)
@@ -119,7 +119,7 @@ async def test_what_never_begins_is_tried_more_and_more_rarely_and_why_is_told()
 
 @virtual
 async def test_another_wish_waits_until_whose_the_first_is_has_gone() -> None:
-    place, loop = Place(), asyncio.get_running_loop()
+    place, loop = KeptPlace(), asyncio.get_running_loop()
     said = await place.runs()
     refused = await place.ask("other", LARGE)
     assert refused.port == 0 and "small" in refused.words
@@ -134,7 +134,7 @@ async def test_another_wish_waits_until_whose_the_first_is_has_gone() -> None:
 
 @virtual
 async def test_a_place_that_nobody_wants_any_more_is_given_back() -> None:
-    place = Place()
+    place = KeptPlace()
     await place.runs()
     await asyncio.sleep(UNUSED_S - 1.0)
     assert not place.programs[0].closed, "who comes back finds it warm"

@@ -98,9 +98,9 @@ async def test_a_placer_that_ends_or_hangs_is_started_anew_and_that_is_said_once
         await asyncio.sleep(SILENT_S + 5.0)
         assert len(placers.told) == 3, "it said nothing"
         placers._at_once = (NoCluster("no Ray cluster was found"),)
+        caplog.clear()
         placers.heard.feed_data(b"Traceback (most recent call last):\n")
         await asyncio.sleep(0.1)
-        caplog.clear()
         began = len(placers.told)
         await asyncio.sleep(600.0)
         assert 600 / LAST_PAUSE_S - 2 <= len(placers.told) - began <= 600 / LAST_PAUSE_S + 6
@@ -116,7 +116,7 @@ class Noting:
         self.reaches: dict[str, Connect] = {}
 
     def expect(self, name: str, connect: Connect, opening: OpenWorker) -> None:
-        assert (opening.front, opening.model) == ("front", "identity")
+        assert (opening.front, opening.model, opening.url) == ("front", "identity", "ws://front")
         self.noted.append(("expect", name, opening.token))
         self.reaches[name] = connect
 
@@ -130,7 +130,7 @@ class Noting:
 @virtual
 async def test_workers_are_expected_moved_and_forgotten(caplog: pytest.LogCaptureFixture) -> None:
     noting = Noting()
-    workers = ClusterWorkers(noting, "identity", "front")
+    workers = ClusterWorkers(noting, OpenWorker(front="front", model="identity", url="ws://front"))
     workers.take(WorkersNow(2, (HERE, THERE)))
     assert noting.noted == [("expect", "cpu@10.0.0.1", "token"), ("expect", "cpu@10.0.0.2", "token")]
     for _ in range(2):

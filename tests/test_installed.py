@@ -32,7 +32,6 @@ NEEDY = {
         ["bench", "--connect", STREAM, "--report"], ["trace", "make", "lte", "a.csv", "--variation", "0.5"],
     ),
     "matplotlib": (["trace", "show", "lte", "--plot", "a.png"],),
-    "ray": (["serve", "--engine", "ray"], ["serve", "--engine", "ray://10.0.0.1:10001"]),
     "onnxruntime": (["model", "inspect", "a.onnx"], ["model", "check", "folder", "a.png"]),
 }  # fmt: skip
 """A package that is missing -> commands that say so."""
@@ -103,6 +102,7 @@ def test_of_several_packages_the_one_that_is_missing_is_named() -> None:
     [
         ("matplotlib", r"pip install matplotlib .*\[report\]"),
         ("faster_coco_eval", r"pip install faster-coco-eval .*jellyfish-serving\[lab\]"),
+        ("ray", r"pip install ray .*jellyfish-serving\[ray\]"),
     ],
 )
 def test_an_extra_is_named_as_pip_knows_it(monkeypatch: pytest.MonkeyPatch, package: str, remedy: str) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
+from jellyfish import cli
 from jellyfish.cli.parsing import engine_config, served_devices
-from jellyfish.config import EngineConfig, EngineKind, ServerConfig
+from jellyfish.config import EngineConfig, EngineKind, ServerConfig, WorkersConfig
 from jellyfish.devices.stream.link import Connect
 from jellyfish.devices.stream.messages import OpenWorker
 from jellyfish.errors import InputError
-from jellyfish.modes.cluster.joined import ClusterWorkers, PlacedReach, wish_for
+from jellyfish.modes.cluster.joined import Alone, ClusterWorkers, PlacedReach, joined, wish_for
 from jellyfish.modes.cluster.lines import (
     FromPlacer,
     JoinCluster,
@@ -165,3 +168,19 @@ def test_what_an_engine_may_be() -> None:
         with pytest.raises(typer.BadParameter):
             served_devices(device, "h:1", EngineConfig(EngineKind.RAY))
     assert served_devices("cuda", "", EngineConfig(EngineKind.RAY)) == ("cuda:0",)
+
+
+def test_without_ray_what_to_install_is_said_before_anything_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    for engine in ("ray", "ray://10.0.0.1:10001"):
+        done = CliRunner().invoke(cli.app, ["serve", "--engine", engine])
+        assert done.exit_code == 2 and "needs ray, which is not installed: pip install ray" in done.output
+
+
+@virtual
+async def test_a_machine_without_ray_serves_alone_where_it_may() -> None:
+    config = ServerConfig(workers=WorkersConfig(engine=EngineConfig(EngineKind.AUTO)))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(sys.modules, "ray", None)
+        async with joined(config, lambda words, done, total: None) as (here, cluster):
+            assert here == config and isinstance(cluster, Alone)

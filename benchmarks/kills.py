@@ -1,11 +1,14 @@
 """kill -9 in mid-stream, again and again: is every frame accounted for, and how soon are its cameras served again?
 
     python -m benchmarks.kills [--what worker front] [--kills 20] [--cameras 6] [--json FILE]
+    python -m benchmarks.kills --what ray-worker raylet         (needs the extra `ray`)
 
 Cameras (`jellyfish bench --connect`, with its own account of every frame) stream through a front (`jellyfish serve`)
 that runs nothing itself, and two workers (`jellyfish worker`). `worker`: one worker is killed with all its processes,
 in turn, and started again at the same address a second later, as a supervisor would. `front`: there are two fronts
 before the same workers, which name each other to cameras; the one that has them is killed, so that they go to and fro.
+`ray-worker`, `raylet`: both workers are placed by Ray, on two nodes of a cluster on loopback; a worker's program is
+killed, which Ray's actor starts anew, or a node's raylet, whose node is started again a second later.
 
 For each kill: how many cameras it had to do with (those that the worker had answered last; those that lost their
 connection), how long from the kill to the last of their first answers in time (the bar: 2 s), how many of their frames
@@ -17,13 +20,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import socket
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +36,7 @@ from typing import Any
 
 from benchmarks.bystanders import Bystanders, marked
 from benchmarks.programs import ROOT, Program
+from benchmarks.raylets import Raylets, raylets
 
 MODEL = ROOT / "benchmarks" / "null_model.py"
 FPS, SLO_MS = 10.0, 400.0
@@ -41,6 +47,9 @@ STEADY_S, MOST_S = 4.0, 3600.0
 BEFORE_S, AFTER_S = 3.0, 3.0
 """What is looked at around a kill."""
 BAR_S = 2.0
+RAY = ("ray-worker", "raylet")
+SEEN_S, RAY_READY_S = 2.0, 240.0
+"""Until a front has noticed that a worker is gone; and what Ray may take to have both again."""
 
 
 @dataclass
@@ -127,6 +136,61 @@ class Place:
             front.ready()
 
 
+class OfNode:
+    """What is killed of a node of Ray's; it comes back by itself, or by its node."""
+
+    def __init__(self, cluster: Raylets, host: str, raylet: bool, everybody_works: Callable[[], bool]) -> None:
+        self.name = f"worker-{host}"
+        self._cluster, self._host, self._raylet, self._everybody_works = cluster, host, raylet, everybody_works
+
+    def kill(self) -> None:
+        """Its raylet, or its worker's program."""
+        node = self._cluster.nodes[self._host]
+        if self._raylet:
+            node.kill_raylet()
+        else:
+            for worker in node.workers:
+                os.killpg(os.getpgid(worker), signal.SIGKILL)
+
+    def begin(self) -> None:
+        """Start the node again, where it is gone."""
+        if self._raylet:
+            self._cluster.start(self._host)
+
+    def ready(self) -> None:
+        """Wait until both devices work."""
+        time.sleep(SEEN_S)
+        until_s = time.monotonic() + RAY_READY_S
+        while not self._everybody_works():
+            if time.monotonic() > until_s:
+                sys.exit(f"{self.name} is not back after {RAY_READY_S:g} s")
+            time.sleep(0.1)
+
+
+class RayPlace:
+    """Two nodes of Ray's, and a front that has a worker on each."""
+
+    def __init__(self, raylet: bool, folder: Path, stack: ExitStack) -> None:
+        cluster = stack.enter_context(raylets(2))
+        port = free_port()
+        self.urls = [f"ws://127.0.0.1:{port}/v1/stream"]
+        serve = ("serve", "--port", str(port), "--quiet", "--engine", "ray", "--model", f"{MODEL}:Timed")
+        environment = cluster.environment | {"XDG_CACHE_HOME": str(folder)}
+        front = stack.enter_context(Program(folder / "front.log", *serve, environment=environment))
+        front.says(r"ready( at|:) ", RAY_READY_S)
+
+        def everybody_works() -> bool:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+                    states = list(json.load(answer)["devices"].values())
+            except OSError:
+                return False
+            return len(states) == 2 and set(states) == {"working"}
+
+        self.workers = [OfNode(cluster, host, raylet, everybody_works) for host in cluster.nodes]
+        self.workers[0].ready()
+
+
 @contextmanager
 def streaming(url: str, arguments: argparse.Namespace, seconds: float, results: Path) -> Iterator[Program]:
     """Cameras for so long."""
@@ -142,7 +206,10 @@ def killed(what: str, arguments: argparse.Namespace, folder: Path) -> tuple[list
     """Kill, again and again, and let the cameras come to their end."""
     kills, results = list[Kill](), folder / f"cameras-{what}"
     with ExitStack() as stack:
-        place = Place(2 if what == "front" else 1, folder, stack)
+        if what in RAY:
+            place: Place | RayPlace = RayPlace(what == "raylet", folder, stack)
+        else:
+            place = Place(2 if what == "front" else 1, folder, stack)
         bench = stack.enter_context(streaming(place.urls[0], arguments, MOST_S, results))
         while not (results / "frames.jsonl").exists():
             if bench.process.poll() is not None:
@@ -150,7 +217,8 @@ def killed(what: str, arguments: argparse.Namespace, folder: Path) -> tuple[list
             time.sleep(0.1)
         time.sleep(WARM_S)
         for number in range(arguments.kills):
-            victim = (place.fronts if what == "front" else place.workers)[number % 2]
+            victims = place.fronts if what == "front" and isinstance(place, Place) else place.workers
+            victim = victims[number % 2]
             victim.kill()
             kills.append(Kill(victim.name, time.time()))
             time.sleep(GONE_S)
@@ -252,7 +320,7 @@ def _numbers(lines: Sequence[dict[str, Any]]) -> dict[str, list[int]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--what", nargs="+", choices=["worker", "front"], default=["worker", "front"])
+    parser.add_argument("--what", nargs="+", choices=["worker", "front", *RAY], default=["worker", "front"])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--period", type=float, default=8.0, help="seconds between two kills")
     parser.add_argument("--cameras", type=int, default=8)

@@ -30,6 +30,8 @@ PING_S = 0.25
 """Between two signs of life that are asked for."""
 SILENT_S = 1.5
 """A worker that says nothing for so long, and is asked four times a second, is not there."""
+LOADING_PING_S, LOADING_SILENT_S = 2.0, 30.0
+"""The same of one that loads: a process has to begin before it hears anything."""
 FIRST_PAUSE_S, LAST_PAUSE_S = 0.05, 2.0
 """Before a stream that has broken is opened anew: twice as long each time it cannot be, to the last."""
 
@@ -134,12 +136,21 @@ class WorkerLink:
         try:
             await self._connect(lambda: end)
             end.send(self.opening)
-            self._user.take(await hello)
+            await self._heard_hello(end, hello)
+            self._user.take(hello.result())
         except BaseException:
             end.end("it is of no use")
             raise
         self._end = end
         return lost
+
+    async def _heard_hello(self, end: StreamEnd[FromWorker], hello: asyncio.Future[WorkerHello]) -> None:
+        """Wait until the worker is ready, which takes as long as it takes, as long as it gives signs of life."""
+        while not hello.done():
+            await asyncio.wait([hello], timeout=LOADING_PING_S)
+            end.send(WorkerPing(0))
+            if seconds_now() - end.heard_s > LOADING_SILENT_S:
+                raise WorkerGoneError(f"nothing was heard of it for {LOADING_SILENT_S:g} s while it began")
 
     async def _keep(self, lost: asyncio.Future[str]) -> None:
         """Look whether the worker is there, and open the stream anew when it has ended."""

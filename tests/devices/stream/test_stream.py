@@ -9,7 +9,7 @@ import pytest
 
 from jellyfish.core import Answer, InputSize
 from jellyfish.devices.executor import Undecoded
-from jellyfish.devices.stream.link import SILENT_S, WorkerGoneError
+from jellyfish.devices.stream.link import LOADING_PING_S, LOADING_SILENT_S, SILENT_S, WorkerGoneError
 from jellyfish.devices.stream.messages import OpenWorker, RunBatch
 from jellyfish.devices.stream.worker_end import OPEN_S, ServingDevice
 from jellyfish.errors import DeviceLostError, ImageError, InputError, RunError
@@ -119,6 +119,19 @@ async def test_a_front_may_come_before_the_device_is_ready_and_is_told_how_far_i
     joined.ready()
     assert (await opening).workers == 1
     joined.front.close()
+
+
+@virtual
+async def test_a_worker_that_is_not_heard_of_while_it_loads_is_not_waited_for() -> None:
+    joined = Joined()
+    opening = asyncio.ensure_future(joined.front.open())
+    await asyncio.sleep(60)
+    assert not opening.done(), "it answers when it is asked whether it is there"
+    assert joined.wires.near is not None
+    joined.wires.near.other.deaf = True
+    with pytest.raises(WorkerGoneError, match="while it began"):
+        await opening
+    assert asyncio.get_running_loop().time() < 60 + LOADING_SILENT_S + 2 * LOADING_PING_S
 
 
 @virtual

@@ -72,11 +72,16 @@ class ServingDevice(msgspec.Struct, frozen=True):
     """Of the model."""
 
     @property
+    def in_flight(self) -> int:
+        """Batches of one front that each of its workers may have."""
+        return max(IN_FLIGHT, self.executor.in_flight)
+
+    @property
     def hello(self) -> WorkerHello:
         """What fronts are told."""
         return WorkerHello(
             self.device, self.identity, msgspec.Raw(msgspec.msgpack.encode(self.profile)),
-            max(IN_FLIGHT, self.executor.in_flight), self.executor.memory_bytes, tuple(self.executor.stated),
+            self.in_flight, self.executor.memory_bytes, tuple(self.executor.stated),
         )  # fmt: skip
 
 
@@ -262,7 +267,7 @@ class WorkerEnd:
         if not 0 <= said.worker < device.profile.workers or set(said.variants) - set(device.profile.variants):
             raise StreamError("a batch for a worker, or of a size, that there is not")
         front.unanswered += 1
-        if front.unanswered > UNANSWERED * device.hello.in_flight * device.profile.workers:
+        if front.unanswered > UNANSWERED * device.in_flight * device.profile.workers:
             raise StreamError(f"{front.unanswered - 1} batches are unanswered")
         stills = [_still(*pair) for pair in zip(said.images, images_of(said.images, images), strict=True)]
         batch = _BatchCame(said, stills, front.newest.get(said.worker), asyncio.Event())

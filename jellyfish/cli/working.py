@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,6 @@ from jellyfish.cli.running import console, guard, run_on_uvloop
 from jellyfish.cli.serving import Tls
 from jellyfish.config import DEFAULT_MODEL, DEFAULT_WORKER_PORT, AccessConfig, ServerConfig
 from jellyfish.program.ending import Ending, Stopped
-from jellyfish.program.stopping import Stop
 
 
 def worker(
@@ -69,15 +68,11 @@ def _run(config: ServerConfig, token_file: Path | None) -> None:
     from jellyfish.modes.saying import Saying
     from jellyfish.modes.worker import look_at_worker, work
 
-    guard(lambda: look_at_worker(config, token_file))
     saying = Saying(console())
-
-    async def until(stop: Stop) -> None:
-        stopped = asyncio.Event()
-        with stop.in_order(stopped.set):
-            await work(config, token_file, saying, stopped)
-
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what asks servers to read anew is no reason to end
     try:
-        run_on_uvloop(until, Ending(code=lambda number: 0))
+        guard(lambda: look_at_worker(config, token_file))
+        run_on_uvloop(lambda stop: work(config, token_file, saying, stop), Ending(code=lambda number: 0))
     except Stopped as stopped:
         raise Stopped(0, stopped.said) from None

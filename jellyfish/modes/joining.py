@@ -16,7 +16,7 @@ from jellyfish.devices.stream.executor import StreamExecutor
 from jellyfish.devices.stream.link import Connect, WorkerGoneError
 from jellyfish.devices.stream.messages import OpenWorker
 from jellyfish.devices.workers import Report
-from jellyfish.errors import InputError
+from jellyfish.errors import InputError, RunError
 from jellyfish.models.model import Model
 from jellyfish.modes.assembly import Assembly
 from jellyfish.modes.reaching_workers import workers_elsewhere
@@ -38,6 +38,8 @@ class ExpectedWorker:
     opening: OpenWorker
     device: OpenDevice | None = None
     """Once it has been reached."""
+    why: str = "it was not tried yet"
+    """Why it has not."""
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
@@ -71,9 +73,10 @@ class JoiningWorkers:
     async def joining(self, assembly: Assembly) -> AsyncIterator[None]:
         """For the time of the context whoever is expected, and not there, is tried again and again."""
         self._assembly = assembly
+        assembly.service.awaited = lambda: self.awaited
         for each in self._expected.values():
             if each.device is None:
-                _log.warning("the worker %s is not there yet; it is waited for", each.name)
+                _log.warning("%s; it is waited for", each.why)
                 each.task = asyncio.create_task(self._join(each))
         try:
             yield
@@ -123,8 +126,17 @@ class JoiningWorkers:
             if each.device is not None:
                 each.device.executor.close()
 
+    @property
+    def awaited(self) -> list[str]:
+        """Names of those that have not been reached."""
+        return [each.name for each in self._expected.values() if each.device is None]
+
     async def _reach(self, expected: ExpectedWorker, report: Report) -> OpenDevice:
-        device = await opened_device(expected.name, self._model, expected.connect, expected.opening, report)
+        try:
+            device = await opened_device(expected.name, self._model, expected.connect, expected.opening, report)
+        except RunError as error:
+            expected.why = str(error)
+            raise
         expected.device = device
         return device
 
@@ -134,12 +146,10 @@ class JoiningWorkers:
         while True:
             try:
                 self._take_in(await self._reach(expected, _untold))
-            except WorkerGoneError:
-                pass
-            except InputError as error:
-                if str(error) != told:  # somebody has to do something about it
+            except (WorkerGoneError, InputError) as error:
+                if str(error) != told and (told or isinstance(error, InputError)):  # somebody may have to do something
                     _log.warning("%s", error)
-                    told = str(error)
+                told = str(error)
             else:
                 return
             await asyncio.sleep(pause_s)

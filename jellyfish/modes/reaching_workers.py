@@ -58,7 +58,13 @@ class WorkerElsewhere:
             async with asyncio.timeout(CONNECTING_S):
                 await loop.create_connection(protocol, self._host, self._port, ssl=self._tls)
         except TimeoutError:
-            raise OSError(f"nothing answers at {self._host}:{self._port}") from None
+            raise OSError("nothing answers there") from None
+        except ssl.SSLCertVerificationError as error:
+            raise OSError(
+                f"its certificate is not trusted ({error.verify_message}): give it as --worker-ca-file"
+            ) from None
+        except ssl.SSLError as error:
+            raise OSError(f"it does not speak TLS ({error.reason}): leave out tls://") from None
 
 
 def trusting(ca_file: Path | None) -> ssl.SSLContext:

@@ -18,7 +18,7 @@ from jellyfish.devices.opening import OpenDevice
 from jellyfish.devices.process import roam
 from jellyfish.devices.processes import END_S
 from jellyfish.devices.stream.executor import StreamExecutor
-from jellyfish.devices.stream.link import Connect
+from jellyfish.devices.stream.link import BEGINNING_S, LOADING_SILENT_S, Connect
 from jellyfish.devices.stream.messages import OpenWorker, WorkerProgress
 from jellyfish.devices.workers import Report
 from jellyfish.models.model import Model
@@ -83,7 +83,9 @@ async def _in_process(
 ) -> OpenDevice:
     report(f"starting a process for {name}", 0, 1)
     own = OwnProcess(config, name, cores)
-    return await opened_device(name, model, own, OpenWorker(model=model.description.identity), report, own.kill)
+    return await opened_device(
+        name, model, own, OpenWorker(model=model.description.identity), report, own.kill, BEGINNING_S
+    )
 
 
 async def _all(opening: Sequence[Coroutine[Any, Any, OpenDevice]]) -> list[OpenDevice]:
@@ -108,6 +110,7 @@ async def opened_device(
     opening: OpenWorker,
     report: Report,
     closed: Callable[[], None] = lambda: None,
+    silent_s: float = LOADING_SILENT_S,
 ) -> OpenDevice:
     """A device behind a stream that is called `name` here. WorkerGoneError where it cannot be reached,
     InputError where it refuses."""
@@ -115,7 +118,7 @@ async def opened_device(
     def told(said: WorkerProgress) -> None:
         report(said.words, said.done, said.total)
 
-    executor = StreamExecutor(name, model.description, opening, reach, told, closed)
+    executor = StreamExecutor(name, model.description, opening, reach, told, closed, silent_s)
     try:
         profile = await executor.open()
     except BaseException:

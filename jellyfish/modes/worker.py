@@ -30,6 +30,7 @@ from jellyfish.modes.entrance import Entrance, of_this_machine
 from jellyfish.modes.reaching_workers import worker_token
 from jellyfish.modes.saying import Saying
 from jellyfish.modes.warming import warm_all
+from jellyfish.program.stopping import Stop
 from jellyfish.server.address import in_url
 
 
@@ -54,9 +55,10 @@ def _checked(config: ServerConfig, token_file: Path | None) -> tuple[Model, str 
     return model, token
 
 
-async def work(config: ServerConfig, token_file: Path | None, saying: Saying, stopped: asyncio.Event) -> None:
-    """Be a worker at the configured address until `stopped`. RunError where its device is lost."""
+async def work(config: ServerConfig, token_file: Path | None, saying: Saying, stop: Stop) -> None:
+    """Be a worker at the configured address until told to stop. RunError where its device is lost."""
     tune_process()
+    stopped = asyncio.Event()
     with bound(config.host, config.port) as sockets:
         model, token = _checked(config, token_file)
         entrance = Entrance(config)
@@ -68,12 +70,14 @@ async def work(config: ServerConfig, token_file: Path | None, saying: Saying, st
             address = f"{'tls://' if entrance.tls else ''}{in_url(config.host)}:{sockets[0].getsockname()[1]}"
             saying.words(f"worker at {address}: opening {config.devices[0]} ...")
             with saying.progress() as progress:
-                words = await stack.enter_async_context(end.opened(progress))
+                words = await stack.enter_async_context(end.opened(stop.watched(progress)))
             saying.words(f"ready at {address}: {words} (Ctrl-C stops)")
             if entrance.certificate is not None and config.access.self_signed:
                 saying.note(f"servers take its certificate with --worker-ca-file and {entrance.certificate}")
             why.add_done_callback(lambda _: stopped.set())
-            await stopped.wait()
+            with stop.in_order(stopped.set):
+                await stopped.wait()
+            saying.words("stopped")
     if why.done():
         raise RunError(f"this worker is to be started anew: {why.result()}")
 
@@ -117,7 +121,13 @@ class OpeningWorker:
                 description = offered(self._model.description, devices)
                 await warm_all(device, config, description.variants, told)
                 self.end.ready(
-                    ServingDevice(device.name, device.executor, device.profile, self._model.description.identity)
+                    ServingDevice(
+                        device.name,
+                        device.executor,
+                        device.profile,
+                        self._model.description.identity,
+                        device.executor.memory_bytes,
+                    )
                 )
                 yield in_words(devices)
             finally:

@@ -128,7 +128,11 @@ async def _ready(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     states = service.device_states
     status = _status(service, states.values())
-    answer = {"status": status, "model": service.model.name, "clients": len(service.sessions), "devices": states}
+    answer: dict[str, object] = {
+        "status": status, "model": service.model.name, "clients": len(service.sessions), "devices": states,
+    }  # fmt: skip
+    if awaited := service.awaited():
+        answer["awaited"] = awaited
     return web.json_response(answer, status=200 if status in ("ready", "degraded") else 503)
 
 
@@ -141,4 +145,5 @@ def _status(service: Service, states: Collection[DeviceState]) -> str:
         return "no device"
     if all(state in (DeviceState.FAILING, DeviceState.HANGING) for state in states):
         return "devices fail"
-    return "ready" if all(state is DeviceState.WORKING for state in states) else "degraded"
+    everything = all(state is DeviceState.WORKING for state in states) and not service.awaited()
+    return "ready" if everything else "degraded"

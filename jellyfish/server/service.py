@@ -107,6 +107,8 @@ class Service:
         self.alternatives: tuple[str, ...] = ()
         """URLs of streams of other servers: there clients go on that are not served here any more, or not at all."""
         self.ready = self.draining = False
+        self.awaited: Callable[[], list[str]] = list
+        """Devices elsewhere that are to be there, and have never been."""
         self._left, self.drained = asyncio.Event(), asyncio.Event()
         """Set once all that was queued or running is answered: streams end then."""
         self.apply_s = 0.0
@@ -144,9 +146,13 @@ class Service:
         self._meter = HostMeter(host, self.host.occupancy) if host else None
         workers = host.decoders if host else sys.maxsize
         self.decoding = Decoding(decode, weigh, workers, limits, self.host, self._meter, decode_large)
-        self.requesters = Requesters(model, limits, self.host, self.decoding, self.dispatchers, self._quietest)
-        self.requesters.on_begin = partial(self.announce, "join")
-        self.requesters.others = self.sessions.keys()
+        self.requesters = self._requesters(model, limits)
+
+    def _requesters(self, model: Description, limits: Limits) -> Requesters:
+        made = Requesters(model, limits, self.host, self.decoding, self.dispatchers, self._quietest)
+        made.on_begin = partial(self.announce, "join")
+        made.others = self.sessions.keys()
+        return made
 
     def _serve_with(self, model: Description, dispatchers: Iterable[Dispatcher]) -> None:
         self.model = model

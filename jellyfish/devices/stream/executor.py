@@ -19,7 +19,7 @@ from jellyfish.clock import seconds_now
 from jellyfish.core import Answer, InputSize, Variant
 from jellyfish.devices.executor import RECENT_LEADS, DeviceGrant, Progress, Ran, Shape, Undecoded, blank_frame
 from jellyfish.devices.profile.table import LatencyProfile
-from jellyfish.devices.stream.link import Connect, WorkerGoneError, WorkerLink
+from jellyfish.devices.stream.link import LOADING_SILENT_S, Connect, WorkerGoneError, WorkerLink
 from jellyfish.devices.stream.messages import (
     PROTOCOL,
     Done,
@@ -66,9 +66,10 @@ class StreamExecutor:
         connect: Connect,
         told: Callable[[WorkerProgress], None] = lambda said: None,
         closed: Callable[[], None] = lambda: None,
+        silent_s: float = LOADING_SILENT_S,
     ) -> None:
-        """`name`: what the device is called here. `told`: how far the worker is, until it serves. `closed`: called when
-        it is not needed any more.
+        """`name`: what the device is called here. `told`: how far the worker is, until it serves; `silent_s`: for how
+        long it may say nothing until then. `closed`: called when it is not needed any more.
         """
         self.model, self.memory_bytes, self.kind, self.in_flight = model, 0, "", 1
         self.loading: tuple[LoadingEngine, ...] = ()
@@ -77,7 +78,7 @@ class StreamExecutor:
         self.on_grant: Callable[[], None] = lambda: None
         self.on_there: Callable[[bool], None] = lambda is_there: None
         self._name, self._identity, self._closed = name, opening.model, closed
-        self._link = WorkerLink(name, opening, connect, self, told)
+        self._link = WorkerLink(name, opening, connect, self, told, silent_s)
         self._own: LatencyProfile | None = None
         self._meter, self._way = WayMeter(), Way()
         self._leads_s: deque[float] = deque([0.0], maxlen=RECENT_LEADS)

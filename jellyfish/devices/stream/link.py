@@ -30,13 +30,16 @@ PING_S = 0.25
 """Between two signs of life that are asked for."""
 SILENT_S = 1.5
 """A worker that says nothing for so long, and is asked four times a second, is not there."""
-LOADING_PING_S, LOADING_SILENT_S = 2.0, 30.0
-"""The same of one that loads: a process has to begin before it hears anything."""
+LOADING_PING_S, LOADING_SILENT_S, BEGINNING_S = 1.0, 5.0, 30.0
+"""The same of one that loads; and of a process that has to begin before it hears anything."""
 FIRST_PAUSE_S, LAST_PAUSE_S = 0.05, 2.0
 """Before a stream that has broken is opened anew: twice as long each time it cannot be, to the last."""
 
 Connect = Callable[[Callable[[], asyncio.BaseProtocol]], Awaitable[object]]
 """Opens a stream to the worker with such an end here; starts it, where it is ours. OSError where that cannot be."""
+
+
+IS_IT_ONE = "is it a worker, and is it asked as it listens: with tls://, or without?"
 
 
 class WorkerGoneError(RunError):
@@ -77,11 +80,15 @@ class WorkerLink:
         connect: Connect,
         user: LinkUser,
         told: Callable[[WorkerProgress], None],
+        silent_s: float = LOADING_SILENT_S,
     ) -> None:
-        """`name`: what the worker is called here. `told`: how far it is, until it serves."""
+        """`name`: what the worker is called here. `told`: how far it is, until it serves. `silent_s`: for how long it
+        may say nothing until then.
+        """
         self.opening = opening
         """What is said when the stream is opened, from the next time on."""
         self._name, self._connect, self._user, self._told = name, connect, user, told
+        self._silent_s = silent_s
         self._end: StreamEnd[FromWorker] | None = None
         """The stream, once the worker has said hello."""
         self._hello: asyncio.Future[WorkerHello] | None = None
@@ -126,7 +133,7 @@ class WorkerLink:
         def ended(end: StreamEnd[FromWorker], why: str) -> None:
             self._lost(end, why)
             if not hello.done():
-                hello.set_exception(WorkerGoneError(why))
+                hello.set_exception(WorkerGoneError(f"{why} before it said what it is ({IS_IT_ONE})"))
                 hello.exception()  # nobody need wait for it
             if not lost.done():
                 lost.set_result(why)
@@ -149,8 +156,8 @@ class WorkerLink:
         while not hello.done():
             await asyncio.wait([hello], timeout=LOADING_PING_S)
             end.send(WorkerPing(0))
-            if seconds_now() - end.heard_s > LOADING_SILENT_S:
-                raise WorkerGoneError(f"nothing was heard of it for {LOADING_SILENT_S:g} s while it began")
+            if seconds_now() - end.heard_s > self._silent_s:
+                raise WorkerGoneError(f"it has said nothing for {self._silent_s:g} s ({IS_IT_ONE})")
 
     async def _keep(self, lost: asyncio.Future[str]) -> None:
         """Look whether the worker is there, and open the stream anew when it has ended."""

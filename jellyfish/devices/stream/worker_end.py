@@ -70,6 +70,8 @@ class ServingDevice(msgspec.Struct, frozen=True):
     profile: LatencyProfile
     identity: str
     """Of the model."""
+    memory_bytes: int = 0
+    """Of its engines, asked for while none is at work: one in a process of its own is waited for."""
 
     @property
     def in_flight(self) -> int:
@@ -81,7 +83,7 @@ class ServingDevice(msgspec.Struct, frozen=True):
         """What fronts are told."""
         return WorkerHello(
             self.device, self.identity, msgspec.Raw(msgspec.msgpack.encode(self.profile)),
-            self.in_flight, self.executor.memory_bytes, tuple(self.executor.stated),
+            self.in_flight, self.memory_bytes, tuple(self.executor.stated),
         )  # fmt: skip
 
 
@@ -238,7 +240,9 @@ class WorkerEnd:
 
     def _why_not(self, said: OpenWorker) -> str:
         if self._token is not None and not hmac.compare_digest(said.token.encode(), self._token.encode()):
-            return "its token is not the one that this worker was given" if said.token else "it asks for a token"
+            if not said.token:
+                return "it asks for a token: give the server --worker-token-file"
+            return "the token of the server's --worker-token-file is not that of the worker's --token-file"
         if said.protocol != PROTOCOL:
             return f"it speaks version {PROTOCOL} of the workers' protocol, not {said.protocol}: install one version"
         if said.model not in ("", self._identity):

@@ -162,7 +162,7 @@ class Joined:
 
     def ready(self, workers: int = 1) -> None:
         """The worker has its device."""
-        self.worker.ready(ServingDevice("cpu", self.device, a_profile(workers), IDENTITY))
+        self.worker.ready(ServingDevice("cpu", self.device, a_profile(workers), IDENTITY, self.device.memory_bytes))
 
     async def open(self) -> LatencyProfile:
         """With its device."""

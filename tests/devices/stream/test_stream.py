@@ -129,7 +129,7 @@ async def test_a_worker_that_is_not_heard_of_while_it_loads_is_not_waited_for() 
     assert not opening.done(), "it answers when it is asked whether it is there"
     assert joined.wires.near is not None
     joined.wires.near.other.deaf = True
-    with pytest.raises(WorkerGoneError, match="while it began"):
+    with pytest.raises(WorkerGoneError, match="has said nothing"):
         await opening
     assert asyncio.get_running_loop().time() < 60 + LOADING_SILENT_S + 2 * LOADING_PING_S
 
@@ -146,7 +146,7 @@ async def test_a_device_that_cannot_be_opened_is_told_in_words() -> None:
 
 @virtual
 async def test_the_token_and_the_model_have_to_be_the_workers() -> None:
-    for shown, told in (("wrong", "is not the one"), ("", "asks for a token")):
+    for shown, told in (("wrong", "is not that of"), ("", "asks for a token")):
         joined = Joined(token="secret", shown=shown)
         with pytest.raises(InputError, match=told) as caught:
             await joined.open()

@@ -23,7 +23,7 @@ def test_a_port_that_is_taken_or_the_server_s_own_is_refused() -> None:
         pass
 
 
-OTHERS = {"spans": None, "tls": None, "track": False, "mqtt": None}
+OTHERS = {"spans": None, "tls": None, "track": False, "mqtt": None, "engine": "local"}
 
 
 def test_its_package_is_asked_for_only_where_it_is_used() -> None:

@@ -101,6 +101,12 @@ Workers = Annotated[
         "which also decodes; `auto`, the latter where there are several (docs/scale.md)."
     ),
 ]
+TlsCertificate = Annotated[
+    Path | None, typer.Option(help="Its certificate in PEM, with the chain behind it: connections are encrypted.")
+]
+TlsKey = Annotated[
+    Path | None, typer.Option(help="The key of --tls-certificate in PEM, where it is not in the same file.")
+]
 LocalVariant = Annotated[
     str | None,
     typer.Option(

@@ -35,6 +35,8 @@ from jellyfish.cli.options import (
     Profile,
     Target,
     Threads,
+    TlsCertificate,
+    TlsKey,
     Weights,
     Window,
     Workers,
@@ -107,6 +109,12 @@ class ServeCommand(ConfiguredCommand):
             typer.echo("all that is configured can be served")
             return
         _run(call, ctx.params, lambda: self.again(ctx))
+
+
+def one_certificate(tls: Tls | None, certificate: Path | None) -> None:
+    """Refuse two of them."""
+    if tls is not None and certificate is not None:
+        raise typer.BadParameter("self-signed and --tls-certificate exclude each other", param_hint="--tls")
 
 
 def serve(
@@ -209,12 +217,8 @@ def serve(
             help="Pages that may use it from a browser without a token, beside its own: https://viewer.example.org."
         ),
     ] = "",
-    tls_certificate: Annotated[
-        Path | None, typer.Option(help="Its certificate in PEM, with the chain behind it: connections are encrypted.")
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option(help="The key of --tls-certificate in PEM, where it is not in the same file.")
-    ] = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
     tls: Annotated[
         Tls | None,
         typer.Option(help="`self-signed`: encrypt with a certificate that it makes itself; says how cameras know it."),
@@ -348,8 +352,7 @@ def serve(
     (docs/inference-protocol.md). Whether it is ready: http://HOST:PORT/readyz. How to run it for good, where it keeps
     what it measured: docs/operating.md. Who may connect: docs/security.md.
     """
-    if tls is not None and tls_certificate is not None:
-        raise typer.BadParameter("self-signed and --tls-certificate exclude each other", param_hint="--tls")
+    one_certificate(tls, tls_certificate)
     placed_by = engine_config(engine)
     limits = Limits(
         clients=max_clients,

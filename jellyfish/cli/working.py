@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from jellyfish.cli.options import MaxBatch, ModelName, OnDevice, Profile, Threads, Weights
+from jellyfish.cli.options import MaxBatch, ModelName, OnDevice, Profile, Threads, TlsCertificate, TlsKey, Weights
 from jellyfish.cli.parsing import device_names, listening_host
 from jellyfish.cli.running import console, guard, run_on_uvloop
-from jellyfish.cli.serving import Tls
+from jellyfish.cli.serving import Tls, one_certificate
 from jellyfish.config import DEFAULT_MODEL, DEFAULT_WORKER_PORT, AccessConfig, ServerConfig
 from jellyfish.program.ending import Ending, Stopped
 
@@ -32,12 +32,8 @@ def worker(
     token_file: Annotated[
         Path | None, typer.Option(help="File whose first line is the token that servers have to show.")
     ] = None,
-    tls_certificate: Annotated[
-        Path | None, typer.Option(help="Its certificate in PEM, with the chain behind it: connections are encrypted.")
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option(help="The key of --tls-certificate in PEM, where it is not in the same file.")
-    ] = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
     tls: Annotated[
         Tls | None,
         typer.Option(help="`self-signed`: encrypt with a certificate that it makes itself; says where that is."),
@@ -48,8 +44,7 @@ def worker(
     Servers reach it by `jellyfish serve --worker HOST:PORT`, several at a time if need be. It decodes and runs what
     they send; which frames, and when, is theirs to decide (docs/scale.md). Model and weights are to be the server's.
     """
-    if tls is not None and tls_certificate is not None:
-        raise typer.BadParameter("self-signed and --tls-certificate exclude each other", param_hint="--tls")
+    one_certificate(tls, tls_certificate)
     config = ServerConfig(
         listening_host(host),
         port,

@@ -117,6 +117,13 @@ def roam(cores: Sequence[int]) -> None:
         os.sched_setaffinity(0, cores)
 
 
+def begin_apart(cores: Sequence[int]) -> None:
+    """First of all in a process that is started for this one: it may run on any of `cores`, and a terminal's Ctrl-C is
+    not for it, not even while it is loaded."""
+    os.setpgrp()
+    roam(cores)
+
+
 def roam_behind(cores: Sequence[int]) -> None:
     """As `roam`, for the calling thread alone, and giving way to others wherever it runs."""
     roam(cores)

@@ -235,7 +235,7 @@ class Dispatcher:
         if self._distant is None:
             return
         seen = self._distant.seen()
-        if seen != self._profile:
+        if seen is not self._profile:
             self._profile = seen
             self._make_lanes()
 

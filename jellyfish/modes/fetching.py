@@ -15,12 +15,13 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from jellyfish.clock import seconds_now
 from jellyfish.config import SourceConfig
 from jellyfish.core import SourceState
-from jellyfish.devices.process import roam
+from jellyfish.devices.process import begin_apart
 from jellyfish.modes.fetcher_lines import (
     MOST_LINE_BYTES,
     FetchCamera,
@@ -194,14 +195,10 @@ async def fetcher_process(cores: Sequence[int]) -> AsyncIterator[FetcherPipes]:
 
     `cores`: the processors that it may use.
     """
-
-    def begin() -> None:
-        os.setpgrp()  # a terminal's Ctrl-C is not for it
-        roam(cores)
-
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "jellyfish.modes.fetcher",
-        stdin=PIPE, stdout=PIPE, env=environment_of_child(os.environ), limit=MOST_LINE_BYTES, preexec_fn=begin,
+        stdin=PIPE, stdout=PIPE, env=environment_of_child(os.environ), limit=MOST_LINE_BYTES,
+        preexec_fn=partial(begin_apart, cores),
     )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None
     try:

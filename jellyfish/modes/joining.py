@@ -19,6 +19,7 @@ from jellyfish.devices.workers import Report
 from jellyfish.errors import InputError, RunError
 from jellyfish.models.model import Model
 from jellyfish.modes.assembly import Assembly
+from jellyfish.modes.changing import untold
 from jellyfish.modes.reaching_workers import workers_elsewhere
 from jellyfish.modes.stream_workers import opened_device
 from jellyfish.modes.warming import followed
@@ -145,8 +146,9 @@ class JoiningWorkers:
         pause_s, told = FIRST_PAUSE_S, ""
         while True:
             try:
-                self._take_in(await self._reach(expected, _untold))
+                self._take_in(await self._reach(expected, untold))
             except (WorkerGoneError, InputError) as error:
+                expected.device = None  # it was reached, and cannot be used
                 if str(error) != told and (told or isinstance(error, InputError)):  # somebody may have to do something
                     _log.warning("%s", error)
                 told = str(error)
@@ -172,7 +174,3 @@ def joining_workers(config: ServerConfig, model: Model) -> JoiningWorkers:
     for expected in workers_elsewhere(config.workers, model, config.public_url or ""):
         joining.expect(*expected)
     return joining
-
-
-def _untold(words: str, done: int, total: int) -> None:
-    """Nobody is told how far it is: cameras stream meanwhile."""

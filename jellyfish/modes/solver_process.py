@@ -11,6 +11,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,7 @@ import jellyfish
 from jellyfish.control.problem import Plan, Problem
 from jellyfish.control.solver import LENGTH_BYTES, Failure, Question, Reply, framed
 from jellyfish.control.solving import Solved
-from jellyfish.devices.process import roam, usable_cores
+from jellyfish.devices.process import begin_apart, usable_cores
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -48,12 +49,8 @@ class SolverProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "jellyfish.control.solver", *self._arguments,
             stdin=PIPE, stdout=PIPE, env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths},
-            preexec_fn=self._begin,
+            preexec_fn=partial(begin_apart, self._cores),
         )  # fmt: skip
-
-    def _begin(self) -> None:
-        os.setpgrp()  # a terminal's Ctrl-C is not for it, not even while it is loaded
-        roam(self._cores)
 
     async def solve(self, problem: Problem, running: Plan | None, budget_s: float) -> Solved:
         """See `jellyfish.control.solving.Solve`. Raises SolverError; the next question then goes to a new process."""

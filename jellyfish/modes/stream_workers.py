@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from subprocess import DEVNULL, Popen, TimeoutExpired
 from typing import Any
 
@@ -15,7 +16,7 @@ import msgspec
 
 from jellyfish.config import ServerConfig
 from jellyfish.devices.opening import OpenDevice
-from jellyfish.devices.process import roam
+from jellyfish.devices.process import begin_apart
 from jellyfish.devices.processes import END_S
 from jellyfish.devices.stream.executor import StreamExecutor
 from jellyfish.devices.stream.link import BEGINNING_S, LOADING_SILENT_S, Connect
@@ -47,12 +48,9 @@ class OwnProcess:
         order = WorkerOrder.of(self._config, self._device, descriptor)
         return Popen(
             [sys.executable, "-m", "jellyfish.modes.worker_process", msgspec.json.encode(order).decode()],
-            pass_fds=[descriptor], stdin=DEVNULL, env=environment_of_child(os.environ), preexec_fn=self._begin,
+            pass_fds=[descriptor], stdin=DEVNULL, env=environment_of_child(os.environ),
+            preexec_fn=partial(begin_apart, self._cores),
         )  # fmt: skip
-
-    def _begin(self) -> None:
-        os.setpgrp()  # a terminal's Ctrl-C is not for it, not even while it is loaded
-        roam(self._cores)
 
     def kill(self) -> None:
         """End the process that there is, whatever it does: it has nothing to lose."""

@@ -81,6 +81,8 @@ class StreamExecutor:
         self._link = WorkerLink(name, opening, connect, self, told, silent_s)
         self._own: LatencyProfile | None = None
         self._meter, self._way = WayMeter(), Way()
+        self._seen: LatencyProfile | None = None
+        """What was made of both last."""
         self._leads_s: deque[float] = deque([0.0], maxlen=RECENT_LEADS)
         self._numbers = itertools.count()
         self._batches: dict[int, _SentBatch] = {}
@@ -111,7 +113,7 @@ class StreamExecutor:
         profile = msgspec.structs.replace(profile, device=self._name)
         if self._own is not None and (profile.workers, profile.variants) != (self._own.workers, self._own.variants):
             raise InputError(f"the worker {self._name} is another one than before: it has other sizes, or workers")
-        self._own = self._own or profile
+        self._own, self._seen = self._own or profile, None
         self.in_flight, self.memory_bytes = max(1, hello.in_flight), hello.memory_bytes
         self.kind, self.stated = hello.device, [*hello.stated]
 
@@ -185,9 +187,10 @@ class StreamExecutor:
         assert self._own is not None
         self._meter.forget(seconds_now())
         way = self._meter.way
-        if not way.like(self._way, TYPICAL_PIXELS):
+        if self._seen is None or not way.like(self._way, TYPICAL_PIXELS):
             self._way = way
-        return seen_from(self._own, self._way, self.in_flight)
+            self._seen = seen_from(self._own, way, self.in_flight)
+        return self._seen
 
     @property
     def exchange_s(self) -> float:
